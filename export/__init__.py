@@ -1,0 +1,1 @@
+"""Stage 2: a checkpoint to ONNX, TFLite and generated C."""

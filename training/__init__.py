@@ -1,0 +1,1 @@
+"""Stage 1: MNIST to a trained checkpoint, `build/<model>/model.pt`."""
