@@ -1,0 +1,79 @@
+/*
+ * The whole port surface: what the application may ask of a board.
+ *
+ * One folder below port/ implements it: posix (the twin), esp32_direct (no
+ * operating system: emulated lx106 and real ESP32 from one image), qemu_riscv
+ * and esp_idf. Nothing in src/ or components/ includes any other header of a
+ * vendor. A port's entry point calls hal_init() and then esp8k_app().
+ */
+#ifndef ESP8K_HAL_H
+#define ESP8K_HAL_H
+
+#include <stdint.h>
+
+typedef enum {
+    HAL_OK = 0,
+    HAL_TIMEOUT,    /* no byte within the time given */
+    HAL_CLOSED,     /* the other side is gone for good: leave the app */
+    HAL_UNSUPPORTED /* this board has no such thing (baud rate of a pipe) */
+} hal_status_t;
+
+typedef enum {
+    HAL_COUNTER_NONE,        /* hal_count() means nothing here */
+    HAL_COUNTER_CYCLES,      /* cycles of the core's clock, on hardware */
+    HAL_COUNTER_INSTRUCTIONS /* instructions retired, exact, emulated */
+} hal_counter_t;
+
+typedef enum {
+    HAL_RESET_UNKNOWN = 0,
+    HAL_RESET_POWER_ON,
+    HAL_RESET_SOFTWARE, /* hal_reset(), or DTR/RTS where it looks the same */
+    HAL_RESET_PANIC,
+    HAL_RESET_WATCHDOG,
+    HAL_RESET_BROWNOUT
+} hal_reset_t;
+
+/* hal_read() with this timeout waits until a byte comes or the link closes. */
+#define HAL_FOREVER 0xFFFFFFFFu
+
+void hal_init(void);
+
+/* ==== Serial link ==== */
+
+/*
+ * Give 1..capacity bytes as soon as any are there; *got says how many.
+ * timeout_ms = 0 only looks. Emulated boards read a host file descriptor that
+ * blocks: they treat every timeout but 0 as HAL_FOREVER, and 0 as "nothing
+ * there". *got is 0 unless HAL_OK comes back.
+ */
+hal_status_t hal_read(uint8_t *bytes, uint32_t capacity, uint32_t timeout_ms,
+                      uint32_t *got);
+/* Hand over all `length` bytes; returns when they are with the driver. */
+hal_status_t hal_write(const uint8_t *bytes, uint32_t length);
+/* Waits until everything written is on the wire, then changes the rate. */
+hal_status_t hal_set_baud(uint32_t baud);
+
+/* ==== Time ==== */
+
+/* Since boot. Emulated boards without an instruction counter return 0. */
+uint64_t hal_time_us(void);
+/* Free-running, wraps at 32 bits: differences are right below 2^32. */
+uint32_t hal_count(void);
+hal_counter_t hal_counter(void);
+/* Counts a second; 0 where a count says nothing about time. */
+uint32_t hal_counter_hz(void);
+
+/* ==== Board ==== */
+
+/* Boots since power came on, this one included: 1 at the first. */
+uint32_t hal_boot_count(void);
+/* A hal_reset_t. */
+uint32_t hal_reset_reason(void);
+/* High-water mark since boot of the stack that runs the app. */
+uint32_t hal_stack_used_bytes(void);
+/* "virtual", "twin", "riscv", "esp32", "esp32s3", "esp32c3", ... */
+const char *hal_board(void);
+/* Start again from the reset vector; does not return. */
+void hal_reset(void);
+
+#endif
