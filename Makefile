@@ -1,0 +1,100 @@
+# esp8k: from a dataset to a digit classified on the chip.
+# Every verb is a line below; `make` alone lists them.
+
+MODEL   ?= v2#        v1, v2: which network
+SEED    ?= 0#         training seed
+EPOCHS  ?= 5#         passes over the training images
+PROFILE ?= balanced#  speed, balanced, size: what the generated C is made for
+BOARD   ?=#           virtual, twin, riscv, esp32dev, ...: found when empty
+PORT    ?=#           serial port, found when empty
+ENGINE  ?= int8#      int8, f16
+INDEX   ?=#           classify: number of a test image
+IMG     ?=#           classify: an image file
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+BUILD  := build
+PYTHON := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),2) .venv/bin/python
+OUT    := $(BUILD)/$(strip $(MODEL))
+OPTIONS := --model $(MODEL) $(if $(BOARD),--board $(BOARD)) $(if $(PORT),--port $(PORT))
+SETUP  := $(BUILD)/.python-ready $(if $(filter twin,$(BOARD)),,$(BUILD)/.debian-ready)
+
+# Export takes the shipped checkpoint unless one was, or is being, trained.
+ifneq ($(filter train,$(MAKECMDGOALS))$(wildcard $(OUT)/model.pt),)
+CHECKPOINT := $(OUT)/model.pt
+endif
+
+TRAINER   := $(addprefix training/,models.py data.py augment.py train.py)
+EXPORTER  := $(wildcard export/*.py export/templates/* firmware/components/nn/*)
+
+# ==== The pipeline ============================================================
+
+.PHONY: setup train export build flash classify report
+setup: $(SETUP) ## install the pinned packages, and the compilers where apt is there
+
+train: $(OUT)/model.pt ## train MODEL for five epochs, write build/MODEL/model.pt
+
+export: $(OUT)/model.json ## quantize, convert, generate the C, check every artefact
+
+build: export ## compile the firmware for BOARD without flashing it
+	@$(PYTHON) -m tools.flash $(OPTIONS) --build-only
+
+flash: export ## build the firmware and write it to BOARD
+	@$(PYTHON) -m tools.flash $(OPTIONS)
+
+classify: flash ## send one digit to BOARD: INDEX=7 or IMG=digit.png
+	@$(PYTHON) -m tools.classify $(OPTIONS) --engine $(ENGINE) \
+	  $(if $(IMG),--image "$(IMG)",--index $(or $(INDEX),0))
+
+report: flash ## all 10,000 test images through BOARD, host against device
+	@$(PYTHON) -m tools.report $(OPTIONS)
+
+# ==== Checks and helpers ======================================================
+
+.PHONY: test test-fast lint bench budget doctor draw clean help
+test: setup lint ## every test
+	@.venv/bin/python -m pytest
+
+test-fast: setup lint ## the tests that take seconds
+	@.venv/bin/python -m pytest -m "not slow and not fuzz"
+
+lint: setup
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+doctor: setup ## find boards and what is wrong with them, each with its cure
+	@$(PYTHON) -m tools.doctor
+
+draw: flash ## draw a digit in a web page, classified by BOARD
+	@$(PYTHON) -m tools.draw $(OPTIONS) --engine $(ENGINE)
+
+clean: ## remove everything generated (.venv stays)
+	rm -rf $(BUILD) firmware/.pio
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' \
+	  $(MAKEFILE_LIST)
+
+# ==== Files ===================================================================
+
+$(BUILD)/.python-ready: pyproject.toml tools/setup.sh
+	@tools/setup.sh python && touch $@
+
+$(BUILD)/.debian-ready: tools/setup.sh
+	@mkdir -p $(BUILD) && tools/setup.sh debian && touch $@
+
+# The options a product was made with; rewritten only when they change.
+$(OUT)/.train-options: FORCE
+	@mkdir -p $(OUT); echo "$(SEED) $(EPOCHS)" | cmp -s - $@ || \
+	  echo "$(SEED) $(EPOCHS)" > $@
+$(OUT)/.export-options: FORCE
+	@mkdir -p $(OUT); echo "$(PROFILE) $(CHECKPOINT)" | cmp -s - $@ || \
+	  echo "$(PROFILE) $(CHECKPOINT)" > $@
+.PHONY: FORCE
+
+$(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options | $(SETUP)
+	@$(PYTHON) -m training.train --model $(MODEL) --seed $(SEED) --epochs $(EPOCHS)
+
+$(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP)
+	@$(PYTHON) -m export --model $(MODEL) --profile $(PROFILE)

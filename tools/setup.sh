@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Make .venv with the pinned packages, and see to the Debian packages.
+# Usage: tools/setup.sh python | debian      (`make setup` calls both)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+DEBIAN_PACKAGES="gcc g++ gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc
+  gcc-riscv64-unknown-elf clang-19 lld-19 libclang-rt-19-dev valgrind cppcheck chromium"
+TORCH_INDEX=https://download.pytorch.org/whl/cpu
+INDEX_TIMEOUT_S=2
+
+say() { echo "setup: $*" >&2; }
+die() { echo "error: $1" >&2; echo "hint:  $2" >&2; exit 2; }
+
+# ---- Debian packages: compilers and emulators --------------------------------
+
+missing_packages() {
+  for package in $DEBIAN_PACKAGES; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+      echo "$package"
+  done
+}
+
+setup_debian() {
+  if ! command -v dpkg-query >/dev/null; then
+    say "not a Debian system: no Xtensa compiler or QEMU here, use BOARD=twin"
+    return
+  fi
+  local missing as_root=""
+  missing=$(missing_packages | xargs)
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2>/dev/null || die "these Debian packages are missing: $missing" \
+      "run: sudo apt-get install -y $missing   (or use BOARD=twin, which needs none)"
+    as_root="sudo"
+  fi
+  say "installing $missing"
+  $as_root env DEBIAN_FRONTEND=noninteractive sh -c \
+    "apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing" \
+    >/dev/null || die "apt-get could not install: $missing" "see apt-get's lines above"
+}
+
+# ---- Python packages ---------------------------------------------------------
+
+find_python() {
+  for candidate in python3.11 python3; do
+    "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+      2>/dev/null && { command -v "$candidate"; return; }
+  done
+  die "Python 3.11 is not on the PATH" "install it: apt-get install python3.11-venv"
+}
+
+# PyTorch's own index holds CPU builds; PyPI's build brings gigabytes of CUDA.
+# An index that is out of reach costs INDEX_TIMEOUT_S, then the plain pin decides.
+torch_requirement() {
+  if .venv/bin/python - "$TORCH_INDEX/torch/" "$INDEX_TIMEOUT_S" <<'PY' 2>/dev/null
+import sys, urllib.request
+urllib.request.urlopen(sys.argv[1], timeout=float(sys.argv[2])).read(1)
+PY
+  then echo "--extra-index-url $TORCH_INDEX torch==$1+cpu torchvision==$2+cpu"
+  else echo "torch==$1 torchvision==$2"
+  fi
+}
+
+refuse_cuda() {
+  [ -z "${ESP8K_ALLOW_CUDA:-}" ] || return 0
+  if .venv/bin/pip install -q --dry-run --report - "$@" 2>/dev/null |
+    grep -q '"name": "nvidia-'; then
+    die "only the CUDA build of PyTorch is in reach (gigabytes)" \
+      "connect to $TORCH_INDEX, or accept it with ESP8K_ALLOW_CUDA=1 make setup"
+  fi
+}
+
+pinned() { sed -n "s/^ *\"$1==\([^\";]*\).*/\1/p" pyproject.toml | head -1; }
+
+setup_python() {
+  [ -x .venv/bin/pip ] || "$(find_python)" -m venv .venv ||
+    die "could not make .venv" "install venv: apt-get install python3.11-venv"
+  local torch requirements
+  if ! .venv/bin/python -c "import torch, sys
+sys.exit(torch.__version__.split('+')[0] != '$(pinned torch)')" 2>/dev/null; then
+    read -ra torch <<<"$(torch_requirement "$(pinned torch)" "$(pinned torchvision)")"
+    refuse_cuda "${torch[@]}"
+    say "installing PyTorch (CPU build)"
+    .venv/bin/pip install -q "${torch[@]}" || pip_failed
+  fi
+  say "installing the pinned packages"
+  requirements=build/requirements.txt
+  mkdir -p build
+  .venv/bin/python - >"$requirements" <<'PY'
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+extras = project["optional-dependencies"]
+print("\n".join(project["dependencies"] + extras["dev"] + extras["bench"]))
+PY
+  .venv/bin/pip install -q -r "$requirements" || pip_failed
+}
+
+pip_failed() { die "pip could not install the pinned packages" "see pip's lines above"; }
+
+case "${1:-}" in
+  python) setup_python ;;
+  debian) setup_debian ;;
+  *) die "setup.sh takes python or debian" "run: make setup" ;;
+esac
