@@ -1,0 +1,147 @@
+"""MNIST, and data sets of its shape, as four arrays in memory.
+
+torchvision names the files, knows their md5 sums and parses them; the four .gz files
+lie in `training/data/<SET>/raw` (MNIST is committed there). Unpacked copies go below
+the build folder. What is missing or damaged is downloaded by torchvision, and when
+that fails too, one error names the file and the cure.
+
+    .venv/bin/python -m training.data           # sizes and hash of the data
+"""
+
+import gzip
+import hashlib
+import os
+import shutil
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import numpy as np
+
+from training.cli import option, parse
+from training.errors import Esp8kError, run
+from training.paths import ROOT, build_root
+from training.vision import torchvision
+
+MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels / 255; models expect them
+
+DATASETS = {"mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST"}
+EMBEDDED = ROOT / "training" / "data"
+DEBIAN = Path("/usr/share/datasets")  # Debian packages put data sets below this
+VALIDATION = 5_000  # training images held out while anything is being chosen
+SPLIT_SEED = 20_260  # fixes which ones
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set; `hash` is the sha256 over all four arrays."""
+
+    name: str
+    train_images: np.ndarray  # (60000, 28, 28) uint8
+    train_labels: np.ndarray  # (60000,) uint8
+    test_images: np.ndarray  # (10000, 28, 28) uint8
+    test_labels: np.ndarray  # (10000,) uint8
+    hash: str
+
+
+def load(dataset: str = "mnist") -> Data:
+    """Read a data set, downloading it only if no good copy is at hand."""
+    if dataset not in DATASETS:
+        known = ", ".join(DATASETS)
+        raise Esp8kError(f"no data set {dataset!r}", f"DATASET is one of: {known}")
+    kind = getattr(torchvision().datasets, DATASETS[dataset])
+    root = build_root() / "data"
+    for name, md5 in kind.resources:
+        _provide(kind, name, md5, root / kind.__name__ / "raw")
+    arrays: list[np.ndarray] = []
+    for train in (True, False):
+        part = kind(root=str(root), train=train, download=False)
+        arrays += [part.data.numpy(), part.targets.numpy().astype(np.uint8)]
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.tobytes())
+    train_images, train_labels, test_images, test_labels = arrays
+    return Data(
+        dataset,
+        train_images,
+        train_labels,
+        test_images,
+        test_labels,
+        digest.hexdigest(),
+    )
+
+
+def split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the fixed 55,000/5,000 split: (fit, validate), each ascending."""
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
+    return np.sort(order[VALIDATION:]), np.sort(order[:VALIDATION])
+
+
+def _provide(kind: Any, name: str, md5: str, folder: Path) -> None:
+    """See to it that `folder` holds the unpacked copy of the file `name`."""
+    utils = torchvision().datasets.utils
+    places = [EMBEDDED / kind.__name__ / "raw" / name, folder / name]
+    for packed in places:
+        if packed.exists() and utils.check_integrity(str(packed), md5):
+            return _unpack(packed, folder / packed.stem)
+    damaged = [p for p in places if p.exists()]
+    _download(kind, name, md5, folder, damaged)
+    _unpack(folder / name, (folder / name).with_suffix(""))
+
+
+def _unpack(packed: Path, target: Path) -> None:
+    """Decompress unless it was done: gzip's last four bytes are the plain size."""
+    with packed.open("rb") as file:
+        file.seek(-4, os.SEEK_END)
+        (size,) = struct.unpack("<I", file.read(4))
+    if target.exists() and target.stat().st_size == size:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        with gzip.open(packed) as source, partial.open("wb") as sink:
+            shutil.copyfileobj(source, sink)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _download(
+    kind: Any, name: str, md5: str, folder: Path, damaged: list[Path]
+) -> None:
+    """Let torchvision fetch one file from its mirrors, or say what to do."""
+    utils = torchvision().datasets.utils
+    folder.mkdir(parents=True, exist_ok=True)
+    for mirror in kind.mirrors:
+        try:
+            return utils.download_url(
+                f"{mirror}{name}", str(folder), filename=name, md5=md5
+            )
+        except (URLError, RuntimeError, TimeoutError, ConnectionError):
+            continue  # the next mirror may answer
+    home = EMBEDDED / kind.__name__ / "raw" / name
+    what = f"{damaged[0]} is damaged" if damaged else f"{home} is missing"
+    cure = f"put a copy of {name} (md5 {md5}) at {home}"
+    if kind.__name__ == "MNIST":
+        cure = f"git checkout -- {home.relative_to(ROOT)}, or {cure}"
+    raise Esp8kError(f"{what}, and it could not be downloaded", cure)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m training.data`."""
+
+    dataset: str = option("mnist", "which data set", tuple(DATASETS))
+
+
+def main() -> None:
+    """Print what the data set holds."""
+    data = load(parse(Config, None, "training.data").dataset)
+    print(f"train {data.train_images.shape}, test {data.test_images.shape}")
+    print(f"sha256 {data.hash}")
+
+
+if __name__ == "__main__":
+    run(main)

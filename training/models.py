@@ -1,0 +1,120 @@
+"""The networks: v1, v2 and v3, all below 8,000 trainable parameters.
+
+Every model takes normalised floats (N, 1, 28, 28) and gives logits (N, 10). Only
+operations that the int8 export knows bit for bit are used: convolution, max pool,
+leaky ReLU, ReLU, flatten, linear; batch norm folds away at export.
+
+    .venv/bin/python -m training.models         # parameters and MACs of each
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from training.errors import Esp8kError, run
+
+CLASSES = 10
+SIDE = 28
+LIMIT = 8_000  # trainable parameters a model must stay below
+
+
+def _block(inputs: int, outputs: int) -> list[nn.Module]:
+    """3x3 convolution without padding, batch norm, leaky ReLU."""
+    return [
+        nn.Conv2d(inputs, outputs, 3),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(0.01),
+    ]
+
+
+def _v1() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3),  # (N, 8, 26, 26)
+        nn.ReLU(),
+        nn.MaxPool2d(2),  # (N, 8, 13, 13)
+        nn.Conv2d(8, 8, 3),  # (N, 8, 11, 11)
+        nn.ReLU(),
+        nn.Conv2d(8, 16, 3),  # (N, 16, 9, 9)
+        nn.ReLU(),
+        nn.MaxPool2d(2),  # (N, 16, 4, 4): the last row and column are dropped
+        nn.Conv2d(16, 32, 3),  # (N, 32, 2, 2)
+        nn.ReLU(),
+        nn.Flatten(),  # (N, 128)
+        nn.Linear(128, CLASSES),
+    )
+
+
+def _v2() -> nn.Sequential:
+    return nn.Sequential(
+        *_block(1, 8),  # (N, 8, 26, 26)
+        nn.MaxPool2d(2),  # (N, 8, 13, 13)
+        *_block(8, 8),  # (N, 8, 11, 11)
+        *_block(8, 16),  # (N, 16, 9, 9)
+        nn.MaxPool2d(2),  # (N, 16, 4, 4)
+        *_block(16, 32),  # (N, 32, 2, 2)
+        nn.Flatten(),  # (N, 128)
+        nn.Linear(128, CLASSES),
+    )
+
+
+BUILDERS: dict[str, Callable[[], nn.Module]] = {"v1": _v1, "v2": _v2}
+
+
+def build(name: str) -> nn.Module:
+    """A freshly initialised model; the caller seeds torch first."""
+    if name not in BUILDERS:
+        known = ", ".join(BUILDERS)
+        raise Esp8kError(f"there is no model {name!r}", f"MODEL is one of: {known}")
+    model = BUILDERS[name]()
+    check_size(name, model)
+    return model
+
+
+def check_size(name: str, model: nn.Module) -> None:
+    """Refuse a model that breaks the project's one rule."""
+    count = parameters(model)
+    if count >= LIMIT:
+        raise Esp8kError(
+            f"model {name} has {count:,} parameters, the limit is below {LIMIT:,}",
+            "make a layer narrower in training/models.py",
+        )
+
+
+def parameters(model: nn.Module) -> int:
+    """Trainable parameters, as PyTorch counts them."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def macs(model: nn.Module) -> int:
+    """Multiply-accumulates of one image through the convolutions and linear layers."""
+    total = 0
+
+    def count(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        weight = layer.weight  # (O, I/groups, kh, kw) or (O, I)
+        assert isinstance(weight, Tensor)
+        total += output[0].numel() * weight[0].numel()
+
+    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        model(torch.zeros(1, 1, SIDE, SIDE))
+    model.train(training)
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+def main() -> None:
+    """Print the size of every model."""
+    print(f"{'model':<10} {'parameters':>10} {'MACs':>10}")
+    for name in BUILDERS:
+        model = build(name)
+        print(f"{name:<10} {parameters(model):>10,} {macs(model):>10,}")
+
+
+if __name__ == "__main__":
+    run(main)
