@@ -53,7 +53,7 @@ def convert(model: bytes, calibration: np.ndarray | None = None) -> bytes:
     if len(shape) == 4:
         shape = (shape[0], *shape[2:], shape[1])
 
-    class Module(tf.Module):
+    class Module(tf.Module):  # type: ignore[name-defined,misc]
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="image")])
         def __call__(self, image: Any) -> Any:
             return mapper.Builder(tf, graph).run(image)
