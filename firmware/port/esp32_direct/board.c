@@ -1,0 +1,312 @@
+/*
+ * hal.h on the bare core: QEMU's lx106 by simcall, a real ESP32 by UART0.
+ *
+ * The CPU stays on the crystal (40 MHz): the PLL is set through an analogue
+ * bus whose only public access is ROM code, which this port does not call.
+ */
+#include "board.h"
+
+#include "app.h"
+#include "hal.h"
+#include "registers.h"
+#include "simcall.h"
+#include "uart.h"
+
+#define UART_INTERRUPT 5u /* level 1, level-triggered, on LX6 */
+#define EMULATED_CORE_MHZ 40u
+#define LONGEST_WAIT_MS 30000u
+#define STACK_PAINT 0xA5A5A5A5u
+#define RTC_MAGIC 0x6B387045u
+#define RESET_STATE_POWER_ON 1u
+#define RESET_STATE_BROWNOUT 15u
+
+/* Symbols of esp32_direct.ld. */
+extern uint32_t stack_bottom[];
+extern uint32_t stack_top[];
+
+static simcall_options_t options;
+static uint64_t ticks_total;
+static uint32_t ticks_last;
+static uint32_t boots;
+static uint32_t reason;
+
+/* ==== Core ==== */
+
+int board_is_emulated(void)
+{
+    uint32_t prid;
+
+    __asm__ volatile("rsr %0, prid" : "=r"(prid));
+    return prid == 0u;
+}
+
+static uint32_t ccount(void)
+{
+    uint32_t value;
+
+    __asm__ volatile("rsr %0, ccount" : "=r"(value)::"memory");
+    return value;
+}
+
+/* CCOUNT in 64 bits, right if asked at least once every 2^32 ticks. */
+static uint64_t ticks(void)
+{
+    uint32_t now = ccount();
+
+    ticks_total += now - ticks_last;
+    ticks_last = now;
+    return ticks_total;
+}
+
+static void enable_interrupt(uint32_t number)
+{
+    uint32_t mask = 1u << number;
+
+    __asm__ volatile("wsr %0, intenable\n\trsync" ::"r"(mask) : "memory");
+}
+
+void board_interrupt(void)
+{
+    uart_receive();
+}
+
+/* ==== ESP32 only ==== */
+
+static void stop_watchdogs(void)
+{
+    register_write(RTC_WDT_PROTECT, WDT_KEY);
+    register_write(RTC_WDT_CONFIG0, 0);
+    register_write(RTC_WDT_PROTECT, 0);
+    register_write(TIMER0_WDT_PROTECT, WDT_KEY);
+    register_write(TIMER0_WDT_CONFIG0, 0);
+    register_write(TIMER0_WDT_PROTECT, 0);
+    register_write(TIMER1_WDT_PROTECT, WDT_KEY);
+    register_write(TIMER1_WDT_CONFIG0, 0);
+    register_write(TIMER1_WDT_PROTECT, 0);
+}
+
+static uint32_t esp32_reason(uint32_t panicked)
+{
+    uint32_t state = register_read(RTC_RESET_STATE) & 0x3Fu;
+
+    if (panicked != 0u) {
+        return HAL_RESET_PANIC;
+    }
+    switch (state) {
+    case RESET_STATE_POWER_ON:
+        return HAL_RESET_POWER_ON;
+    case 3u: /* system, by software */
+    case 12u: /* core, by software */
+        return HAL_RESET_SOFTWARE;
+    case RESET_STATE_BROWNOUT:
+        return HAL_RESET_BROWNOUT;
+    case 4u: /* the chip's watchdogs, by their owners */
+    case 7u:
+    case 8u:
+    case 9u:
+    case 11u:
+    case 13u:
+    case 16u:
+        return HAL_RESET_WATCHDOG;
+    default:
+        return HAL_RESET_UNKNOWN;
+    }
+}
+
+static void esp32_init(void)
+{
+    int kept;
+
+    stop_watchdogs();
+    kept = register_read(RTC_MEMORY_MAGIC) == RTC_MAGIC &&
+           register_read(RTC_MEMORY_CHECK) ==
+               ~register_read(RTC_MEMORY_BOOTS);
+    boots = kept ? register_read(RTC_MEMORY_BOOTS) + 1u : 1u;
+    reason = esp32_reason(kept ? register_read(RTC_MEMORY_PANIC) : 0u);
+    register_write(RTC_MEMORY_MAGIC, RTC_MAGIC);
+    register_write(RTC_MEMORY_BOOTS, boots);
+    register_write(RTC_MEMORY_CHECK, ~boots);
+    register_write(RTC_MEMORY_PANIC, 0);
+    uart_init();
+    register_write(DPORT_UART0_INTERRUPT_MAP, UART_INTERRUPT);
+    enable_interrupt(UART_INTERRUPT);
+}
+
+/* ==== hal.h ==== */
+
+void hal_init(void)
+{
+    ticks_last = ccount();
+    if (board_is_emulated()) {
+        simcall_options(&options);
+        boots = options.boots;
+        reason = options.reason;
+    } else {
+        esp32_init();
+    }
+}
+
+static hal_status_t emulated_read(uint8_t *bytes, uint32_t capacity,
+                                  uint32_t timeout_ms, uint32_t *got)
+{
+    uint32_t left = timeout_ms;
+    int32_t count;
+
+    for (;;) {
+        uint32_t wait = left < LONGEST_WAIT_MS ? left : LONGEST_WAIT_MS;
+
+        (void)ticks(); /* before CCOUNT can wrap unseen */
+        if (simcall_wait(wait)) {
+            break;
+        }
+        if (timeout_ms != HAL_FOREVER) {
+            left -= wait;
+            if (left == 0u) {
+                return HAL_TIMEOUT;
+            }
+        }
+    }
+    count = simcall_read(bytes, capacity);
+    if (count <= 0) {
+        return HAL_CLOSED;
+    }
+    *got = (uint32_t)count;
+    return HAL_OK;
+}
+
+hal_status_t hal_read(uint8_t *bytes, uint32_t capacity, uint32_t timeout_ms,
+                      uint32_t *got)
+{
+    uint64_t start = hal_time_us();
+    uint64_t limit = (uint64_t)timeout_ms * 1000u;
+
+    *got = 0;
+    if (board_is_emulated()) {
+        return emulated_read(bytes, capacity, timeout_ms, got);
+    }
+    for (;;) {
+        *got = uart_take(bytes, capacity);
+        if (*got > 0u) {
+            return HAL_OK;
+        }
+        if (timeout_ms != HAL_FOREVER && hal_time_us() - start >= limit) {
+            return HAL_TIMEOUT;
+        }
+        (void)ticks();
+    }
+}
+
+hal_status_t hal_write(const uint8_t *bytes, uint32_t length)
+{
+    if (!board_is_emulated()) {
+        uart_send(bytes, length);
+        return HAL_OK;
+    }
+    while (length > 0u) {
+        int32_t count = simcall_write(bytes, length);
+
+        if (count <= 0) {
+            return HAL_CLOSED;
+        }
+        bytes += count;
+        length -= (uint32_t)count;
+    }
+    return HAL_OK;
+}
+
+hal_status_t hal_set_baud(uint32_t baud)
+{
+    if (board_is_emulated()) {
+        return HAL_OK; /* a pseudo-terminal carries any rate */
+    }
+    uart_drain();
+    return uart_set_baud(baud) ? HAL_OK : HAL_UNSUPPORTED;
+}
+
+uint64_t hal_time_us(void)
+{
+    uint32_t mhz = EMULATED_CORE_MHZ;
+
+    if (!board_is_emulated()) {
+        mhz = uart_clock_hz() / 1000000u;
+    }
+    return ticks() / mhz;
+}
+
+/*
+ * With -icount shift=n an instruction lasts 2^n ns of virtual time, and
+ * CCOUNT is the floor of that at 40 MHz: instructions = ceil(25 t / 2^n).
+ */
+uint32_t hal_count(void)
+{
+    uint32_t shift = options.icount_shift;
+
+    if (!board_is_emulated()) {
+        return ccount();
+    }
+    if (shift == 0u) {
+        return 0;
+    }
+    return (uint32_t)((ticks() * 25u + (1u << shift) - 1u) >> shift);
+}
+
+hal_counter_t hal_counter(void)
+{
+    if (!board_is_emulated()) {
+        return HAL_COUNTER_CYCLES;
+    }
+    return options.icount_shift != 0u ? HAL_COUNTER_INSTRUCTIONS
+                                      : HAL_COUNTER_NONE;
+}
+
+uint32_t hal_counter_hz(void)
+{
+    return board_is_emulated() ? 0u : uart_clock_hz();
+}
+
+uint32_t hal_boot_count(void)
+{
+    return boots;
+}
+
+uint32_t hal_reset_reason(void)
+{
+    return reason;
+}
+
+uint32_t hal_stack_used_bytes(void)
+{
+    const uint32_t *word = stack_bottom;
+
+    while (word < stack_top && *word == STACK_PAINT) {
+        word++;
+    }
+    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)word);
+}
+
+const char *hal_board(void)
+{
+    return board_is_emulated() ? "virtual" : "esp32-direct";
+}
+
+void hal_reset(void)
+{
+    if (board_is_emulated()) {
+        simcall_exit(SIMCALL_EXIT_RESET);
+    }
+    uart_drain();
+    register_write(RTC_OPTIONS0,
+                   register_read(RTC_OPTIONS0) | SYSTEM_RESET);
+    for (;;) {
+    }
+}
+
+void board_main(void)
+{
+    hal_init();
+    esp8k_app();
+    if (board_is_emulated()) {
+        simcall_exit(SIMCALL_EXIT_CLOSED);
+    }
+    hal_reset();
+}

@@ -1,0 +1,66 @@
+/*
+ * ESP32 registers that this port touches, and how it touches them. Tests
+ * define ESP8K_FAKE_REGISTERS and give the two functions themselves.
+ */
+#ifndef ESP8K_REGISTERS_H
+#define ESP8K_REGISTERS_H
+
+#include <stdint.h>
+
+/* ==== UART0 ==== */
+
+#define UART_RX_FIFO 0x3FF40000u /* read here: one byte a load */
+/* Writes through the address above can be lost (chip erratum 3.3): AHB. */
+#define UART_TX_FIFO 0x60000000u
+#define UART_INT_RAW 0x3FF40004u
+#define UART_INT_ENA 0x3FF4000Cu
+#define UART_INT_CLR 0x3FF40010u
+#define UART_CLKDIV 0x3FF40014u /* [19:0] whole, [23:20] sixteenths */
+#define UART_STATUS 0x3FF4001Cu /* [7:0] received, [23:16] to send */
+#define UART_CONF1 0x3FF40024u
+#define UART_MEM_RX_STATUS 0x3FF40060u /* [12:2] read, [23:13] written */
+
+#define UART_FIFO_BYTES 128u
+#define UART_INT_RX_FULL (1u << 0)
+#define UART_INT_RX_OVERFLOW (1u << 4)
+#define UART_INT_RX_TIMEOUT (1u << 8)
+#define UART_CONF1_RX_FULL_SHIFT 0
+#define UART_CONF1_TIMEOUT_SHIFT 24
+#define UART_CONF1_TIMEOUT_ENABLE (1u << 31)
+
+/* ==== Clocks, resets, watchdogs ==== */
+
+#define DPORT_UART0_INTERRUPT_MAP 0x3FF0018Cu
+#define RTC_OPTIONS0 0x3FF48000u /* bit 31: reset the whole system */
+#define RTC_RESET_STATE 0x3FF48034u
+#define RTC_WDT_CONFIG0 0x3FF4808Cu
+#define RTC_WDT_PROTECT 0x3FF480A4u
+#define TIMER0_WDT_CONFIG0 0x3FF5F048u
+#define TIMER0_WDT_PROTECT 0x3FF5F064u
+#define TIMER1_WDT_CONFIG0 0x3FF60048u
+#define TIMER1_WDT_PROTECT 0x3FF60064u
+#define WDT_KEY 0x50D83AA1u
+#define SYSTEM_RESET (1u << 31)
+
+/* Slow RTC memory outlives every reset but the loss of power. */
+#define RTC_MEMORY_MAGIC 0x50001FF0u
+#define RTC_MEMORY_BOOTS 0x50001FF4u
+#define RTC_MEMORY_CHECK 0x50001FF8u
+#define RTC_MEMORY_PANIC 0x50001FFCu
+
+#ifdef ESP8K_FAKE_REGISTERS
+uint32_t register_read(uint32_t address);
+void register_write(uint32_t address, uint32_t value);
+#else
+static inline uint32_t register_read(uint32_t address)
+{
+    return *(volatile const uint32_t *)(uintptr_t)address;
+}
+
+static inline void register_write(uint32_t address, uint32_t value)
+{
+    *(volatile uint32_t *)(uintptr_t)address = value;
+}
+#endif
+
+#endif
