@@ -1,0 +1,163 @@
+"""Export a checkpoint to every format and check each on the 10,000 test images.
+
+    .venv/bin/python -m export --model v2 [--checkpoint P] [--profile balanced]
+
+Writes below build/<model>/: five model files, the C component, model.json (what it
+is) and verify.json (how each artefact compares with PyTorch). model.json is written
+last: where it is, everything else is there and was checked.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from export import pipeline, tflm
+from export.network import operator_macs
+from export.verify import Row, check, verify
+from training import checkpoint as checkpoints
+from training import paths
+from training.cli import option, parse
+from training.data import Data, load
+from training.errors import CheckFailed, run
+
+PROFILES = ("speed", "balanced", "size")
+FORMAT = 1
+TABLE_WIDTH = 108  # columns where stdout is no terminal
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m export`."""
+
+    model: str = option("v2", "which network", paths.MODELS)
+    checkpoint: str | None = option(None, "a .pt file; default: the trained one")
+    profile: str = option("balanced", "what the C is made for", PROFILES)
+    json: bool = option(False, "print the results as JSON")
+
+
+def manifest(
+    artefacts: pipeline.Artefacts,
+    point: checkpoints.Checkpoint,
+    data: Data,
+    profile: str,
+) -> dict[str, Any]:
+    """model.json: which model this is, and what belongs to it."""
+    network = artefacts.int8
+    ends = {
+        "input": network.tensors[network.inputs[0]],
+        "output": network.tensors[network.outputs[0]],
+    }
+    return {
+        "format": FORMAT,
+        "model": point.model,
+        "weights_hash": point.weights_hash,
+        "identity_crc": artefacts.identity.identity_crc,
+        "profile": profile,
+        "temperature": point.temperature,
+        **{
+            name: {
+                "shape": list(tensor.shape),
+                "scale": float(tensor.scale),
+                "zero_point": tensor.zero_point,
+            }
+            for name, tensor in ends.items()
+        },
+        "macs": sum(operator_macs(network, op) for op in network.operators),
+        "artefacts": {
+            name: {"bytes": len(content), "sha256": pipeline.sha256(content)}
+            for name, content in artefacts.files.items()
+        },
+        "tflm_arena_bytes": tflm.arena_bytes(artefacts.files["model_int8.tflite"]),
+        "calibration_images": pipeline.CALIBRATION_IMAGES,
+        "data_hash": data.hash,
+        "config": point.config,
+    }
+
+
+def table(rows: list[Row]) -> Table:
+    """The rows as a rich table."""
+    result = Table(title="Against PyTorch on the 10,000 test images")
+    result.add_column("artefact", no_wrap=True)
+    result.add_column("run by", no_wrap=True)
+    for title in ("bytes", "accuracy", "argmax\nchanges", "largest\nlogit error"):
+        result.add_column(title, justify="right", no_wrap=True)
+    result.add_column("int8\ndigest", no_wrap=True)
+    for row in rows:
+        result.add_row(
+            row.artefact,
+            row.evidence,
+            _shown(row.bytes, ","),
+            _shown(row.accuracy, ".2f", " %"),
+            _shown(row.argmax_changes, ","),
+            _shown(row.logit_error, ".2g"),
+            row.digest or "",
+        )
+    return result
+
+
+def _shown(value: float | None, form: str, unit: str = "") -> str:
+    return "" if value is None else f"{value:{form}}{unit}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
+    """Make, check and write everything; raises CheckFailed after writing."""
+    target = paths.model_dir(config.model)
+    chosen = config.checkpoint
+    path = Path(chosen) if chosen else paths.checkpoint(config.model)
+    point = checkpoints.load(path, config.model)
+    data = load(point.config.get("dataset", "mnist"))
+    images = pipeline.calibration(data)
+    (target / "model.json").unlink(missing_ok=True)
+    artefacts = pipeline.convert(point, images, _say)
+    with pipeline.staged(target) as stage:
+        pipeline.write(artefacts, stage, config.profile, _say)
+        rows = verify(point.module(), artefacts, stage, data, _say)
+        content = {"rows": [r.json() for r in rows], "failures": check(rows)}
+        _write_json(stage / "verify.json", content)
+    described = manifest(artefacts, point, data, config.profile)
+    if not content["failures"]:
+        with pipeline.staged(target) as stage:
+            _write_json(stage / "model.json", described)
+    return described, rows
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    config = parse(Config, None, "export", "Export a checkpoint and check it.")
+    torch.set_num_threads(1)
+    described, rows = export_model(config)
+    if config.json:
+        print(json.dumps({**described, "rows": [r.json() for r in rows]}, indent=2))
+    else:
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=TABLE_WIDTH)
+        console.print(table(rows))
+        arena = described["tflm_arena_bytes"]
+        if arena is None:
+            console.print(f"TFLite Micro: {tflm.SKIPPED}")
+        else:
+            console.print(f"TFLite Micro would need an arena of {arena:,} bytes")
+        folder = paths.model_dir(config.model)
+        console.print(f"{folder}: weights {described['weights_hash'][:16]}")
+    failures = check(rows)
+    if failures:
+        raise CheckFailed("; ".join(failures), "no model.json was written")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,24 @@
+"""How accurate a checkpoint is once it is quantized to int8.
+
+from export.accuracy import int8_accuracy
+percent = int8_accuracy(Path("build/v2/model.pt"))
+"""
+
+from pathlib import Path
+
+from export import pipeline, reference
+from export.network import read_tflite
+from export.verify import quantized_input
+from training import checkpoint as checkpoints
+from training.data import load
+
+
+def int8_accuracy(path: Path) -> float:
+    """Percent of the test images that the int8 network classifies rightly."""
+    point = checkpoints.load(path)
+    data = load(point.config.get("dataset", "mnist"))
+    images = pipeline.calibration(data)
+    _, tflite = pipeline.int8_tflite(point.module(), images)
+    network = read_tflite(tflite, point.model)
+    logits = reference.outputs(network, quantized_input(network, data.test_images))
+    return float((logits.argmax(1) == data.test_labels).mean() * 100)

@@ -1,0 +1,127 @@
+"""From a checkpoint to every artefact of a model, in memory and then in a folder.
+
+artefacts = convert(checkpoint, calibration)    # bytes of the five model files
+write(artefacts, folder, ...)                   # those, and the generated C
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from export import tflite
+from export.fold import fold
+from export.identity import Identity, identify
+from export.network import Network, read_tflite
+from export.onnx import export_onnx
+from export.quantize import quantize_onnx
+from training.checkpoint import Checkpoint
+from training.data import MEAN, STD, Data
+from training.errors import Esp8kError
+
+CALIBRATION_IMAGES = 500  # the first ones of the training set
+SHAPE = (1, 1, 28, 28)
+FILES = (
+    "model_fp32.onnx",
+    "model_fp16.onnx",
+    "model_int8.onnx",
+    "model_fp16.tflite",
+    "model_int8.tflite",
+)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """Everything that is made of one checkpoint, before it is written."""
+
+    files: dict[str, bytes]  # by file name, in the order of FILES
+    int8: Network
+    float16: Network
+    identity: Identity
+
+
+def calibration(data: Data) -> np.ndarray:
+    """The fixed calibration images, (N, 1, 28, 28) float32 in 0..1."""
+    images = data.train_images[:CALIBRATION_IMAGES, None]
+    return images / np.float32(255)
+
+
+def int8_tflite(module: nn.Module, images: np.ndarray) -> tuple[bytes, bytes]:
+    """(float32 ONNX, int8 .tflite) of a trained module."""
+    onnx = export_onnx(fold(module, MEAN, STD), SHAPE)
+    return onnx, tflite.convert(onnx, images)
+
+
+def convert(checkpoint: Checkpoint, images: np.ndarray, say: Say) -> Artefacts:
+    """All five model files of a checkpoint."""
+    say("fold and export to ONNX")
+    folded = fold(checkpoint.module(), MEAN, STD)
+    onnx = export_onnx(folded, SHAPE)
+    files = {
+        "model_fp32.onnx": onnx,
+        "model_fp16.onnx": export_onnx(folded, SHAPE, half=True),
+    }
+    say("quantize and convert to TFLite")
+    files["model_int8.onnx"] = quantize_onnx(onnx, images)
+    files["model_fp16.tflite"] = tflite.convert(onnx)
+    files["model_int8.tflite"] = tflite.convert(onnx, images)
+    int8 = read_tflite(files["model_int8.tflite"], checkpoint.model)
+    half = read_tflite(files["model_fp16.tflite"], checkpoint.model)
+    name, weights = checkpoint.model, checkpoint.weights_hash
+    identity = identify(name, weights, int8.sha256, half.sha256)
+    return Artefacts(files, int8, half, identity)
+
+
+def write(artefacts: Artefacts, folder: Path, profile: str, say: Say) -> None:
+    """Write the model files and the C component into `folder`."""
+    from export import codegen  # loads the templates: not for int8_accuracy
+
+    for name, content in artefacts.files.items():
+        (folder / name).write_bytes(content)
+    say(f"generate C, profile {profile}")
+    codegen.generate(
+        artefacts.int8,
+        artefacts.float16,
+        folder / "component",
+        profile,
+        "esp8k_",
+        artefacts.identity,
+    )
+
+
+def sha256(content: bytes) -> str:
+    """Hex digest."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """A neighbour folder whose content replaces that of `target` on success.
+
+    Only names that the stage wrote are replaced; `target` keeps the rest. Whatever
+    fails before the end leaves `target` as it was and removes the stage.
+    """
+    stage = target / ".staged"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir()
+        yield stage
+        for item in sorted(stage.iterdir()):
+            place = target / item.name
+            if place.is_dir():
+                shutil.rmtree(place)
+            item.replace(place)
+    except OSError as error:
+        raise Esp8kError(
+            f"cannot write below {target}: {error.strerror or error}",
+            "free some space, or set ESP8K_BUILD to a folder on another disk",
+        ) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
