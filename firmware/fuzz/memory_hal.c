@@ -1,0 +1,142 @@
+/* See memory_hal.h. */
+#include "memory_hal.h"
+
+#include <string.h>
+
+#include "app.h"
+#include "hal.h"
+
+/* Owner: this file; one board a process. */
+static struct {
+    app_t app;
+    uint64_t time_us;
+    uint32_t boots;
+    uint32_t reset_reason;
+    uint32_t baud;
+    uint32_t baud_allowed;
+    uint32_t length;
+    uint8_t output[MEMORY_HAL_OUTPUT_BYTES];
+} board;
+
+/* ==== The caller's side ==== */
+
+void memory_boot(uint32_t boots, uint32_t reset_reason)
+{
+    board.boots = boots;
+    board.reset_reason = reset_reason;
+    board.baud = APP_DEFAULT_BAUD;
+    board.length = 0;
+    app_init(&board.app);
+    app_greet(&board.app);
+}
+
+void memory_feed(const uint8_t *bytes, uint32_t length, uint64_t time_us)
+{
+    board.time_us = time_us;
+    app_tick(&board.app);
+    app_feed(&board.app, bytes, length);
+}
+
+const uint8_t *memory_output(void)
+{
+    return board.output;
+}
+
+uint32_t memory_output_length(void)
+{
+    return board.length;
+}
+
+void memory_take_output(void)
+{
+    board.length = 0;
+}
+
+void memory_allow_baud(uint32_t allowed)
+{
+    board.baud_allowed = allowed;
+}
+
+uint32_t memory_baud(void)
+{
+    return board.baud;
+}
+
+/* ==== hal.h ==== */
+
+void hal_init(void)
+{
+}
+
+hal_status_t hal_read(uint8_t *bytes, uint32_t capacity, uint32_t timeout_ms,
+                      uint32_t *got)
+{
+    (void)bytes;
+    (void)capacity;
+    (void)timeout_ms;
+    *got = 0;
+    return HAL_CLOSED; /* bytes come by memory_feed() */
+}
+
+hal_status_t hal_write(const uint8_t *bytes, uint32_t length)
+{
+    if (length > MEMORY_HAL_OUTPUT_BYTES - board.length) {
+        length = MEMORY_HAL_OUTPUT_BYTES - board.length; /* nobody listens */
+    }
+    memcpy(board.output + board.length, bytes, length);
+    board.length += length;
+    return HAL_OK;
+}
+
+hal_status_t hal_set_baud(uint32_t baud)
+{
+    if (!board.baud_allowed) {
+        return HAL_UNSUPPORTED;
+    }
+    board.baud = baud;
+    return HAL_OK;
+}
+
+uint64_t hal_time_us(void)
+{
+    return board.time_us;
+}
+
+uint32_t hal_count(void)
+{
+    return 0;
+}
+
+hal_counter_t hal_counter(void)
+{
+    return HAL_COUNTER_NONE;
+}
+
+uint32_t hal_counter_hz(void)
+{
+    return 0;
+}
+
+uint32_t hal_boot_count(void)
+{
+    return board.boots;
+}
+
+uint32_t hal_reset_reason(void)
+{
+    return board.reset_reason;
+}
+
+uint32_t hal_stack_used_bytes(void)
+{
+    return 0;
+}
+
+const char *hal_board(void)
+{
+    return "memory";
+}
+
+void hal_reset(void)
+{
+}
