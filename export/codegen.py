@@ -1,0 +1,334 @@
+"""The C of a network: weights and one function a layer, ready to be compiled.
+
+    plan = generate(network_int8, network_f16, out_dir, "speed", "esp8k", identity)
+
+writes a self-contained component below `out_dir`: include/<prefix>_model.h, src/*.c,
+CMakeLists.txt, library.json, and beside it plan.json and flags.json. The same inputs
+give the same bytes. `make export` calls it; Jinja lays out, Python computes.
+"""
+
+import json
+import math
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from export import emit_f16, emit_int8, reference, reference_f16
+from export.emit_int8 import Array, Options
+from export.identity import Identity
+from export.network import Network
+from export.planner import Stage, allocate, hwc, plan_stages
+from training.errors import Esp8kError
+from training.paths import ROOT
+
+PROFILES = ("speed", "balanced", "size")
+KERNELS = ROOT / "firmware" / "components" / "nn"
+FLAGS = KERNELS / "flags.json"
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What plan.json says of one stage."""
+
+    name: str
+    engine: str  # int8 | f16
+    number: int  # as the hook gets it
+    tensor: int  # index of its output in the Network
+    shape: tuple[int, int, int]  # live region (H, W, C) that is stored
+    representation: str  # u8=q+128 | int8 | float32
+    macs: int
+    live_macs: int
+    weight_bytes: int  # weights, tables and per-channel constants
+    method: str  # direct | winograd | ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was generated: plan.json."""
+
+    model: str
+    weights_hash: str
+    identity_crc: int
+    profile: str
+    prefix: str
+    int8_arena_bytes: int
+    f16_arena_bytes: int
+    stages: tuple[StagePlan, ...]
+
+    def engine(self, name: str) -> tuple[StagePlan, ...]:
+        """The stages of one engine, in order."""
+        return tuple(s for s in self.stages if s.engine == name)
+
+
+def generate(
+    network_int8: Network,
+    network_f16: Network | None,
+    out_dir: Path,
+    profile: str,
+    prefix: str,
+    identity: Identity,
+) -> Plan:
+    """Write the component; everything is rendered before the first file is made."""
+    if profile not in PROFILES:
+        raise Esp8kError(
+            f"there is no profile {profile!r}", f"PROFILE is one of: {PROFILES}"
+        )
+    common = {
+        "model": identity.model,
+        "hash": identity.weights_hash,
+        "profile": profile,
+        "prefix": prefix,
+        "guard": prefix.upper(),
+    }
+    environment = _environment()
+    files: dict[str, str] = {}
+    int8 = _int8(network_int8, profile, prefix)
+    _render_engine(environment, files, "int8", int8, common)
+    f16 = None
+    if network_f16 is not None:
+        f16 = _f16(network_f16, profile, prefix)
+        _render_engine(environment, files, "f16", f16, common)
+    plan = Plan(
+        model=identity.model,
+        weights_hash=identity.weights_hash,
+        identity_crc=identity.identity_crc,
+        profile=profile,
+        prefix=prefix,
+        int8_arena_bytes=int8.arena,
+        f16_arena_bytes=f16.arena if f16 else 0,
+        stages=int8.plans + (f16.plans if f16 else ()),
+    )
+    files[f"include/{prefix}_model.h"] = environment.get_template(
+        "model.h.jinja"
+    ).render(**common, **_header(network_int8, plan, f16 is not None))
+    for name in ("CMakeLists.txt", "library.json", "idf_component.yml"):
+        template = environment.get_template(f"{name}.jinja")
+        sources = sorted(path for path in files if path.endswith(".c"))
+        files[name] = template.render(**common, sources=sources)
+    files["plan.json"] = json.dumps(asdict(plan), indent=2) + "\n"
+    _write(out_dir, files)
+    return plan
+
+
+def load_plan(path: Path) -> Plan:
+    """Read plan.json."""
+    raw = json.loads(path.read_text())
+    stages = tuple(
+        StagePlan(**{**s, "shape": tuple(s["shape"])}) for s in raw.pop("stages")
+    )
+    return Plan(**raw, stages=stages)
+
+
+def flags(target: str) -> list[str]:
+    """Compile flags for "xtensa", "riscv", "host" or "wasm"."""
+    table = json.loads(FLAGS.read_text())
+    return [*table["all"], *table.get(target, [])]
+
+
+def stage_outputs(plan: Plan, network: Network, image: np.ndarray) -> list[np.ndarray]:
+    """What each stage must give for one image of raw bytes: the live region.
+
+    The engine is that of `network`: uint8 arrays (int8 for the logits) or float32.
+    """
+    pixels = np.asarray(image, np.uint8).reshape(1, -1)
+    if network.tensors[network.inputs[0]].dtype == "int8":
+        engine = "int8"
+        values = reference.run(network, (pixels.astype(np.int16) - 128).astype(np.int8))
+    else:
+        engine = "f16"
+        values = reference_f16.run(network, pixels)
+    found = []
+    for stage in plan.engine(engine):
+        height, width, _ = stage.shape
+        full = values[stage.tensor][0].reshape(hwc(network.tensors[stage.tensor].shape))
+        live = full[:height, :width]
+        if stage.representation.startswith("u8"):
+            live = (live.astype(np.int16) + 128).astype(np.uint8)
+        found.append(np.ascontiguousarray(live))
+    return found
+
+
+# ==== One engine ====
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine's stages, ready to be laid out."""
+
+    stages: list[dict[str, Any]]
+    calls: list[str]
+    arrays: list[Array]
+    arena: int
+    plans: tuple[StagePlan, ...]
+
+
+def _int8(network: Network, profile: str, prefix: str) -> Engine:
+    stages = plan_stages(network)
+    options = Options(profile, prefix, wide_weights=profile != "size")
+    return _engine(network, stages, options, "int8", 1)
+
+
+def _f16(network: Network, profile: str, prefix: str) -> Engine:
+    stages = plan_stages(network)
+    options = Options(profile, prefix, wide_weights=False)
+    return _engine(network, stages, options, "f16", 4)
+
+
+def _engine(
+    network: Network,
+    stages: tuple[Stage, ...],
+    options: Options,
+    engine: str,
+    item: int,
+) -> Engine:
+    emit = emit_int8.emit if engine == "int8" else emit_f16.emit
+    offsets, arena = allocate(network, stages, item)
+    contexts, calls, arrays, plans = [], [], [], []
+    for stage in stages:
+        source = stage.inputs[0]
+        image = source == network.inputs[0]
+        live = stage.in_live[0]
+        width = hwc(network.tensors[source].shape)[1] if image else live[1]
+        last = stage.output == network.outputs[0]
+        made = emit(network, stage, options, width * live[2], last)
+        made.context["comment"] = describe(network, stage, made)
+        contexts.append(made.context)
+        arrays += made.arrays
+        kind = "uint8_t" if engine == "int8" else "float"
+        read = "image" if image else f"(const {kind} *)(a + {offsets[source]})"
+        target = f"a + {offsets.get(stage.output, 0)}"
+        write = "logits" if last else f"({kind} *)({target})"
+        if kind == "uint8_t":
+            read = read.replace("(const uint8_t *)(", "").replace(")", "")
+            write = write.replace("(uint8_t *)(", "").replace(")", "")
+        calls.append(f"{stage.name}({read}, {write});")
+        hooked = "logits" if last else target
+        size = stage.out_size * item
+        calls += [
+            "if (hook) {",
+            f"    hook(context, {stage.number}, {hooked}, {size});",
+            "}",
+        ]
+        plans.append(_stage_plan(stage, engine, made, last))
+    return Engine(contexts, calls, arrays, arena, tuple(plans))
+
+
+def _stage_plan(stage: Stage, engine: str, made: Any, last: bool) -> StagePlan:
+    representation = "float32"
+    if engine == "int8":
+        representation = "int8" if last else "u8=q+128"
+    return StagePlan(
+        name=stage.name,
+        engine=engine,
+        number=stage.number,
+        tensor=stage.output,
+        shape=stage.out_live,
+        representation=representation,
+        macs=stage.macs,
+        live_macs=stage.live_macs,
+        weight_bytes=sum(a.size for a in made.arrays),
+        method=made.context.get("method", "direct"),
+    )
+
+
+def describe(network: Network, stage: Stage, made: Any) -> str:
+    """The comment above a layer's function."""
+    lines = [f"==== {stage.name}: {', '.join(op.kind for op in stage.operators)} ===="]
+    source = network.tensors[stage.inputs[0]]
+    out = network.tensors[stage.output]
+    shapes = [
+        "x".join(map(str, s))
+        for s in (stage.in_live[0], stage.mac_live, stage.out_live)
+    ]
+    if stage.pool is None:
+        shapes.pop(1)
+    lines.append(
+        " -> ".join(shapes) + f" live, of {'x'.join(map(str, hwc(out.shape)))}"
+    )
+    a = stage.head.attributes
+    if "stride_h" in a:
+        lines.append(
+            f"stride {a['stride_h']}x{a['stride_w']}, padding {a['padding']}, "
+            f"activation {a['activation']}"
+        )
+    lines.append(f"{stage.macs} MACs, {stage.live_macs} live")
+    if source.quant is not None and out.quant is not None:
+        lines.append(
+            f"in: scale {float(source.scale):.9g}, zero point {source.zero_point}; "
+            f"out: scale {float(out.scale):.9g}, zero point {out.zero_point}"
+        )
+        found = made.context.get("requant")
+        if found is not None:
+            lines.append(f"requantisation: {found.form}")
+    body = "\n".join(f" * {line}" for line in lines)
+    return "/*" + body[2:] + "\n */"
+
+
+# ==== Rendering ====
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _render_engine(
+    environment: jinja2.Environment,
+    files: dict[str, str],
+    name: str,
+    engine: Engine,
+    common: dict[str, Any],
+) -> None:
+    variables = {
+        **common,
+        "engine": name,
+        "stages": engine.stages,
+        "calls": engine.calls,
+        "arrays": engine.arrays,
+        "arena": engine.arena,
+        "total": sum(a.size for a in engine.arrays),
+        "macs": sum(p.macs for p in engine.plans),
+        "live_macs": sum(p.live_macs for p in engine.plans),
+    }
+    variables["guard"] = f"{common['guard']}_{name.upper()}_WEIGHTS_H"
+    for target, template in (
+        (f"src/{name}_network.c", f"network_{name}.c.jinja"),
+        (f"src/{name}_weights.c", "weights.c.jinja"),
+        (f"src/{name}_weights.h", "weights.h.jinja"),
+    ):
+        files[target] = environment.get_template(template).render(**variables)
+
+
+def _header(network: Network, plan: Plan, has_f16: bool) -> dict[str, Any]:
+    out = network.tensors[network.outputs[0]]
+    return {
+        "crc": f"0x{plan.identity_crc:08X}",
+        "engines": "int8 and float16" if has_f16 else "int8",
+        "has_f16": has_f16,
+        "input_bytes": math.prod(network.tensors[network.inputs[0]].shape),
+        "classes": math.prod(out.shape),
+        "logit_scale": f"{float(out.scale):.9g}",
+        "logit_zero_point": out.zero_point,
+        "int8_arena": plan.int8_arena_bytes,
+        "f16_arena": plan.f16_arena_bytes,
+        "int8_stages": len(plan.engine("int8")),
+        "f16_stages": len(plan.engine("f16")),
+    }
+
+
+def _write(out_dir: Path, files: dict[str, str]) -> None:
+    """Write all files; the kernels' headers go beside the sources."""
+    for name, text in files.items():
+        path = out_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    shutil.copyfile(FLAGS, out_dir / "flags.json")

@@ -1,0 +1,140 @@
+"""The float16 engine in numpy: the same float32 operations in the same order.
+
+    values = reference_f16.run(network, pixels)      # by tensor index
+    logits = reference_f16.outputs(network, pixels)  # (N, classes), in batches
+
+Weights and biases are binary16, decoded exactly. All arithmetic is float32, each
+product and each sum rounded on its own (no fused multiply-add), summed in the order
+ky, kx, input channel, from the bias on. The first layer reads raw pixels: it sums
+weight * pixel from zero, then multiplies by float32(1/255) and adds the bias. A
+max-pool is taken before that. So the bits equal the generated C's on any machine
+with IEEE float32, in hardware or in software.
+"""
+
+import numpy as np
+
+from export.network import Network, pads_before
+from export.planner import Stage, hwc, kernel_size, plan_stages
+from training.errors import Esp8kError
+
+PIXEL_SCALE = np.float32(1 / 255)
+BATCH = 250  # images at a time: the accumulators of one layer stay in the cache
+
+
+def run(network: Network, pixels: np.ndarray) -> dict[int, np.ndarray]:
+    """All stage outputs for N images of raw bytes: float32 (N, H, W, C)."""
+    start = network.inputs[0]
+    shape = hwc(network.tensors[start].shape)
+    count = len(pixels)
+    values = {start: np.asarray(pixels, np.float32).reshape(count, *shape)}
+    for stage in plan_stages(network):
+        source = values[stage.inputs[0]]
+        values[stage.output] = _stage(network, stage, source, start)
+    return values
+
+
+def outputs(network: Network, pixels: np.ndarray) -> np.ndarray:
+    """The logits of N images, (N, classes) float32."""
+    parts = [
+        run(network, pixels[i : i + BATCH])[network.outputs[0]]
+        for i in range(0, len(pixels), BATCH)
+    ]
+    return np.concatenate(parts).reshape(len(pixels), -1)
+
+
+def constant(network: Network, index: int) -> np.ndarray:
+    """A binary16 constant, decoded to float32."""
+    data = network.tensors[index].data
+    assert data is not None
+    if data.dtype != np.float16:
+        raise Esp8kError(
+            f"tensor {network.tensors[index].name} is {data.dtype}, not float16",
+            "convert with float16 weights",
+        )
+    return data.astype(np.float32)
+
+
+def _stage(network: Network, stage: Stage, x: np.ndarray, start: int) -> np.ndarray:
+    op = stage.head
+    if op.kind not in ("CONV_2D", "FULLY_CONNECTED"):
+        raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
+    weights = constant(network, op.inputs[1])
+    bias = constant(network, op.inputs[2])
+    count = len(x)
+    first = stage.inputs[0] == start
+    if op.kind == "FULLY_CONNECTED":
+        weights = weights[:, None, None, :]
+        x = x.reshape(count, 1, 1, -1)
+        stride, pads, out_hw = (1, 1), (0, 0), (1, 1)
+    else:
+        stride = op.attributes["stride_h"], op.attributes["stride_w"]
+        pads = pads_before(network, op)
+        out_hw = hwc(network.output(op).shape)[:2]
+        x = _pad(x, pads, stride, out_hw, kernel_size(network, op))
+    start_value = np.zeros_like(bias) if first else bias
+    acc = np.empty((count, *out_hw, len(bias)), np.float32)
+    acc[...] = start_value
+    for ky in range(weights.shape[1]):
+        for kx in range(weights.shape[2]):
+            rows = slice(ky, ky + (out_hw[0] - 1) * stride[0] + 1, stride[0])
+            columns = slice(kx, kx + (out_hw[1] - 1) * stride[1] + 1, stride[1])
+            taps = x[:, rows, columns]
+            for k in range(weights.shape[3]):
+                acc += taps[..., k : k + 1] * weights[:, ky, kx, k]
+    acc = _activate(op.attributes["activation"], acc) if not first else acc
+    acc = _pool(stage, acc)
+    if first:
+        acc = acc * PIXEL_SCALE + bias
+        acc = _activate(op.attributes["activation"], acc)
+    for unary in stage.unary:
+        if unary.kind == "LEAKY_RELU":
+            alpha = np.float32(unary.attributes["alpha"])
+            acc = np.where(acc >= 0, acc, acc * alpha)
+        elif unary.kind == "RELU":
+            acc = _activate("RELU", acc)
+        else:
+            raise Esp8kError(f"no float16 kernel for {unary.kind}", "use int8")
+    return acc
+
+
+def _activate(kind: str, x: np.ndarray) -> np.ndarray:
+    zero = np.float32(0)
+    if kind == "NONE":
+        return x
+    if kind == "RELU":
+        return np.where(x > 0, x, zero)
+    if kind == "RELU6":
+        x = np.where(x > 0, x, zero)
+        return np.where(x < 6, x, np.float32(6))
+    raise Esp8kError(f"no float16 activation {kind}", "use the int8 engine")
+
+
+def _pool(stage: Stage, x: np.ndarray) -> np.ndarray:
+    """Maximum over the window; the first of equal values stays, as in the C."""
+    if stage.pool is None:
+        return x
+    size_h = stage.pool.attributes["filter_h"]
+    size_w = stage.pool.attributes["filter_w"]
+    rows, columns = x.shape[1] // size_h * size_h, x.shape[2] // size_w * size_w
+    best: np.ndarray | None = None
+    for dy in range(size_h):
+        for dx in range(size_w):
+            part = x[:, dy:rows:size_h, dx:columns:size_w]
+            best = part if best is None else np.where(best > part, best, part)
+    assert best is not None
+    return best
+
+
+def _pad(
+    x: np.ndarray,
+    pads: tuple[int, int],
+    stride: tuple[int, int],
+    out_hw: tuple[int, int],
+    kernel: tuple[int, int],
+) -> np.ndarray:
+    sides = []
+    for axis in (0, 1):
+        reach = (out_hw[axis] - 1) * stride[axis] + kernel[axis]
+        after = max(reach - x.shape[axis + 1] - pads[axis], 0)
+        sides.append((pads[axis], after))
+    return np.pad(x, ((0, 0), *sides, (0, 0)))

@@ -1,0 +1,80 @@
+/* Integer kernels shared by all generated networks: requantisation.
+ *
+ * Activations are bytes u = q + 128, so that a raw pixel is one. A layer's
+ * sum of products becomes such a byte by
+ *
+ *     single: u = clamp((sum * M + C) >> s)
+ *     split:  the same with sum = hi * 2^k + lo, when one product is too wide
+ *     wide:   TFLite's definition, two roundings in 64 bits
+ *
+ * The generator proves for every channel that single or split equal wide on
+ * every sum that can occur, and that nothing leaves int32; else it emits wide.
+ * Right shifts of negative numbers are arithmetic on every compiler we use.
+ */
+#ifndef NN_INT8_H
+#define NN_INT8_H
+
+#include <stdint.h>
+
+/* M and C of one output channel. */
+typedef struct {
+    int32_t multiplier;
+    int32_t offset;
+} nn_single_t;
+
+typedef struct {
+    int32_t multiplier;
+    int32_t offset;
+    int32_t bias;
+} nn_split_t;
+
+typedef struct {
+    int32_t multiplier;
+    int32_t shift;
+    int32_t bias;
+} nn_wide_t;
+
+static inline int32_t nn_max(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline int32_t nn_clamp(int32_t u, int32_t low, int32_t high)
+{
+    if (low == 0 && high == 255) { /* one comparison in the usual case */
+        if ((uint32_t)u > 255u) {
+            u = u < 0 ? 0 : 255;
+        }
+        return u;
+    }
+    return u < low ? low : (u > high ? high : u);
+}
+
+static inline int32_t nn_single(int32_t sum, const nn_single_t *k, int shift)
+{
+    return (sum * k->multiplier + k->offset) >> shift;
+}
+
+static inline int32_t nn_split(int32_t sum, const nn_split_t *k, int low_bits,
+                               int shift)
+{
+    const int32_t high = (sum >> low_bits) * k->multiplier;
+    const int32_t low = (sum & ((1 << low_bits) - 1)) * k->multiplier;
+
+    return (high + ((low + k->offset) >> low_bits)) >> shift;
+}
+
+/* x * 2^shift * multiplier / 2^31, rounded twice as TFLite does. */
+static inline int32_t nn_wide(int32_t sum, const nn_wide_t *k)
+{
+    const int32_t left = k->shift > 0 ? k->shift : 0;
+    const int32_t right = k->shift > 0 ? 0 : -k->shift;
+    const int64_t product = ((int64_t)sum * (1 << left)) * k->multiplier;
+    const int32_t x = (int32_t)((product + (1 << 30)) >> 31);
+    const int32_t mask = (int32_t)((1u << right) - 1u);
+    const int32_t half = (mask >> 1) + (x < 0);
+
+    return (x >> right) + ((x & mask) > half);
+}
+
+#endif

@@ -1,0 +1,142 @@
+"""Compile a generated component for this machine and call it from numpy."""
+
+import ctypes
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from export.codegen import KERNELS, flags, load_plan
+
+WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror".split()
+
+DRIVER = """
+#include "{prefix}_model.h"
+#include <string.h>
+
+static _Alignas(8) uint8_t arena[{arena}];
+
+typedef struct {{ uint8_t *out; uint32_t used; uint32_t stage[64]; }} trace_t;
+
+static void record(void *context, uint32_t stage, const void *data, uint32_t bytes)
+{{
+    trace_t *t = context;
+    memcpy(t->out + t->used, data, bytes);
+    t->used += bytes;
+    t->stage[stage] += bytes;
+}}
+
+void run_int8(const uint8_t *images, int8_t *logits, uint32_t count);
+void run_int8(const uint8_t *images, int8_t *logits, uint32_t count)
+{{
+    for (uint32_t i = 0; i < count; ++i)
+        {prefix}_int8_run(arena, images + i * {inputs}u, logits + i * {classes}u, 0, 0);
+}}
+
+void trace_int8(const uint8_t *image, int8_t *logits, trace_t *trace);
+void trace_int8(const uint8_t *image, int8_t *logits, trace_t *trace)
+{{
+    {prefix}_int8_run(arena, image, logits, record, trace);
+}}
+"""
+DRIVER_F16 = """
+void run_f16(const uint8_t *images, float *logits, uint32_t count);
+void run_f16(const uint8_t *images, float *logits, uint32_t count)
+{{
+    for (uint32_t i = 0; i < count; ++i)
+        {prefix}_f16_run(arena, images + i * {inputs}u, logits + i * {classes}u, 0, 0);
+}}
+
+void trace_f16(const uint8_t *image, float *logits, trace_t *trace);
+void trace_f16(const uint8_t *image, float *logits, trace_t *trace)
+{{
+    {prefix}_f16_run(arena, image, logits, record, trace);
+}}
+"""
+
+
+class Trace(ctypes.Structure):
+    """What the hook saw."""
+
+    _fields_ = [
+        ("out", ctypes.c_void_p),
+        ("used", ctypes.c_uint32),
+        ("stage", ctypes.c_uint32 * 64),
+    ]
+
+
+class Native:
+    """A component compiled as a shared library."""
+
+    def __init__(
+        self,
+        component: Path,
+        work: Path,
+        compiler: str = "gcc",
+        options: tuple[str, ...] = (),
+    ) -> None:
+        self.plan = load_plan(component / "plan.json")
+        header = (component / "include" / f"{self.plan.prefix}_model.h").read_text()
+        self.inputs = _defined(header, "INPUT_BYTES")
+        self.classes = _defined(header, "CLASSES")
+        work.mkdir(parents=True, exist_ok=True)
+        driver = work / "driver.c"
+        has_f16 = self.plan.f16_arena_bytes > 0
+        driver.write_text(
+            (DRIVER + (DRIVER_F16 if has_f16 else "")).format(
+                prefix=self.plan.prefix,
+                arena=max(self.plan.int8_arena_bytes, self.plan.f16_arena_bytes, 8),
+                inputs=self.inputs,
+                classes=self.classes,
+            )
+        )
+        self.path = work / "component.so"
+        chosen = [f for f in flags("host") if not f.startswith("-fno-schedule")]
+        if compiler == "gcc":
+            chosen = flags("host")
+        sources = sorted(map(str, (component / "src").glob("*.c")))
+        command = [compiler, *chosen, *WARNINGS, *options, "-fPIC", "-shared"]
+        command += ["-I", str(KERNELS), "-I", str(component / "include")]
+        subprocess.run(
+            [*command, "-std=c11", *sources, str(driver), "-o", str(self.path)],
+            check=True,
+        )
+        self.library = ctypes.CDLL(str(self.path))
+
+    def run(self, engine: str, images: np.ndarray) -> np.ndarray:
+        """Logits of N images of raw bytes."""
+        images = np.ascontiguousarray(images, np.uint8).reshape(-1, self.inputs)
+        kind = np.int8 if engine == "int8" else np.float32
+        logits = np.empty((len(images), self.classes), kind)
+        getattr(self.library, f"run_{engine}")(
+            _pointer(images), _pointer(logits), ctypes.c_uint32(len(images))
+        )
+        return logits
+
+    def trace(self, engine: str, image: np.ndarray) -> list[np.ndarray]:
+        """Every stage's output as the hook sees it, in the plan's shapes."""
+        image = np.ascontiguousarray(image, np.uint8).reshape(self.inputs)
+        stages = self.plan.engine(engine)
+        room = np.zeros(sum(4 * int(np.prod(s.shape)) for s in stages), np.uint8)
+        logits = np.zeros(self.classes * 4, np.uint8)
+        trace = Trace(out=room.ctypes.data, used=0)
+        getattr(self.library, f"trace_{engine}")(
+            _pointer(image), _pointer(logits), ctypes.byref(trace)
+        )
+        kinds = {"int8": np.int8, "u8=q+128": np.uint8, "float32": np.float32}
+        found, at = [], 0
+        for stage in stages:
+            size = trace.stage[stage.number]
+            raw = room[at : at + size]
+            found.append(raw.view(kinds[stage.representation]).reshape(stage.shape))
+            at += size
+        return found
+
+
+def _pointer(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _defined(header: str, name: str) -> int:
+    line = next(x for x in header.splitlines() if f"_{name} " in x)
+    return int(line.split()[-1].rstrip("u"))
