@@ -29,11 +29,11 @@ def run(network: Network, inputs: np.ndarray) -> Values:
     values: Values = {t.index: t.data for t in network.tensors if t.data is not None}
     values[start.index] = np.asarray(inputs, start.dtype).reshape(-1, *start.shape[1:])
     for op in network.operators:
-        kernel = _KERNELS.get(op.kind)
+        kernel = KERNELS.get(op.kind)
         if kernel is None:
             raise Esp8kError(
                 f"operator {op.kind} (tensor {network.output(op).name}) is unknown",
-                "supported: " + ", ".join(sorted(_KERNELS)),
+                "supported: " + ", ".join(sorted(KERNELS)),
             )
         out = network.output(op)
         count = len(values[start.index])
@@ -222,7 +222,7 @@ def _pad(network: Network, op: Operator, values: Values) -> np.ndarray:
     return np.pad(x, op.attributes["paddings"], constant_values=fill)
 
 
-_KERNELS: dict[str, Callable[[Network, Operator, Values], np.ndarray]] = {
+KERNELS: dict[str, Callable[[Network, Operator, Values], np.ndarray]] = {
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _depthwise,
     "FULLY_CONNECTED": _fully_connected,

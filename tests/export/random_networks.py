@@ -1,0 +1,356 @@
+"""Random small int8 networks over every supported operator.
+
+    model = random_network(seed)                  # the bytes of a .tflite
+    images = random_inputs(network, seed, 8)      # int8, extremes among them
+
+Shapes, strides, paddings, channel counts, activations, scales and zero points are
+drawn; weights reach -127 and 127, biases come near the int32 limits. Accumulators
+and their left shifts stay within int32: beyond it TFLite Micro's own C is undefined.
+`exposed=True` makes every intermediate tensor an output of the graph, so that a test
+sees each operator and not only what later ones let through.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.network import Network
+from tests.export.tflite_builder import TfliteBuilder
+
+ACTIVATIONS = (0, 0, 1, 2, 3)  # NONE twice, RELU, RELU_N1_TO_1, RELU6
+SAME, VALID = 0, 1
+SOFTMAX_LIMIT = 256  # classes; TFLite Micro aborts where the sum of exps reaches 512
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor while the network grows."""
+
+    index: int
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+
+class Generator:
+    """One random network."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.builder = TfliteBuilder()
+        self.values: list[Value] = []
+
+    # ---- drawing ----
+
+    def pick(self, *choices: object) -> object:
+        return choices[self.rng.integers(len(choices))]
+
+    def integer(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+    def power(self, low: float, high: float) -> float:
+        return float(np.float32(2.0 ** self.rng.uniform(low, high)))
+
+    def zero_point(self) -> int:
+        return int(self.pick(-128, 127, 0, self.integer(-128, 127)))  # type: ignore[call-overload]
+
+    def value(
+        self, shape: tuple[int, ...], scale: float, zero_point: int, keep: bool = True
+    ) -> Value:
+        index = self.builder.tensor(shape, scale, zero_point)
+        made = Value(index, shape, float(np.float32(scale)), zero_point)
+        if keep:
+            self.values.append(made)
+        return made
+
+    def weights(self, shape: tuple[int, ...]) -> np.ndarray:
+        style = self.rng.integers(4)
+        if style == 0:
+            return self.rng.choice(np.array([-127, 127], np.int8), shape)
+        if style == 1:
+            return np.full(shape, self.pick(-127, 127), np.int8)
+        return self.rng.integers(-127, 128, shape).astype(np.int8)
+
+    # ---- weighted sums ----
+
+    def weighted(
+        self, x: Value, kind: str, weights: np.ndarray, axis: int, out: tuple, **o: int
+    ) -> Value:
+        """CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED with fitting scales."""
+        channels = weights.shape[axis]
+        per_channel = bool(self.rng.integers(3))
+        count = channels if per_channel else 1
+        scales = np.array([self.power(-9, -3) for _ in range(count)], np.float32)
+        flat = np.moveaxis(weights.astype(np.int64), axis, 0).reshape(channels, -1)
+        reach = 255 * np.abs(flat).sum(1)  # of the accumulator, without bias
+        spread = float(np.median(reach)) / math.sqrt(flat.shape[1])
+        real = self.power(5, 9) / spread  # what maps it to about the int8 range
+        out_scale = x.scale * float(np.median(scales)) / real
+        limits = self.bias_limits(x.scale, scales, out_scale, reach)
+        inputs = [x.index, self.builder.tensor(weights.shape, scales, 0, weights)]
+        self.builder.graph.tensors[-1].quantization.quantizedDimension = axis
+        if self.rng.integers(5):
+            bias = self.bias(limits, reach)
+            b = self.builder.tensor(
+                bias.shape, np.float32(x.scale) * scales, 0, bias, "int32"
+            )
+            inputs.append(b)
+        elif kind == "FULLY_CONNECTED":
+            inputs.append(-1)
+        y = self.value(out, out_scale, self.zero_point())
+        self.builder.operator(
+            kind,
+            inputs,
+            y.index,
+            fusedActivationFunction=int(self.pick(*ACTIVATIONS)),  # type: ignore[call-overload]
+            **o,
+        )
+        return y
+
+    @staticmethod
+    def bias_limits(
+        scale: float, scales: np.ndarray, out_scale: float, reach: np.ndarray
+    ) -> np.ndarray:
+        """How large a bias may be: nothing overflows, neither before nor after."""
+        real = scale * scales.astype(np.float64) / out_scale
+        shift = np.maximum(np.ceil(np.log2(real)) + 1, 0)
+        room = np.minimum(2.0**31 - 1, 2.0**30 / np.maximum(real, 2.0**-30))
+        room = np.minimum(room, (2.0**31 - 1) / 2.0**shift)
+        return np.maximum(np.broadcast_to(room, reach.shape) - reach, 0)
+
+    def bias(self, limits: np.ndarray, reach: np.ndarray) -> np.ndarray:
+        style = self.rng.integers(3)
+        size = len(limits)
+        if style == 0:  # as far out as int32 allows
+            return (self.rng.choice([-1, 1], size) * limits).astype(np.int32)
+        draw = self.rng.uniform(-1, 1, size)
+        return (draw * np.minimum(limits, reach / 2)).astype(np.int32)
+
+    def window(self, x: Value, deepest: int = 4) -> tuple[int, int, dict[str, int]]:
+        """(kernel_h, kernel_w, options) that fit the image."""
+        _, height, width, _ = x.shape
+        padding = int(self.pick(SAME, VALID))  # type: ignore[call-overload]
+        kernel_h = self.integer(1, min(deepest, height))
+        kernel_w = self.integer(1, min(deepest, width))
+        strides = {"strideH": self.integer(1, 3), "strideW": self.integer(1, 3)}
+        return kernel_h, kernel_w, {"padding": padding, **strides}
+
+    def spatial(self, x: Value, kh: int, kw: int, o: dict[str, int]) -> tuple[int, int]:
+        sizes = []
+        for size, k, s, d in (
+            (x.shape[1], kh, o["strideH"], o.get("dilationHFactor", 1)),
+            (x.shape[2], kw, o["strideW"], o.get("dilationWFactor", 1)),
+        ):
+            span = (k - 1) * d + 1
+            sizes.append(-(-size // s) if o["padding"] == SAME else (size - span) // s)
+            sizes[-1] += o["padding"] == VALID
+        return sizes[0], sizes[1]
+
+    def dilate(self, x: Value, kh: int, kw: int, o: dict[str, int]) -> None:
+        """Sometimes a dilation, where the window still fits."""
+        fits = (kh - 1) * 2 < x.shape[1] and (kw - 1) * 2 < x.shape[2]
+        if fits and not self.rng.integers(5):
+            o |= {"dilationHFactor": 2, "dilationWFactor": 2, "strideH": 1}
+            o["strideW"] = 1
+        else:
+            o |= {"dilationHFactor": 1, "dilationWFactor": 1}
+
+    def conv(self, x: Value) -> Value:
+        kh, kw, o = self.window(x)
+        self.dilate(x, kh, kw, o)
+        channels = self.integer(1, 9)
+        weights = self.weights((channels, kh, kw, x.shape[3]))
+        out = (1, *self.spatial(x, kh, kw, o), channels)
+        return self.weighted(x, "CONV_2D", weights, 0, out, **o)
+
+    def depthwise(self, x: Value) -> Value:
+        kh, kw, o = self.window(x)
+        self.dilate(x, kh, kw, o)
+        times = int(self.pick(1, 1, 2, 3))  # type: ignore[call-overload]
+        channels = x.shape[3] * times
+        weights = self.weights((1, kh, kw, channels))
+        out = (1, *self.spatial(x, kh, kw, o), channels)
+        o["depthMultiplier"] = times
+        return self.weighted(x, "DEPTHWISE_CONV_2D", weights, 3, out, **o)
+
+    def fully_connected(self, x: Value) -> Value:
+        channels = self.integer(1, 12)
+        weights = self.weights((channels, math.prod(x.shape)))
+        return self.weighted(x, "FULLY_CONNECTED", weights, 0, (1, channels))
+
+    # ---- pools ----
+
+    def pool(self, x: Value, kind: str) -> Value:
+        kh, kw, o = self.window(x, 5)
+        y = self.value(
+            (1, *self.spatial(x, kh, kw, o), x.shape[3]), x.scale, x.zero_point
+        )
+        o |= {"filterHeight": kh, "filterWidth": kw}
+        o["fusedActivationFunction"] = int(self.pick(*ACTIVATIONS))  # type: ignore[call-overload]
+        self.builder.operator(kind, [x.index], y.index, **o)
+        return y
+
+    def mean(self, x: Value) -> Value:
+        keep = bool(self.rng.integers(2))
+        shape = (1, 1, 1, x.shape[3]) if keep else (1, x.shape[3])
+        axes = self.builder.tensor((2,), None, 0, np.array([1, 2]), "int32")
+        scale, zero = x.scale, x.zero_point
+        if self.rng.integers(3):
+            scale, zero = x.scale * self.power(-4, 1), self.zero_point()
+        y = self.value(shape, scale, zero)
+        self.builder.operator("MEAN", [x.index, axes], y.index, keepDims=keep)
+        return y
+
+    # ---- elementwise ----
+
+    def partner(self, x: Value) -> Value:
+        """A second operand: an earlier tensor of the shape, or a constant."""
+        earlier = [v for v in self.values if v.shape == x.shape]
+        if self.rng.integers(2):
+            return earlier[self.integer(0, len(earlier) - 1)]
+        shape = x.shape
+        if len(shape) == 4 and self.rng.integers(2):
+            shape = (1, 1, 1, shape[3])
+        data = self.rng.integers(-128, 128, shape).astype(np.int8)
+        scale, zero = x.scale * self.power(-6, 6), self.zero_point()
+        index = self.builder.tensor(shape, scale, zero, data)
+        return Value(index, shape, float(np.float32(scale)), zero)
+
+    def binary(self, x: Value, kind: str) -> Value:
+        other = self.partner(x)
+        pair = [x.index, other.index]
+        if kind == "ADD":
+            scale = max(x.scale, other.scale) * self.power(-2, 3)
+        else:
+            scale = x.scale * other.scale * self.power(3, 9)
+        y = self.value(x.shape, scale, self.zero_point())
+        if len(other.shape) == len(x.shape) and self.rng.integers(2):
+            pair.reverse()
+        fused = int(self.pick(*ACTIVATIONS))  # type: ignore[call-overload]
+        self.builder.operator(kind, pair, y.index, fusedActivationFunction=fused)
+        return y
+
+    def unary(self, x: Value) -> Value:
+        kind = str(
+            self.pick("LEAKY_RELU", "RELU", "RELU6", "LOGISTIC", "TANH", "QUANTIZE")
+        )
+        options: dict[str, float] = {}
+        scale, zero = x.scale * self.power(-3, 2), self.zero_point()
+        if kind == "RELU6":
+            scale, zero = x.scale, x.zero_point
+        elif kind == "LOGISTIC":
+            scale, zero = 1 / 256, -128
+        elif kind == "TANH":
+            scale, zero = 1 / 128, 0
+        elif kind == "LEAKY_RELU":
+            options["alpha"] = float(self.pick(0.01, 0.1, 0.3, 1.0, 1.5))  # type: ignore[arg-type]
+        y = self.value(x.shape, scale, zero)
+        self.builder.operator(kind, [x.index], y.index, **options)
+        return y
+
+    def softmax(self, x: Value) -> Value:
+        y = self.value(x.shape, 1 / 256, -128)
+        beta = float(self.pick(1.0, 0.5, 2.0))  # type: ignore[arg-type]
+        self.builder.operator("SOFTMAX", [x.index], y.index, beta=beta)
+        return y
+
+    # ---- moving data ----
+
+    def concatenation(self, x: Value) -> Value:
+        axis = self.integer(1, len(x.shape) - 1)
+        shape = list(x.shape)
+        shape[axis] = self.integer(1, 3)
+        data = self.rng.integers(-128, 128, shape).astype(np.int8)
+        parts = [x.index, self.builder.tensor(shape, x.scale, x.zero_point, data)]
+        if self.rng.integers(2):
+            again = self.value(x.shape, x.scale, x.zero_point)
+            self.builder.operator("LEAKY_RELU", [x.index], again.index, alpha=0.2)
+            parts.append(again.index)
+            shape[axis] += x.shape[axis]
+        shape[axis] += x.shape[axis]
+        y = self.value(tuple(shape), x.scale, x.zero_point)
+        self.builder.operator("CONCATENATION", parts, y.index, axis=axis)
+        return y
+
+    def pad(self, x: Value) -> Value:
+        pads = self.rng.integers(0, 3, (4, 2))
+        pads[0] = 0
+        if self.rng.integers(2):
+            pads[3] = 0
+        shape = tuple(s + int(p.sum()) for s, p in zip(x.shape, pads, strict=True))
+        table = self.builder.tensor((4, 2), None, 0, pads, "int32")
+        y = self.value(shape, x.scale, x.zero_point)
+        self.builder.operator("PAD", [x.index, table], y.index)
+        return y
+
+    def flatten(self, x: Value) -> Value:
+        size = math.prod(x.shape)
+        shape = self.builder.tensor((2,), None, 0, np.array([1, size]), "int32")
+        y = self.value((1, size), x.scale, x.zero_point)
+        self.builder.operator("RESHAPE", [x.index, shape], y.index, newShape=[1, size])
+        return y
+
+    # ---- the whole ----
+
+    def step(self, x: Value) -> Value:
+        both: list[Callable[[Value], Value]] = [
+            self.unary,
+            lambda v: self.binary(v, "ADD"),
+            lambda v: self.binary(v, "MUL"),
+            self.concatenation,
+            self.fully_connected,
+        ]
+        images: list[Callable[[Value], Value]] = [
+            self.conv,
+            self.conv,
+            self.conv,
+            self.depthwise,
+            self.depthwise,
+            lambda v: self.pool(v, "MAX_POOL_2D"),
+            lambda v: self.pool(v, "AVERAGE_POOL_2D"),
+            self.pad,
+            self.mean,
+            self.flatten,
+        ]
+        choices = both if len(x.shape) == 2 else both[:-1] + images
+        return choices[self.integer(0, len(choices) - 1)](x)
+
+    def build(self, exposed: bool) -> bytes:
+        flat = not self.rng.integers(6)
+        shape = (1, self.integer(2, 40))
+        if not flat:
+            shape = (1, self.integer(2, 12), self.integer(2, 12), self.integer(1, 5))
+        x = start = self.value(shape, self.power(-9, 0), self.zero_point())
+        for _ in range(self.integer(1, 6)):
+            x = self.step(x)
+            if math.prod(x.shape) > 4000:
+                x = self.mean(x) if len(x.shape) == 4 else self.fully_connected(x)
+        if not self.rng.integers(3):
+            x = self.fully_connected(self.flatten(x) if len(x.shape) == 4 else x)
+        if not self.rng.integers(4) and x.shape[-1] <= SOFTMAX_LIMIT:
+            x = self.softmax(x)
+        last = x.index
+        if not self.rng.integers(8):
+            last = self.builder.tensor(x.shape, dtype="float32")
+            self.builder.operator("DEQUANTIZE", [x.index], last)
+        ends = [last]
+        if exposed:
+            ends += [v.index for v in self.values[1:] if v.index != last]
+        return self.builder.build([start.index], ends)
+
+
+def random_network(seed: int, exposed: bool = False) -> bytes:
+    """The bytes of a random int8 .tflite."""
+    return Generator(seed).build(exposed)
+
+
+def random_inputs(network: Network, seed: int, count: int) -> np.ndarray:
+    """int8 inputs (count, ...): all low, all high, two-valued, and uniform ones."""
+    shape = network.tensors[network.inputs[0]].shape[1:]
+    rng = np.random.default_rng([seed, 1])
+    inputs = rng.integers(-128, 128, (count, *shape)).astype(np.int8)
+    inputs[0], inputs[1] = -128, 127
+    inputs[2] = np.where(inputs[2] < 0, -128, 127)
+    return inputs
