@@ -1,0 +1,113 @@
+"""What a trained model gets right and wrong on the official test images.
+
+.venv/bin/python -m training.evaluate --model v2      # the checkpoint's accuracy
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training import checkpoint, data
+from training.cli import option, parse
+from training.errors import run
+from training.fit import logits, normalise, prepare
+from training.models import CLASSES
+from training.paths import checkpoint as find
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions of one model on labelled images."""
+
+    logits: np.ndarray  # (N, 10) float32
+    labels: np.ndarray  # (N,)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The class of each image, (N,)."""
+        return self.logits.argmax(1)
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """Indices of misclassified images, most confident mistake first."""
+        indices = np.flatnonzero(self.predicted != self.labels)
+        return indices[np.argsort(-self.probabilities().max(1)[indices], kind="stable")]
+
+    @property
+    def accuracy(self) -> float:
+        """Percent right."""
+        return 100 * float((self.predicted == self.labels).mean())
+
+    def probabilities(self, temperature: float = 1.0) -> np.ndarray:
+        """Softmax of the logits divided by `temperature`, (N, 10)."""
+        scaled = self.logits.astype(np.float64) / temperature
+        powers = np.exp(scaled - scaled.max(1, keepdims=True))
+        return powers / powers.sum(1, keepdims=True)
+
+    def confusion(self) -> np.ndarray:
+        """(true, predicted) counts, (10, 10)."""
+        counts = np.zeros((CLASSES, CLASSES), int)
+        np.add.at(counts, (self.labels, self.predicted), 1)
+        return counts
+
+
+def evaluate(
+    model: torch.nn.Module, images: np.ndarray, labels: np.ndarray
+) -> Evaluation:
+    """Run uint8 images (N, 28, 28) through a model."""
+    output = logits(model, normalise(prepare(images)))
+    return Evaluation(output.numpy(), labels.astype(np.int64))
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """95 % Wilson interval of a share, in percent."""
+    z = 1.959963984540054
+    share, spread = right / count, z * z / count
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / count + spread / count / 4)
+    half /= 1 + spread
+    return 100 * (middle - half), 100 * (middle + half)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m training.evaluate`."""
+
+    model: str = option("v2", "which network")
+    dataset: str = option("mnist", "which data set", tuple(data.DATASETS))
+    path: Path | None = option(None, "checkpoint; found when absent")
+    json: bool = option(False, "print JSON")
+
+
+def main() -> None:
+    """Print the test accuracy of a checkpoint."""
+    config = parse(Config, None, "training.evaluate", __doc__ or "")
+    path = config.path or find(config.model)
+    loaded = checkpoint.load(path, config.model)
+    images = data.load(config.dataset)
+    result = evaluate(loaded.module(), images.test_images, images.test_labels)
+    low, high = wilson(len(result.labels) - len(result.wrong), len(result.labels))
+    if config.json:
+        print(
+            json.dumps(
+                {
+                    "model": config.model,
+                    "accuracy": round(result.accuracy, 4),
+                    "wilson95": [round(low, 4), round(high, 4)],
+                    "wrong": len(result.wrong),
+                    "weights_hash": loaded.weights_hash,
+                }
+            )
+        )
+        return
+    print(f"{config.model} {loaded.weights_hash[:16]}: {result.accuracy:.2f} %")
+    print(f"{len(result.wrong)} of {len(result.labels):,} wrong")
+    print(f"95 % Wilson interval {low:.2f} to {high:.2f} %")
+
+
+if __name__ == "__main__":
+    run(main)

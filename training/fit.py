@@ -1,0 +1,214 @@
+"""The training loop: arrays in, weights out, no files and no printing.
+
+Every epoch shows each image exactly once, in one random view. The result is the last
+weights of the run: an exponential moving average (EMA) over its own steps, or the raw
+ones where `ema` is 0. Nothing is ever selected by a test accuracy.
+
+Everything random comes from generators seeded with (seed, epoch), so a run that is
+resumed at an epoch ends with the same bytes as one that was never interrupted.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from training.augment import Affine, augment
+from training.data import MEAN, STD
+from training.errors import Esp8kError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained; `training/recipes.py` holds one for each model."""
+
+    epochs: int = 5  # passes over the training images
+    batch: int = 64  # images a step
+    peak: float = 0.015  # highest learning rate of the cycle
+    warmup: float = 0.25  # share of the steps before the peak
+    decay: float = 0.01  # weight decay of AdamW
+    ema: float = 0.998  # decay of the average of the weights; 0 turns it off
+    affine: Affine = field(default_factory=Affine)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the images gave."""
+
+    epoch: int  # 1, 2, ...
+    loss: float  # mean training loss over the pass
+    train_accuracy: float  # percent, of the augmented views while training
+    accuracy: float | None  # percent on the evaluation images, with the final weights
+    learning_rate: float  # at the end of the pass
+    seconds: float  # of this pass, without the evaluation
+
+
+@dataclass
+class State:
+    """Everything that a run needs to go on from the end of an epoch."""
+
+    epoch: int
+    model: dict[str, Tensor]
+    average: list[Tensor]
+    optimizer: dict[str, Any]
+    history: list[dict[str, Any]]
+
+
+Step = Callable[[int, int, float], None]  # (step, steps, loss so far) at times
+
+
+def prepare(images: np.ndarray) -> Tensor:
+    """uint8 (N, 28, 28) to floats (N, 1, 28, 28) in 0..1."""
+    return torch.from_numpy(images).unsqueeze(1).float().div_(255)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """0..1 to what the models expect."""
+    return images.sub(MEAN).div_(STD)
+
+
+def schedule(step: int, steps: int, recipe: Recipe) -> tuple[float, float]:
+    """Learning rate and first beta of one cycle: cosine up, cosine down to nothing.
+
+    The rate goes peak/25 -> peak -> peak/250,000; beta1 goes 0.95 -> 0.85 -> 0.95.
+    """
+
+    def cosine(start: float, end: float, share: float) -> float:
+        return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
+
+    top = max(recipe.warmup * steps - 1, 1e-9)
+    if step <= top:
+        share = step / top
+        return cosine(recipe.peak / 25, recipe.peak, share), cosine(0.95, 0.85, share)
+    share = min((step - top) / max(steps - 1 - top, 1e-9), 1.0)
+    return cosine(recipe.peak, recipe.peak / 250_000, share), cosine(0.85, 0.95, share)
+
+
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Percent of `images` (already normalised) classified as labelled."""
+    return 100 * float((logits(model, images).argmax(1) == labels).float().mean())
+
+
+def logits(model: nn.Module, images: Tensor, batch: int = 500) -> Tensor:
+    """(N, 10) logits in evaluation mode; the model's mode is restored."""
+    mode = model.training
+    model.eval()
+    with torch.inference_mode():
+        result = torch.cat([model(part) for part in images.split(batch)])
+    model.train(mode)
+    return result
+
+
+class Trainer:
+    """One run: `for epoch in trainer: ...`, then `trainer.weights()`."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: np.ndarray,
+        labels: np.ndarray,
+        recipe: Recipe,
+        seed: int,
+    ) -> None:
+        _check(len(images), recipe)
+        self.recipe, self.seed = recipe, seed
+        # Channels last is what oneDNN is fastest with at these widths.
+        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.images = prepare(images)
+        self.labels = torch.from_numpy(labels).long()
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), lr=recipe.peak, weight_decay=recipe.decay, fused=True
+        )
+        self.live = [t for t in model.state_dict().values() if t.is_floating_point()]
+        self.average = [t.detach().clone() for t in self.live]
+        self.epoch = 0
+        self.history: list[Epoch] = []
+
+    def steps_per_epoch(self) -> int:
+        """The last batch of a pass may be short, so that no image is left out."""
+        return math.ceil(len(self.images) / self.recipe.batch)
+
+    def run_epoch(self, on_step: Step | None = None) -> Epoch:
+        """One pass: every image once."""
+        start = time.perf_counter()
+        # One stream for order and views, its own for each epoch.
+        random = torch.Generator().manual_seed(self.seed * 1_000 + self.epoch)
+        order = torch.randperm(len(self.images), generator=random)
+        count, steps = (
+            self.steps_per_epoch(),
+            self.steps_per_epoch() * self.recipe.epochs,
+        )
+        total, right = torch.zeros(()), torch.zeros((), dtype=torch.long)
+        rate = 0.0
+        self.model.train()
+        for index, chosen in enumerate(order.split(self.recipe.batch)):
+            step = self.epoch * count + index
+            rate = self._set_rate(step, steps)
+            views = augment(self.images[chosen], self.recipe.affine, random)
+            loss, correct = self._step(normalise(views), self.labels[chosen])
+            total += loss * len(chosen)
+            right += correct
+            if on_step and (index % 50 == 49 or index == count - 1):
+                seen = min((index + 1) * self.recipe.batch, len(order))
+                on_step(step + 1, steps, self._finite(float(total) / seen, step))
+        self.epoch += 1
+        images = len(order)
+        result = Epoch(
+            epoch=self.epoch,
+            loss=self._finite(float(total) / images, self.epoch * count),
+            train_accuracy=100 * float(right) / images,
+            accuracy=None,
+            learning_rate=rate,
+            seconds=time.perf_counter() - start,
+        )
+        self.history.append(result)
+        return result
+
+    def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        views = views.contiguous(memory_format=torch.channels_last)
+        output = self.model(views)  # (N, 10)
+        loss = functional.cross_entropy(output, labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        if self.recipe.ema:
+            torch._foreach_lerp_(self.average, self.live, 1 - self.recipe.ema)
+        return loss.detach(), (output.detach().argmax(1) == labels).sum()
+
+    def _set_rate(self, step: int, steps: int) -> float:
+        rate, beta = schedule(step, steps, self.recipe)
+        for group in self.optimizer.param_groups:
+            group["lr"], group["betas"] = rate, (beta, 0.999)
+        return rate
+
+    def _finite(self, loss: float, step: int) -> float:
+        if math.isfinite(loss):
+            return loss
+        raise Esp8kError(
+            f"the loss is {loss} at step {step:,}: training has diverged",
+            f"lower the learning rate (now --peak {self.recipe.peak})",
+        )
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that count: the average where there is one, in model order."""
+        state = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        if self.recipe.ema:
+            names = [k for k, v in state.items() if v.is_floating_point()]
+            averages = (t.clone() for t in self.average)
+            state |= dict(zip(names, averages, strict=True))
+        return {k: v.contiguous() for k, v in state.items()}
+
+
+def _check(images: int, recipe: Recipe) -> None:
+    if images == 0:
+        raise Esp8kError("there are no training images", "choose a larger subset")
+    if recipe.epochs < 1:
+        raise Esp8kError(f"cannot train {recipe.epochs} epochs", "--epochs 1 or more")
+    if recipe.batch < 2:
+        raise Esp8kError("batch norm needs two images a batch", "--batch 2 or more")
