@@ -1,0 +1,131 @@
+"""SCons build of the firmware for the boards that need no download.
+
+PlatformIO runs this for `pio run -e virtual|twin|riscv`. It compiles the
+application, the components and the generated model for one of three targets;
+what differs between them is in TARGETS and in port/<port>/.
+
+Read from the environment (tools/pio.py sets them):
+    ESP8K_MODEL_DIR   the generated component (default build/v2/component)
+    ESP8K_APP_DIR     an application instead of src/ (tests)
+    ESP8K_EXTRA_FLAGS more compiler flags (sanitizers, -DESP8K_...)
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from SCons.Script import Default, DefaultEnvironment  # type: ignore
+
+WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror".split()
+SECTIONS = ["-ffunction-sections", "-fdata-sections"]
+COMMON = ["-std=c99", "-O2", "-g", "-ffp-contract=off", "-fstack-usage"]
+BARE = ["-nostartfiles", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments"]
+PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
+
+TARGETS = {
+    "xtensa": {
+        "prefix": "xtensa-lx106-elf-",
+        "compile": [PICOLIBC, "-mlongcalls", *SECTIONS],
+        "link": [PICOLIBC, *BARE],
+    },
+    "riscv": {
+        "prefix": "riscv64-unknown-elf-",
+        "compile": ["-march=rv32imc", "-mabi=ilp32", "-ffreestanding", *SECTIONS],
+        "link": ["-march=rv32imc", "-mabi=ilp32", "-nostdlib", *BARE],
+    },
+    "host": {"prefix": "", "compile": ["-pthread"], "link": ["-pthread"]},
+}
+
+env = DefaultEnvironment()
+board = env.BoardConfig()
+target = board.get("build.target")
+port = board.get("build.port")
+firmware = Path(env.subst("$PROJECT_DIR"))
+model = Path(
+    os.environ.get("ESP8K_MODEL_DIR", firmware.parent / "build" / "v2" / "component")
+)
+app = Path(os.environ.get("ESP8K_APP_DIR", firmware / "src"))
+
+
+def kernel_flags() -> list[str]:
+    """What the kernels' author measured to pay on this target."""
+    path = firmware / "components" / "nn" / "flags.json"
+    if not path.exists():
+        return []
+    flags = json.loads(path.read_text())
+    return [*flags.get("all", []), *flags.get(target, [])]
+
+
+def folders() -> dict[str, Path]:
+    """Where C lies, by the name of its folder in the build."""
+    here = {
+        "app": app,
+        "model": model / "src",
+        "link": firmware / "components" / "link",
+        "nn": firmware / "components" / "nn",
+        "port": firmware / "port" / port,
+        "runtime": firmware / "port" / port / "runtime",
+    }
+    return {name: path for name, path in here.items() if path.is_dir()}
+
+
+if not (model / "include" / "esp8k_model.h").exists():
+    sys.stderr.write(
+        f"error: no generated model in {model}\nhint:  run: make export MODEL=v2\n"
+    )
+    env.Exit(2)
+
+settings = TARGETS[target]
+prefix = settings["prefix"]
+script = firmware / "port" / port / f"{port}.ld"
+extra = os.environ.get("ESP8K_EXTRA_FLAGS", "").split()
+
+env.Replace(
+    CC=prefix + "gcc",
+    AS=prefix + "gcc",
+    AR=prefix + "gcc-ar" if prefix else "ar",
+    RANLIB=prefix + "gcc-ranlib" if prefix else "ranlib",
+    LINK=prefix + "gcc",
+    PROGSUFFIX=".elf",
+    CPPPATH=[
+        str(path)
+        for path in (
+            app,
+            firmware / "port",
+            firmware / "port" / port,
+            firmware / "components" / "link",
+            firmware / "components" / "link" / "include",
+            firmware / "components" / "nn",
+            firmware / "components" / "nn" / "include",
+            model / "include",
+        )
+        if path.is_dir()
+    ],
+    CFLAGS=[*COMMON, *WARNINGS, *kernel_flags(), *settings["compile"], *extra],
+    ASFLAGS=[],
+    ASPPFLAGS=[*settings["compile"]],
+    CCFLAGS=[],
+    LINKFLAGS=[
+        *settings["link"],
+        # Not -Wl,-T: picolibc's specs would add their own script to it.
+        *([f"-T{script}"] if script.exists() else []),
+        "-Wl,-Map=" + env.subst("$BUILD_DIR/firmware.map"),
+        *[flag for flag in extra if flag.startswith("-fsanitize")],
+    ],
+    LIBS={"xtensa": ["c", "gcc"], "riscv": ["gcc"], "host": []}[target],
+)
+
+for name, folder in folders().items():
+    env.BuildSources(
+        os.path.join("$BUILD_DIR", name),
+        str(folder),
+        src_filter=["-<*>", "+<*.c>", "+<*.S>"],
+    )
+
+program = env.Program(
+    os.path.join("$BUILD_DIR", "firmware.elf"), env.get("PIOBUILDFILES", [])
+)
+if script.exists():
+    env.Depends(program, str(script))
+Default(program)
