@@ -4,6 +4,7 @@ artefacts = convert(checkpoint, calibration)    # bytes of the five model files
 write(artefacts, folder, ...)                   # those, and the generated C
 """
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,12 +27,21 @@ from training.errors import Esp8kError
 
 CALIBRATION_IMAGES = 500  # the first ones of the training set
 SHAPE = (1, 1, 28, 28)
+PREFIX = "esp8k"  # of every symbol in the generated C
 FILES = (
     "model_fp32.onnx",
     "model_fp16.onnx",
     "model_int8.onnx",
     "model_fp16.tflite",
     "model_int8.tflite",
+)
+UNWRITABLE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
 )
 Say = Callable[[str], None]
 
@@ -90,7 +100,7 @@ def write(artefacts: Artefacts, folder: Path, profile: str, say: Say) -> None:
         artefacts.float16,
         folder / "component",
         profile,
-        "esp8k_",
+        PREFIX,
         artefacts.identity,
     )
 
@@ -119,6 +129,8 @@ def staged(target: Path) -> Iterator[Path]:
                 shutil.rmtree(place)
             item.replace(place)
     except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
         raise Esp8kError(
             f"cannot write below {target}: {error.strerror or error}",
             "free some space, or set ESP8K_BUILD to a folder on another disk",
