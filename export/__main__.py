@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from export import pipeline, tflm
-from export.network import operator_macs
+from export.codegen import Plan
 from export.verify import Row, check, verify
 from training import checkpoint as checkpoints
 from training import paths
@@ -43,9 +43,9 @@ class Config:
 
 def manifest(
     artefacts: pipeline.Artefacts,
+    plan: Plan,
     point: checkpoints.Checkpoint,
     data: Data,
-    profile: str,
 ) -> dict[str, Any]:
     """model.json: which model this is, and what belongs to it."""
     network = artefacts.int8
@@ -58,7 +58,7 @@ def manifest(
         "model": point.model,
         "weights_hash": point.weights_hash,
         "identity_crc": artefacts.identity.identity_crc,
-        "profile": profile,
+        "profile": plan.profile,
         "temperature": point.temperature,
         **{
             name: {
@@ -68,11 +68,12 @@ def manifest(
             }
             for name, tensor in ends.items()
         },
-        "macs": sum(operator_macs(network, op) for op in network.operators),
+        "macs": network.macs(),
         "artefacts": {
             name: {"bytes": len(content), "sha256": pipeline.sha256(content)}
             for name, content in artefacts.files.items()
         },
+        "arena_bytes": {"int8": plan.int8_arena_bytes, "f16": plan.f16_arena_bytes},
         "tflm_arena_bytes": tflm.arena_bytes(artefacts.files["model_int8.tflite"]),
         "calibration_images": pipeline.CALIBRATION_IMAGES,
         "data_hash": data.hash,
@@ -87,7 +88,7 @@ def table(rows: list[Row]) -> Table:
     result.add_column("run by", no_wrap=True)
     for title in ("bytes", "accuracy", "argmax\nchanges", "largest\nlogit error"):
         result.add_column(title, justify="right", no_wrap=True)
-    result.add_column("int8\ndigest", no_wrap=True)
+    result.add_column("digest", no_wrap=True)
     for row in rows:
         result.add_row(
             row.artefact,
@@ -105,6 +106,17 @@ def _shown(value: float | None, form: str, unit: str = "") -> str:
     return "" if value is None else f"{value:{form}}{unit}"
 
 
+def summary(described: dict[str, Any]) -> str:
+    """The arenas in one line, which weights in another."""
+    ours, theirs = described["arena_bytes"], described["tflm_arena_bytes"]
+    rival = tflm.SKIPPED if theirs is None else f"{theirs:,} bytes"
+    return (
+        f"arena: int8 {ours['int8']:,} bytes, float16 {ours['f16']:,} bytes; "
+        f"TFLite Micro: {rival}\n"
+        f"weights {described['weights_hash'][:16]}, profile {described['profile']}"
+    )
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -120,11 +132,11 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
     (target / "model.json").unlink(missing_ok=True)
     artefacts = pipeline.convert(point, images, _say)
     with pipeline.staged(target) as stage:
-        pipeline.write(artefacts, stage, config.profile, _say)
-        rows = verify(point.module(), artefacts, stage, data, _say)
+        plan = pipeline.write(artefacts, stage, config.profile, _say)
+        rows = verify(point.module(), artefacts, stage, plan, data, _say)
         content = {"rows": [r.json() for r in rows], "failures": check(rows)}
         _write_json(stage / "verify.json", content)
-    described = manifest(artefacts, point, data, config.profile)
+    described = manifest(artefacts, plan, point, data)
     if not content["failures"]:
         with pipeline.staged(target) as stage:
             _write_json(stage / "model.json", described)
@@ -147,13 +159,8 @@ def main() -> None:
         if not console.is_terminal:
             console = Console(width=TABLE_WIDTH)
         console.print(table(rows))
-        arena = described["tflm_arena_bytes"]
-        if arena is None:
-            console.print(f"TFLite Micro: {tflm.SKIPPED}")
-        else:
-            console.print(f"TFLite Micro would need an arena of {arena:,} bytes")
-        folder = paths.model_dir(config.model)
-        console.print(f"{folder}: weights {described['weights_hash'][:16]}")
+        print(summary(described))
+        print(f"written to {paths.model_dir(config.model)}")
     failures = check(rows)
     if failures:
         raise CheckFailed("; ".join(failures), "no model.json was written")

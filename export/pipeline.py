@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import nn
@@ -24,6 +25,9 @@ from export.quantize import quantize_onnx
 from training.checkpoint import Checkpoint
 from training.data import MEAN, STD, Data
 from training.errors import Esp8kError
+
+if TYPE_CHECKING:
+    from export.codegen import Plan
 
 CALIBRATION_IMAGES = 500  # the first ones of the training set
 SHAPE = (1, 1, 28, 28)
@@ -88,21 +92,24 @@ def convert(checkpoint: Checkpoint, images: np.ndarray, say: Say) -> Artefacts:
     return Artefacts(files, int8, half, identity)
 
 
-def write(artefacts: Artefacts, folder: Path, profile: str, say: Say) -> None:
-    """Write the model files and the C component into `folder`."""
+def write(artefacts: Artefacts, folder: Path, profile: str, say: Say) -> "Plan":
+    """Write the model files, the C component and its plan into `folder`."""
     from export import codegen  # loads the templates: not for int8_accuracy
 
     for name, content in artefacts.files.items():
         (folder / name).write_bytes(content)
     say(f"generate C, profile {profile}")
-    codegen.generate(
+    component = folder / "component"
+    plan = codegen.generate(
         artefacts.int8,
         artefacts.float16,
-        folder / "component",
+        component,
         profile,
         PREFIX,
         artefacts.identity,
     )
+    shutil.copy(component / "plan.json", folder / "plan.json")
+    return plan
 
 
 def sha256(content: bytes) -> str:

@@ -2,7 +2,7 @@
 
 A `Row` is one artefact's result; `check` says what must hold. The int8 digest is the
 CRC-32 over all logit bytes in order: the numpy reference, TFLite Micro and the
-generated C must print the same one.
+generated C must print the same one; so must the float16 C and its reference.
 """
 
 import tempfile
@@ -10,16 +10,19 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from export import hostc, reference, tflm
+from export import hostc, reference, reference_f16, tflm
 from export.network import Network
 from export.pipeline import Artefacts, Say
 from training.data import MEAN, STD, Data
+
+if TYPE_CHECKING:
+    from export.codegen import Plan
 
 FLOAT_ERROR = 1e-3  # logits: float32 ONNX against PyTorch
 HALF_LOSS = 0.10  # percentage points that float16 may cost
@@ -36,7 +39,7 @@ class Row:
     accuracy: float | None  # percent
     argmax_changes: int | None  # against PyTorch
     logit_error: float | None  # largest, against PyTorch
-    digest: str | None = None  # CRC-32 of int8 logits
+    digest: str | None = None  # CRC-32 of the logits' bytes, where they are exact
     skipped: str | None = None  # why there is no result
 
     def json(self) -> dict[str, Any]:
@@ -45,7 +48,7 @@ class Row:
 
 
 def digest(logits: np.ndarray) -> str:
-    """CRC-32 over int8 logit bytes, eight hex digits."""
+    """CRC-32 over all logit bytes in order, eight hex digits."""
     return f"{zlib.crc32(np.ascontiguousarray(logits).tobytes()):08x}"
 
 
@@ -136,7 +139,12 @@ class Verifier:
 
 
 def verify(
-    module: nn.Module, artefacts: Artefacts, folder: Path, data: Data, say: Say
+    module: nn.Module,
+    artefacts: Artefacts,
+    folder: Path,
+    plan: "Plan",
+    data: Data,
+    say: Say,
 ) -> list[Row]:
     """Run everything; `folder` holds the written artefacts."""
     v = Verifier(module, artefacts, data)
@@ -152,7 +160,7 @@ def verify(
         content = artefacts.files[name]
         v.add(name, evidence, len(content), runner(content, v.images))
     _verify_int8(v, say)
-    _verify_c(v, folder, say)
+    _verify_c(v, folder, plan, say)
     return v.rows
 
 
@@ -171,24 +179,35 @@ def _verify_int8(v: Verifier, say: Say) -> None:
     v.int8("integer reference", "numpy", None, expected)
 
 
-def _verify_c(v: Verifier, folder: Path, say: Say) -> None:
+def _verify_c(v: Verifier, folder: Path, plan: "Plan", say: Say) -> None:
     say("build and run the generated C")
     with tempfile.TemporaryDirectory() as scratch:
         library = hostc.build(folder / "component", Path(scratch))
-    size = sum(p.stat().st_size for p in (folder / "component").rglob("*.[ch]"))
     evidence = "built and run on the host"
-    v.int8("generated C, int8", evidence, size, library.int8(v.images))
-    v.add("generated C, float16", evidence, size, library.f16(v.images))
+    size = _weight_bytes(plan, "int8")
+    v.int8("C int8 (weights)", evidence, size, library.int8(v.images))
+    logits = library.f16(v.images)
+    size = _weight_bytes(plan, "f16")
+    v.add("C float16 (weights)", evidence, size, logits, digest(logits))
+    say("check the float16 reference")
+    expected = reference_f16.outputs(v.artefacts.float16, v.images)
+    v.add("float16 reference", "numpy", None, expected, digest(expected))
+
+
+def _weight_bytes(plan: "Plan", engine: str) -> int:
+    return sum(stage.weight_bytes for stage in plan.engine(engine))
 
 
 def check(rows: list[Row]) -> list[str]:
     """What does not hold, one sentence each; empty when all is well."""
     failures = []
     truth = rows[0].accuracy or 0.0
-    digests = {r.artefact: r.digest for r in rows if r.digest}
-    if len(set(digests.values())) > 1:
-        listed = ", ".join(f"{k} {d}" for k, d in digests.items())
-        failures.append(f"the int8 digests differ: {listed}")
+    for engine in ("int", "float16"):
+        digests = {r.artefact: r.digest for r in rows if engine in r.artefact}
+        digests = {k: d for k, d in digests.items() if d}
+        if len(set(digests.values())) > 1:
+            listed = ", ".join(f"{k} {d}" for k, d in digests.items())
+            failures.append(f"digests differ: {listed}")
     for row in rows[1:]:
         if row.accuracy is None or row.logit_error is None:
             continue
