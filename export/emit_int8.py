@@ -16,7 +16,7 @@ from export.planner import Stage, hwc, kernel_size
 from export.requant import Requant, Steps
 from training.errors import Esp8kError
 
-C_TYPES = {"single": "nn_single_t", "split": "nn_split_t", "wide": "nn_wide_t"}
+C_TYPES = {f: f"nn_{f}_t" for f in ("single", "split", "signed", "wide")}
 
 
 @dataclass
@@ -93,11 +93,21 @@ def folded_bias(network: Network, op: Operator, weights: np.ndarray) -> np.ndarr
 
 
 def requantisation(
-    network: Network, op: Operator, weights: np.ndarray, scale: int = 1
+    network: Network,
+    op: Operator,
+    weights: np.ndarray,
+    follows: np.ndarray | None = None,
+    scale: int = 1,
 ) -> Requant:
-    """The proved requantisation of a weighted sum; weights as (O, K) int64."""
+    """The proved requantisation of a weighted sum; weights as (O, K) int64.
+
+    `follows` is the table behind it: steps that it ignores are not asked for.
+    """
     out = network.output(op)
     low, high = (b + 128 for b in arithmetic.activation_range(op, out))
+    goals = np.arange(low + 1, high + 1)
+    if follows is not None:
+        goals = goals[follows[goals] != follows[goals - 1]]
     mantissas, shifts = arithmetic.channel_multipliers(network, op)
     bias = folded_bias(network, op, weights)
     least = bias + 255 * np.minimum(weights, 0).sum(axis=1)
@@ -108,8 +118,8 @@ def requantisation(
         mantissa, shift = int(mantissas[c]), int(shifts[c])
         lo, hi = int(least[c]), int(greatest[c])
         # Beyond this TFLite itself wraps around, and nothing is monotone.
-        plain = plain and max(abs(lo), abs(hi)) << max(shift, 0) < 1 << 31
-        plain = plain and mantissa > 0
+        fits = max(abs(lo), abs(hi)) << max(shift, 0) < 1 << 31
+        plain = plain and fits and mantissa > 0
 
         def function(
             acc: np.ndarray, mantissa: int = mantissa, shift: int = shift
@@ -117,30 +127,25 @@ def requantisation(
             u = arithmetic.requantize(acc, mantissa, shift) + zero
             return np.clip(u, low, high)
 
-        steps.append(
-            Steps(
-                int(bias[c]),
-                mantissa,
-                shift,
-                lo,
-                hi,
-                requant.thresholds(function, low, high, lo, hi) if plain else bias,
-            )
-        )
+        at = requant.thresholds(function, goals, lo, hi) if plain else goals
+        steps.append(Steps(int(bias[c]), mantissa, shift, lo, hi, at))
     if not plain:
         return requant.wide(steps, low, high, zero)
-    return requant.solve(steps, low, high, zero, scale)
+    return requant.solve(steps, goals, low, high, zero, scale)
 
 
 def channel_array(name: str, comment: str, found: Requant) -> Array:
     """The constants of a requantisation as an array of structures."""
     rows = []
     for c in found.channels:
-        parts = [c.multiplier]
-        parts += [c.shift] if found.form == "wide" else [c.offset]
-        parts += [] if found.form == "single" else [c.bias]
+        parts = {
+            "single": [c.multiplier, c.offset],
+            "split": [c.multiplier, c.offset, c.bias],
+            "signed": [c.multiplier, c.offset, c.negative, c.bias],
+            "wide": [c.multiplier, c.shift, c.bias],
+        }[found.form]
         rows.append("{" + ", ".join(literal(p) for p in parts) + "}")
-    size = len(rows) * (8 if found.form == "single" else 12)
+    size = 4 * len(rows) * (rows[0].count(",") + 1)
     return Array(name, C_TYPES[found.form], rows, comment, 2, size)
 
 
@@ -152,14 +157,13 @@ def literal(value: int) -> str:
 def store(found: Requant, table_name: str | None, last: bool) -> str:
     """The expression that turns {acc} with constants {k} into the stored byte."""
     drop = f" >> {found.drop}" if found.drop else ""
-    bias = "" if found.form == "single" else ""
-    acc = "({acc}" + bias + drop + ")" if drop else "{acc}"
     if found.form == "single":
-        u = f"nn_single({acc}, {{k}}, {found.shift})"
-    elif found.form == "split":
-        u = f"nn_split({acc}, {{k}}, {found.low_bits}, {found.shift})"
+        u = f"nn_single({{acc}}{drop}, {{k}}, {found.shift})"
+    elif found.form == "wide":
+        u = "nn_wide({acc}, {k})"
     else:
-        u = f"nn_wide({{acc}}, {{k}}) + {found.zero_point}"
+        u = f"nn_{found.form}({{acc}}{drop}, {{k}}, {found.low_bits}, {found.shift})"
+    u += f" + {found.zero}" if found.zero else ""
     u = f"nn_clamp({u}, {found.low}, {found.high})"
     if table_name:
         u = f"{table_name}[{u}]"
@@ -206,7 +210,8 @@ def _emit_conv(
         if pads_before(network, op) != (0, 0) or _reads_beyond(network, stage):
             raise Esp8kError(f"{op.kind} with padding is not generated yet")
     flat = weights.reshape(len(weights), -1)
-    found = requantisation(network, op, flat)
+    values = table(network, stage.unary)
+    found = requantisation(network, op, flat, values)
     rows, columns, block_q, step_x = blocks(stage)
     block_p = rows * columns
     out_c = stage.out_live[2]
@@ -216,7 +221,6 @@ def _emit_conv(
     stem = f"{options.prefix}_int8_{stage.name}"
     kind = "int16_t" if options.wide_weights else "int8_t"
     emitted = Emitted({})
-    values = table(network, stage.unary)
     table_name = f"{stem}_table" if values is not None else None
     emitted.arrays = [
         byte_array(

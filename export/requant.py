@@ -6,21 +6,25 @@ thresholds: T[u] = the least accumulator that gives at least u, for u = 1..255 o
 the scale u = q + 128. Any other monotone formula is equal to it on every
 accumulator if and only if it steps at the same places. `solve` looks for
 
-    u = clamp((acc * M + C) >> s, 0, 255)
+    single:  u = clamp((sum * M + C) >> s)
+    split:   sum + bias = hi * 2^k + lo,
+             u = clamp((hi * M + ((lo * M + C) >> k)) >> s)
+    signed:  the same, C by the sign of sum + bias, zero point added at the end
 
-with integers M and C that satisfy the 510 inequalities "the step to u lies between
-T[u] - 1 and T[u]", then bounds every intermediate over the reachable accumulators.
-If one 32-bit product is too narrow, the product is split: acc = hi * 2^k + lo,
-
-    u = clamp((hi * M + ((lo * M + C) >> k)) >> (s - k), 0, 255)
-
-which is the same number. If no such constants exist, the 64-bit form stays.
+with integers that satisfy the 510 inequalities "the step to u lies between T[u] - 1
+and T[u]", then bounds every intermediate over the reachable sums. (split is one
+product of 22 x 22 bits made of two narrow ones; the two C are TFLite's rounding of
+halves away from zero, which sets the steps below zero back by a constant.) Where a
+table follows, steps that the table does not tell apart are not asked for. If no
+such constants exist, the 64-bit form stays ("wide").
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
+from export import arithmetic
 
 INT32_MAX = (1 << 31) - 1
 
@@ -29,15 +33,16 @@ INT32_MAX = (1 << 31) - 1
 class Channel:
     """Constants of one output channel; which are used depends on the form."""
 
-    bias: int  # added to the sum of products before anything else
+    bias: int  # added to the (scaled) sum of products before anything else
     multiplier: int  # M, or TFLite's mantissa in the wide form
     offset: int  # C
+    negative: int  # C where sum + bias is negative; used by the signed form only
     shift: int  # TFLite's shift, used by the wide form only
 
 
 @dataclass(frozen=True)
 class Requant:
-    """How one layer requantises: "single", "split" or "wide"."""
+    """How one layer requantises: "single", "split", "signed" or "wide"."""
 
     form: str
     channels: tuple[Channel, ...]
@@ -46,7 +51,7 @@ class Requant:
     drop: int  # low accumulator bits that are dropped first (a scaled sum)
     low: int  # least u that the fused activation lets through
     high: int  # greatest
-    zero_point: int  # of the output, on the u scale; used by the wide form only
+    zero: int  # added at the end: the output's zero point on the u scale, or 0
 
 
 @dataclass(frozen=True)
@@ -58,21 +63,20 @@ class Steps:
     shift: int
     least: int  # reachable accumulators, bias included
     greatest: int
-    thresholds: np.ndarray  # int64 (high - low,): T[low + 1] ... T[high]
+    thresholds: np.ndarray  # int64, T of each goal
 
 
 def thresholds(
     function: Callable[[np.ndarray], np.ndarray],
-    low: int,
-    high: int,
+    goals: np.ndarray,
     least: int,
     greatest: int,
 ) -> np.ndarray:
-    """T[low + 1 .. high] of a function that rises monotonely on [least, greatest].
+    """T[goals] of a function that rises monotonely on [least, greatest].
 
     `greatest` + 1 stands for a value that is never reached.
     """
-    goal = np.arange(low + 1, high + 1)
+    goal = goals
     left = np.full(goal.shape, least - 1, np.int64)  # below: not reached
     right = np.full(goal.shape, greatest + 1, np.int64)  # at or above: reached
     while np.any(right - left > 1):
@@ -85,150 +89,185 @@ def thresholds(
 
 
 def solve(
-    steps: list[Steps], low: int, high: int, zero_point: int, scale: int = 1
+    steps: list[Steps],
+    goals: np.ndarray,
+    low: int,
+    high: int,
+    zero: int,
+    scale: int = 1,
 ) -> Requant:
     """The cheapest form that is exact on every channel.
 
-    The sums come times `scale` (4 from Winograd). In the split and wide forms the
-    caller adds the bias (times `scale`) first; the single form folds it into C.
+    `goals` are the u whose thresholds the steps hold. The sums come times `scale`
+    (4 from Winograd), as do the biases that the split form adds.
     """
-    for form in ("single", "split"):
-        found = _solve_form(form, steps, low, high, zero_point, scale)
-        if found is not None:
-            return found
-    return wide(steps, low, high, zero_point)
+    for form in ("single", "split", "signed"):
+        for drop in range(scale.bit_length() - 1, -1, -1):
+            trial = Trial(form, drop, scale, zero if form == "signed" else 0)
+            found = _solve(trial, steps, goals, low, high)
+            if found is not None:
+                return found
+    if scale != 1:
+        raise ValueError("no exact narrow form for scaled sums")
+    return wide(steps, low, high, zero)
 
 
-def wide(steps: list[Steps], low: int, high: int, zero_point: int) -> Requant:
+def wide(steps: list[Steps], low: int, high: int, zero: int) -> Requant:
     """TFLite's own form, for what no cheaper one can express."""
-    channels = tuple(Channel(s.bias, s.mantissa, 0, s.shift) for s in steps)
-    return Requant("wide", channels, 0, 0, 0, low, high, zero_point)
+    channels = tuple(Channel(s.bias, s.mantissa, 0, 0, s.shift) for s in steps)
+    return Requant("wide", channels, 0, 0, 0, low, high, zero)
 
 
-def _solve_form(
-    form: str, steps: list[Steps], low: int, high: int, zero_point: int, scale: int
+@dataclass(frozen=True)
+class Trial:
+    """One way to try; the fields are those of Requant."""
+
+    form: str
+    drop: int
+    scale: int
+    zero: int
+
+    def view(self, one: Steps, acc: np.ndarray | int) -> np.ndarray:
+        """What is multiplied, for a true accumulator (bias included)."""
+        total = np.asarray(acc, np.int64) * self.scale
+        if self.form == "single":
+            total = total - one.bias * self.scale
+        return total >> self.drop
+
+
+def _solve(
+    trial: Trial, steps: list[Steps], goals: np.ndarray, low: int, high: int
 ) -> Requant | None:
-    drops = range(scale.bit_length() - 1, -1, -1) if scale > 1 else (0,)
-    for drop in drops:
-        bounds = [_bounds(form, s, scale, drop) for s in steps]
-        spread = max(max(abs(lo), abs(hi)) for lo, hi in bounds)
-        low_bits = 0 if form == "single" else max(spread.bit_length() // 2 - 1, 1)
-        for shift in range(30 if form == "single" else 44, 7, -1):
-            channels = []
-            for one, bound in zip(steps, bounds, strict=True):
-                channel = _channel(
-                    form, one, bound, low, high, scale, drop, shift, low_bits
-                )
-                if channel is None:
-                    break
-                channels.append(channel)
-            if len(channels) == len(steps):
-                if form == "split" and shift <= low_bits:
-                    break
-                return Requant(
-                    form,
-                    tuple(channels),
-                    shift - low_bits,
-                    low_bits,
-                    drop,
-                    low,
-                    high,
-                    zero_point,
-                )
+    bounds = [
+        (int(trial.view(s, s.least)), int(trial.view(s, s.greatest))) for s in steps
+    ]
+    spread = max(max(abs(least), abs(greatest)) for least, greatest in bounds)
+    single = trial.form == "single"
+    low_bits = 0 if single else max(spread.bit_length() // 2 - 1, 1)
+    for shift in range(30 if single else 44, low_bits + 4, -1):
+        channels: list[Channel] = []
+        for one, bound in zip(steps, bounds, strict=True):
+            channel = _channel(trial, one, bound, goals, shift, low_bits)
+            if channel is None:
+                break
+            channels.append(channel)
+        if len(channels) == len(steps):
+            return Requant(
+                trial.form,
+                tuple(channels),
+                shift - low_bits,
+                low_bits,
+                trial.drop,
+                low,
+                high,
+                trial.zero,
+            )
     return None
 
 
-def _bounds(form: str, one: Steps, scale: int, drop: int) -> tuple[int, int]:
-    """Range of what is multiplied; the single form folds the bias into C."""
-    base = one.bias if form == "single" else 0
-    return (
-        ((one.least - base) * scale) >> drop,
-        ((one.greatest - base) * scale) >> drop,
-    )
-
-
 def _channel(
-    form: str,
+    trial: Trial,
     one: Steps,
     bound: tuple[int, int],
-    low: int,
-    high: int,
-    scale: int,
-    drop: int,
+    goals: np.ndarray,
     shift: int,
     low_bits: int,
 ) -> Channel | None:
     """M and C for one channel at one shift, or None."""
-    live = (one.thresholds > one.least) & (one.thresholds <= one.greatest)
-    goals = np.arange(low + 1, high + 1, dtype=np.int64)
-    # Steps that no reachable accumulator takes must still not be taken wrongly.
-    never = goals[one.thresholds > one.greatest]
-    always = goals[one.thresholds <= one.least]
-    goal_at = one.thresholds - (one.bias if form == "single" else 0)
-    first = (goal_at * scale) >> drop  # least value that must reach the goal
-    below = ((goal_at - 1) * scale) >> drop  # greatest that must not
-    if np.any(first[live] <= below[live]):
+    real = one.mantissa * 2.0 ** (one.shift - 31) / trial.scale * (1 << trial.drop)
+    centre = round(real * 2.0**shift)
+    if not 2 <= centre <= INT32_MAX >> 4:
         return None
-    real = one.mantissa * 2.0 ** (one.shift - 31) / scale * (1 << drop)
-    centre = int(round(real * (1 << shift)))
-    if centre > INT32_MAX or centre < 2:
+    always = one.thresholds <= one.least
+    never = one.thresholds > one.greatest
+    live = ~always & ~never
+    first = trial.view(one, one.thresholds[live])  # least that must reach the goal
+    below = trial.view(one, one.thresholds[live] - 1)  # greatest that must not
+    if np.any(first <= below):
         return None
     reach = max(2, min(64, centre >> 8))
     m = np.arange(max(centre - reach, 1), centre + reach + 1, dtype=np.int64)[:, None]
-    step = goals << shift
-    at_least = np.full(len(m), -(1 << 62), np.int64)
-    at_most = np.full(len(m), 1 << 62, np.int64)
-    if live.any():
-        at_least = np.maximum(at_least, (step[live] - first[live] * m).max(axis=1))
-        at_most = np.minimum(at_most, (step[live] - below[live] * m - 1).min(axis=1))
-    if len(always):
-        at_least = np.maximum(at_least, (always[-1] << shift) - bound[0] * m[:, 0])
-    if len(never):
-        at_most = np.minimum(at_most, (never[0] << shift) - bound[1] * m[:, 0] - 1)
-    good = np.flatnonzero(at_least <= at_most)
+    step = (goals - trial.zero) << shift
+    # (accumulator's view, goal) pairs that must, and must not, reach the goal
+    must = _pairs(first, step[live], bound[0], step[always])
+    must_not = _pairs(below, step[live], bound[1], step[never])
+    signs = (False, True) if trial.form == "signed" else (None,)
+    ranges = [_offsets(m, must, must_not, negative) for negative in signs]
+    good = np.flatnonzero(np.all([low <= high for low, high in ranges], axis=0))
     for index in good[np.argsort(np.abs(m[good, 0] - centre), kind="stable")]:
         multiplier = int(m[index, 0])
-        lowest, highest = int(at_least[index]), int(at_most[index])
-        offset = min(max((lowest + highest) // 2, lowest), highest)
-        if _fits(form, bound, multiplier, offset, low_bits):
-            bias = 0 if form == "single" else one.bias
-            return Channel(bias, multiplier, offset, 0)
+        middle = [(int(low[index]) + int(high[index])) // 2 for low, high in ranges]
+        bias, moved = one.bias * trial.scale, 0
+        if trial.form == "single":
+            bias = 0
+        elif trial.form == "split":  # whole multipliers in C join the bias
+            moved, middle[0] = divmod(middle[0], multiplier)
+            bias += moved << trial.drop
+        elif middle[1] > middle[0] + multiplier:
+            continue  # would fall between -1 and 0
+        part = bound[0] + moved, bound[1] + moved
+        if all(_fits(trial.form, part, multiplier, c, low_bits) for c in middle):
+            return Channel(bias, multiplier, middle[0], middle[-1], 0)
     return None
+
+
+def _pairs(
+    views: np.ndarray, steps: np.ndarray, end: int, beyond: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The steps that are taken, and those beyond the range, seen from its end."""
+    return (
+        np.concatenate([views, np.full(beyond.shape, end, np.int64)]),
+        np.concatenate([steps, beyond]),
+    )
+
+
+def _offsets(
+    m: np.ndarray,
+    must: tuple[np.ndarray, np.ndarray],
+    must_not: tuple[np.ndarray, np.ndarray],
+    negative: bool | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest C for each multiplier, for one sign of the total or both."""
+    far = np.full(len(m), 1 << 50, np.int64)
+    lowest, highest = -far, far
+    for (view, step), reach in ((must, True), (must_not, False)):
+        if negative is not None:
+            chosen = (view < 0) == negative
+            view, step = view[chosen], step[chosen]
+        if not len(view):
+            continue
+        if reach:
+            lowest = np.maximum(lowest, (step - view * m).max(axis=1))
+        else:
+            highest = np.minimum(highest, (step - view * m - 1).min(axis=1))
+    # Where one side says nothing, stay near the other.
+    lowest = np.where(lowest == -far, np.where(highest == far, 0, highest), lowest)
+    return lowest, np.where(highest == far, lowest, highest)
 
 
 def _fits(form: str, bound: tuple[int, int], m: int, c: int, low_bits: int) -> bool:
     """Whether no intermediate leaves int32 over the reachable accumulators."""
     least, greatest = bound
     if form == "single":
-        values = (least * m, greatest * m, least * m + c, greatest * m + c, c, m)
+        values = [least * m, greatest * m, least * m + c, greatest * m + c, c]
     else:
         mask = (1 << low_bits) - 1
-        part = (mask * m + c) >> low_bits, c >> low_bits
-        high = (least >> low_bits) * m, (greatest >> low_bits) * m
-        values = (
-            c,
-            m,
-            mask * m,
-            mask * m + c,
-            *high,
-            high[0] + part[0],
-            high[0] + part[1],
-            high[1] + part[0],
-            high[1] + part[1],
-            least,
-            greatest,
-        )
+        ends = [(least >> low_bits) * m, (greatest >> low_bits) * m]
+        parts = [c >> low_bits, (mask * m + c) >> low_bits]
+        values = [c, mask * m, mask * m + c, least, greatest, *ends]
+        values += [end + part for end in ends for part in parts]
     return all(abs(v) <= INT32_MAX for v in values)
 
 
-def evaluate(requant: Requant, channel: int, acc: np.ndarray) -> np.ndarray:
-    """What the generated C computes, for tests: u of scaled sums, bias included."""
+def evaluate(requant: Requant, channel: int, total: np.ndarray) -> np.ndarray:
+    """What the generated C computes from (scaled) sums of products, for tests."""
     c = requant.channels[channel]
-    x = acc.astype(np.int64) >> requant.drop
-    if requant.form == "single":
-        u = (x * c.multiplier + c.offset) >> requant.shift
+    x = (total.astype(np.int64) + c.bias) >> requant.drop
+    if requant.form == "wide":
+        u = arithmetic.requantize(x, c.multiplier, c.shift)
     else:
         mask = (1 << requant.low_bits) - 1
-        part = ((x & mask) * c.multiplier + c.offset) >> requant.low_bits
+        offset = np.where(x < 0, c.negative, c.offset)
+        part = ((x & mask) * c.multiplier + offset) >> requant.low_bits
         u = ((x >> requant.low_bits) * c.multiplier + part) >> requant.shift
-    return np.clip(u, requant.low, requant.high)
+    return np.clip(u + requant.zero, requant.low, requant.high)

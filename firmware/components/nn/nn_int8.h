@@ -4,10 +4,11 @@
  * sum of products becomes such a byte by
  *
  *     single: u = clamp((sum * M + C) >> s)
- *     split:  the same with sum = hi * 2^k + lo, when one product is too wide
+ *     split:  the same with sum + bias = hi * 2^k + lo, for a wider product
+ *     signed: split with another C below zero
  *     wide:   TFLite's definition, two roundings in 64 bits
  *
- * The generator proves for every channel that single or split equal wide on
+ * The generator proves for every channel that the others equal wide on
  * every sum that can occur, and that nothing leaves int32; else it emits wide.
  * Right shifts of negative numbers are arithmetic on every compiler we use.
  */
@@ -27,6 +28,13 @@ typedef struct {
     int32_t offset;
     int32_t bias;
 } nn_split_t;
+
+typedef struct {
+    int32_t multiplier;
+    int32_t offset;
+    int32_t negative;
+    int32_t bias;
+} nn_signed_t;
 
 typedef struct {
     int32_t multiplier;
@@ -62,6 +70,17 @@ static inline int32_t nn_split(int32_t sum, const nn_split_t *k, int low_bits,
     const int32_t low = (sum & ((1 << low_bits) - 1)) * k->multiplier;
 
     return (high + ((low + k->offset) >> low_bits)) >> shift;
+}
+
+/* Halves are rounded away from zero: below zero the steps come later. */
+static inline int32_t nn_signed(int32_t sum, const nn_signed_t *k, int low_bits,
+                                int shift)
+{
+    const int32_t high = (sum >> low_bits) * k->multiplier;
+    const int32_t low = (sum & ((1 << low_bits) - 1)) * k->multiplier;
+    const int32_t offset = sum < 0 ? k->negative : k->offset;
+
+    return (high + ((low + offset) >> low_bits)) >> shift;
 }
 
 /* x * 2^shift * multiplier / 2^31, rounded twice as TFLite does. */
