@@ -10,67 +10,60 @@ Any pyserial URL is a port: a PTY's path, /dev/ttyUSB0, COM3, socket://host:port
 rfc2217://host:port. What goes wrong is a `DeviceError` with a cause and a cure.
 """
 
+import json
+import struct
+import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
-ENGINES = ("int8", "f16")
+from tools.framing import Request
+from tools.messages import (
+    ENGINES,
+    RESETS,
+    STAGE_HEAD,
+    DeviceIdentity,
+    Result,
+    Statistics,
+    engine_number,
+    image_head,
+    parse_identity,
+    parse_result,
+    parse_statistics,
+    pixels,
+)
+from tools.session import REQUEST_BUDGET_S, Refused, Session, Silent
+from tools.transport import SerialTransport, Transport
+from training.errors import CheckFailed, DeviceError, Esp8kError
+
 DEFAULT_BAUD = 115200
-IMAGE_BYTES = 784
-CLASSES = 10
+
+HELLO_BUDGET_S = 4.0  # an ESP32 that reset itself on opening answers within two
+NOISY_BUDGET_S = 8.0  # ... and so long where at least something was heard
+HELLO_TRIES_S = 0.3  # between two hellos: a booting device hears none of them
+BAUD_TRIES_S = 0.8  # the device waits 1 s for a frame at a new rate
+BAUD_BACK_S = 1.2  # after that it is back at the old one
+CLEAN_STREAK = 4  # fragmented images without a loss: try whole frames again
+UNSUPPORTED = 7  # error code
+
+__all__ = [
+    "DEFAULT_BAUD",
+    "ENGINES",
+    "RESETS",
+    "Device",
+    "DeviceIdentity",
+    "Result",
+    "Statistics",
+    "pixels",
+    "require_identity",
+]
 
 
-@dataclass(frozen=True)
-class DeviceIdentity:
-    """What the device says about itself in its hello."""
-
-    model: str
-    weights_hash: str  # 64 hex digits
-    identity_crc: int  # CRC-32 over weights and both .tflite
-    engines: tuple[str, ...]
-    board: str
-    counter: str  # 'cycles', 'instructions' or 'none'
-    counter_hz: int
-    int8_arena_bytes: int
-    f16_arena_bytes: int
-    arena_bytes: int  # the one static arena: max of the two
-    boot_count: int
-    reset_reason: int
-    baud: int
-    batch_images: int  # images the device takes in one frame
-    int8_stages: int
-    f16_stages: int
-    logit_scale: float
-    logit_zero_point: int
-
-
-@dataclass(frozen=True)
-class Result:
-    """One answered image."""
-
-    label: int
-    logits: np.ndarray  # (10,) int8 or float32
-    microseconds: int | None  # None where the board has no clock
-    count: int | None  # cycles or instructions; None where there is no counter
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """The device's own counts since its boot, and its stack's high-water mark."""
-
-    frames: int
-    crc_errors: int
-    resyncs: int
-    replays: int
-    errors: int
-    inferences: int
-    boot_count: int
-    reset_reason: int
-    uptime_us: int
-    stack_used_bytes: int
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
 
 
 class Device:
@@ -78,10 +71,30 @@ class Device:
 
     identity: DeviceIdentity
 
+    def __init__(
+        self, transport: Transport, say: Callable[[str], None] = _tell
+    ) -> None:
+        """Say hello over `transport`; `open` is the way for a port's name."""
+        self.session = Session(transport, say)
+        self.resets = 0  # noticed since we opened
+        self._fragmented = False  # the line is bad: images go in fragments
+        self._clean = 0
+        self.identity = self._hello(HELLO_BUDGET_S, NOISY_BUDGET_S)
+
     @classmethod
-    def open(cls, port: str, baud: int = DEFAULT_BAUD) -> "Device":
+    def open(
+        cls,
+        port: str,
+        baud: int = DEFAULT_BAUD,
+        say: Callable[[str], None] = _tell,
+    ) -> "Device":
         """Open `port`, let a board that reset itself boot, and say hello."""
-        raise NotImplementedError
+        transport = SerialTransport(port, baud)
+        try:
+            return cls(transport, say)
+        except BaseException:
+            transport.close()
+            raise
 
     def __enter__(self) -> "Device":
         return self
@@ -96,11 +109,14 @@ class Device:
 
     def close(self) -> None:
         """Give the port back."""
-        raise NotImplementedError
+        self.session.transport.close()
+
+    # ==== Inference ====
 
     def infer(self, engine: str, image: np.ndarray) -> Result:
         """Classify one image, (28, 28) or (784,) uint8."""
-        raise NotImplementedError
+        head = image_head(engine)
+        return parse_result(self._with_image(Request.INFER, head, pixels(image)))
 
     def infer_many(
         self,
@@ -109,25 +125,175 @@ class Device:
         progress: Callable[[int], None] | None = None,
     ) -> Iterator[Result]:
         """Classify many images in order; `progress(n)` after each n-th answer."""
-        raise NotImplementedError
+        head = image_head(engine)
+        source = (pixels(image) for image in images)
+        done = 0
+        while True:
+            # A bad line turns the pipeline off, a clean one on again.
+            flow = self._one_by_one if self._fragmented else self._pipelined
+            before = done
+            for payload in flow(head, source):
+                yield parse_result(payload)
+                done += 1
+                if progress is not None:
+                    progress(done)
+            if done == before:
+                return
+
+    def _pipelined(self, head: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
+        """Whole frames, a window of them on the wire, until one is lost for good."""
+        sent: deque[bytes] = deque()
+
+        def payloads() -> Iterator[bytes]:
+            while not self._fragmented and (image := next(source, None)) is not None:
+                sent.append(image)
+                yield head + image
+
+        window = self.identity.batch_images
+        for payload in self.session.pipeline(Request.INFER, payloads(), window):
+            image = sent.popleft()
+            if payload is None:
+                self._fragmented = True
+                payload = self._staged(Request.INFER, head, image)
+            self._settle()
+            yield payload
+
+    def _one_by_one(self, head: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
+        """Images in fragments, until the line is clean again."""
+        for image in source:
+            yield self._with_image(Request.INFER, head, image)
+            if not self._fragmented:
+                return
+
+    # ==== Stages ====
 
     def stage_crcs(self, engine: str, image: np.ndarray) -> list[int]:
         """CRC-32 of every stage's output bytes for `image`."""
-        raise NotImplementedError
+        head = image_head(engine)
+        payload = self._with_image(Request.STAGE_CRCS, head, pixels(image))
+        return [crc for (crc,) in struct.iter_unpack("<I", payload)]
 
     def stage_bytes(self, engine: str, image: np.ndarray, stage: int) -> bytes:
         """One stage's output bytes for `image`."""
-        raise NotImplementedError
+        data = b""
+        total = 1
+        raw = pixels(image)
+        while len(data) < total:
+            head = STAGE_HEAD.pack(
+                engine_number(engine), stage, self.identity.chunk_bytes, len(data)
+            )
+            payload = self._with_image(Request.STAGE_BYTES, head, raw)
+            (total,) = struct.unpack_from("<I", payload)
+            if len(payload) == 4:
+                break
+            data += payload[4:]
+        return data
+
+    # ==== The rest ====
 
     def set_baud(self, baud: int) -> bool:
         """Go to `baud`; False (and the old rate) when the other side cannot follow."""
-        raise NotImplementedError
+        old = self.session.transport.baud
+        try:
+            self.session.call(Request.SET_BAUD, struct.pack("<I", baud))
+        except Refused as refused:
+            if refused.code == UNSUPPORTED:
+                return False
+            raise
+        self.session.transport.set_baud(baud)
+        try:
+            self.identity = self._hello(BAUD_TRIES_S, BAUD_TRIES_S)
+            return True
+        except Silent:
+            self.session.transport.set_baud(old)
+            # Wait for the device to be back, then find it there.
+            self._drain(BAUD_BACK_S)
+            self.identity = self._hello(HELLO_BUDGET_S, NOISY_BUDGET_S)
+            return False
 
     def statistics(self) -> Statistics:
         """The device's counts since its boot."""
-        raise NotImplementedError
+        payload = self.session.call(Request.STATISTICS, b"")
+        return parse_statistics(payload)
+
+    # ==== Inside ====
+
+    def _hello(self, quiet_s: float, noisy_s: float) -> DeviceIdentity:
+        """Short tries: a board that just reset hears nothing until it has booted."""
+        clock = self.session.transport.clock
+        start = clock()
+        while True:
+            try:
+                return parse_identity(
+                    self.session.call(Request.HELLO, b"", HELLO_TRIES_S)
+                )
+            except Silent:
+                heard = bool(self.session.splitter.noise)
+                budget = noisy_s if heard else quiet_s
+                if clock() - start >= budget:
+                    raise self.session.silent(budget) from None
+
+    def _with_image(self, kind: Request, head: bytes, image: bytes) -> bytes:
+        """One request that carries an image, whole or in fragments."""
+        if self._fragmented:
+            payload: bytes | None = self._staged(kind, head, image)
+        else:
+            one = iter([head + image])
+            payload = next(self.session.pipeline(kind, one, 1))
+            if payload is None:
+                self._fragmented = True
+                payload = self._staged(kind, head, image)
+        self._settle()
+        assert payload is not None
+        return payload
+
+    def _staged(self, kind: Request, head: bytes, image: bytes) -> bytes:
+        payload, clean = self.session.call_staged(kind, head, image, REQUEST_BUDGET_S)
+        self._clean = self._clean + 1 if clean else 0
+        if self._clean >= CLEAN_STREAK:
+            self._clean = 0
+            self._fragmented = False
+        return payload
+
+    def _settle(self) -> None:
+        """After a reset the device may have become another one: ask again."""
+        if not self.session.boot_changed:
+            return
+        self.session.boot_changed = False
+        self.resets += 1
+        identity = self._hello(NOISY_BUDGET_S, NOISY_BUDGET_S)
+        if identity.identity_crc != self.identity.identity_crc:
+            raise DeviceError(
+                f"the device came back with other weights ({identity.weights_hash[:16]}"
+                f", not {self.identity.weights_hash[:16]})",
+                "start again: the answers so far belong to another model",
+            )
+        self.identity = identity
+
+    def _drain(self, seconds: float) -> None:
+        transport = self.session.transport
+        end = transport.clock() + seconds
+        while (left := end - transport.clock()) > 0:
+            transport.read(left)
 
 
 def require_identity(device: Device, model_dir: Path) -> None:
     """The identity lock: refuse a device that runs other weights than `model_dir`."""
-    raise NotImplementedError
+    path = model_dir / "plan.json"
+    try:
+        expected = str(json.loads(path.read_text())["weights_hash"])
+    except FileNotFoundError:
+        model = model_dir.name
+        raise Esp8kError(
+            f"{path} is missing: {model} is not exported",
+            f"run: make export MODEL={model}",
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise Esp8kError(f"{path} is damaged ({error})", "run: make export") from None
+    runs = device.identity.weights_hash
+    if runs != expected:
+        raise CheckFailed(
+            f"the device runs {device.identity.model} {runs[:16]}, "
+            f"this folder holds {model_dir.name} {expected[:16]}",
+            f"bring them together: make flash MODEL={model_dir.name}",
+        )

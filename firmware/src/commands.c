@@ -65,7 +65,7 @@ static void reply_error(app_t *app, const link_frame_t *frame,
 static uint32_t put_name(uint8_t *out, const char *name)
 {
     uint32_t length = 0;
-    while (length < NAME_BYTES && name[length] != '\0') {
+    while (name[length] != '\0' && length < NAME_BYTES) {
         out[1 + length] = (uint8_t)name[length];
         length++;
     }

@@ -1,0 +1,191 @@
+"""Frames of the binary dialect, and what a byte stream says besides them.
+
+    0x00  COBS( version  type  sequence:2  payload  CRC-32:4 )  0x00
+
+Integers are little-endian. firmware/PROTOCOL.md is the specification,
+firmware/components/link the other end. `Splitter` takes whatever arrives (boot
+text, noise, half a frame, a panic) and gives back the intact frames; the rest it
+keeps as `noise`, from which `explain` reads what the device said instead.
+"""
+
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+from cobs import cobs
+
+VERSION = 1
+HEADER = struct.Struct("<BBH")
+CRC = struct.Struct("<I")
+FRAME_OVERHEAD = HEADER.size + CRC.size
+MAX_REQUEST_PAYLOAD = 792  # the device's buffer: an 8-byte head and an image
+MAX_REPLY_PAYLOAD = 266
+NOISE_KEPT = 4096  # bytes of what was no frame, for error messages
+FRAME_KEPT = 2048  # longer without a delimiter is no frame of ours
+DELIMITER = b"\0"
+
+
+class Request(IntEnum):
+    """What a frame asks for; the reply's type has `REPLY` set."""
+
+    HELLO = 0x01
+    INFER = 0x02
+    PUT = 0x03  # one fragment of an image; never answered
+    STAGE_CRCS = 0x04
+    STAGE_BYTES = 0x05
+    SET_BAUD = 0x06
+    STATISTICS = 0x07
+
+
+REPLY = 0x80
+REPLY_MISSING = 0xFE
+REPLY_ERROR = 0xFF
+
+ERRORS = {
+    1: "it speaks another version of the protocol",
+    2: "it does not know this request",
+    3: "the request's length is wrong",
+    4: "it has no such engine",
+    5: "it has no such stage",
+    6: "a value is out of its limits",
+    7: "this board cannot do that",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An intact frame."""
+
+    version: int
+    type: int
+    sequence: int
+    payload: bytes
+    crc: int
+
+
+def encode(
+    kind: int, sequence: int, payload: bytes, version: int = VERSION
+) -> tuple[bytes, int]:
+    """The frame on the wire, and its CRC-32, by which a reply names it."""
+    body = HEADER.pack(version, kind, sequence) + payload
+    crc = zlib.crc32(body)
+    return DELIMITER + cobs.encode(body + CRC.pack(crc)) + DELIMITER, crc
+
+
+def decode(chunk: bytes) -> Frame | None:
+    """What stood between two delimiters: a frame, or None."""
+    try:
+        body = cobs.decode(chunk)
+    except cobs.DecodeError:
+        return None
+    if len(body) < FRAME_OVERHEAD:
+        return None
+    (crc,) = CRC.unpack_from(body, len(body) - CRC.size)
+    if zlib.crc32(body[: -CRC.size]) != crc:
+        return None
+    version, kind, sequence = HEADER.unpack_from(body)
+    return Frame(version, kind, sequence, body[HEADER.size : -CRC.size], crc)
+
+
+class Splitter:
+    """A byte stream in, intact frames out."""
+
+    def __init__(self) -> None:
+        self._open = bytearray()  # since the last delimiter
+        self._noise = bytearray()
+        self.damaged = 0  # chunks between delimiters that were no frame
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take what arrived; give the frames that it completed."""
+        frames = []
+        self._open += data
+        if DELIMITER[0] in data:
+            *chunks, rest = bytes(self._open).split(DELIMITER)
+            self._open = bytearray(rest)
+            for chunk in chunks:
+                frame = decode(chunk) if chunk else None
+                if frame is not None:
+                    frames.append(frame)
+                elif chunk:
+                    self.damaged += 1
+                    self._keep(chunk)
+        if len(self._open) > FRAME_KEPT:
+            self._keep(bytes(self._open[:-FRAME_KEPT]))
+            del self._open[:-FRAME_KEPT]
+        return frames
+
+    @property
+    def noise(self) -> bytes:
+        """The latest bytes that were no frame."""
+        return bytes(self._noise + self._open)[-NOISE_KEPT:]
+
+    def forget(self) -> None:
+        """Start again: what was read belongs to another conversation."""
+        self._open.clear()
+        self._noise.clear()
+
+    def _keep(self, chunk: bytes) -> None:
+        self._noise += chunk
+        del self._noise[:-NOISE_KEPT]
+
+
+# ==== What a device says when it does not answer ====
+
+PANIC = re.compile(
+    rb"(Guru Meditation Error[^\r\n]{0,120}|abort\(\) was called[^\r\n]{0,80}"
+    rb"|assert failed[^\r\n]{0,120}|\*\*\*ERROR\*\*\*[^\r\n]{0,80}"
+    rb"|Stack smashing[^\r\n]{0,80}|panic[^\r\n]{0,100}|Backtrace:[^\r\n]{0,80})",
+    re.IGNORECASE,
+)
+DOWNLOAD = re.compile(rb"waiting for download|DOWNLOAD_BOOT|DOWNLOAD\(")
+RESET_LINE = re.compile(rb"rst:0x[0-9a-f]+ \([A-Z0-9_]+\)")
+NO_IMAGE = re.compile(rb"invalid header: 0x[0-9a-f]+")
+BOOT_LOOP = 3  # ROM reset lines in a row
+PRINTABLE_SHARE = 0.8  # of text in what we call text
+QUOTED = 60  # characters of foreign text shown
+
+
+def panic_text(noise: bytes) -> str | None:
+    """The panic's own line, if the device printed one."""
+    found = PANIC.search(noise)
+    return found.group(1).decode("ascii", "replace").strip() if found else None
+
+
+def explain(noise: bytes) -> tuple[str, str]:
+    """Why there was no answer, and the cure, from the bytes that came instead."""
+    if not noise:
+        return (
+            "the device never answers",
+            "check the cable, press reset, flash the firmware: make flash",
+        )
+    if panic := panic_text(noise):
+        return f"the firmware crashed: {panic!r}", "report this line; make flash"
+    if DOWNLOAD.search(noise):
+        return (
+            "the board waits in its bootloader",
+            "release the BOOT button and press reset",
+        )
+    if NO_IMAGE.search(noise):
+        return "the board's flash holds no firmware", "run: make flash"
+    if len(RESET_LINE.findall(noise)) >= BOOT_LOOP:
+        line = RESET_LINE.findall(noise)[-1].decode()
+        return f"the board resets again and again ({line})", "run: make flash"
+    text = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in noise)
+    if text < PRINTABLE_SHARE * len(noise):
+        return (
+            f"the device answers noise ({len(noise)} bytes, no frame of ours)",
+            "another baud rate, a bad cable or another program on the port",
+        )
+    quote = noise.decode("ascii", "replace").strip().splitlines()
+    shown = quote[-1][:QUOTED] if quote else ""
+    if "m-ready" in noise.decode("ascii", "replace"):
+        return (
+            "the device speaks the MLPerf dialect but does not answer our frames",
+            "another firmware is on it: make flash",
+        )
+    return (
+        f"another firmware is on the device; it says {shown!r}",
+        "put ours on it: make flash",
+    )

@@ -1,0 +1,352 @@
+"""Requests and their replies over a line that may lose, damage or repeat anything.
+
+A reply names its request twice: by sequence number and by the CRC-32 of the whole
+request frame. So a late, repeated or foreign reply is never taken for another's,
+and a request may be sent again as often as needed.
+
+`Session.call` does one request. `Session.pipeline` keeps a window of them on the
+wire. `Session.call_staged` carries an image in fragments of 32 bytes and repairs
+what was lost, for lines on which a frame of 800 bytes never arrives whole.
+"""
+
+import struct
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tools.framing import (
+    ERRORS,
+    REPLY,
+    REPLY_ERROR,
+    REPLY_MISSING,
+    VERSION,
+    Frame,
+    Request,
+    Splitter,
+    encode,
+    explain,
+    panic_text,
+)
+from tools.transport import Transport
+from training.errors import DeviceError
+
+FIRST_TIMEOUT_S = 1.0  # for a reply, before any was timed
+LEAST_TIMEOUT_S = 0.12  # USB adapters hold bytes back for up to 16 ms
+MOST_TIMEOUT_S = 4.0
+TIMEOUT_FACTOR = 4.0  # times the slowest recent reply
+SLOWEST_DECAY = 0.9  # how fast that slowest one is forgotten
+REQUEST_BUDGET_S = 20.0  # a request is answered or has failed by then
+WHOLE_ATTEMPTS = 3  # sendings of a long frame before it goes in fragments
+FRAGMENT_BYTES = 32
+BITS_A_BYTE = 10  # start, eight, stop
+PREFIX = struct.Struct("<IBB")  # request's CRC-32, boot count, identity
+TAG = struct.Struct("<I")
+PUT = struct.Struct("<IB")
+MISSING = struct.Struct("<I")
+
+
+@dataclass(slots=True)
+class Pending:
+    """A request on its way."""
+
+    kind: int
+    sequence: int
+    crc: int
+    wire: bytes
+    sent_at: float = 0.0
+    attempts: int = 0
+    reply: Frame | None = None
+
+
+class Silent(DeviceError):
+    """A request was not answered within its budget."""
+
+
+@dataclass
+class LineCounts:
+    """What the line cost so far, as the host saw it."""
+
+    sent: int = 0
+    retries: int = 0
+    replies: int = 0
+    foreign: int = 0  # intact frames that answer nothing we wait for
+    fragments: int = 0
+
+
+class Session:
+    """One conversation with one device."""
+
+    def __init__(self, transport: Transport, say: Callable[[str], None]) -> None:
+        self.transport = transport
+        self.splitter = Splitter()
+        self.counts = LineCounts()
+        self.boot: int | None = None  # low byte of the boot count, from any reply
+        self.boot_changed = False
+        self.identity: int | None = None  # low byte of the identity CRC
+        self._say = say
+        self._pending: dict[int, Pending] = {}
+        self._slowest: dict[int, float] = {}
+        self._progress_at = transport.clock()  # when the last reply came
+        # A restarted host begins elsewhere: nothing old can fit by accident.
+        self._sequence = zlib.crc32(struct.pack("<d", transport.clock())) & 0xFFFF
+
+    # ==== One request ====
+
+    def call(
+        self, kind: Request, payload: bytes, budget_s: float = REQUEST_BUDGET_S
+    ) -> bytes:
+        """Send until answered; the reply's payload behind its prefix."""
+        pending = self._prepare(kind, payload)
+        end = self.transport.clock() + budget_s
+        try:
+            while pending.reply is None:
+                now = self.transport.clock()
+                if now >= end:
+                    raise self.silent(budget_s)
+                self._send([pending])
+                wait = self._timeout(kind, len(pending.wire), pending.attempts)
+                self._wait(pending, min(end, now + wait))
+            return self._result(pending)
+        finally:
+            self._pending.pop(pending.sequence, None)
+
+    # ==== Many requests ====
+
+    def pipeline(
+        self,
+        kind: Request,
+        payloads: Iterator[bytes],
+        window: int,
+    ) -> Iterator[bytes | None]:
+        """Replies in order; None for one that WHOLE_ATTEMPTS did not bring through."""
+        queue: deque[Pending] = deque()
+        exhausted = False
+        try:
+            while True:
+                if not exhausted and len(queue) <= window // 2:
+                    exhausted = self._fill(queue, kind, payloads, window)
+                if not queue:
+                    return
+                head = queue[0]
+                if head.reply is None and not self._advance(queue):
+                    yield None
+                else:
+                    yield self._result(head)
+                queue.popleft()
+                self._pending.pop(head.sequence, None)
+        finally:
+            for pending in queue:
+                self._pending.pop(pending.sequence, None)
+
+    def _fill(
+        self,
+        queue: deque[Pending],
+        kind: Request,
+        payloads: Iterator[bytes],
+        window: int,
+    ) -> bool:
+        """Put new requests on the wire; True when there are no more."""
+        fresh = []
+        while len(queue) < window:
+            payload = next(payloads, None)
+            if payload is None:
+                break
+            fresh.append(self._prepare(kind, payload))
+            queue.append(fresh[-1])
+        self._send(fresh)
+        return len(queue) < window
+
+    def _advance(self, queue: deque[Pending]) -> bool:
+        """Wait for the head's reply; False when it is time for fragments."""
+        head = queue[0]
+        kind = head.kind
+        while head.reply is None:
+            outstanding = sum(len(p.wire) for p in queue if p.reply is None)
+            wait = self._timeout(kind, outstanding, head.attempts)
+            progress = self.counts.replies
+            self._read(wait)
+            if head.reply is not None:
+                return True
+            # The device answers in order: a later answer means ours was lost.
+            overtaken = any(
+                p.reply is not None and p.sent_at >= head.sent_at for p in queue
+            )
+            if not overtaken and self.counts.replies > progress:
+                continue
+            since = max(head.sent_at, self._progress_at)
+            if not overtaken and self.transport.clock() < since + wait:
+                continue
+            if head.attempts >= WHOLE_ATTEMPTS:
+                return False
+            lost = [head] if overtaken else [p for p in queue if p.reply is None]
+            self._send(lost)
+        return True
+
+    # ==== An image in fragments ====
+
+    def call_staged(
+        self, kind: Request, head: bytes, image: bytes, budget_s: float
+    ) -> tuple[bytes, bool]:
+        """As `call`, the image put in fragments. Also: was nothing lost?"""
+        tag = zlib.crc32(image)
+        pending = self._prepare(kind, head + TAG.pack(tag))
+        pieces = [
+            image[at : at + FRAGMENT_BYTES]
+            for at in range(0, len(image), FRAGMENT_BYTES)
+        ]
+        missing = list(range(len(pieces)))
+        end = self.transport.clock() + budget_s
+        rounds = 0
+        try:
+            while self.transport.clock() < end:
+                puts = [
+                    encode(Request.PUT, pending.sequence, PUT.pack(tag, i) + pieces[i])
+                    for i in missing
+                ]
+                data = b"".join(wire for wire, _ in puts)
+                self.transport.write(data)
+                self.counts.fragments += len(puts)
+                answer = self._ask_staged(pending, len(data), end)
+                if answer is None:
+                    break
+                rounds += 1
+                if answer.type != REPLY_MISSING:
+                    return self._result(pending), rounds == pending.attempts == 1
+                (bits,) = MISSING.unpack_from(answer.payload, PREFIX.size)
+                missing = [i for i in range(len(pieces)) if bits >> i & 1]
+                pending.reply = None
+            raise self.silent(budget_s)
+        finally:
+            self._pending.pop(pending.sequence, None)
+
+    def _ask_staged(self, pending: Pending, before: int, end: float) -> Frame | None:
+        """Send the request behind its fragments until some answer comes."""
+        attempts = 0
+        while pending.reply is None:
+            now = self.transport.clock()
+            if now >= end:
+                return None
+            self._send([pending])
+            wait = self._timeout(pending.kind, before + len(pending.wire), attempts)
+            self._wait(pending, min(end, now + wait))
+            attempts += 1
+            before = 0
+        return pending.reply
+
+    # ==== Sending, waiting, matching ====
+
+    def _prepare(self, kind: Request, payload: bytes) -> Pending:
+        while True:
+            self._sequence = (self._sequence + 1) & 0xFFFF
+            if self._sequence not in self._pending:
+                break
+        wire, crc = encode(kind, self._sequence, payload)
+        pending = Pending(kind, self._sequence, crc, wire)
+        self._pending[pending.sequence] = pending
+        return pending
+
+    def _send(self, batch: list[Pending]) -> None:
+        if not batch:
+            return
+        self.transport.write(b"".join(pending.wire for pending in batch))
+        now = self.transport.clock()
+        for pending in batch:
+            self.counts.retries += pending.attempts > 0
+            pending.attempts += 1
+            pending.sent_at = now
+        self.counts.sent += len(batch)
+
+    def _timeout(self, kind: int, wire_bytes: int, attempts: int) -> float:
+        """For a reply to `wire_bytes` just sent, longer after each attempt."""
+        slowest = self._slowest.get(kind)
+        base = FIRST_TIMEOUT_S
+        if slowest is not None:
+            base = max(LEAST_TIMEOUT_S, TIMEOUT_FACTOR * slowest)
+        base = min(MOST_TIMEOUT_S, base * (1 << min(max(attempts - 1, 0), 4)))
+        return base + wire_bytes * BITS_A_BYTE / self.transport.baud
+
+    def _wait(self, pending: Pending, until: float) -> None:
+        while pending.reply is None:
+            left = until - self.transport.clock()
+            if left <= 0:
+                return
+            self._read(left)
+
+    def _read(self, timeout_s: float) -> None:
+        """Read once; hand every frame to the request that it answers."""
+        data = self.transport.read(timeout_s)
+        for frame in self.splitter.feed(data) if data else ():
+            self._match(frame)
+
+    def _match(self, frame: Frame) -> None:
+        pending = self._pending.get(frame.sequence)
+        if pending is None or len(frame.payload) < PREFIX.size:
+            self.counts.foreign += 1
+            return
+        crc, boot, identity = PREFIX.unpack_from(frame.payload)
+        known = (pending.kind | REPLY, REPLY_MISSING, REPLY_ERROR)
+        if crc != pending.crc or frame.type not in known or pending.reply:
+            self.counts.foreign += 1
+            return
+        self.counts.replies += 1
+        pending.reply = frame
+        now = self.transport.clock()
+        if pending.attempts == 1:  # of a repeated one nobody knows which was answered
+            took = now - max(pending.sent_at, self._progress_at)
+            took -= len(pending.wire) * BITS_A_BYTE / self.transport.baud
+            slowest = self._slowest.get(pending.kind, 0.0) * SLOWEST_DECAY
+            self._slowest[pending.kind] = max(took, slowest)
+        self._progress_at = now
+        self._watch(boot, identity)
+
+    def _watch(self, boot: int, identity: int) -> None:
+        """Has the device started anew since its last reply, or become another?"""
+        if self.boot is not None and boot != self.boot:
+            self.boot_changed = True
+            panic = panic_text(self.splitter.noise)
+            why = f" after {panic!r}" if panic else ""
+            self._say(
+                f"the device was reset{why} (boot {self.boot} -> {boot});"
+                " resuming at the first unanswered request"
+            )
+        if self.identity is not None and identity != self.identity:
+            raise DeviceError(
+                "the device now runs other weights than a moment ago",
+                "start again: the answers so far belong to another model",
+            )
+        self.boot = boot
+        self.identity = identity
+
+    # ==== Results and errors ====
+
+    def _result(self, pending: Pending) -> bytes:
+        frame = pending.reply
+        assert frame is not None
+        if frame.version != VERSION:
+            raise DeviceError(
+                f"the device speaks protocol {frame.version}, we speak {VERSION}",
+                "flash the firmware of this checkout: make flash",
+            )
+        if frame.type == REPLY_ERROR:
+            code = frame.payload[PREFIX.size]
+            cause = ERRORS.get(code, f"error code {code}")
+            raise Refused(Request(pending.kind).name.lower(), code, cause)
+        return frame.payload[PREFIX.size :]
+
+    def silent(self, budget_s: float) -> Silent:
+        """The error of a request that nothing answered, with what came instead."""
+        cause, cure = explain(self.splitter.noise)
+        where = self.transport.name
+        return Silent(f"no answer from {where} in {budget_s:.0f} s: {cause}", cure)
+
+
+class Refused(DeviceError):
+    """The device answered with an error code."""
+
+    def __init__(self, request: str, code: int, cause: str) -> None:
+        super().__init__(
+            f"the device refused {request!r}: {cause} (error {code})",
+            "host and firmware of one checkout? make flash",
+        )
+        self.code = code
