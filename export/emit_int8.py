@@ -138,10 +138,11 @@ def channel_array(name: str, comment: str, found: Requant) -> Array:
     """The constants of a requantisation as an array of structures."""
     rows = []
     for c in found.channels:
+        high, low = found.halves(c.multiplier)
         parts = {
             "single": [c.multiplier, c.offset],
-            "split": [c.multiplier, c.offset, c.bias],
-            "signed": [c.multiplier, c.offset, c.negative, c.bias],
+            "split": [high, low, c.offset, c.bias],
+            "signed": [high, low, c.offset, c.negative, c.bias],
             "wide": [c.multiplier, c.shift, c.bias],
         }[found.form]
         rows.append("{" + ", ".join(literal(p) for p in parts) + "}")
@@ -159,11 +160,13 @@ def store(found: Requant, table_name: str | None, last: bool) -> str:
     drop = f" >> {found.drop}" if found.drop else ""
     if found.form == "single":
         u = f"nn_single({{acc}}{drop}, {{k}}, {found.shift})"
-    elif found.form == "wide":
-        u = "nn_wide({acc}, {k})"
+    elif found.form == "split":
+        u = f"nn_split({{acc}}{drop}, {{k}}, {found.low_bits}, {found.shift})"
+    elif found.form == "signed":
+        u = f"nn_signed({{acc}}{drop}, {{k}}, {found.low_bits}, {found.shift}, "
+        u += f"{found.centre})"
     else:
-        u = f"nn_{found.form}({{acc}}{drop}, {{k}}, {found.low_bits}, {found.shift})"
-    u += f" + {found.zero}" if found.zero else ""
+        u = f"nn_wide({{acc}}, {{k}}) + {found.zero}"
     u = f"nn_clamp({u}, {found.low}, {found.high})"
     if table_name:
         u = f"{table_name}[{u}]"

@@ -7,16 +7,16 @@ the scale u = q + 128. Any other monotone formula is equal to it on every
 accumulator if and only if it steps at the same places. `solve` looks for
 
     single:  u = clamp((sum * M + C) >> s)
-    split:   sum + bias = hi * 2^k + lo,
-             u = clamp((hi * M + ((lo * M + C) >> k)) >> s)
-    signed:  the same, C by the sign of sum + bias, zero point added at the end
+    split:   t = sum + bias, M = Mh * 2^k + Ml,
+             u = clamp((t * Mh + ((t * Ml + C) >> k)) >> s)
+    signed:  u = clamp((t * Mh + ((t * Ml + C) >> k) + K) >> s), C by the sign of t
 
 with integers that satisfy the 510 inequalities "the step to u lies between T[u] - 1
-and T[u]", then bounds every intermediate over the reachable sums. (split is one
-product of 22 x 22 bits made of two narrow ones; the two C are TFLite's rounding of
-halves away from zero, which sets the steps below zero back by a constant.) Where a
-table follows, steps that the table does not tell apart are not asked for. If no
-such constants exist, the 64-bit form stays ("wide").
+and T[u]", then bounds every intermediate over the reachable sums. (split is the
+exact floor of one wide product, made of two narrow ones; the two C of signed are
+TFLite's rounding of halves away from zero, which sets the steps below zero back by
+a constant.) Where a table follows, steps that the table does not tell apart are not
+asked for. If no such constants exist, the 64-bit form stays ("wide").
 """
 
 from collections.abc import Callable
@@ -51,7 +51,16 @@ class Requant:
     drop: int  # low accumulator bits that are dropped first (a scaled sum)
     low: int  # least u that the fused activation lets through
     high: int  # greatest
-    zero: int  # added at the end: the output's zero point on the u scale, or 0
+    zero: int  # the output's zero point on the u scale where added apart, or 0
+
+    @property
+    def centre(self) -> int:
+        """K of the signed form: the zero point and the half that rounds."""
+        return (2 * self.zero + 1) << (self.shift - 1)
+
+    def halves(self, multiplier: int) -> tuple[int, int]:
+        """(Mh, Ml) of a multiplier."""
+        return halves(multiplier, self.low_bits)
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,8 @@ def _solve(
     ]
     spread = max(max(abs(least), abs(greatest)) for least, greatest in bounds)
     single = trial.form == "single"
-    low_bits = 0 if single else max(spread.bit_length() // 2 - 1, 1)
+    room = (INT32_MAX - (1 << 26)) // max(spread, 1)
+    low_bits = 0 if single else max(room.bit_length(), 1)
     for shift in range(30 if single else 44, low_bits + 4, -1):
         channels: list[Channel] = []
         for one, bound in zip(steps, bounds, strict=True):
@@ -178,6 +188,7 @@ def _channel(
     centre = round(real * 2.0**shift)
     if not 2 <= centre <= INT32_MAX >> 4:
         return None
+    half = 1 << (shift - 1) if trial.form == "signed" else 0  # K holds it
     always = one.thresholds <= one.least
     never = one.thresholds > one.greatest
     live = ~always & ~never
@@ -187,7 +198,7 @@ def _channel(
         return None
     reach = max(2, min(64, centre >> 8))
     m = np.arange(max(centre - reach, 1), centre + reach + 1, dtype=np.int64)[:, None]
-    step = (goals - trial.zero) << shift
+    step = ((goals - trial.zero) << shift) - half
     # (accumulator's view, goal) pairs that must, and must not, reach the goal
     must = _pairs(first, step[live], bound[0], step[always])
     must_not = _pairs(below, step[live], bound[1], step[never])
@@ -206,7 +217,8 @@ def _channel(
         elif middle[1] > middle[0] + multiplier:
             continue  # would fall between -1 and 0
         part = bound[0] + moved, bound[1] + moved
-        if all(_fits(trial.form, part, multiplier, c, low_bits) for c in middle):
+        k = (2 * trial.zero + 1) << (shift - low_bits - 1) if half else 0
+        if all(_fits(part, multiplier, c, low_bits, k) for c in middle):
             return Channel(bias, multiplier, middle[0], middle[-1], 0)
     return None
 
@@ -245,29 +257,35 @@ def _offsets(
     return lowest, np.where(highest == far, lowest, highest)
 
 
-def _fits(form: str, bound: tuple[int, int], m: int, c: int, low_bits: int) -> bool:
+def halves(multiplier: int, low_bits: int) -> tuple[int, int]:
+    """M as (Mh, Ml) with M = Mh * 2^k + Ml and -2^(k-1) <= Ml < 2^(k-1)."""
+    half = (1 << low_bits) >> 1
+    high = (multiplier + half) >> low_bits
+    return high, multiplier - (high << low_bits)
+
+
+def _fits(
+    bound: tuple[int, int], multiplier: int, c: int, low_bits: int, k: int
+) -> bool:
     """Whether no intermediate leaves int32 over the reachable accumulators."""
-    least, greatest = bound
-    if form == "single":
-        values = [least * m, greatest * m, least * m + c, greatest * m + c, c]
-    else:
-        mask = (1 << low_bits) - 1
-        ends = [(least >> low_bits) * m, (greatest >> low_bits) * m]
-        parts = [c >> low_bits, (mask * m + c) >> low_bits]
-        values = [c, mask * m, mask * m + c, least, greatest, *ends]
-        values += [end + part for end in ends for part in parts]
+    values = [c, k]
+    high, low = halves(multiplier, low_bits)
+    for t in (*bound, 0, -1):  # everything is linear in t, but for C's sign
+        part = (t * low + c) >> low_bits
+        values += [t, t * low, t * low + c, t * high, t * high + part]
+        values.append(t * high + part + k)
     return all(abs(v) <= INT32_MAX for v in values)
 
 
 def evaluate(requant: Requant, channel: int, total: np.ndarray) -> np.ndarray:
     """What the generated C computes from (scaled) sums of products, for tests."""
     c = requant.channels[channel]
-    x = (total.astype(np.int64) + c.bias) >> requant.drop
+    t = (total.astype(np.int64) + c.bias) >> requant.drop
     if requant.form == "wide":
-        u = arithmetic.requantize(x, c.multiplier, c.shift)
+        u = arithmetic.requantize(t, c.multiplier, c.shift) + requant.zero
     else:
-        mask = (1 << requant.low_bits) - 1
-        offset = np.where(x < 0, c.negative, c.offset)
-        part = ((x & mask) * c.multiplier + offset) >> requant.low_bits
-        u = ((x >> requant.low_bits) * c.multiplier + part) >> requant.shift
-    return np.clip(u + requant.zero, requant.low, requant.high)
+        high, low = requant.halves(c.multiplier)
+        offset = np.where(t < 0, c.negative, c.offset)
+        u = t * high + ((t * low + offset) >> requant.low_bits)
+        u = (u + (requant.centre if requant.form == "signed" else 0)) >> requant.shift
+    return np.clip(u, requant.low, requant.high)

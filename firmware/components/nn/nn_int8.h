@@ -4,8 +4,8 @@
  * sum of products becomes such a byte by
  *
  *     single: u = clamp((sum * M + C) >> s)
- *     split:  the same with sum + bias = hi * 2^k + lo, for a wider product
- *     signed: split with another C below zero
+ *     split:  t = sum + bias, u = clamp((t * Mh + ((t * Ml + C) >> k)) >> s)
+ *     signed: the same with another C below zero, and the zero point apart
  *     wide:   TFLite's definition, two roundings in 64 bits
  *
  * The generator proves for every channel that the others equal wide on
@@ -23,14 +23,17 @@ typedef struct {
     int32_t offset;
 } nn_single_t;
 
+/* M = high * 2^k + low. */
 typedef struct {
-    int32_t multiplier;
+    int32_t high;
+    int32_t low;
     int32_t offset;
     int32_t bias;
 } nn_split_t;
 
 typedef struct {
-    int32_t multiplier;
+    int32_t high;
+    int32_t low;
     int32_t offset;
     int32_t negative;
     int32_t bias;
@@ -63,24 +66,22 @@ static inline int32_t nn_single(int32_t sum, const nn_single_t *k, int shift)
     return (sum * k->multiplier + k->offset) >> shift;
 }
 
-static inline int32_t nn_split(int32_t sum, const nn_split_t *k, int low_bits,
+static inline int32_t nn_split(int32_t t, const nn_split_t *k, int low_bits,
                                int shift)
 {
-    const int32_t high = (sum >> low_bits) * k->multiplier;
-    const int32_t low = (sum & ((1 << low_bits) - 1)) * k->multiplier;
+    const int32_t part = (t * k->low + k->offset) >> low_bits;
 
-    return (high + ((low + k->offset) >> low_bits)) >> shift;
+    return (t * k->high + part) >> shift;
 }
 
 /* Halves are rounded away from zero: below zero the steps come later. */
-static inline int32_t nn_signed(int32_t sum, const nn_signed_t *k, int low_bits,
-                                int shift)
+static inline int32_t nn_signed(int32_t t, const nn_signed_t *k, int low_bits,
+                                int shift, int32_t centre)
 {
-    const int32_t high = (sum >> low_bits) * k->multiplier;
-    const int32_t low = (sum & ((1 << low_bits) - 1)) * k->multiplier;
-    const int32_t offset = sum < 0 ? k->negative : k->offset;
+    const int32_t offset = t < 0 ? k->negative : k->offset;
+    const int32_t part = (t * k->low + offset) >> low_bits;
 
-    return (high + ((low + offset) >> low_bits)) >> shift;
+    return (t * k->high + part + centre) >> shift;
 }
 
 /* x * 2^shift * multiplier / 2^31, rounded twice as TFLite does. */
