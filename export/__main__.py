@@ -19,6 +19,7 @@ from rich.table import Table
 
 from export import pipeline, tflm
 from export.codegen import Plan
+from export.files import staged
 from export.verify import Row, check, verify
 from training import checkpoint as checkpoints
 from training import paths
@@ -131,14 +132,14 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
     images = pipeline.calibration(data)
     (target / "model.json").unlink(missing_ok=True)
     artefacts = pipeline.convert(point, images, _say)
-    with pipeline.staged(target) as stage:
+    with staged(target) as stage:
         plan = pipeline.write(artefacts, stage, config.profile, _say)
         rows = verify(point.module(), artefacts, stage, plan, data, _say)
         content = {"rows": [r.json() for r in rows], "failures": check(rows)}
         _write_json(stage / "verify.json", content)
     described = manifest(artefacts, plan, point, data)
     if not content["failures"]:
-        with pipeline.staged(target) as stage:
+        with staged(target) as stage:
             _write_json(stage / "model.json", described)
     return described, rows
 

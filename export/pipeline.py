@@ -4,11 +4,9 @@ artefacts = convert(checkpoint, calibration)    # bytes of the five model files
 write(artefacts, folder, ...)                   # those, and the generated C
 """
 
-import errno
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +22,6 @@ from export.onnx import export_onnx
 from export.quantize import quantize_onnx
 from training.checkpoint import Checkpoint
 from training.data import MEAN, STD, Data
-from training.errors import Esp8kError
 
 if TYPE_CHECKING:
     from export.codegen import Plan
@@ -38,14 +35,6 @@ FILES = (
     "model_int8.onnx",
     "model_fp16.tflite",
     "model_int8.tflite",
-)
-UNWRITABLE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
 )
 Say = Callable[[str], None]
 
@@ -115,32 +104,3 @@ def write(artefacts: Artefacts, folder: Path, profile: str, say: Say) -> "Plan":
 def sha256(content: bytes) -> str:
     """Hex digest."""
     return hashlib.sha256(content).hexdigest()
-
-
-@contextmanager
-def staged(target: Path) -> Iterator[Path]:
-    """A neighbour folder whose content replaces that of `target` on success.
-
-    Only names that the stage wrote are replaced; `target` keeps the rest. Whatever
-    fails before the end leaves `target` as it was and removes the stage.
-    """
-    stage = target / ".staged"
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(stage, ignore_errors=True)
-        stage.mkdir()
-        yield stage
-        for item in sorted(stage.iterdir()):
-            place = target / item.name
-            if place.is_dir():
-                shutil.rmtree(place)
-            item.replace(place)
-    except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        raise Esp8kError(
-            f"cannot write below {target}: {error.strerror or error}",
-            "free some space, or set ESP8K_BUILD to a folder on another disk",
-        ) from error
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)

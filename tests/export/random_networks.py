@@ -22,6 +22,7 @@ from tests.export.tflite_builder import TfliteBuilder
 ACTIVATIONS = (0, 0, 1, 2, 3)  # NONE twice, RELU, RELU_N1_TO_1, RELU6
 SAME, VALID = 0, 1
 SOFTMAX_LIMIT = 256  # classes; TFLite Micro aborts where the sum of exps reaches 512
+SOFTMAX_SCALE = 2.0**-25  # below it TFLite Micro aborts too (beta is at least 0.5)
 
 
 @dataclass(frozen=True)
@@ -329,7 +330,8 @@ class Generator:
                 x = self.mean(x) if len(x.shape) == 4 else self.fully_connected(x)
         if not self.rng.integers(3):
             x = self.fully_connected(self.flatten(x) if len(x.shape) == 4 else x)
-        if not self.rng.integers(4) and x.shape[-1] <= SOFTMAX_LIMIT:
+        fits = x.shape[-1] <= SOFTMAX_LIMIT and x.scale > SOFTMAX_SCALE
+        if not self.rng.integers(4) and fits:
             x = self.softmax(x)
         last = x.index
         if not self.rng.integers(8):

@@ -10,6 +10,7 @@ import pytest
 
 from export import reference, tflm
 from export.network import read_tflite
+from export.support import integer_core, require_supported
 from tests.export.random_networks import random_inputs, random_network
 
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))
@@ -55,3 +56,9 @@ def test_random_networks_equal_tflite_micro() -> None:
     for seed in range(NETWORKS):
         seen |= compare(random_network(seed, exposed=True), seed)
     assert seen == {*reference.KERNELS}, "the generator must reach every operator"
+
+
+def test_every_random_network_is_declared_supported() -> None:
+    for seed in range(NETWORKS):
+        network = read_tflite(random_network(seed), f"random {seed}")
+        require_supported(integer_core(network))
