@@ -121,9 +121,8 @@ class Splitter:
         """The latest bytes that were no frame."""
         return bytes(self._noise + self._open)[-NOISE_KEPT:]
 
-    def forget(self) -> None:
-        """Start again: what was read belongs to another conversation."""
-        self._open.clear()
+    def forget_noise(self) -> None:
+        """What was said before an answer explains no later silence."""
         self._noise.clear()
 
     def _keep(self, chunk: bytes) -> None:

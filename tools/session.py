@@ -37,6 +37,7 @@ MOST_TIMEOUT_S = 4.0
 TIMEOUT_FACTOR = 4.0  # times the slowest recent reply
 SLOWEST_DECAY = 0.9  # how fast that slowest one is forgotten
 REQUEST_BUDGET_S = 20.0  # a request is answered or has failed by then
+STAGED_BACKOFF = 2  # a line known to be bad: lost, not slow, so do not wait long
 WHOLE_ATTEMPTS = 3  # sendings of a long frame before it goes in fragments
 FRAGMENT_BYTES = 32
 BITS_A_BYTE = 10  # start, eight, stop
@@ -230,7 +231,7 @@ class Session:
             self._send([pending])
             wait = self._timeout(pending.kind, before + len(pending.wire), attempts)
             self._wait(pending, min(end, now + wait))
-            attempts += 1
+            attempts = min(attempts + 1, STAGED_BACKOFF)
             before = 0
         return pending.reply
 
@@ -299,6 +300,7 @@ class Session:
             self._slowest[pending.kind] = max(took, slowest)
         self._progress_at = now
         self._watch(boot, identity)
+        self.splitter.forget_noise()
 
     def _watch(self, boot: int, identity: int) -> None:
         """Has the device started anew since its last reply, or become another?"""
@@ -337,6 +339,8 @@ class Session:
     def silent(self, budget_s: float) -> Silent:
         """The error of a request that nothing answered, with what came instead."""
         cause, cure = explain(self.splitter.noise)
+        if self.counts.replies and not self.splitter.noise:
+            cause, cure = "the device fell silent", "check the cable, press reset"
         where = self.transport.name
         return Silent(f"no answer from {where} in {budget_s:.0f} s: {cause}", cure)
 

@@ -75,6 +75,11 @@ static void handle(app_t *app, link_event_t event)
 
 void app_feed(app_t *app, const uint8_t *bytes, uint32_t length)
 {
+    uint64_t now_us = hal_time_us(); /* 0 on boards without a clock */
+    if (now_us - app->heard_us > (uint64_t)APP_FRAME_IDLE_MS * MS_US) {
+        link_reader_idle(&app->reader);
+    }
+    app->heard_us = now_us;
     for (uint32_t i = 0; i < length && !app->closed; i++) {
         link_event_t event = link_reader_feed(&app->reader, bytes[i]);
         if (event != LINK_NOTHING) {

@@ -21,6 +21,8 @@
 #define APP_BAUD_CONFIRM_MS 1000u
 /* At any other rate than the default, silence this long brings that back. */
 #define APP_BAUD_IDLE_MS 10000u
+/* Silence inside a frame after which it is given up. */
+#define APP_FRAME_IDLE_MS 500u
 /* Requests that a client may have unanswered. */
 #define APP_WINDOW_FRAMES 16u
 #define APP_FRAGMENT_BYTES 32u
@@ -71,6 +73,7 @@ typedef struct {
     uint32_t baud;
     uint32_t old_baud;
     uint64_t changed_us;
+    uint64_t heard_us; /* when the last bytes came */
     uint8_t baud_fixed; /* hal_set_baud() is not supported here */
     uint8_t confirmed;
 

@@ -21,6 +21,13 @@ void link_reader_init(link_reader_t *reader)
     begin(reader, 0);
 }
 
+void link_reader_idle(link_reader_t *reader)
+{
+    if (reader->in_frame && !reader->plain) {
+        begin(reader, 0);
+    }
+}
+
 /* A delimiter closed a frame: check it and fill reader->frame. */
 static link_event_t finish(link_reader_t *reader)
 {
@@ -49,8 +56,12 @@ static link_event_t delimiter(link_reader_t *reader)
         begin(reader, 1); /* an opening, or one of several in a row */
         return LINK_NOTHING;
     }
+    /*
+     * This delimiter may be the next frame's first one, its own having been
+     * lost with what it should have closed: go on as if it were.
+     */
     link_event_t event = finish(reader);
-    begin(reader, event != LINK_FRAME);
+    begin(reader, 1);
     return event;
 }
 
@@ -86,8 +97,8 @@ link_event_t link_reader_feed(link_reader_t *reader, uint8_t byte)
     }
     /*
      * The second byte of a frame is the version, which is not printable, so
-     * printable bytes up to a '%' are text even behind a stray 0x00 (what a
-     * line often shows when a port is opened).
+     * printable bytes up to a '%' are text even behind a 0x00: a frame's
+     * last one, or one that a line shows when a port is opened.
      */
     int printable = (byte >= 0x20u && byte < 0x7Fu) || byte == '\r' ||
                     byte == '\n';

@@ -5,8 +5,8 @@
  *     text%
  *
  * A 0x00 opens a frame, any other byte belongs to text. A delimiter that
- * closes something damaged also opens the next frame, so a lost delimiter
- * costs one frame and never swaps frames and gaps for good.
+ * closes something also opens the next frame, so a lost delimiter costs at
+ * most its own frame and never swaps frames and gaps for good.
  */
 #ifndef LINK_FRAME_H
 #define LINK_FRAME_H
@@ -50,6 +50,8 @@ typedef struct {
 
 void link_reader_init(link_reader_t *reader);
 link_event_t link_reader_feed(link_reader_t *reader, uint8_t byte);
+/* The line was silent: give up half a frame (half a command may be slow). */
+void link_reader_idle(link_reader_t *reader);
 
 /*
  * Finish `body` (header space, payload, CRC space) and encode it with its

@@ -1,0 +1,100 @@
+"""A board in memory with a model of no worth, behind nothing, a line or a PTY."""
+
+import os
+import pty
+import select
+import threading
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tools.client import Device
+from tools.memory_board import MemoryBoard, MemoryLine, build_library
+
+FAKE = Path(__file__).parent / "fake"
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The firmware with the fake model, as a shared library."""
+    before = os.environ.get("ESP8K_BUILD")
+    os.environ["ESP8K_BUILD"] = str(tmp_path_factory.mktemp("build"))
+    try:
+        return build_library(FAKE, "-Wall", "-Wextra", "-Wpedantic", "-Wshadow",
+                             "-Wconversion", "-Werror")  # fmt: skip
+    finally:
+        if before is None:
+            del os.environ["ESP8K_BUILD"]
+        else:
+            os.environ["ESP8K_BUILD"] = before
+
+
+@pytest.fixture
+def board(library: Path) -> MemoryBoard:
+    """A board that has not booted."""
+    return MemoryBoard(library)
+
+
+@pytest.fixture
+def line(board: MemoryBoard) -> MemoryLine:
+    """A clean line to it, in virtual time."""
+    return MemoryLine(board)
+
+
+@pytest.fixture
+def device(line: MemoryLine) -> Device:
+    """The client at the other end of that line."""
+    return Device(line)
+
+
+def random_images(count: int, seed: int = 0) -> np.ndarray:
+    """Images of noise: (count, 28, 28) uint8."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+
+
+class PtyHost:
+    """Something behind a PTY: `answer(bytes) -> bytes` is what it says."""
+
+    def __init__(self, answer: Callable[[bytes], bytes], greeting: bytes = b"") -> None:
+        self._master, self._slave = pty.openpty()
+        tty.setraw(self._master)
+        tty.setraw(self._slave)
+        self.port = os.ttyname(self._slave)
+        self._answer = answer
+        self._stop, self._stopped = os.pipe()
+        os.write(self._master, greeting)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            ready, _, _ = select.select([self._master, self._stop], [], [])
+            if self._stop in ready:
+                return
+            out = self._answer(os.read(self._master, 4096))
+            while out:
+                out = out[os.write(self._master, out) :]
+
+    def close(self) -> None:
+        os.write(self._stopped, b"x")
+        self._thread.join()
+        for fd in (self._master, self._slave, self._stop, self._stopped):
+            os.close(fd)
+
+
+@pytest.fixture
+def behind_pty() -> Iterator[Callable[..., PtyHost]]:
+    """Make a PTY with something behind it."""
+    hosts = []
+
+    def make(answer: Callable[[bytes], bytes], greeting: bytes = b"") -> PtyHost:
+        hosts.append(PtyHost(answer, greeting))
+        return hosts[-1]
+
+    yield make
+    for host in hosts:
+        host.close()

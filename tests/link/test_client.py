@@ -1,0 +1,302 @@
+"""The client in virtual time: pipelines, retries, resets, baud rates."""
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.link.conftest import random_images
+from tools.client import Device, require_identity
+from tools.faults import Faults, FaultyLine
+from tools.framing import Request, Splitter, encode
+from tools.memory_board import MemoryBoard, MemoryLine
+from tools.session import REQUEST_BUDGET_S, Refused, Silent
+from training.errors import CheckFailed, DeviceError, Esp8kError
+
+IMAGES = random_images(64)
+BATCH = 16
+FNV = 16777619
+
+
+def fake_int8(image: np.ndarray) -> list[int]:
+    """tests/link/fake/fake_model.c in Python."""
+    logits = []
+    for salt in range(10):
+        value = 2166136261 + salt
+        for byte in image.tobytes():
+            value = (value ^ byte) * FNV & 0xFFFFFFFF
+        logits.append((value >> 24) - 128)
+    return logits
+
+
+def dead_after(line: MemoryLine, writes: int) -> None:
+    """Nothing written after so many writes arrives."""
+    send = line.write
+    left = [writes]
+
+    def write(data: bytes) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            send(data)
+
+    line.write = write  # type: ignore[method-assign]
+
+
+def test_hello_tells_who_the_device_is(device: Device) -> None:
+    identity = device.identity
+    assert (identity.model, identity.board) == ("fake", "memory")
+    assert identity.weights_hash == "0123456789abcdef" * 4
+    assert identity.identity_crc == 0xFA4E0001
+    assert identity.engines == ("int8", "f16")
+    assert (identity.int8_stages, identity.f16_stages) == (3, 2)
+    assert (identity.logit_scale, identity.logit_zero_point) == (0.125, -3)
+    assert (identity.int8_arena_bytes, identity.f16_arena_bytes) == (64, 128)
+    assert identity.batch_images == BATCH and identity.counter == "none"
+
+
+def test_one_image_is_classified_by_either_engine(device: Device) -> None:
+    result = device.infer("int8", IMAGES[0])
+    assert result.logits.dtype == np.int8
+    assert result.logits.tolist() == fake_int8(IMAGES[0])
+    assert result.label == int(np.argmax(result.logits))
+    floats = device.infer("f16", IMAGES[0].reshape(784))
+    assert floats.logits.dtype == np.float32
+    assert floats.label == int(np.argmax(floats.logits))
+
+
+def test_many_images_come_back_in_order_with_progress(device: Device) -> None:
+    counts: list[int] = []
+    results = list(device.infer_many("int8", IMAGES, counts.append))
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    assert counts == list(range(1, len(IMAGES) + 1))
+
+
+def test_batches_of_16_use_nine_tenths_of_the_wire(device: Device) -> None:
+    line = device.session.transport
+    start = line.clock()
+    sum(1 for _ in device.infer_many("int8", IMAGES[:BATCH]))
+    least = BATCH * 784 * 10 / line.baud
+    assert least / (line.clock() - start) >= 0.9
+
+
+def test_an_iterator_may_stop_early_and_the_next_request_is_answered(
+    device: Device,
+) -> None:
+    for result in device.infer_many("int8", IMAGES):
+        assert result.logits.tolist() == fake_int8(IMAGES[0])
+        break
+    assert device.infer("int8", IMAGES[5]).logits.tolist() == fake_int8(IMAGES[5])
+
+
+def test_stages_are_read_whole_and_by_their_crc(device: Device) -> None:
+    import zlib
+
+    image = IMAGES[0]
+    raw = image.tobytes()
+    stages = [raw, raw[100:128], bytes(x & 255 for x in fake_int8(image))]
+    assert device.stage_crcs("int8", image) == [zlib.crc32(s) for s in stages]
+    assert [device.stage_bytes("int8", image, i) for i in range(3)] == stages
+    with pytest.raises(Refused, match="no such stage"):
+        device.stage_bytes("f16", image, 2)
+
+
+def test_an_image_of_another_kind_is_refused_here(device: Device) -> None:
+    with pytest.raises(Esp8kError, match="784 bytes uint8"):
+        device.infer("int8", IMAGES[0].astype(np.float32))
+    with pytest.raises(Esp8kError, match="no engine 'int4'"):
+        device.infer("int4", IMAGES[0])
+
+
+# ==== Faults ====
+
+
+def test_a_bad_line_loses_nothing(board: MemoryBoard) -> None:
+    faults = Faults(rate=0.01)
+    line = MemoryLine(board, FaultyLine(faults, 1), FaultyLine(faults, 2))
+    device = Device(line, lambda message: None)
+    results = list(device.infer_many("int8", IMAGES))
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    assert device.session.counts.fragments > 25 * len(IMAGES)
+
+
+def test_a_line_that_recovers_gets_whole_frames_again(board: MemoryBoard) -> None:
+    up = FaultyLine(Faults(rate=0.02), 1)
+    line = MemoryLine(board, up)
+    device = Device(line, lambda message: None)
+    device.infer("int8", IMAGES[0])
+    assert device.session.counts.fragments > 0
+    line._up = None
+    list(device.infer_many("int8", IMAGES[:10]))
+    before = device.session.counts.fragments
+    list(device.infer_many("int8", IMAGES[:10]))
+    assert device.session.counts.fragments == before
+
+
+def test_a_device_that_falls_silent_is_reported_within_the_budget(
+    line: MemoryLine,
+) -> None:
+    device = Device(line)
+    dead_after(line, 0)
+    start = line.now
+    with pytest.raises(Silent, match="the device fell silent"):
+        device.statistics()
+    assert line.now - start <= REQUEST_BUDGET_S + 0.01
+    start = line.now
+    with pytest.raises(Silent):
+        device.infer("int8", IMAGES[0])
+    assert line.now - start <= 2 * REQUEST_BUDGET_S
+
+
+def test_the_line_cut_at_every_byte_of_a_session_costs_one_request(
+    board: MemoryBoard,
+) -> None:
+    hello, _ = encode(Request.HELLO, 1, b"")
+    put, _ = encode(Request.PUT, 2, b"\1\2\3\4\0" + bytes(range(32)))
+    infer, _ = encode(Request.INFER, 3, b"\0\0\0\0" + IMAGES[0].tobytes())
+    session = hello + put + b"name%" + infer + b"db load 784%" + hello
+    wire, crc = encode(Request.STATISTICS, 0x7777, b"")
+    board.boot()
+    for cut in range(len(session) + 1):
+        board.feed(session[:cut])
+        replies = Splitter().feed(board.feed(wire))
+        assert crc in [struct.unpack_from("<I", r.payload)[0] for r in replies], cut
+
+
+def test_a_reset_in_mid_batch_is_noticed_said_and_survived(line: MemoryLine) -> None:
+    said: list[str] = []
+    device = Device(line, said.append)
+    results = []
+    for result in device.infer_many("int8", IMAGES):
+        results.append(result)
+        if len(results) == 20:
+            line.reset()
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    assert device.resets == 1 and device.identity.boot_count == 2
+    assert len(said) == 1 and "boot 1 -> 2" in said[0]
+    assert "Guru Meditation Error" in said[0]
+
+
+def test_a_device_that_came_back_with_other_weights_is_refused(
+    line: MemoryLine,
+) -> None:
+    device = Device(line)
+    device.session.identity = 0x55  # as if another model had answered until now
+    with pytest.raises(DeviceError, match="other weights"):
+        device.infer("int8", IMAGES[0])
+
+
+# ==== Repeated requests ====
+
+
+def replies_to(board: MemoryBoard, wire: bytes) -> list[bytes]:
+    return [frame.payload for frame in Splitter().feed(board.feed(wire))]
+
+
+def test_a_repeated_request_is_answered_from_the_last_reply(device: Device) -> None:
+    board = device.session.transport.board  # type: ignore[attr-defined]
+    wire, _ = encode(Request.INFER, 5, b"\0\0\0\0" + IMAGES[0].tobytes())
+    before = device.statistics()
+    assert replies_to(board, wire) == replies_to(board, wire)
+    after = device.statistics()
+    assert after.inferences - before.inferences == 1
+    assert after.replays - before.replays == 1
+
+
+def test_the_same_number_with_another_image_is_another_request(
+    board: MemoryBoard,
+) -> None:
+    board.boot()
+    answers = []
+    for image in IMAGES[:2]:
+        wire, _ = encode(Request.INFER, 5, b"\0\0\0\0" + image.tobytes())
+        (payload,) = replies_to(board, wire)
+        answers.append(list(struct.unpack_from("<10b", payload, 16)))
+    assert answers == [fake_int8(image) for image in IMAGES[:2]]
+
+
+def test_a_late_reply_to_an_older_request_is_not_taken(device: Device) -> None:
+    """The sequence number fits, the request's CRC does not."""
+    line = device.session.transport
+    board = line.board  # type: ignore[attr-defined]
+    number = (device.session._sequence + 1) & 0xFFFF
+    wire, _ = encode(Request.INFER, number, b"\0\0\0\0" + IMAGES[1].tobytes())
+    stale = board.feed(wire)
+    line._to_host.append((line.now, stale))  # type: ignore[attr-defined]
+    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
+    assert device.session.counts.foreign == 1
+
+
+def test_fragments_of_another_transfer_are_never_mixed(board: MemoryBoard) -> None:
+    """Two images put under the same number: the device asks for what it lacks."""
+    import zlib
+
+    board.boot()
+    tags = [zlib.crc32(image.tobytes()) for image in IMAGES[:2]]
+    for tag, image in zip(tags, IMAGES[:2], strict=True):
+        for i in range(24 if tag == tags[1] else 25):
+            piece = image.tobytes()[32 * i : 32 * i + 32]
+            board.feed(encode(Request.PUT, 9, struct.pack("<IB", tag, i) + piece)[0])
+    ask = [encode(Request.INFER, 9, bytes(4) + struct.pack("<I", t))[0] for t in tags]
+    assert replies_to(board, ask[0])[0][6:] == struct.pack("<I", (1 << 25) - 1)
+    assert replies_to(board, ask[1])[0][6:] == struct.pack("<I", 1 << 24)
+
+
+# ==== Baud rate ====
+
+
+def test_a_board_without_a_baud_rate_says_so(device: Device) -> None:
+    assert device.set_baud(921600) is False
+    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
+
+
+def test_both_sides_go_to_a_faster_rate(board: MemoryBoard) -> None:
+    board.allow_baud()
+    device = Device(MemoryLine(board))
+    assert device.set_baud(921600) is True
+    assert (board.baud, device.identity.baud) == (921600, 921600)
+    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
+
+
+def test_the_old_rate_is_back_when_we_do_not_follow(board: MemoryBoard) -> None:
+    board.allow_baud()
+    line = MemoryLine(board)
+    device = Device(line)
+    line.follows_baud = False
+    assert device.set_baud(921600) is False
+    assert (board.baud, line.baud) == (115200, 115200)
+    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
+
+
+def test_a_fast_board_whose_host_vanished_returns_to_the_default(
+    board: MemoryBoard,
+) -> None:
+    board.allow_baud()
+    line = MemoryLine(board)
+    Device(line).set_baud(921600)
+    board.feed(b"", round((line.now + 11) * 1e6))
+    assert board.baud == 115200
+
+
+def test_a_rate_out_of_range_is_refused(board: MemoryBoard) -> None:
+    board.allow_baud()
+    with pytest.raises(Refused, match="limits"):
+        Device(MemoryLine(board)).set_baud(300)
+
+
+# ==== Identity lock ====
+
+
+def test_other_weights_are_refused_with_both_hashes(
+    device: Device, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"weights_hash": device.identity.weights_hash}))
+    require_identity(device, tmp_path)
+    plan.write_text(json.dumps({"weights_hash": "feed" * 16}))
+    with pytest.raises(CheckFailed, match="0123456789abcdef.*feedfeedfeedfeed"):
+        require_identity(device, tmp_path)
+    plan.write_text("{")
+    with pytest.raises(Esp8kError, match="damaged"):
+        require_identity(device, tmp_path)
