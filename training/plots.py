@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from training.evaluate import Evaluation
-from training.fit import Epoch
+from training.fit import Epoch, Recipe, schedule
 
 INK, BLUE, RED, GREY = "#222222", "#1f6fb4", "#c8442b", "#8a8a8a"
 SHEET_LIMIT = 160  # images on the sheet of mistakes
@@ -24,11 +24,12 @@ def draw(
     folder: Path,
     title: str,
     history: list[Epoch],
+    recipe: Recipe,
     result: Evaluation,
     images: np.ndarray,
 ) -> None:
     """Write all pictures of a run into `folder`."""
-    learning_curves(folder / "learning-curves.png", title, history)
+    learning_curves(folder / "learning-curves.png", title, history, recipe)
     confusion(folder / "confusion.png", title, result)
     misclassified(folder / "misclassified.png", title, result, images)
 
@@ -66,7 +67,9 @@ def store(picture: Any, path: Path) -> None:
     partial.replace(path)
 
 
-def learning_curves(path: Path, title: str, history: list[Epoch]) -> None:
+def learning_curves(
+    path: Path, title: str, history: list[Epoch], recipe: Recipe
+) -> None:
     """Loss, error and learning rate, one panel each."""
     epochs = [e.epoch for e in history]
     picture = figure(10.5, 3.4)
@@ -87,11 +90,13 @@ def learning_curves(path: Path, title: str, history: list[Epoch]) -> None:
         )  # fmt: skip
     middle.set(title="Errors", yscale="log", ylabel="% of images")
     middle.legend(fontsize=8)
-    right.plot(epochs, [e.learning_rate for e in history], "o-", color=BLUE)
-    right.set(title="Learning rate at the end of the epoch", ylim=(0, None))
+    points = 400
+    rates = [schedule(step, points, recipe)[0] for step in range(points)]
+    right.plot(np.linspace(0, recipe.epochs, points), rates, color=BLUE)
+    right.set(title="Learning rate", ylim=(0, None))
     for axes in (left, middle, right):
         axes.set_xlabel("epoch")
-        axes.set_xticks(epochs)
+        axes.set_xticks(epochs if axes is not right else [0, *epochs])
         _plain_log_ticks(axes)
     picture.suptitle(f"{title}: {len(history)} epochs", x=0.01, ha="left")
     store(picture, path)
@@ -109,13 +114,16 @@ def _plain_log_ticks(axes: Any) -> None:
 
 
 def confusion(path: Path, title: str, result: Evaluation) -> None:
-    """Counts of true against predicted class; the diagonal is left pale."""
+    """Counts of true against predicted class; only mistakes are coloured."""
     counts = result.confusion()
     wrong = counts - np.diag(np.diag(counts))
     size = len(counts)
     picture = figure(6.4, 5.6)
     axes = picture.subplots()
-    axes.imshow(wrong, cmap="Reds", vmin=0, vmax=max(1, wrong.max()) * 1.25)
+    shades = np.ma.masked_equal(wrong, 0)  # white where nothing went wrong
+    axes.imshow(
+        shades, cmap="Reds", vmin=-wrong.max() * 0.15, vmax=max(1, wrong.max()) * 1.25
+    )
     for true in range(size):
         for predicted in range(size):
             count = counts[true, predicted]

@@ -60,7 +60,14 @@ def main() -> None:
     metrics = _metrics(config, trainer, history, result, images, digest)
     write_json(folder / "metrics.json", metrics)
     if config.plots:
-        plots.draw(folder, config.model, history, result, images.test_images)
+        plots.draw(
+            folder,
+            config.model,
+            history,
+            trainer.recipe,
+            result,
+            images.test_images,
+        )
     low, high = metrics["wilson95"]
     print(f"{config.model}: {result.accuracy:.2f} % of the test images", end="")
     print(f" (95 % interval {low:.2f}-{high:.2f}), weights {digest[:16]}")
