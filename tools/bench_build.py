@@ -1,0 +1,243 @@
+"""Compile a model's C for a target and say how many bytes it takes there.
+
+    built = build(program, "lx106", flags, images, folder)
+
+Ours and a rival's go through the same compilers, linker scripts and start code
+(`tools/rivals/bare/`). Bytes are summed over the linker's map: what was kept of the
+model's own objects, so neither the harness nor the images count.
+"""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.errors import CheckFailed, Esp8kError
+from training.paths import ROOT
+
+BARE = ROOT / "tools" / "rivals" / "bare"
+RUNTIME = ROOT / "firmware" / "port" / "esp32_direct" / "runtime"
+TIMEOUT_S = 300  # one run of the compiler
+IMAGE_BYTES = 784
+
+BARE_FLAGS = ["-ffreestanding", "-ffunction-sections", "-fdata-sections", "-w"]
+PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
+RISCV = ["-march=rv32imc", "-mabi=ilp32"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One core that we can count on."""
+
+    name: str
+    family: str  # the key in components/nn/flags.json
+    prefix: str  # of the compiler
+    compile: tuple[str, ...]
+    link: tuple[str, ...]
+    evidence: str  # emulated | host
+    install: str  # how to get the compiler
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target(
+            "lx106",
+            "xtensa",
+            "xtensa-lx106-elf-",
+            (PICOLIBC, "-mlongcalls", *BARE_FLAGS),
+            (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx106.ld"),
+            "emulated",
+            "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf",
+        ),
+        Target(
+            "rv32imc",
+            "riscv",
+            "riscv64-unknown-elf-",
+            (*RISCV, *BARE_FLAGS),
+            (*RISCV, "-nostdlib", f"-T{BARE}/rv32imc.ld"),
+            "emulated",
+            "apt install gcc-riscv64-unknown-elf",
+        ),
+        # The host stands for a core with an FPU: scalar code only.
+        Target(
+            "host",
+            "host",
+            "",
+            (
+                "-fno-tree-vectorize",
+                "-fno-tree-slp-vectorize",
+                "-ffunction-sections",
+                "-fdata-sections",
+                "-w",
+            ),
+            ("-no-pie",),
+            "host",
+            "apt install gcc",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """C to be measured: a model's sources, and the adapter that calls them."""
+
+    name: str
+    sources: tuple[Path, ...]
+    includes: tuple[Path, ...]
+    adapter: str  # C that defines bench_prepare and bench_run
+    output_bytes: int
+    defines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Built:
+    """A linked program and the model's share of it."""
+
+    elf: Path
+    target: Target
+    flags: tuple[str, ...]
+    compiler: str  # gcc 12.2.0
+    code_bytes: int
+    const_bytes: int
+    ram_bytes: int  # arena, .data and .bss; no stack, no input, no output
+    helper_bytes: int  # code of libgcc and soft float that the model calls
+
+
+def build(
+    program: Program, target: str, flags: list[str], images: np.ndarray, folder: Path
+) -> Built:
+    """Compile and link `program` below `folder`; `images` (N, 784) go on board."""
+    where = TARGETS[target]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "adapter.c").write_text(_adapter(program))
+    (folder / "images.c").write_text(_images(images))
+    includes = [f"-I{path}" for path in (BARE, *program.includes)]
+    defines = [f"-D{name}" for name in program.defines]
+    own = [*where.compile, *flags, *defines, *includes]
+    if where.evidence == "emulated":
+        own = [*own, f"-I{BARE / 'include'}"]
+    objects = {
+        path: _compile(where, path, own, folder / f"model_{i}.o")
+        for i, path in enumerate((*program.sources, folder / "adapter.c"))
+    }
+    plain = [*where.compile, "-O2", *includes]
+    harness = [
+        _compile(where, path, plain, folder / f"{kind}_{i}.o")
+        for i, (kind, path) in enumerate(_harness(where, folder))
+    ]
+    elf, link_map = folder / "program.elf", folder / "program.map"
+    _run(
+        [
+            f"{where.prefix}gcc",
+            *where.link,
+            "-Wl,--gc-sections",
+            "-Wl,--no-warn-rwx-segments",
+            f"-Wl,-Map={link_map}",
+            *map(str, (*objects.values(), *harness)),
+            *(["-lgcc"] if where.evidence == "emulated" else ["-lm"]),
+            "-o",
+            str(elf),
+        ],
+        where,
+    )
+    sizes = sections(link_map.read_text())
+    return Built(elf, where, tuple(flags), version(where), *_shares(sizes))
+
+
+def _adapter(program: Program) -> str:
+    return (
+        '#include "bench.h"\n'
+        f"const uint32_t bench_image_bytes = {IMAGE_BYTES}u;\n"
+        f"const uint32_t bench_output_bytes = {program.output_bytes}u;\n"
+        f"{program.adapter}"
+    )
+
+
+def _images(images: np.ndarray) -> str:
+    numbers = ",".join(map(str, images.reshape(-1)))
+    return (
+        "#include <stdint.h>\n"
+        f"const uint32_t bare_images = {len(images)}u;\n"
+        f"const uint8_t bare_pixels[] = {{{numbers}}};\n"
+    )
+
+
+def _harness(target: Target, folder: Path) -> list[tuple[str, Path]]:
+    """What surrounds the model; a helper is code that the compiler calls."""
+    if target.name == "host":
+        return [("harness", BARE / "host.c")]
+    own = [BARE / f"{target.name}.S", BARE / f"{target.name}.c", BARE / "bare.c"]
+    helpers = [BARE / "memory.c"]
+    if target.name == "lx106":
+        helpers += sorted(RUNTIME.glob("*.c"))
+    return [
+        *(("harness", path) for path in (*own, folder / "images.c")),
+        *(("helper", path) for path in helpers),
+    ]
+
+
+def _compile(target: Target, source: Path, flags: list[str], out: Path) -> Path:
+    _run(
+        [f"{target.prefix}gcc", *flags, "-c", str(source), "-o", str(out)],
+        target,
+    )
+    return out
+
+
+def _run(command: list[str], target: Target) -> str:
+    if shutil.which(command[0]) is None:
+        raise Esp8kError(f"there is no {command[0]}", target.install)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    if done.returncode:
+        told = ("error:", "undefined")
+        lines = [x for x in done.stderr.splitlines() if any(t in x for t in told)]
+        first = (lines or done.stderr.splitlines() or ["no message"])[0]
+        raise CheckFailed(f"{command[0]}: {first.strip()}", " ".join(command[-6:]))
+    return done.stdout
+
+
+def version(target: Target) -> str:
+    """Compiler and its version."""
+    return "gcc " + _run([f"{target.prefix}gcc", "-dumpfullversion"], target).strip()
+
+
+# ==== The linker's map ====
+
+LINE = re.compile(r"^ (\.\S+|COMMON)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S+)$", re.M)
+WRAPPED = re.compile(r"^( \.\S+|  *COMMON)\n +", re.M)
+START = "Linker script and memory map"
+
+
+def sections(text: str) -> list[tuple[str, int, str]]:
+    """(section, bytes, object file) of everything that the linker kept."""
+    kept = WRAPPED.sub(r"\1 ", text[text.index(START) :])
+    return [(name, int(size, 16), file) for name, size, file in LINE.findall(kept)]
+
+
+def _shares(kept: list[tuple[str, int, str]]) -> tuple[int, int, int, int]:
+    """(code, const, RAM, helpers) bytes."""
+    code = const = ram = helpers = 0
+    for section, size, file in kept:
+        name = Path(file).name
+        kind = section.split(".")[1] if section.startswith(".") else "bss"
+        if not name.startswith("model_"):
+            if kind in ("text", "literal") and _is_helper(file):
+                helpers += size
+        elif section in (".rodata.bench_image_bytes", ".rodata.bench_output_bytes"):
+            continue
+        elif kind in ("text", "literal"):
+            code += size
+        elif kind in ("rodata", "srodata", "data", "sdata"):
+            const += size
+        if name.startswith("model_") and kind in ("data", "sdata", "bss", "sbss"):
+            ram += size
+    return code, const, ram, helpers
+
+
+def _is_helper(file: str) -> bool:
+    return "libgcc" in file or Path(file).name.startswith("helper_")

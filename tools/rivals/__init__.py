@@ -1,0 +1,1 @@
+"""Other people's generators on our models, through the same compilers."""
