@@ -1,0 +1,370 @@
+"""All test images through a board, with both engines: host against device.
+
+    python -m tools.report --model v2 --board virtual
+    python -m tools.report --model v2 --board twin --engine int8 --limit 500 --json
+
+Writes build/<model>/report/report.json and report.html (one file, nothing from the
+net). Refuses a device that runs other weights. Exit code 1 if an answer or the int8
+digest is not the host's. What depends on the clock or the line stands under "timing"
+and "link" in the JSON; the rest is the same whenever the inputs are.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tools import report_page
+from tools.classify_host import ENGINES, Host
+from tools.client import Device, Result, require_identity
+from tools.report_data import (
+    Collected,
+    Opener,
+    Progress,
+    collect,
+    engine_statistics,
+    spread,
+)
+from training import paths
+from training.cli import option, parse
+from training.errors import CheckFailed, Esp8kError, run
+
+FORMAT = 1
+EMULATED, PROCESS, HARDWARE = "emulated", "host process", "on hardware"
+WORKERS = 2  # devices opened at once where they are emulated
+COUNTED = 16  # images whose instructions are counted: a slower way to emulate
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m tools.report`."""
+
+    model: str = option("v2", "which network", paths.MODELS)
+    board: str | None = option(None, "virtual, twin, esp32dev, ...; found if absent")
+    port: str | None = option(None, "serial port or pyserial URL; found if absent")
+    engine: str = option("both", "which arithmetic on the board", (*ENGINES, "both"))
+    limit: int | None = option(None, "only the first so many test images")
+    out: Path | None = option(None, "folder; default build/<model>/report")
+    json: bool = option(False, "print report.json instead of a summary")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The board, and how to open it: plain, or counting instructions."""
+
+    name: str
+    evidence: str
+    opener: Opener
+    counting: Opener | None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The images that are asked about."""
+
+    images: np.ndarray  # (N, 28, 28) uint8
+    labels: np.ndarray  # (N,)
+    data_hash: str
+
+
+def make_report(
+    config: Config, target: Target, host: Host, asked: Subject
+) -> dict[str, Any]:
+    """Ask host and device about every image; the content of report.json."""
+    engines = ENGINES if config.engine == "both" else (config.engine,)
+    own = {}
+    for engine in engines:
+        _say(f"host: {engine} on {len(asked.images):,} images")
+        own[engine] = host.logits(engine, asked.images)
+    identity: list[Any] = []
+
+    def check(device: Device) -> None:
+        require_identity(device, host.folder)
+        identity.append(device.identity)
+
+    started = time.monotonic()
+    workers = 1 if target.evidence == HARDWARE else WORKERS
+    total = len(asked.images) * len(engines)
+    with progress_bar(f"{config.model} on {target.name}", total) as advance:
+        got = collect(target.opener, check, engines, asked.images, workers, advance)
+    seconds = time.monotonic() - started
+    counts = counted(target, check, engines, asked.images, got)
+    truth = asked.labels.astype(int)
+    report: dict[str, Any] = {
+        "format": FORMAT,
+        **provenance(config, target, host, asked),
+        "engines": {
+            e: engine_statistics(host, e, own[e], got.answers[e], truth)
+            for e in engines
+        },
+        "instructions": counts,
+        "counter": identity[0].counter,
+        "memory": read_json(host.folder / target.name / "memory.json"),
+        "artefacts": artefacts(host),
+    }
+    report["failures"] = failures(report)
+    report["passed"] = not report["failures"]
+    report["link"] = {
+        "devices_at_once": workers,
+        "resets": got.resets,
+        "reopened": got.reopened,
+        "retries": got.retries,
+    }
+    report["timing"] = timing(target, got, seconds)
+    return report
+
+
+def provenance(
+    config: Config, target: Target, host: Host, asked: Subject
+) -> dict[str, Any]:
+    """What the numbers belong to."""
+    command = f"python -m tools.report --model {config.model} --board {target.name}"
+    if config.engine != "both":
+        command += f" --engine {config.engine}"
+    if config.limit is not None:
+        command += f" --limit {config.limit}"
+    return {
+        "model": config.model,
+        "board": target.name,
+        "evidence": target.evidence,
+        "images": len(asked.images),
+        "weights_hash": host.weights_hash,
+        "data_hash": asked.data_hash,
+        "git_revision": git_revision(),
+        "command": command,
+        "config": host.manifest.get("config", {}),
+        "macs": host.manifest.get("macs"),
+        "profile": host.manifest.get("profile"),
+    }
+
+
+def counted(
+    target: Target,
+    check: Any,
+    engines: tuple[str, ...],
+    images: np.ndarray,
+    got: Collected,
+) -> dict[str, Any]:
+    """Cycles or instructions an inference: of all images, or of a few counted apart."""
+    counts = {e: spread([r.count for r in got.answers[e]]) for e in engines}
+    if target.counting is None or any(counts.values()):
+        return counts
+    _say(f"count instructions on {min(COUNTED, len(images))} images")
+    few = collect(target.counting, check, engines, images[:COUNTED], 1, lambda _: None)
+    for engine in engines:
+        _require_same(got.answers[engine], few.answers[engine])
+    return {e: spread([r.count for r in few.answers[e]]) for e in engines}
+
+
+def _require_same(first: list[Result], second: list[Result]) -> None:
+    for a, b in zip(first, second, strict=False):
+        if (np.asarray(a.logits) != np.asarray(b.logits)).any():
+            raise CheckFailed(
+                "the same image gave other logits when instructions were counted",
+                "the emulator or the firmware is not deterministic: make bisect",
+            )
+
+
+def timing(target: Target, got: Collected, seconds: float) -> dict[str, Any]:
+    """What changes from run to run. Only a board's own clock times a board."""
+    return {
+        "seconds_for_all": seconds,
+        "microseconds": {
+            engine: spread([r.microseconds for r in answers])
+            for engine, answers in got.answers.items()
+        },
+        "is_board_time": target.evidence == HARDWARE,
+    }
+
+
+def failures(report: dict[str, Any]) -> list[str]:
+    """What must hold and does not."""
+    found = []
+    for engine, part in report["engines"].items():
+        apart = report["images"] - part["agreement"]
+        if apart:
+            found.append(f"{engine}: {apart} of {report['images']} classes disagree")
+        if not part["label_is_argmax"]:
+            found.append(f"{engine}: a class is not the largest of its logits")
+        host, device = part["digest"]["host"], part["digest"]["device"]
+        if engine == "int8" and host != device:
+            found.append(f"int8: digest {device} on the device, {host} on the host")
+    return found
+
+
+def artefacts(host: Host) -> list[dict[str, Any]]:
+    """How each exported file did, as `make export` measured it."""
+    rows = (read_json(host.folder / "verify.json") or {}).get("rows", [])
+    return [row for row in rows if row.get("accuracy") is not None]
+
+
+# ---- surroundings ----
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON file, or None if it is missing or damaged."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return None
+
+
+def git_revision() -> str | None:
+    """The commit, and whether tracked files were changed since."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ("git", *words), cwd=paths.ROOT, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + (" + changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+@contextlib.contextmanager
+def progress_bar(title: str, total: int) -> Iterator[Progress]:
+    """A bar on a terminal, a line every tenth elsewhere; both on stderr."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    console = Console(file=sys.stderr)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    lock, done = threading.Lock(), 0
+    with Bar(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(title, total=total)
+
+        def advance(count: int) -> None:
+            nonlocal done
+            with lock:
+                tenths = 10 * done // max(total, 1)
+                done += count
+                if console.is_terminal:
+                    bar.update(task, completed=done)
+                elif 10 * done // max(total, 1) > tenths:
+                    _say(f"{title}: {done:,} of {total:,} answers")
+
+        yield advance
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def write(folder: Path, report: dict[str, Any], images: np.ndarray) -> None:
+    """report.json and report.html, each in place only when complete."""
+    page = report_page.render(report, images)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in (
+            ("report.json", json.dumps(report, indent=1) + "\n"),
+            ("report.html", page),
+        ):
+            fresh = folder / f".{name}"
+            try:
+                fresh.write_text(text, encoding="utf-8")
+                fresh.replace(folder / name)
+            finally:
+                fresh.unlink(missing_ok=True)
+    except OSError as error:
+        cure = "free some space, or set ESP8K_BUILD to another disk"
+        raise Esp8kError(
+            f"cannot write to {folder}: {error.strerror or error}", cure
+        ) from error
+
+
+def summary(report: dict[str, Any], folder: Path) -> str:
+    """A few lines for the terminal."""
+    board, evidence = report["board"], report["evidence"]
+    lines = [f"{report['model']} on {board} ({evidence}), {report['images']:,} images"]
+    for engine, part in report["engines"].items():
+        low, high = part["device"]["wilson95_percent"]
+        equal = part["digest"]["host"] == part["digest"]["device"]
+        lines.append(
+            f"  {engine:5} {part['device']['percent']:.2f} % "
+            f"({low:.2f}-{high:.2f}), host {part['host']['percent']:.2f} %, "
+            f"{part['agreement']:,} classes and "
+            f"{part['logits']['total'] - part['logits']['different']:,} logits equal, "
+            f"digest {part['digest']['device']} {'=' if equal else '!='} "
+            f"{part['digest']['host']}"
+        )
+        count = report["instructions"].get(engine)
+        if count:
+            lines.append(
+                f"        {count['min']:,} to {count['max']:,} {report['counter']} "
+                f"an image ({evidence}, {count['n']:,} images)"
+            )
+    link = report["link"]
+    lines.append(
+        f"  {report['timing']['seconds_for_all']:.0f} s; {link['resets']} resets, "
+        f"{link['reopened']} reopenings, {link['retries']} retries"
+    )
+    return "\n".join([*lines, f"  {folder / 'report.html'}"])
+
+
+def load_subject(limit: int | None) -> Subject:
+    """MNIST's test images, or the first of them."""
+    if limit is not None and limit < 1:
+        raise Esp8kError(f"--limit {limit}", "at least one image")
+    from training.data import load
+
+    data = load()
+    return Subject(data.test_images[:limit], data.test_labels[:limit], data.hash)
+
+
+def open_target(config: Config) -> Target:
+    """The board that the options name."""
+    from tools.boards import choose, open_board
+
+    board = choose(config.board, config.port)
+    emulated = board.evidence == EMULATED
+    return Target(
+        board.name,
+        board.evidence,
+        lambda: open_board(board, config.model),
+        (lambda: open_board(board, config.model, count=True)) if emulated else None,
+    )
+
+
+def main() -> int:
+    """Run from the command line."""
+    config = parse(Config, None, "tools.report", "Host against device, in full.")
+    host = Host(config.model)
+    target = open_target(config)
+    with target.opener() as device:  # not there, or another's weights: said first
+        require_identity(device, host.folder)
+    asked = load_subject(config.limit)
+    report = make_report(config, target, host, asked)
+    folder = config.out or host.folder / "report"
+    write(folder, report, asked.images)
+    print(json.dumps(report, indent=1) if config.json else summary(report, folder))
+    if report["failures"]:
+        cure = f"find the first wrong layer: make bisect MODEL={config.model}"
+        raise CheckFailed("; ".join(report["failures"]), cure)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

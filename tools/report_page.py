@@ -1,0 +1,431 @@
+"""report.json as one HTML file: every number a reader sees is prepared here.
+
+The template (templates/report.html.jinja) holds layout only. The page needs nothing
+from the net: style is inline, digits are base64 PNGs of 28x28 pixels.
+"""
+
+import base64
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+TEMPLATES = Path(__file__).parent / "templates"
+TILES = 160  # misclassified digits that are shown; report.json names all
+ALL_IMAGES = 10_000  # the artefacts were measured on these
+NAMES = {"int8": "int8", "f16": "float16"}
+EVIDENCE = {
+    "built": "compiled and linked; sizes are read from the image, nothing was run",
+    "emulated": "the flashed bytes ran on an emulated core: results and instruction "
+    "counts are exact, times would mean nothing",
+    "host process": "the same C sources ran as a process of this computer: results "
+    "are exact, times are this computer's",
+    "on hardware": "a real board answered over its serial port and timed itself",
+}
+
+
+def render(report: dict[str, Any], images: np.ndarray) -> str:
+    """The whole page."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("report.html.jinja")
+    return page.render(view(report, images))
+
+
+def view(report: dict[str, Any], images: np.ndarray) -> dict[str, Any]:
+    """What the template fills in."""
+    engines = [engine_view(report, e, p) for e, p in report["engines"].items()]
+    wrong, hidden = mistakes(report, images)
+    return {
+        "report": report,
+        "count": f"{report['images']:,}",
+        "verdict": verdict(report),
+        "cards": cards(report),
+        "plot": accuracy_plot(report),
+        "engines": engines,
+        "wrong": wrong,
+        "hidden": hidden,
+        "work": work(report),
+        "memory": memory(report["memory"]),
+        "facts": facts(report),
+        "timing": timing_rows(report),
+        "evidence": EVIDENCE,
+    }
+
+
+# ---- the top of the page ----
+
+
+def verdict(report: dict[str, Any]) -> dict[str, Any]:
+    """One sentence that says whether device and host are the same."""
+    if report["failures"]:
+        return {"good": False, "text": "; ".join(report["failures"])}
+    parts = report["engines"].values()
+    logits = sum(p["logits"]["total"] for p in parts)
+    apart = sum(p["logits"]["different"] for p in parts)
+    count = f"{report['images']:,}"
+    text = f"Device and host agree on all {count} digits"
+    if apart == 0:
+        return {"good": True, "text": f"{text}, and on every bit of {logits:,} logits."}
+    return {"good": True, "text": f"{text}; {apart:,} of {logits:,} logits differ."}
+
+
+def cards(report: dict[str, Any]) -> list[dict[str, str]]:
+    """The few numbers that most readers came for."""
+    result = []
+    for engine, part in report["engines"].items():
+        low, high = part["device"]["wilson95_percent"]
+        result.append(
+            {
+                "label": f"{NAMES[engine]} accuracy",
+                "value": f"{part['device']['percent']:.2f}",
+                "unit": "%",
+                "note": f"95 % interval {low:.2f} to {high:.2f}",
+            }
+        )
+    for row in work(report)["rows"][:1]:
+        result.append(
+            {
+                "label": f"{row['engine']} inference",
+                "value": row["short"],
+                "unit": row["short_unit"],
+                "note": row["note"],
+            }
+        )
+    stored = report["memory"]
+    if stored:
+        result.append(
+            {
+                "label": "flash, whole firmware",
+                "value": kilobytes(stored["flash_bytes"]),
+                "unit": "kB",
+                "note": f"RAM {kilobytes(stored['ram_bytes'])} kB, of which "
+                f"{stored['arena_bytes']:,} B arena",
+            }
+        )
+    return result
+
+
+def kilobytes(count: int) -> str:
+    """Thousands of bytes with one decimal."""
+    return f"{count / 1000:,.1f}"
+
+
+# ---- accuracy ----
+
+
+def accuracy_plot(report: dict[str, Any]) -> dict[str, Any]:
+    """Dots with 95 % whiskers, from PyTorch to the device, in percent of the width."""
+    from tools.report_data import wilson
+
+    rows = []
+    if report["images"] == ALL_IMAGES:
+        for item in report["artefacts"]:
+            right = round(item["accuracy"] * ALL_IMAGES / 100)
+            low, high = (100 * side for side in wilson(right, ALL_IMAGES))
+            rows.append(
+                _dot(item["artefact"], item["evidence"], item["accuracy"], low, high)
+            )
+    for engine, part in report["engines"].items():
+        for side in ("host", "device"):
+            score = part[side]
+            low, high = score["wilson95_percent"]
+            note = "numpy" if side == "host" else report["board"]
+            label = f"{NAMES[engine]} on the {side}"
+            rows.append(_dot(label, note, score["percent"], low, high, engine, side))
+    if not rows:
+        return {"rows": [], "ticks": []}
+    floor = min(row["low"] for row in rows)
+    step = next(s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if (100 - floor) / s <= 6)
+    start = max(0.0, math.floor(floor / step) * step)
+    place = lambda value: 100 * (value - start) / (100 - start)  # noqa: E731
+    for row in rows:
+        row["at"] = f"{place(row['value']):.2f}"
+        row["left"] = f"{place(row['low']):.2f}"
+        row["width"] = f"{place(row['high']) - place(row['low']):.2f}"
+        row["text"] = f"{row['value']:.2f} %"
+    count = round((100 - start) / step)
+    ticks = [start + i * step for i in range(count + 1)]
+    return {
+        "rows": rows,
+        "ticks": [{"at": f"{place(t):.2f}", "text": f"{t:.4g}"} for t in ticks],
+    }
+
+
+def _dot(
+    label: str,
+    note: str,
+    value: float,
+    low: float,
+    high: float,
+    engine: str = "",
+    side: str = "file",
+) -> dict[str, Any]:
+    return {
+        "label": label,
+        "note": note,
+        "value": value,
+        "low": low,
+        "high": high,
+        "engine": engine,
+        "side": side,
+    }
+
+
+# ---- one engine ----
+
+
+def engine_view(
+    report: dict[str, Any], engine: str, part: dict[str, Any]
+) -> dict[str, Any]:
+    """The comparison of one engine as label and value, and its confusion matrix."""
+    equal = part["digest"]["host"] == part["digest"]["device"]
+    logits, toss = part["logits"], part["mcnemar"]
+    total = report["images"]
+    rows = [
+        ("same class", f"{part['agreement']:,} of {total:,}"),
+        ("logits that differ", f"{logits['different']:,} of {logits['total']:,}"),
+        ("largest difference", f"{logits['max']:.3g}"),
+        ("RMSE", f"{logits['rmse']:.3g}"),
+        (
+            "cosine, mean and least",
+            f"{logits['cosine_mean']:.6f}, {logits['cosine_min']:.6f}",
+        ),
+        (
+            "right on one side only",
+            f"host {toss['only_host_right']}, device {toss['only_device_right']} "
+            f"(McNemar p = {toss['p']:.2g})",
+        ),
+    ]
+    return {
+        "engine": engine,
+        "name": NAMES[engine],
+        "rows": rows,
+        "digest": part["digest"],
+        "equal": equal,
+        "matrix": matrix(part["confusion"]),
+        "errors": f"{part['device']['of'] - part['device']['right']:,}",
+    }
+
+
+def matrix(counts: list[list[int]]) -> list[list[dict[str, Any]]]:
+    """Cells of a confusion matrix; shade by count, mistakes and hits apart."""
+    worst = max(
+        (c for t, row in enumerate(counts) for s, c in enumerate(row) if s != t)
+    )
+    return [
+        [
+            {
+                "count": count or "",
+                "hit": said == true,
+                # A root brings out the single mistakes beside the common ones.
+                "alpha": f"{math.sqrt(count / max(worst, 1)):.2f}"
+                if said != true
+                else "0",
+            }
+            for said, count in enumerate(row)
+        ]
+        for true, row in enumerate(counts)
+    ]
+
+
+def mistakes(
+    report: dict[str, Any], images: np.ndarray
+) -> tuple[list[dict[str, Any]], int]:
+    """Digits that anyone got wrong, with what each side said; and how many more."""
+    found: dict[int, dict[str, Any]] = {}
+    for engine, part in report["engines"].items():
+        for item in part["misclassified"]:
+            entry = found.setdefault(item["index"], {"true": item["true"], "said": {}})
+            entry["said"][engine] = (item["host"], item["device"])
+    tiles = []
+    for index in sorted(found)[:TILES]:
+        entry = found[index]
+        said = [
+            {
+                "engine": NAMES[engine],
+                "kind": engine,
+                "text": _said(entry["said"].get(engine), entry["true"]),
+                "apart": len(set(entry["said"].get(engine, ()))) > 1,
+            }
+            for engine in report["engines"]
+        ]
+        tiles.append(
+            {
+                "index": index,
+                "true": entry["true"],
+                "said": said,
+                "png": png(images[index]),
+            }
+        )
+    return tiles, max(0, len(found) - TILES)
+
+
+def _said(pair: tuple[int, int] | None, true: int) -> str:
+    """What one engine answered: one digit, or host and device where they differ."""
+    if pair is None:
+        return str(true)
+    host, device = pair
+    return str(device) if host == device else f"{device}, host {host}"
+
+
+def png(pixels: np.ndarray) -> str:
+    """A data URL."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+# ---- cost ----
+
+
+def work(report: dict[str, Any]) -> dict[str, Any]:
+    """Time on hardware; elsewhere instructions or the host's own time, said so."""
+    hardware = report["evidence"] == "on hardware"
+    times = report["timing"]["microseconds"]
+    rows = []
+    for engine in report["engines"]:
+        count = report["instructions"].get(engine)
+        if hardware and times.get(engine):
+            rows.append(_work_row(report, engine, times[engine], "microseconds"))
+        if count:
+            rows.append(_work_row(report, engine, count, report["counter"]))
+        elif not hardware and times.get(engine):
+            unit = "microseconds of this computer"
+            rows.append(_work_row(report, engine, times[engine], unit))
+    caution = {
+        "on hardware": "The board's own clock, around the inference alone.",
+        "emulated": "Instructions of the emulated core, counted exactly. They are not "
+        "cycles of an ESP32: no cache, flash or pipeline is modelled, and no time on "
+        "a board is claimed.",
+        "host process": "Times of the process on this computer, printed to show that "
+        "the clock works. They say nothing about a board.",
+    }[report["evidence"]]
+    return {"rows": rows, "caution": caution}
+
+
+def _work_row(
+    report: dict[str, Any], engine: str, values: dict[str, Any], unit: str
+) -> dict[str, Any]:
+    median = values["median"]
+    thousands = median >= 10_000
+    short = f"{median / 1000:,.0f}" if thousands else f"{median:,.0f}"
+    short_unit = {"microseconds": "µs", "microseconds of this computer": "µs"}.get(
+        unit, unit
+    )
+    macs = report["macs"]
+    per_mac = f"{median / macs:.2f}" if macs and "micro" not in unit else ""
+    notes = {"microseconds of this computer": "this computer's time, not a board's"}
+    return {
+        "engine": NAMES[engine],
+        "kind": engine,
+        "unit": unit,
+        "short": short,
+        "short_unit": ("k " if thousands else "") + short_unit,
+        "note": notes.get(unit, f"{report['evidence']}, median of {values['n']:,}"),
+        "min": f"{values['min']:,.0f}",
+        "median": f"{median:,.0f}",
+        "max": f"{values['max']:,.0f}",
+        "n": f"{values['n']:,}",
+        "per_mac": per_mac,
+    }
+
+
+def memory(stored: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Flash and RAM as stacked bars."""
+    if not stored:
+        return []
+    arena, stack = stored["arena_bytes"], stored.get("stack_bytes", 0)
+    header = stored["flash_bytes"] - sum(
+        stored[f"{part}_bytes"] for part in ("code", "const", "data")
+    )
+    bars = [
+        (
+            "Flash",
+            stored["flash_bytes"],
+            [
+                ("code", stored["code_bytes"]),
+                ("constants", stored["const_bytes"]),
+                ("initialised data", stored["data_bytes"]),
+                ("image headers", max(0, header)),
+            ],
+        ),
+        (
+            "RAM",
+            stored["ram_bytes"],
+            [
+                ("arena of the network", arena),
+                ("stack", stack),
+                ("buffers and the rest", max(0, stored["ram_bytes"] - arena - stack)),
+            ],
+        ),
+    ]
+    return [
+        {
+            "name": name,
+            "total": f"{total:,}",
+            "parts": [
+                {
+                    "name": part,
+                    "bytes": f"{size:,}",
+                    "share": f"{100 * size / max(total, 1):.2f}",
+                }
+                for part, size in parts
+                if size
+            ],
+        }
+        for name, total, parts in bars
+    ]
+
+
+# ---- where it comes from ----
+
+
+def facts(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Provenance as label and value."""
+    config = report["config"]
+    trained = ", ".join(
+        f"{key} {config[key]}" for key in ("seed", "epochs", "dataset") if key in config
+    )
+    macs = f"{report['macs']:,} MACs" if report["macs"] else ""
+    described = [report["model"], trained, macs, f"profile {report['profile']}"]
+    return [
+        ("model", ", ".join(part for part in described if part)),
+        ("board", f"{report['board']} ({report['evidence']})"),
+        ("weights", report["weights_hash"]),
+        ("data", report["data_hash"]),
+        ("source", report["git_revision"] or "not a git checkout"),
+        ("command", report["command"]),
+    ]
+
+
+def timing_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """What differs from run to run."""
+    link, timing = report["link"], report["timing"]
+    rows = [
+        ("all images, all engines", f"{timing['seconds_for_all']:.1f} s"),
+        ("devices open at once", str(link["devices_at_once"])),
+        ("device resets survived", str(link["resets"])),
+        ("times the device was opened again", str(link["reopened"])),
+        ("frames sent again", str(link["retries"])),
+    ]
+    for engine, values in timing["microseconds"].items():
+        if values:
+            whose = "board" if timing["is_board_time"] else "firmware, no board's time"
+            rows.append(
+                (
+                    f"{NAMES[engine]}, microseconds by the {whose}",
+                    f"{values['min']:,} / {values['median']:,.0f} / {values['max']:,} "
+                    "(min / median / max)",
+                )
+            )
+    return rows
