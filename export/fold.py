@@ -11,7 +11,6 @@ into its convolution.
 """
 
 import copy
-import operator
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +29,7 @@ def fold(model: nn.Module, mean: float, std: float) -> nn.Module:
     _fold_batch_norm(graph)
     _fold_input(graph, mean, std)
     _pool_first(graph)
+    graph.delete_all_unused_submodules()
     graph.graph.lint()
     graph.recompile()
     return graph.float().eval()
@@ -109,17 +109,18 @@ def _pool_first(graph: fx.GraphModule) -> None:
         leaky = pool.args[0]
         if not _is(graph, leaky, LEAKY) or len(leaky.users) > 1:
             continue
-        _require_rising(graph, leaky)
+        if _slope(graph, leaky) < 0:
+            continue  # not monotone: the two do not commute
         pool.replace_all_uses_with(leaky)
         pool.replace_input_with(leaky, leaky.args[0])
         leaky.replace_input_with(leaky.args[0], pool)
         pool.append(leaky)
 
 
-def _require_rising(graph: fx.GraphModule, leaky: fx.Node) -> None:
+def _slope(graph: fx.GraphModule, leaky: fx.Node) -> float:
     module = _module(graph, leaky)
-    args = (*leaky.args[1:], leaky.kwargs.get("negative_slope"))
-    given = next((a for a in args if isinstance(a, float)), 0.01)
-    slope = module.negative_slope if isinstance(module, nn.LeakyReLU) else given
-    if operator.lt(slope, 0):
-        raise Esp8kError(f"LeakyReLU falls (slope {slope})", "use a slope of 0 or more")
+    if isinstance(module, nn.LeakyReLU):
+        return module.negative_slope
+    given = (*leaky.args[1:2], leaky.kwargs.get("negative_slope", 0.01))[0]
+    assert isinstance(given, float)
+    return given

@@ -22,7 +22,7 @@ from training.errors import CheckFailed, Esp8kError
 from training.paths import ROOT
 
 NN = ROOT / "firmware" / "components" / "nn"
-GUARD = 64  # bytes behind the arena that the code must leave alone
+GUARD = 1024  # bytes behind the arena that the code must leave alone
 GUARD_BYTE = 0xA5
 TIMEOUT_S = 300  # for one compilation
 

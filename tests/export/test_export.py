@@ -1,0 +1,272 @@
+"""`python -m export`: its errors, its files, its table."""
+
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export import __main__ as program
+from export import hostc, pipeline, tflm, verify
+from export.accuracy import int8_accuracy
+from export.files import staged
+from export.pipeline import Artefacts
+from training import checkpoint as checkpoints
+from training import models, paths
+from training.data import Data
+from training.errors import CheckFailed, run
+
+SHIPPED = paths.ROOT / "training" / "pretrained"
+IMAGES = 300  # of the 10,000, in the fast tests
+
+
+def call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, *arguments: str
+) -> tuple[int, str, str]:
+    """Run the program in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setattr(sys, "argv", ["export", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        run(program.main)
+    out, err = capsys.readouterr()
+    return int(stop.value.code or 0), out, err
+
+
+def one_error(err: str) -> str:
+    """The message; one line and a hint, no traceback."""
+    lines = [x for x in err.splitlines() if x.startswith(("error:", "hint:"))]
+    assert [x.split(":")[0] for x in lines] == ["error", "hint"], err
+    assert "Traceback" not in err
+    return lines[0]
+
+
+def shortened(data: Data, count: int) -> Data:
+    """The data set with fewer test images."""
+    return Data(
+        data.name,
+        data.train_images,
+        data.train_labels,
+        data.test_images[:count],
+        data.test_labels[:count],
+        data.hash,
+    )
+
+
+# ==== Mistakes of the user ====
+
+
+def test_an_unknown_model_is_a_usage_error() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "export", "--model", "v9"],
+        capture_output=True,
+        text=True,
+        cwd=paths.ROOT,
+    )
+    assert done.returncode == 2
+    assert "v9" in one_error(done.stderr)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    wrong = str(SHIPPED / "v1.pt")
+    code, _, err = call(monkeypatch, capsys, "--model", "v2", "--checkpoint", wrong)
+    assert code == 2
+    assert "v1" in one_error(err)
+    assert not list(tmp_path.rglob("*.onnx"))
+
+
+def test_a_damaged_checkpoint_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    path = tmp_path / "bad.pt"
+    path.write_bytes((SHIPPED / "v2.pt").read_bytes()[:1000])
+    code, _, err = call(monkeypatch, capsys, "--checkpoint", str(path))
+    assert code == 2
+    assert "bad.pt" in one_error(err)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+    artefacts: Artefacts,
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    monkeypatch.setattr(pipeline, "convert", lambda *a: artefacts)
+    written = Path.write_bytes
+
+    def fails(self: Path, content: bytes) -> int:
+        if self.name == "model_int8.tflite":
+            raise OSError(errno.ENOSPC, "No space left on device", str(self))
+        return written(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fails)
+    code, _, err = call(monkeypatch, capsys, "--model", "v2")
+    assert code == 2
+    assert "No space left" in one_error(err)
+    assert not [p for p in tmp_path.rglob("*") if "data" not in str(p) and p.is_file()]
+
+
+def test_a_failure_keeps_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("old")
+    with pytest.raises(RuntimeError), staged(tmp_path) as stage:
+        (stage / "old").write_text("new")
+        raise RuntimeError
+    assert (tmp_path / "old").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["old"]
+
+
+def test_success_replaces_what_was_written_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("kept", "replaced"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("old")
+    with staged(tmp_path) as stage:
+        (stage / "replaced").mkdir()
+        (stage / "replaced" / "other").write_text("new")
+    assert (tmp_path / "kept" / "file").exists()
+    assert [p.name for p in (tmp_path / "replaced").iterdir()] == ["other"]
+
+
+# ==== Checks ====
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, artefacts: Artefacts) -> Path:
+    """The written artefacts of v2."""
+    target = tmp_path_factory.mktemp("v2")
+    pipeline.write(artefacts, target, "balanced", lambda text: None)
+    return target
+
+
+@pytest.fixture(scope="module")
+def rows(
+    folder: Path, artefacts: Artefacts, point: checkpoints.Checkpoint, data: Data
+) -> list[verify.Row]:
+    """The table of v2 over a few images."""
+    from export.codegen import load_plan
+
+    plan = load_plan(folder / "plan.json")
+    few = shortened(data, IMAGES)
+    return verify.verify(
+        point.module(), artefacts, folder, plan, few, lambda text: None
+    )
+
+
+def test_every_artefact_is_compared(rows: list[verify.Row]) -> None:
+    named = {r.artefact for r in rows}
+    assert set(pipeline.FILES) < named
+    assert {"C int8 (weights)", "C float16 (weights)", "integer reference"} < named
+    assert all(r.accuracy is not None or r.skipped for r in rows)
+    assert verify.check(rows) == []
+
+
+def test_the_int8_digest_is_the_same_everywhere(rows: list[verify.Row]) -> None:
+    digests = [r.digest for r in rows if r.digest and "int" in r.artefact]
+    assert len(digests) == (3 if tflm.available() else 2)
+    assert len(set(digests)) == 1
+
+
+def test_a_single_changed_logit_fails_the_check(rows: list[verify.Row]) -> None:
+    row = next(r for r in rows if r.artefact.startswith("C int8"))
+    other = verify.Row(**{**row.json(), "digest": "00000000"})
+    failures = verify.check([other if r is row else r for r in rows])
+    assert len(failures) == 1 and "digests differ" in failures[0]
+
+
+def test_a_loss_of_accuracy_fails_the_check(rows: list[verify.Row]) -> None:
+    row = next(r for r in rows if r.artefact == "model_int8.onnx")
+    worse = verify.Row(**{**row.json(), "accuracy": (row.accuracy or 0) - 1})
+    failures = verify.check([worse if r is row else r for r in rows])
+    assert len(failures) == 1 and "model_int8.onnx" in failures[0]
+
+
+@pytest.mark.skipif(not tflm.available(), reason=tflm.SKIPPED)
+def test_tflite_micro_states_its_arena(artefacts: Artefacts) -> None:
+    assert tflm.arena_bytes(artefacts.files["model_int8.tflite"]) == 10_304
+
+
+def test_where_tflite_micro_is_missing_its_row_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+    artefacts: Artefacts,
+    point: checkpoints.Checkpoint,
+    data: Data,
+) -> None:
+    monkeypatch.setattr(tflm, "available", lambda: False)
+    v = verify.Verifier(point.module(), artefacts, shortened(data, 10))
+    verify._verify_int8(v, lambda text: None)
+    assert v.rows[0].skipped == "skipped: no tflite-micro wheel for this platform"
+    assert v.rows[1].digest
+
+
+def test_code_that_overruns_its_arena_is_caught(folder: Path, tmp_path: Path) -> None:
+    library = hostc.build(folder / "component", tmp_path)
+    size = hostc.number(library.defines["ESP8K_INT8_ARENA_BYTES"])
+    library.defines["ESP8K_INT8_ARENA_BYTES"] = f"{size - 32}u"
+    with pytest.raises(CheckFailed, match="behind its arena"):
+        library.int8(np.full((1, 28, 28), 77, np.uint8))
+
+
+def test_c_that_does_not_compile_is_a_failed_check(
+    folder: Path, tmp_path: Path
+) -> None:
+    include = folder / "component" / "include"
+    (tmp_path / "include").symlink_to(include)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "bad.c").write_text("int nothing(void) { return }\n")
+    with pytest.raises(CheckFailed, match="does not compile"):
+        hostc.build(tmp_path, tmp_path)
+
+
+def test_int8_accuracy_of_a_checkpoint(
+    monkeypatch: pytest.MonkeyPatch, data: Data
+) -> None:
+    monkeypatch.setattr("export.accuracy.load", lambda name: shortened(data, IMAGES))
+    assert int8_accuracy(SHIPPED / "v1.pt") > 97
+
+
+# ==== The whole ====
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["v1", "v2"])
+def test_export_twice_gives_the_same_bytes(
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+) -> None:
+    contents, results = [], []
+    for run_number in ("first", "second"):
+        build = tmp_path / run_number
+        monkeypatch.setenv("ESP8K_BUILD", str(build))
+        code, out, err = call(monkeypatch, capsys, "--model", model, "--json")
+        assert code == 0, err
+        results.append(json.loads(out))
+        files = sorted(p for p in (build / model).rglob("*") if p.is_file())
+        contents.append({str(p.relative_to(build)): p.read_bytes() for p in files})
+    assert contents[0].keys() == contents[1].keys()
+    changed = [k for k in contents[0] if contents[0][k] != contents[1][k]]
+    assert changed == []
+    assert results[0] == results[1]
+    digests = [r["digest"] for r in results[0]["rows"] if "int" in r["artefact"]]
+    assert len({d for d in digests if d}) == 1
+
+
+@pytest.mark.slow
+def test_a_checkpoint_without_skill_is_exported_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    path = tmp_path / "untrained.pt"
+    checkpoints.save(path, "v2", models.build("v2").state_dict(), {})
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    code, _, err = call(monkeypatch, capsys, "--checkpoint", str(path))
+    assert code == 0, err
+    described = json.loads((tmp_path / "build" / "v2" / "model.json").read_text())
+    assert described["weights_hash"] == checkpoints.load(path).weights_hash
