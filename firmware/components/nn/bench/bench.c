@@ -1,0 +1,50 @@
+/* Runs one engine on one image and writes counters and logits, little-endian:
+ * total, overhead of reading the counter, stages, counter after each stage
+ * (from the start), logits. Compiled by tools/emulator.py, which also writes
+ * bench_config.h.
+ */
+#include "bench_config.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint32_t bench_count(void);
+void bench_write(const void *data, uint32_t bytes);
+void bench_exit(uint32_t code);
+void bench_main(void);
+
+static uint32_t result[3 + BENCH_STAGES];
+static BENCH_LOGIT logits[BENCH_CLASSES];
+uint32_t bench_arena[(BENCH_ARENA + 3) / 4 + 1];
+
+#if BENCH_STAGES > 0
+static void record(void *context, uint32_t stage, const void *data,
+                   uint32_t bytes)
+{
+    (void)context;
+    (void)data;
+    (void)bytes;
+    result[3 + stage] = bench_count();
+}
+#endif
+
+void bench_main(void)
+{
+    uint32_t start = bench_count();
+
+    result[1] = bench_count() - start;
+    start = bench_count();
+    BENCH_RUN(bench_arena, bench_image, logits, NULL, NULL);
+    result[0] = bench_count() - start;
+    result[2] = BENCH_STAGES;
+#if BENCH_STAGES > 0
+    start = bench_count();
+    BENCH_RUN(bench_arena, bench_image, logits, record, NULL);
+    for (uint32_t i = 0; i < BENCH_STAGES; ++i) {
+        result[3 + i] -= start;
+    }
+#endif
+    bench_write(result, sizeof result);
+    bench_write(logits, sizeof logits);
+    bench_exit(0);
+}
