@@ -235,20 +235,25 @@ class Device:
 
     def _with_image(self, kind: Request, head: bytes, image: bytes) -> bytes:
         """One request that carries an image, whole or in fragments."""
-        if self._fragmented:
-            payload: bytes | None = self._staged(kind, head, image)
-        else:
-            one = iter([head + image])
-            payload = next(self.session.pipeline(kind, one, 1))
-            if payload is None:
-                self._fragmented = True
-                payload = self._staged(kind, head, image)
+        clock = self.session.transport.clock
+        end = clock() + REQUEST_BUDGET_S
+        payload = None
+        if not self._fragmented:
+            payload = next(self.session.pipeline(kind, iter([head + image]), 1))
+            self._fragmented = payload is None
+        if payload is None:
+            payload = self._staged(kind, head, image, end - clock())
         self._settle()
-        assert payload is not None
         return payload
 
-    def _staged(self, kind: Request, head: bytes, image: bytes) -> bytes:
-        payload, clean = self.session.call_staged(kind, head, image, REQUEST_BUDGET_S)
+    def _staged(
+        self,
+        kind: Request,
+        head: bytes,
+        image: bytes,
+        budget_s: float = REQUEST_BUDGET_S,
+    ) -> bytes:
+        payload, clean = self.session.call_staged(kind, head, image, budget_s)
         self._clean = self._clean + 1 if clean else 0
         if self._clean >= CLEAN_STREAK:
             self._clean = 0

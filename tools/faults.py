@@ -31,7 +31,7 @@ class Faults:
     text_rate: float = 1e-5  # per byte: boot or panic text in between
     cut_rate: float = 3e-6  # per byte: the line goes dead
     longest_delay_s: float = 0.02
-    longest_cut_bytes: int = 2000
+    longest_cut_s: float = 0.5
 
 
 class FaultyLine:
@@ -42,7 +42,7 @@ class FaultyLine:
         self.counts = dict.fromkeys((*KINDS, "text", "cut"), 0)
         self.bytes = 0
         self._random = random.Random(seed)
-        self._cut_left = 0
+        self._dead_until = -1.0
         self._next = {
             name: self._gap(rate)
             for name, rate in (
@@ -58,25 +58,21 @@ class FaultyLine:
             return NEVER
         return int(math.log(1.0 - self._random.random()) / math.log(1.0 - rate))
 
-    def send(self, data: bytes) -> tuple[bytes, float]:
+    def send(self, data: bytes, now: float) -> tuple[bytes, float]:
         """The bytes that come out, and the seconds by which they are late."""
         self.bytes += len(data)
         out = bytearray()
         late = 0.0
         at = 0
         while at < len(data):
-            if self._cut_left:
-                lost = min(self._cut_left, len(data) - at)
-                self._cut_left -= lost
-                at += lost
-                self._pass(lost)
-                continue
-            free = min(min(self._next.values()), len(data) - at)
+            if now < self._dead_until:
+                break
+            free = min(max(0, min(self._next.values())), len(data) - at)
             out += data[at : at + free]
             at += free
             self._pass(free)
             if at < len(data):
-                late += self._hit(data[at], out)
+                late += self._hit(data[at], out, now)
                 at += 1
                 self._pass(1)
         return bytes(out), late
@@ -85,7 +81,7 @@ class FaultyLine:
         for name in self._next:
             self._next[name] -= count
 
-    def _hit(self, byte: int, out: bytearray) -> float:
+    def _hit(self, byte: int, out: bytearray, now: float) -> float:
         """Something happens at `byte`; the delay that it causes."""
         name = min(self._next, key=lambda key: self._next[key])
         rates = {"text": self.faults.text_rate, "cut": self.faults.cut_rate}
@@ -97,7 +93,7 @@ class FaultyLine:
             return 0.0
         if name == "cut":
             self.counts["cut"] += 1
-            self._cut_left = self._random.randint(1, self.faults.longest_cut_bytes)
+            self._dead_until = now + self._random.random() * self.faults.longest_cut_s
             return 0.0
         kind = self._random.choice(KINDS)
         self.counts[kind] += 1

@@ -160,7 +160,7 @@ def explain(noise: bytes) -> tuple[str, str]:
             "check the cable, press reset, flash the firmware: make flash",
         )
     if panic := panic_text(noise):
-        return f"the firmware crashed: {panic!r}", "report this line; make flash"
+        return f'the firmware crashed: "{panic}"', "report this line; make flash"
     if DOWNLOAD.search(noise):
         return (
             "the board waits in its bootloader",

@@ -166,7 +166,7 @@ class MemoryLine:
         late = 0.0
         took = len(data) * BITS_A_BYTE / self.baud
         if self._up is not None:
-            data, late = self._up.send(data)
+            data, late = self._up.send(data, self.now)
         self._up_free = max(self._up_free, self.now) + took + late
         self._to_board.append((self._up_free, data))
 
@@ -205,6 +205,6 @@ class MemoryLine:
         late = 0.0
         took = len(data) * BITS_A_BYTE / self.baud
         if self._down is not None:
-            data, late = self._down.send(data)
+            data, late = self._down.send(data, max(at, self.now))
         self._down_free = max(self._down_free, at, self.now) + took + late
         self._to_host.append((self._down_free, data))

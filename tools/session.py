@@ -307,7 +307,7 @@ class Session:
         if self.boot is not None and boot != self.boot:
             self.boot_changed = True
             panic = panic_text(self.splitter.noise)
-            why = f" after {panic!r}" if panic else ""
+            why = f' after "{panic}"' if panic else ""
             self._say(
                 f"the device was reset{why} (boot {self.boot} -> {boot});"
                 " resuming at the first unanswered request"
