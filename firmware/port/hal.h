@@ -42,9 +42,8 @@ void hal_init(void);
 
 /*
  * Give 1..capacity bytes as soon as any are there; *got says how many.
- * timeout_ms = 0 only looks. Emulated boards read a host file descriptor that
- * blocks: they treat every timeout but 0 as HAL_FOREVER, and 0 as "nothing
- * there". *got is 0 unless HAL_OK comes back.
+ * timeout_ms = 0 only looks; HAL_FOREVER may still end in HAL_TIMEOUT after
+ * an hour of silence. *got is 0 unless HAL_OK comes back.
  */
 hal_status_t hal_read(uint8_t *bytes, uint32_t capacity, uint32_t timeout_ms,
                       uint32_t *got);
@@ -55,7 +54,11 @@ hal_status_t hal_set_baud(uint32_t baud);
 
 /* ==== Time ==== */
 
-/* Since boot. Emulated boards without an instruction counter return 0. */
+/*
+ * Since boot, never backwards. On an emulated board it is the emulator's
+ * clock and says nothing about the chip: only where hal_counter() is
+ * HAL_COUNTER_CYCLES is it a measurement of a board.
+ */
 uint64_t hal_time_us(void);
 /* Free-running, wraps at 32 bits: differences are right below 2^32. */
 uint32_t hal_count(void);

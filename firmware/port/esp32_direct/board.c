@@ -234,20 +234,28 @@ uint64_t hal_time_us(void)
 }
 
 /*
- * With -icount shift=n an instruction lasts 2^n ns of virtual time, and
- * CCOUNT is the floor of that at 40 MHz: instructions = ceil(25 t / 2^n).
+ * With -icount shift=10 an instruction lasts 1024 ns of virtual time, which
+ * is 40.96 ticks of CCOUNT. Rounding each difference to whole instructions
+ * gives them exactly; rounding the sum would not, because waiting for the
+ * line shifts the phase. At most 104 M instructions between two calls.
  */
 uint32_t hal_count(void)
 {
+    static uint32_t counted;
+    static uint32_t last;
     uint32_t shift = options.icount_shift;
+    uint32_t now = ccount();
 
     if (!board_is_emulated()) {
-        return ccount();
+        return now;
     }
-    if (shift == 0u) {
-        return 0;
+    if (shift != 0u) {
+        uint64_t scaled = (uint64_t)(now - last) * 25u;
+
+        counted += (uint32_t)((scaled + (1u << (shift - 1u))) >> shift);
+        last = now;
     }
-    return (uint32_t)((ticks() * 25u + (1u << shift) - 1u) >> shift);
+    return counted;
 }
 
 hal_counter_t hal_counter(void)

@@ -11,7 +11,11 @@
 #define UART_DATA 0x10000000u
 #define UART_INTERRUPTS 0x10000001u
 #define UART_FIFO 0x10000002u
+#define UART_FORMAT 0x10000003u
 #define UART_LINE 0x10000005u
+#define FIFO_CLEAR_AND_14 0xC7u /* interrupt at 14 bytes or a short silence */
+#define FORMAT_8N1 0x03u
+#define FORMAT_DIVISOR 0x83u
 #define LINE_RECEIVED 0x01u
 #define LINE_CAN_SEND 0x20u
 #define UART_SOURCE 10u
@@ -24,6 +28,8 @@
 #define TIMER_COMPARE 0x02004000u
 #define TIMER_NOW 0x0200BFF8u
 #define TIMER_TICKS_PER_US 10u
+/* QEMU's icount leaps to the next alarm: it must never be the end of time. */
+#define LONGEST_WAIT_TICKS 36000000000u
 
 #define POWER 0x00100000u
 #define POWER_OFF 0x5555u
@@ -111,11 +117,15 @@ void hal_init(void)
         reason = load(PARAMETERS + 8u);
         counting = load(PARAMETERS + 12u) != 0u;
     }
-    set_alarm(0xFFFFFFFFFFFFFFFFu);
+    set_alarm(timer() + LONGEST_WAIT_TICKS);
     store(PLIC_PRIORITY + 4u * UART_SOURCE, 1);
     store(PLIC_ENABLE, 1u << UART_SOURCE);
     store(PLIC_THRESHOLD, 0);
-    store_byte(UART_FIFO, 0x07);
+    store_byte(UART_FORMAT, FORMAT_DIVISOR);
+    store_byte(UART_DATA, 1); /* the fastest: the silence is timed by it */
+    store_byte(UART_INTERRUPTS, 0);
+    store_byte(UART_FORMAT, FORMAT_8N1);
+    store_byte(UART_FIFO, FIFO_CLEAR_AND_14);
     store_byte(UART_INTERRUPTS, 0x01);
     __asm__ volatile(".option push\n\t.option arch, +zicsr\n\t"
                      "csrw mie, %0\n\t.option pop" ::"r"(wake)
@@ -129,21 +139,21 @@ hal_status_t hal_read(uint8_t *bytes, uint32_t capacity, uint32_t timeout_ms,
                                    TIMER_TICKS_PER_US;
     uint32_t count = 0;
 
-    if (timeout_ms != HAL_FOREVER) {
-        set_alarm(limit);
+    if (timeout_ms == HAL_FOREVER) {
+        limit = timer() + LONGEST_WAIT_TICKS;
     }
+    set_alarm(limit);
     for (;;) {
         while (count < capacity &&
                (load_byte(UART_LINE) & LINE_RECEIVED) != 0u) {
             bytes[count++] = load_byte(UART_DATA);
         }
-        if (count > 0u ||
-            (timeout_ms != HAL_FOREVER && timer() >= limit)) {
+        if (count > 0u || timer() >= limit) {
             break;
         }
         wait_for_wake();
     }
-    set_alarm(0xFFFFFFFFFFFFFFFFu);
+    set_alarm(timer() + LONGEST_WAIT_TICKS);
     *got = count;
     return count > 0u ? HAL_OK : HAL_TIMEOUT;
 }
