@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,14 @@ from training.paths import ROOT
 NN = ROOT / "firmware" / "components" / "nn"
 GUARD = 1024  # bytes behind the arena that the code must leave alone
 GUARD_BYTE = 0xA5
+WARNINGS = (
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wshadow",
+    "-Wconversion",
+    "-Werror",
+)
 TIMEOUT_S = 300  # for one compilation
 
 
@@ -38,7 +47,7 @@ def compiler() -> str:
 
 
 def flags(target: str = "host") -> list[str]:
-    """Compiler flags for `target`, warnings included."""
+    """Compiler flags for `target`."""
     table = json.loads((NN / "flags.json").read_text())
     return [*table.get("all", []), *table.get(target, [])]
 
@@ -56,9 +65,13 @@ def number(text: str) -> int:
 class Library:
     """A loaded model; arrays in, arrays out."""
 
-    def __init__(self, path: Path, header: Path) -> None:
+    def __init__(self, path: Path, header: Path, prefix: str) -> None:
         self._library = ctypes.CDLL(str(path))
-        self.defines = defines(header)
+        self.prefix = prefix
+        self.defines = {
+            key.removeprefix(f"{prefix.upper()}_"): value
+            for key, value in defines(header).items()
+        }
 
     def int8(self, images: np.ndarray) -> np.ndarray:
         """Logits of raw pixels (N, 28, 28) uint8 by the int8 engine."""
@@ -69,9 +82,9 @@ class Library:
         return self._run("f16", images, np.float32)
 
     def _run(self, engine: str, images: np.ndarray, dtype: type) -> np.ndarray:
-        size = number(self.defines[f"ESP8K_{engine.upper()}_ARENA_BYTES"])
-        classes = number(self.defines["ESP8K_CLASSES"])
-        function = getattr(self._library, f"esp8k_{engine}_run")
+        size = number(self.defines[f"{engine.upper()}_ARENA_BYTES"])
+        classes = number(self.defines["CLASSES"])
+        function = getattr(self._library, f"{self.prefix}_{engine}_run")
         arena = np.full(size + GUARD + 8, GUARD_BYTE, np.uint8)
         start = -arena.ctypes.data % 8
         images = np.ascontiguousarray(images, np.uint8).reshape(len(images), -1)
@@ -92,16 +105,15 @@ class Library:
         return logits
 
 
-def build(component: Path, scratch: Path) -> Library:
-    """Compile a component into a shared object below `scratch` and load it."""
-    target = scratch / "model.so"
-    sources = sorted((component / "src").glob("*.c"))
-    includes = [component / "include", component / "src", NN, NN / "include"]
+def compile_c(
+    sources: Sequence[Path], includes: Sequence[Path], target: Path, *extra: str
+) -> None:
+    """Compile and link C for the host; a warning is an error."""
     command = [
         compiler(),
         *flags(),
-        "-shared",
-        "-fPIC",
+        *WARNINGS,
+        *extra,
         *(f"-I{folder}" for folder in includes),
         *map(str, sources),
         "-o",
@@ -115,4 +127,17 @@ def build(component: Path, scratch: Path) -> Library:
             f"the generated C does not compile: {first.strip()}",
             "a bug of export/codegen.py: report it with this model",
         )
-    return Library(target, component / "include" / "esp8k_model.h")
+
+
+def build(
+    component: Path,
+    scratch: Path,
+    prefix: str = "esp8k",
+    kernels: Sequence[Path] = (NN,),
+) -> Library:
+    """Compile a component into a shared object below `scratch` and load it."""
+    target = scratch / "model.so"
+    sources = sorted((component / "src").glob("*.c"))
+    includes = [component / "include", component / "src", *kernels]
+    compile_c(sources, includes, target, "-shared", "-fPIC")
+    return Library(target, component / "include" / f"{prefix}_model.h", prefix)

@@ -206,8 +206,8 @@ def test_where_tflite_micro_is_missing_its_row_says_so(
 
 def test_code_that_overruns_its_arena_is_caught(folder: Path, tmp_path: Path) -> None:
     library = hostc.build(folder / "component", tmp_path)
-    size = hostc.number(library.defines["ESP8K_INT8_ARENA_BYTES"])
-    library.defines["ESP8K_INT8_ARENA_BYTES"] = f"{size - 32}u"
+    size = hostc.number(library.defines["INT8_ARENA_BYTES"])
+    library.defines["INT8_ARENA_BYTES"] = f"{size - 32}u"
     with pytest.raises(CheckFailed, match="behind its arena"):
         library.int8(np.full((1, 28, 28), 77, np.uint8))
 
