@@ -1,0 +1,110 @@
+"""The folder with which a stock MLPerf Tiny runner drives our firmware.
+
+    python -m tools.mlperf_data --images 1000
+
+writes `build/mlperf/`: the test images as raw .bin files, y_labels.csv, the test
+scripts and a device list. In a checkout of mlcommons/tiny, benchmark/runner, with the
+board on USB and FOLDER the path that this command prints:
+
+    cp FOLDER/devices.yaml .
+    python main.py -t FOLDER/tests_accuracy.yaml -s FOLDER/datasets -m a
+    python main.py -t FOLDER/tests_performance.yaml -s FOLDER/datasets -m p
+
+The firmware calls its model mnist01: it is none of MLPerf's own four, and the result
+is no MLPerf result; what is theirs is the way of measuring.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.cli import option, parse
+from training.errors import Esp8kError, run
+from training.paths import build_root
+
+MODEL = "mnist01"  # what the firmware answers to `profile`
+CLASSES = 10
+LOOPS = 5  # a runner in performance mode wants exactly these
+TRUTH = "y_labels.csv"
+
+SCRIPT = """\
+{model}:
+  name: digit_classification
+  model: {model}
+  truth_file: {truth}
+  script:
+    - loop {loops}:
+      - download
+      - infer {iterations} {warmups}
+"""
+
+DEVICES = """\
+# USB chips of ESP32 boards: CP210x, CH340, CH9102, FTDI, Espressif's own
+- name: esp8k
+  type: dut
+  baud: 115200
+  usb:
+    0x10C4: 0xEA60
+    0x1A86:
+      - 0x7523
+      - 0x55D4
+    0x0403: 0x6001
+    0x303A: 0x1001
+"""
+
+
+@dataclass(frozen=True)
+class Config:
+    images: int = option(1000, "test images for accuracy mode")
+    iterations: int = option(1000, "inferences a loop for performance mode")
+    warmups: int = option(10, "inferences before them")
+
+
+def write(config: Config, images: np.ndarray, labels: np.ndarray) -> Path:
+    """Write the folder; give its path."""
+    if not LOOPS <= config.images <= len(images):
+        raise Esp8kError(
+            f"--images {config.images} is out of range",
+            f"between {LOOPS} and {len(images)}",
+        )
+    folder = build_root() / "mlperf"
+    shutil.rmtree(folder, ignore_errors=True)
+    inputs = folder / "datasets" / MODEL
+    inputs.mkdir(parents=True)
+    rows = []
+    for number in range(config.images):
+        name = f"digit_{number:05}.bin"
+        (inputs / name).write_bytes(images[number].tobytes())
+        rows.append(f"{name},{CLASSES},{labels[number]}\n")
+    (inputs / TRUTH).write_text("".join(rows))
+    scripts = {
+        "tests_accuracy.yaml": (config.images, 1, 0),
+        "tests_performance.yaml": (LOOPS, config.iterations, config.warmups),
+    }
+    for name, (loops, iterations, warmups) in scripts.items():
+        text = SCRIPT.format(
+            model=MODEL,
+            truth=TRUTH,
+            loops=loops,
+            iterations=iterations,
+            warmups=warmups,
+        )
+        (folder / name).write_text(text)
+    (folder / "devices.yaml").write_text(DEVICES)
+    return folder
+
+
+def main() -> int:
+    from training import data
+
+    config = parse(Config, None, "tools.mlperf_data", __doc__ or "")
+    mnist = data.load()
+    folder = write(config, np.asarray(mnist.test_images), np.asarray(mnist.test_labels))
+    print(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
