@@ -125,7 +125,7 @@ def _download(
     what = f"{damaged[0]} is damaged" if damaged else f"{home} is missing"
     cure = f"put a copy of {name} (md5 {md5}) at {home}"
     if kind.__name__ == "MNIST":
-        cure = f"git checkout -- {home.relative_to(ROOT)}, or {cure}"
+        cure = f"git checkout -- training/data, or {cure}"
     raise Esp8kError(f"{what}, and it could not be downloaded", cure)
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,14 +44,14 @@ class Config:
     plots: bool = option(True, "draw the pictures")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Train as told by the command line."""
-    config = parse(Config, None, "training.train", __doc__ or "")
+    config = parse(Config, argv, "training.train", __doc__ or "")
     folder = model_dir(config.model)
     torch.set_num_threads(max(1, config.threads))
+    _writable(folder)
     images = data.load(config.dataset)
     trainer = make_trainer(config, images)
-    _writable(folder)
     with Progress(config.model, trainer.recipe.epochs) as progress:
         history = [_epoch(trainer, config, images, progress) for _ in _epochs(trainer)]
     result = _evaluate(trainer, config, images)

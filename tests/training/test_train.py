@@ -1,0 +1,176 @@
+"""`python -m training.train` as a user meets it."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from training import checkpoint, data, models
+from training.errors import Esp8kError
+from training.evaluate import evaluate
+from training.fit import Recipe, Trainer, schedule
+from training.paths import ROOT
+from training.train import main
+
+TINY = ("--epochs", "2", "--subset", "512")
+
+
+def train(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "training.train", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"ESP8K_BUILD": str(build), "OMP_NUM_THREADS": "1"},
+        text=True,
+        capture_output=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`build/v2` of a tiny run."""
+    build = tmp_path_factory.mktemp("build")
+    done = train(build, "--model", "v2", *TINY)
+    assert done.returncode == 0, done.stderr
+    assert "epoch 2/2" in done.stderr and "written to" in done.stdout
+    return build / "v2"
+
+
+def test_a_run_writes_checkpoint_metrics_and_pictures(trained: Path) -> None:
+    assert checkpoint.load(trained / "model.pt").model == "v2"
+    for name in ("learning-curves", "confusion", "misclassified"):
+        assert (trained / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(trained.glob("*.part")) and not list(trained.glob(".probe*"))
+
+
+def test_metrics_say_how_the_weights_came_about(trained: Path) -> None:
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["weights_hash"] == checkpoint.load(trained / "model.pt").weights_hash
+    assert (metrics["parameters"], metrics["macs"]) == (7_890, 231_392)
+    assert metrics["seed"] == 0 and len(metrics["data_hash"]) == 64
+    assert metrics["packages"]["torch"] == torch.__version__
+    epochs = metrics["history"]
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+    for key in ("loss", "accuracy", "train_accuracy", "learning_rate", "seconds"):
+        assert all(isinstance(epoch[key], float) for epoch in epochs)
+    assert metrics["accuracy"] == pytest.approx(epochs[-1]["accuracy"], abs=1e-4)
+
+
+def small_run(seed: int, images: data.Data) -> str:
+    torch.manual_seed(seed)
+    part = images.train_images[:512], images.train_labels[:512]
+    trainer = Trainer(models.build("v2"), *part, Recipe(epochs=2), seed)
+    for _ in range(2):
+        trainer.run_epoch()
+    return checkpoint.weights_hash(trainer.weights())
+
+
+def test_the_same_seed_gives_the_same_weights(mnist: data.Data) -> None:
+    assert small_run(3, mnist) == small_run(3, mnist) != small_run(4, mnist)
+
+
+def test_an_epoch_shows_every_image_once(
+    mnist: data.Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(epochs=1, batch=64)
+    part = mnist.train_images[:200], mnist.train_labels[:200]
+    trainer = Trainer(models.build("v1"), *part, recipe, 0)
+    seen: list[torch.Tensor] = []
+
+    def spy(views: torch.Tensor, labels: torch.Tensor) -> tuple:
+        seen.append(labels)
+        return torch.zeros(()), torch.zeros((), dtype=torch.long)
+
+    monkeypatch.setattr(trainer, "_step", spy)
+    trainer.run_epoch()
+    assert [len(part) for part in seen] == [64, 64, 64, 8]
+    shown = torch.cat(seen).sort().values
+    assert torch.equal(shown, trainer.labels.sort().values)
+
+
+def test_the_schedule_rises_to_the_peak_and_falls_to_nothing() -> None:
+    recipe = Recipe(peak=0.01, warmup=0.25)
+    rates = [schedule(step, 1_000, recipe)[0] for step in range(1_000)]
+    assert max(rates) == rates[249] == pytest.approx(0.01)
+    assert rates[0] == pytest.approx(0.01 / 25) and rates[-1] < 1e-7
+    torch_says = torch.optim.lr_scheduler.OneCycleLR(
+        torch.optim.AdamW([torch.zeros(1)]), 0.01, total_steps=1_000, pct_start=0.25
+    )
+    for step in range(1_000):
+        group = torch_says.optimizer.param_groups[0]
+        rate, beta = schedule(step, 1_000, recipe)
+        assert rate == pytest.approx(group["lr"], rel=1e-6, abs=1e-12)
+        assert beta == pytest.approx(group["betas"][0], rel=1e-6)
+        torch_says.optimizer.step()
+        torch_says.step()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model", "v9"), "no model 'v9'"),
+        (("--epochs", "0"), "cannot train 0 epochs"),
+        (("--subset", "0"), "no training images"),
+        (("--dataset", "cifar"), "--dataset"),
+        (("--peak", "1e9", *TINY), "diverged"),
+    ],
+)
+def test_a_mistake_gets_one_clear_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    with pytest.raises(Esp8kError, match=message) as caught:
+        main(arguments)
+    assert caught.value.code == 2 and "\n" not in caught.value.message
+    assert not (tmp_path / "v2" / "model.pt").exists()
+
+
+def test_a_build_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    done = train(tmp_path / "file" / "build", *TINY)
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("error: cannot write to")
+    assert lines[1].startswith("hint:") and len(lines) == 2
+
+
+def test_a_full_disk_is_found_before_training_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))  # stands in for full
+    try:
+        with pytest.raises(Esp8kError, match="cannot write") as caught:
+            main(TINY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "free some space" in caught.value.hint
+    assert not list((tmp_path / "v2").iterdir())
+
+
+def test_images_must_not_be_empty(mnist: data.Data) -> None:
+    with pytest.raises(Esp8kError, match="no training images"):
+        Trainer(
+            models.build("v2"),
+            mnist.train_images[:0],
+            mnist.train_labels[:0],
+            Recipe(),
+            0,
+        )
+
+
+@pytest.mark.slow
+def test_v2_reaches_what_it_promises(tmp_path: Path, mnist: data.Data) -> None:
+    done = train(tmp_path, "--model", "v2", "--no-plots")
+    assert done.returncode == 0, done.stderr
+    model = checkpoint.load(tmp_path / "v2" / "model.pt").module()
+    result = evaluate(model, mnist.test_images, mnist.test_labels)
+    assert result.accuracy >= 99.3
