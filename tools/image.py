@@ -27,7 +27,7 @@ from training.errors import Esp8kError, run
 SIDE = 28  # pixels of an MNIST image
 BOX = 20  # the digit's longer side within it
 CENTRE = 14  # row and column of the centre of mass: measured, every one in 13.5..14.5
-WORK_MIN, WORK_MAX = 112, 256  # longer side, pixels, at which the digit is sought
+WORK_MIN, WORK_MAX = 112, 160  # longer side, pixels, at which the digit is sought
 SMALL_DIGIT = 0.45  # below this share of the picture, look again at a crop
 SMALLEST = 6  # pixels: a side below this holds no digit
 THIN = 1.6  # pixels of stroke in the 20x20 box; thinner strokes are widened to it

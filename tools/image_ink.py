@@ -6,7 +6,7 @@ whatever its sign; specks are dropped.
 """
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from training.errors import Esp8kError
 
@@ -21,8 +21,10 @@ SPECK = 0.03  # of the largest piece of ink: smaller pieces are dirt
 def find_ink(colour: Image.Image, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Ink 0..1 (H, W) without specks, and the mask of pixels that belong to it."""
     rgb = np.asarray(colour, np.float64)  # (H, W, 3)
-    found = separate(rgb, background(rgb))
-    if found is None:  # a tight crop, perhaps: most of the rim is ink
+    paper = background(rgb)
+    found = separate(rgb, paper)
+    if found is None and np.percentile(np.abs(rgb - paper), 98) > FAINTEST:
+        # A tight crop, perhaps: most of the rim is ink.
         found = separate(rgb, plain_background(rgb))
     if found is None:
         raise Esp8kError(f"nothing is drawn in {name}", CURE)
@@ -35,6 +37,8 @@ def separate(
     """Ink and mask against a given background; None if nothing stands out of it."""
     signal = ink_axis(rgb - paper)
     smooth = blur(signal, max(signal.shape) / 160)
+    if np.ptp(smooth) < FAINTEST:
+        return None
     threshold, separation = otsu(smooth)
     rest = smooth[smooth <= threshold]
     noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
@@ -98,7 +102,7 @@ def ink_axis(rest: np.ndarray) -> np.ndarray:
     axis = np.linalg.eigh(flat.T @ flat)[1][:, -1]
     signal = flat @ axis
     # sqrt(3): a grey difference of 10 levels in all channels counts as 10.
-    signal *= 1 if (signal**3).sum() > 0 else -1
+    signal *= 1 if (signal * signal * signal).sum() > 0 else -1
     return signal.reshape(rest.shape[:2]) / np.sqrt(3)
 
 
@@ -116,7 +120,7 @@ def otsu(values: np.ndarray) -> tuple[float, float]:
 
 
 def blur(values: np.ndarray, radius: float) -> np.ndarray:
-    """Gaussian blur of a float map (PIL blurs mode F only by way of `resize`)."""
+    """Gaussian blur of a map of floats, one axis after the other."""
     reach = max(1, int(3 * radius))
     taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(radius, 1e-6)) ** 2)
     taps /= taps.sum()
@@ -133,8 +137,11 @@ def blur(values: np.ndarray, radius: float) -> np.ndarray:
 
 def grow(mask: np.ndarray, reach: int) -> np.ndarray:
     """Dilate by a square of `reach` pixels to each side."""
-    picture = Image.fromarray(np.uint8(mask) * 255)
-    return np.asarray(picture.filter(ImageFilter.MaxFilter(2 * reach + 1))) > 0
+    height, width = mask.shape
+    wide = np.pad(mask, reach)
+    steps = range(2 * reach + 1)
+    tall = np.logical_or.reduce([wide[i : i + height] for i in steps])
+    return np.asarray(np.logical_or.reduce([tall[:, i : i + width] for i in steps]))
 
 
 def largest_pieces(mask: np.ndarray) -> np.ndarray:
