@@ -168,13 +168,15 @@ class Engine:
 
 def _int8(network: Network, profile: str, prefix: str) -> Engine:
     stages = plan_stages(network)
-    options = Options(profile, prefix, wide_weights=profile != "size")
+    options = Options(
+        profile, prefix, wide_weights=profile != "size", winograd=profile == "speed"
+    )
     return _engine(network, stages, options, "int8", 1)
 
 
 def _f16(network: Network, profile: str, prefix: str) -> Engine:
     stages = plan_stages(network)
-    options = Options(profile, prefix, wide_weights=False)
+    options = Options(profile, prefix, wide_weights=False, winograd=False)
     return _engine(network, stages, options, "f16", 4)
 
 
@@ -186,35 +188,50 @@ def _engine(
     item: int,
 ) -> Engine:
     emit = emit_int8.emit if engine == "int8" else emit_f16.emit
-    offsets, arena = allocate(network, stages, item)
-    contexts, calls, arrays, plans = [], [], [], []
+    emitted = []
     for stage in stages:
         source = stage.inputs[0]
         image = source == network.inputs[0]
         live = stage.in_live[0]
         width = hwc(network.tensors[source].shape)[1] if image else live[1]
         last = stage.output == network.outputs[0]
-        made = emit(network, stage, options, width * live[2], last)
+        emitted.append(emit(network, stage, options, width * live[2], last))
+    scratch = {
+        s.number: made.context.get("scratch", 0)
+        for s, made in zip(stages, emitted, strict=True)
+    }
+    memory = allocate(network, stages, item, scratch)
+    kind = "uint8_t" if engine == "int8" else "float"
+    contexts, calls, arrays, plans = [], [], [], []
+    for stage, made in zip(stages, emitted, strict=True):
+        last = stage.output == network.outputs[0]
         made.context["comment"] = describe(network, stage, made)
         contexts.append(made.context)
         arrays += made.arrays
-        kind = "uint8_t" if engine == "int8" else "float"
-        read = "image" if image else f"(const {kind} *)(a + {offsets[source]})"
-        target = f"a + {offsets.get(stage.output, 0)}"
-        write = "logits" if last else f"({kind} *)({target})"
-        if kind == "uint8_t":
-            read = read.replace("(const uint8_t *)(", "").replace(")", "")
-            write = write.replace("(uint8_t *)(", "").replace(")", "")
-        calls.append(f"{stage.name}({read}, {write});")
-        hooked = "logits" if last else target
-        size = stage.out_size * item
+        arguments = []
+        for source in stage.inputs:
+            if source == network.inputs[0]:
+                arguments.append("image")
+            else:
+                arguments.append(_place(memory.offsets[source], f"const {kind}"))
+        target = "logits" if last else _place(memory.offsets[stage.output], kind)
+        arguments.append(target)
+        if scratch[stage.number]:
+            arguments.append(_place(memory.scratch[stage.number], "void"))
+        calls.append(f"{stage.name}({', '.join(arguments)});")
         calls += [
             "if (hook) {",
-            f"    hook(context, {stage.number}, {hooked}, {size});",
+            f"    hook(context, {stage.number}, {target}, {stage.out_size * item});",
             "}",
         ]
         plans.append(_stage_plan(stage, engine, made, last))
-    return Engine(contexts, calls, arrays, arena, tuple(plans))
+    return Engine(contexts, calls, arrays, memory.size, tuple(plans))
+
+
+def _place(offset: int, kind: str) -> str:
+    """An address in the arena; uint8_t needs no cast."""
+    plain = kind.endswith(("uint8_t", "void"))
+    return f"a + {offset}" if plain else f"({kind} *)(a + {offset})"
 
 
 def _stage_plan(stage: Stage, engine: str, made: Any, last: bool) -> StagePlan:

@@ -247,31 +247,52 @@ def _stage(
 # ==== Memory ====
 
 
-def allocate(
-    network: Network, stages: tuple[Stage, ...], item: int
-) -> tuple[dict[int, int], int]:
-    """(offset of each value in the arena, arena bytes): lifetimes, first fit.
+@dataclass(frozen=True)
+class Memory:
+    """Where everything lies in the arena."""
 
-    `item` is the size of one element. The input and the output are the caller's.
+    offsets: dict[int, int]  # of each value, by tensor index
+    scratch: dict[int, int]  # of each stage's working memory, by stage number
+    size: int  # bytes
+
+
+def allocate(
+    network: Network,
+    stages: tuple[Stage, ...],
+    item: int,
+    scratch: dict[int, int] | None = None,
+) -> Memory:
+    """Place values by their lifetimes, first fit, largest first.
+
+    `item` is the size of one element, `scratch` the working memory of a stage in
+    bytes. The network's input and output are the caller's.
     """
-    born = {s.output: s.number for s in stages if s.output != network.outputs[0]}
-    size = {s.output: -(-s.out_size * item // 4) * 4 for s in stages}
-    dies = dict(born)
+    # (first stage, last stage, bytes) of every block; scratch is keyed below zero
+    blocks: dict[int, tuple[int, int, int]] = {}
     for stage in stages:
-        for index in stage.inputs:
-            if index in born:
-                dies[index] = stage.number
+        if stage.output not in network.outputs:
+            readers = [s.number for s in stages if stage.output in s.inputs]
+            size = -(-stage.out_size * item // 4) * 4
+            blocks[stage.output] = (stage.number, max(readers), size)
+    for number, size in (scratch or {}).items():
+        if size:
+            blocks[-1 - number] = (number, number, -(-size // 4) * 4)
     offsets: dict[int, int] = {}
-    for index in sorted(born, key=lambda i: (-size[i], i)):
+    for key in sorted(blocks, key=lambda i: (-blocks[i][2], i)):
+        first, last, size = blocks[key]
         busy = sorted(
-            (offsets[other], offsets[other] + size[other])
-            for other in offsets
-            if born[other] <= dies[index] and born[index] <= dies[other]
+            (at, at + blocks[other][2])
+            for other, at in offsets.items()
+            if blocks[other][0] <= last and first <= blocks[other][1]
         )
         place = 0
         for start, end in busy:
-            if place + size[index] <= start:
+            if place + size <= start:
                 break
             place = max(place, end)
-        offsets[index] = place
-    return offsets, max((offsets[i] + size[i] for i in offsets), default=0)
+        offsets[key] = place
+    return Memory(
+        {key: at for key, at in offsets.items() if key >= 0},
+        {-1 - key: at for key, at in offsets.items() if key < 0},
+        max((offsets[key] + blocks[key][2] for key in offsets), default=0),
+    )

@@ -181,7 +181,8 @@ def _call(command: list[str]) -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise Esp8kError(
-            f"{command[0]} is not installed", "run: make setup (as root), or apt install"
+            f"{command[0]} is not installed",
+            "run: make setup (as root), or apt install",
         ) from error
     if done.returncode:
         raise Esp8kError(f"{command[0]} failed:\n{done.stderr}", " ".join(command))

@@ -7,10 +7,12 @@
 #ifndef NN_F16_H
 #define NN_F16_H
 
+#include "nn_common.h"
+
 #include <stdint.h>
 #include <string.h>
 
-static inline float nn_float(uint32_t bits)
+NN_INLINE float nn_float(uint32_t bits)
 {
     float value;
 
@@ -18,7 +20,7 @@ static inline float nn_float(uint32_t bits)
     return value;
 }
 
-static inline uint32_t nn_bits(float value)
+NN_INLINE uint32_t nn_bits(float value)
 {
     uint32_t bits;
 
@@ -27,7 +29,7 @@ static inline uint32_t nn_bits(float value)
 }
 
 /* sign 1, exponent 5, fraction 10  ->  sign 1, exponent 8, fraction 23 */
-static inline float nn_half(uint16_t half)
+NN_INLINE float nn_half(uint16_t half)
 {
     const uint32_t sign = ((uint32_t)half & 0x8000u) << 16;
     uint32_t exponent = ((uint32_t)half >> 10) & 0x1Fu;
@@ -48,29 +50,29 @@ static inline float nn_half(uint16_t half)
     return nn_float(sign | (exponent << 23) | (fraction << 13));
 }
 
-static inline float nn_mac(float a, float x, float w)
+NN_INLINE float nn_mac(float a, float x, float w)
 {
     return a + x * w;
 }
 
 /* The first of equal values stays: +0 and -0 keep their order. */
-static inline float nn_maxf(float a, float b)
+NN_INLINE float nn_maxf(float a, float b)
 {
     return a > b ? a : b;
 }
 
-static inline float nn_relu(float x)
+NN_INLINE float nn_relu(float x)
 {
     return x > 0.0f ? x : 0.0f;
 }
 
-static inline float nn_relu6(float x)
+NN_INLINE float nn_relu6(float x)
 {
     x = nn_relu(x);
     return x < 6.0f ? x : 6.0f;
 }
 
-static inline float nn_leaky(float x, float alpha)
+NN_INLINE float nn_leaky(float x, float alpha)
 {
     return x >= 0.0f ? x : x * alpha;
 }

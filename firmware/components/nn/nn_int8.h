@@ -15,6 +15,8 @@
 #ifndef NN_INT8_H
 #define NN_INT8_H
 
+#include "nn_common.h"
+
 #include <stdint.h>
 
 /* M and C of one output channel. */
@@ -45,12 +47,12 @@ typedef struct {
     int32_t bias;
 } nn_wide_t;
 
-static inline int32_t nn_max(int32_t a, int32_t b)
+NN_INLINE int32_t nn_max(int32_t a, int32_t b)
 {
     return a > b ? a : b;
 }
 
-static inline int32_t nn_clamp(int32_t u, int32_t low, int32_t high)
+NN_INLINE int32_t nn_clamp(int32_t u, int32_t low, int32_t high)
 {
     if (low == 0 && high == 255) { /* one comparison in the usual case */
         if ((uint32_t)u > 255u) {
@@ -61,12 +63,12 @@ static inline int32_t nn_clamp(int32_t u, int32_t low, int32_t high)
     return u < low ? low : (u > high ? high : u);
 }
 
-static inline int32_t nn_single(int32_t sum, const nn_single_t *k, int shift)
+NN_INLINE int32_t nn_single(int32_t sum, const nn_single_t *k, int shift)
 {
     return (sum * k->multiplier + k->offset) >> shift;
 }
 
-static inline int32_t nn_split(int32_t t, const nn_split_t *k, int low_bits,
+NN_INLINE int32_t nn_split(int32_t t, const nn_split_t *k, int low_bits,
                                int shift)
 {
     const int32_t part = (t * k->low + k->offset) >> low_bits;
@@ -75,7 +77,7 @@ static inline int32_t nn_split(int32_t t, const nn_split_t *k, int low_bits,
 }
 
 /* Halves are rounded away from zero: below zero the steps come later. */
-static inline int32_t nn_signed(int32_t t, const nn_signed_t *k, int low_bits,
+NN_INLINE int32_t nn_signed(int32_t t, const nn_signed_t *k, int low_bits,
                                 int shift, int32_t centre)
 {
     const int32_t offset = t < 0 ? k->negative : k->offset;
@@ -85,7 +87,7 @@ static inline int32_t nn_signed(int32_t t, const nn_signed_t *k, int low_bits,
 }
 
 /* x * 2^shift * multiplier / 2^31, rounded twice as TFLite does. */
-static inline int32_t nn_wide(int32_t sum, const nn_wide_t *k)
+NN_INLINE int32_t nn_wide(int32_t sum, const nn_wide_t *k)
 {
     const int32_t left = k->shift > 0 ? k->shift : 0;
     const int32_t right = k->shift > 0 ? 0 : -k->shift;

@@ -1,0 +1,95 @@
+/* Winograd F(2x2, 3x3) in integers, exact.
+ *
+ * A tile of 4x4 inputs d and a filter g give 2x2 outputs with 16 products
+ * instead of 36:  4 y = A' ((2G g 2G') * (B' d B)) A.  The generator stores
+ * U = 2G g 2G'; the factor 4 is taken out at requantisation.
+ *
+ *     B' = 1  0 -1  0     A' = 1 1  1  0
+ *          0  1  1  0          0 1 -1 -1
+ *          0 -1  1  0
+ *          0  1  0 -1
+ */
+#ifndef NN_WINOGRAD_H
+#define NN_WINOGRAD_H
+
+#include "nn_common.h"
+
+/* One row of B' d B: a and b are two input rows, already chosen and signed. */
+#define NN_WINOGRAD_ROW(v, step, op, a, b, depth)                  \
+    do {                                                           \
+        const int32_t t0 = (int32_t)(a)[0] op(b)[0];               \
+        const int32_t t1 = (int32_t)(a)[(depth)] op(b)[(depth)];   \
+        const int32_t t2 =                                         \
+            (int32_t)(a)[2 * (depth)] op(b)[2 * (depth)];          \
+        const int32_t t3 =                                         \
+            (int32_t)(a)[3 * (depth)] op(b)[3 * (depth)];          \
+                                                                   \
+        (v)[0] = (int16_t)(t0 - t2);                               \
+        (v)[(step)] = (int16_t)(t1 + t2);                          \
+        (v)[2 * (step)] = (int16_t)(t2 - t1);                      \
+        (v)[3 * (step)] = (int16_t)(t1 - t3);                      \
+    } while (0)
+
+/* V = B' d B of `depth` channels; element (f, channel) at v[f * step + channel *
+ * lanes]. Rows of d are `pitch` elements apart, pixels `depth`. */
+NN_INLINE void nn_winograd_input(const uint8_t *d, int32_t pitch, int32_t depth,
+                                 int16_t *v, int32_t step, int32_t lanes)
+{
+    const uint8_t *r0 = d;
+    const uint8_t *r1 = r0 + pitch;
+    const uint8_t *r2 = r1 + pitch;
+    const uint8_t *r3 = r2 + pitch;
+
+    for (int32_t c = 0; c < depth; ++c) {
+        NN_WINOGRAD_ROW(v, step, -, r0, r2, depth);
+        NN_WINOGRAD_ROW(v + 4 * step, step, +, r1, r2, depth);
+        NN_WINOGRAD_ROW(v + 8 * step, step, -, r2, r1, depth);
+        NN_WINOGRAD_ROW(v + 12 * step, step, -, r1, r3, depth);
+        ++r0;
+        ++r1;
+        ++r2;
+        ++r3;
+        v += lanes;
+    }
+}
+
+typedef struct {
+    int32_t y00;
+    int32_t y01;
+    int32_t y10;
+    int32_t y11;
+} nn_tile_t;
+
+/* 4 y = A' m A; element f at m[f * step]. */
+NN_INLINE nn_tile_t nn_winograd_output(const int32_t *m, int32_t step)
+{
+    nn_tile_t tile;
+    int32_t s, d;
+
+    s = m[0] + m[step] + m[2 * step];
+    d = m[step] - m[2 * step] - m[3 * step];
+    tile.y00 = s;
+    tile.y01 = d;
+    m += 4 * step;
+    s = m[0] + m[step] + m[2 * step];
+    d = m[step] - m[2 * step] - m[3 * step];
+    tile.y00 += s;
+    tile.y01 += d;
+    tile.y10 = s;
+    tile.y11 = d;
+    m += 4 * step;
+    s = m[0] + m[step] + m[2 * step];
+    d = m[step] - m[2 * step] - m[3 * step];
+    tile.y00 += s;
+    tile.y01 += d;
+    tile.y10 -= s;
+    tile.y11 -= d;
+    m += 4 * step;
+    s = m[0] + m[step] + m[2 * step];
+    d = m[step] - m[2 * step] - m[3 * step];
+    tile.y10 -= s;
+    tile.y11 -= d;
+    return tile;
+}
+
+#endif
