@@ -214,6 +214,7 @@ class Device:
     def statistics(self) -> Statistics:
         """The device's counts since its boot."""
         payload = self.session.call(Request.STATISTICS, b"")
+        self._settle()
         return parse_statistics(payload)
 
     # ==== Inside ====

@@ -13,8 +13,9 @@ import pytest
 
 from tools.client import Device
 from tools.memory_board import MemoryBoard, MemoryLine, build_library
+from training.paths import ROOT
 
-FAKE = Path(__file__).parent / "fake"
+FAKE = ROOT / "firmware" / "fuzz" / "fake_model"
 
 
 @pytest.fixture(scope="session")

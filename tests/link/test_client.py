@@ -21,14 +21,11 @@ FNV = 16777619
 
 
 def fake_int8(image: np.ndarray) -> list[int]:
-    """tests/link/fake/fake_model.c in Python."""
-    logits = []
-    for salt in range(10):
-        value = 2166136261 + salt
-        for byte in image.tobytes():
-            value = (value ^ byte) * FNV & 0xFFFFFFFF
-        logits.append((value >> 24) - 128)
-    return logits
+    """firmware/fuzz/fake_model in Python."""
+    value = 2166136261
+    for byte in image.tobytes():
+        value = (value ^ byte) * FNV & 0xFFFFFFFF
+    return [((value + i) * 2654435761 >> 24 & 255) - 128 for i in range(10)]
 
 
 def dead_after(line: MemoryLine, writes: int) -> None:
