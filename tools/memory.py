@@ -62,7 +62,7 @@ def _read(elf: Path) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
     try:
         with elf.open("rb") as file:
             parsed = ELFFile(file)
-            table = parsed.get_section_by_name(".symtab")
+            table: Any = parsed.get_section_by_name(".symtab")
             symbols = {
                 symbol.name: (symbol["st_value"], symbol["st_size"])
                 for symbol in (table.iter_symbols() if table else ())

@@ -146,7 +146,7 @@ class VirtualBoard:
         """Why it no longer runs."""
         if self.status == EXIT_PANIC:
             return DeviceError(
-                f"the firmware on {self.board} panicked {PANICS_IN_A_ROW} times in a row",
+                f"{self.board}: the firmware panicked {PANICS_IN_A_ROW} times in a row",
                 "its panic line names the cause and the program counter",
             )
         self._log.seek(0)

@@ -223,14 +223,22 @@ hal_status_t hal_set_baud(uint32_t baud)
     return uart_set_baud(baud) ? HAL_OK : HAL_UNSUPPORTED;
 }
 
+/*
+ * Under -icount an instruction lasts 2^shift ns: a core of 1 MHz. The clock
+ * is brought to that of a core with the crystal's rate and one instruction a
+ * cycle, so that the application's patience means what it should.
+ */
 uint64_t hal_time_us(void)
 {
-    uint32_t mhz = EMULATED_CORE_MHZ;
+    uint64_t now = ticks();
 
     if (!board_is_emulated()) {
-        mhz = uart_clock_hz() / 1000000u;
+        return now / (uart_clock_hz() / 1000000u);
     }
-    return ticks() / mhz;
+    if (options.icount_shift != 0u) {
+        now = (now * 25u) >> options.icount_shift;
+    }
+    return now / EMULATED_CORE_MHZ;
 }
 
 /*

@@ -2,16 +2,11 @@
  * The four functions that gcc may call even in freestanding code. Without
  * the pragma it would recognise the loops and call the functions themselves.
  */
-#include <stddef.h>
+#include <string.h>
+
 #include <stdint.h>
 
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
-
-void *memcpy(void *restrict to, const void *restrict from, size_t length);
-void *memmove(void *to, const void *from, size_t length);
-void *memset(void *to, int value, size_t length);
-int memcmp(const void *a, const void *b, size_t length);
-size_t strlen(const char *text);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {

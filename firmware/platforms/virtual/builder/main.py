@@ -94,6 +94,7 @@ env.Replace(
             app,
             firmware / "port",
             firmware / "port" / port,
+            firmware / "port" / port / "include",
             firmware / "components" / "link",
             firmware / "components" / "link" / "include",
             firmware / "components" / "nn",
