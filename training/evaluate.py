@@ -63,7 +63,7 @@ def evaluate(
     return Evaluation(output.numpy(), labels.astype(np.int64))
 
 
-def wilson(right: int, count: int) -> tuple[float, float]:
+def wilson(right: float, count: int) -> tuple[float, float]:
     """95 % Wilson interval of a share, in percent."""
     z = 1.959963984540054
     share, spread = right / count, z * z / count

@@ -7,14 +7,8 @@ curves, the confusion matrix and every misclassified test image. The test accura
 logged after each epoch; it selects nothing: the last weights are the result.
 """
 
-import importlib.metadata
-import json
-import os
-import platform
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,9 +18,10 @@ from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.evaluate import Evaluation, evaluate, wilson
 from training.fit import Epoch, Recipe, Trainer
-from training.paths import ROOT, model_dir
+from training.paths import model_dir
 from training.progress import Progress
 from training.recipes import recipe
+from training.record import check_writable, environment, write_json
 
 
 @dataclass(frozen=True)
@@ -49,12 +44,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = parse(Config, argv, "training.train", __doc__ or "")
     folder = model_dir(config.model)
     torch.set_num_threads(max(1, config.threads))
-    _writable(folder)
+    check_writable(folder)
     images = data.load(config.dataset)
     trainer = make_trainer(config, images)
+    history: list[Epoch] = []
     with Progress(config.model, trainer.recipe.epochs) as progress:
-        history = [_epoch(trainer, config, images, progress) for _ in _epochs(trainer)]
-    result = _evaluate(trainer, config, images)
+        for _ in range(trainer.epoch, trainer.recipe.epochs):
+            trainer.run_epoch(progress.step)
+            # For the curves alone: no test figure selects anything.
+            result = _evaluate(trainer, config, images)
+            history.append(replace(trainer.history[-1], accuracy=result.accuracy))
+            progress.epoch(history[-1])
     digest = checkpoint.save(
         folder / "model.pt", config.model, trainer.weights(), asdict(config)
     )
@@ -95,20 +95,6 @@ def _recipe(config: Config) -> Recipe:
     return replace(chosen, batch=batch, peak=peak)
 
 
-def _epochs(trainer: Trainer) -> range:
-    return range(trainer.epoch, trainer.recipe.epochs)
-
-
-def _epoch(
-    trainer: Trainer, config: Config, images: data.Data, progress: Progress
-) -> Epoch:
-    """One pass, then the test accuracy of the weights so far, for the curves."""
-    epoch = trainer.run_epoch(progress.step)
-    epoch = replace(epoch, accuracy=_evaluate(trainer, config, images).accuracy)
-    progress.epoch(epoch)
-    return epoch
-
-
 def _evaluate(trainer: Trainer, config: Config, images: data.Data) -> Evaluation:
     model = models.build(config.model)
     model.load_state_dict(trainer.weights())
@@ -142,58 +128,6 @@ def _metrics(
         "data_hash": images.hash,
         **environment(),
     }
-
-
-def environment() -> dict[str, Any]:
-    """Versions and revision, for the record."""
-    packages = ("torch", "torchvision", "numpy")
-    return {
-        "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
-        "threads": torch.get_num_threads(),
-        "git": _revision(),
-    }
-
-
-def _revision() -> str | None:
-    """The commit of this checkout, with `+` when the sources were changed since."""
-    git = ["git", "-C", str(ROOT)]
-    try:
-        head = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no", "training"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None  # a tarball has no history
-    return head + ("+" if changed else "")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON beside its place, then rename."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    partial.replace(path)
-
-
-def _writable(folder: Path) -> None:
-    """Find out before the training, not after it, that nothing can be written."""
-    probe = folder / f".probe.{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(bytes(65_536))
-    except OSError as error:
-        raise Esp8kError(
-            f"cannot write to {folder}: {error.strerror}",
-            "free some space, or set ESP8K_BUILD to a folder on another disk",
-        ) from error
-    finally:
-        if folder.is_dir() and probe.exists():
-            probe.unlink()
 
 
 if __name__ == "__main__":
