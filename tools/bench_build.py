@@ -11,12 +11,13 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from training.errors import CheckFailed, Esp8kError
-from training.paths import ROOT
+from training.paths import ROOT, build_root
 
 BARE = ROOT / "tools" / "rivals" / "bare"
 RUNTIME = ROOT / "firmware" / "port" / "esp32_direct" / "runtime"
@@ -121,15 +122,11 @@ def build(
     own = [*where.compile, *flags, *defines, *includes]
     if where.evidence == "emulated":
         own = [*own, f"-I{BARE / 'include'}"]
-    objects = {
-        path: _compile(where, path, own, folder / f"model_{i}.o")
+    objects = [
+        _compile(where, path, own, folder / f"model_{i}.o")
         for i, path in enumerate((*program.sources, folder / "adapter.c"))
-    }
-    plain = [*where.compile, "-O2", *includes]
-    harness = [
-        _compile(where, path, plain, folder / f"{kind}_{i}.o")
-        for i, (kind, path) in enumerate(_harness(where, folder))
     ]
+    harness = _harness(where, folder, includes)
     elf, link_map = folder / "program.elf", folder / "program.map"
     _run(
         [
@@ -138,7 +135,7 @@ def build(
             "-Wl,--gc-sections",
             "-Wl,--no-warn-rwx-segments",
             f"-Wl,-Map={link_map}",
-            *map(str, (*objects.values(), *harness)),
+            *map(str, (*objects, *harness)),
             *(["-lgcc"] if where.evidence == "emulated" else ["-lm"]),
             "-o",
             str(elf),
@@ -167,18 +164,31 @@ def _images(images: np.ndarray) -> str:
     )
 
 
-def _harness(target: Target, folder: Path) -> list[tuple[str, Path]]:
-    """What surrounds the model; a helper is code that the compiler calls."""
+def _harness(target: Target, folder: Path, includes: list[str]) -> list[Path]:
+    """Objects of what surrounds the model: harness_*, and helper_* that gcc calls."""
+    flags = [*target.compile, "-O2", *includes]
     if target.name == "host":
-        return [("harness", BARE / "host.c")]
-    own = [BARE / f"{target.name}.S", BARE / f"{target.name}.c", BARE / "bare.c"]
-    helpers = [BARE / "memory.c"]
-    if target.name == "lx106":
-        helpers += sorted(RUNTIME.glob("*.c"))
-    return [
-        *(("harness", path) for path in (*own, folder / "images.c")),
-        *(("helper", path) for path in helpers),
-    ]
+        return [_compile(target, BARE / "host.c", flags, folder / "harness.o")]
+    images = _compile(target, folder / "images.c", flags, folder / "harness.o")
+    return [images, *_bare_objects(target.name)]
+
+
+@cache
+def _bare_objects(target: str) -> tuple[Path, ...]:
+    """Start code, counter and helpers of a bare core, compiled once a process."""
+    where = TARGETS[target]
+    names = (f"{target}.S", f"{target}.c", "bare.c")
+    sources = [("harness", BARE / name) for name in names]
+    sources.append(("helper", BARE / "memory.c"))
+    if target == "lx106":
+        sources += [("helper", path) for path in sorted(RUNTIME.glob("*.c"))]
+    folder = build_root() / "bench" / "harness" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    flags = [*where.compile, "-O2", f"-I{BARE}"]
+    return tuple(
+        _compile(where, path, flags, folder / f"{kind}_{path.name}.o")
+        for kind, path in sources
+    )
 
 
 def _compile(target: Target, source: Path, flags: list[str], out: Path) -> Path:

@@ -1,0 +1,110 @@
+"""Instructions and bytes of our generated C beside every rival's, in one table.
+
+    python -m tools.bench [--plot] [--markdown] [--json]
+
+Writes build/bench/bench.json (and docs/bench.png by --plot). Instruction counts of
+emulated cores and of callgrind are the same on every run; what was measured somewhere
+else, or published, is marked so. No wall-clock time: the runtimes of this machine are
+given as a ratio to ours, in one interleaved run.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from export import hostc
+from tools import bench_host, bench_models, bench_ours, bench_show
+from tools.bench_build import TARGETS
+from tools.bench_rows import Row
+from tools.rivals import generated, published
+from training import paths
+from training.cli import option, parse
+from training.errors import Esp8kError, run
+
+IMAGES = 1_000  # test images on which outputs are compared with TFLite Micro's
+TABLE_WIDTH = 150  # columns where stdout is no terminal
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m tools.bench`."""
+
+    models: tuple[str, ...] = option(paths.MODELS, "which of our networks")
+    targets: tuple[str, ...] = option(tuple(TARGETS), "cores to count on")
+    rivals: bool = option(True, "measure other people's generators and runtimes")
+    reuse: bool = option(False, "show build/bench/bench.json, measure nothing")
+    plot: bool = option(False, "write docs/bench.png")
+    markdown: bool = option(False, "print the table for the README instead")
+    json: bool = option(False, "print the rows as JSON instead")
+
+
+def measure(config: Config) -> list[Row]:
+    """Every row, ours first; then those of other people's papers."""
+    unknown = set(config.targets) - set(TARGETS)
+    if unknown:
+        known = ", ".join(TARGETS)
+        raise Esp8kError(f"no target {sorted(unknown)[0]!r}", f"one of: {known}")
+    folder = paths.build_root() / "bench"
+    models = [bench_models.load(name, IMAGES) for name in config.models]
+    rows: list[Row] = []
+    for model in models:
+        rows += bench_ours.measure(model, folder, say, config.targets)
+    for model in models if config.rivals else []:
+        component = folder / model.name / "rival_plan"
+        plan = bench_models.generate(model, "speed", component)
+        rows += generated.measure(model, plan, folder / "rivals", say, config.targets)
+        if "host" in config.targets:
+            library = hostc.build(component, component)
+            rows += bench_host.measure(model, library, say)
+    return [*rows, *published.rows(), *published.excluded()]
+
+
+def say(text: str) -> None:
+    """Progress, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def result_path() -> Path:
+    """build/bench/bench.json."""
+    return paths.build_root() / "bench" / "bench.json"
+
+
+def save(rows: list[Row]) -> None:
+    """Write bench.json."""
+    path = result_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([row.json() for row in rows], indent=1) + "\n")
+
+
+def main() -> None:
+    """Run the benchmark from the command line."""
+    config = parse(Config, None, "tools.bench", "Our generated C beside its rivals.")
+    if config.reuse:
+        rows = bench_show.read(result_path())
+    else:
+        rows = measure(config)
+        save(rows)
+    if config.json:
+        print(result_path().read_text(), end="")
+    elif config.markdown:
+        print(bench_show.markdown(rows))
+    else:
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=TABLE_WIDTH)
+        for table in bench_show.tables(rows):
+            console.print(table)
+        console.print(bench_show.LEGEND)
+    if config.plot:
+        from tools.bench_plot import plot
+
+        target = paths.ROOT / "docs" / "bench.png"
+        plot(rows, target)
+        say(f"wrote {target.relative_to(paths.ROOT)}")
+
+
+if __name__ == "__main__":
+    run(main)

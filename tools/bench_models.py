@@ -1,0 +1,125 @@
+"""The models that the benchmark runs, from `build/<model>/`, exported if need be.
+
+    model = load("v2", expected_images=1000)
+
+Every profile's C is generated anew from the same two .tflite files: no training, no
+TensorFlow. What TFLite Micro answers on the first test images is kept beside it.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from export import codegen, tflm
+from export.codegen import PROFILES, Plan
+from export.identity import identify
+from export.network import Network, read_tflite
+from tools.bench_build import Program
+from training import data as datasets
+from training import paths
+from training.checkpoint import load as load_checkpoint
+from training.errors import Esp8kError
+
+ENGINES = ("int8", "f16")
+FILES = (
+    "model_int8.tflite",
+    "model_fp16.tflite",
+    "model_fp32.onnx",
+    "model_int8.onnx",
+)
+PREFIX = "esp8k"
+OUTPUT_BYTES = {"int8": 10, "f16": 40}
+ADAPTER = """
+#include "{prefix}_model.h"
+static _Alignas(16) uint8_t arena[{macro}_{upper}_ARENA_BYTES];
+static const uint8_t *pixels;
+void bench_prepare(const uint8_t *image) {{ pixels = image; }}
+void bench_run(void *output, bench_hook_t hook)
+{{
+    {prefix}_{engine}_run(arena, pixels, output, hook, 0);
+}}
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model's files and networks, and what TFLite Micro says of it."""
+
+    name: str
+    folder: Path
+    int8: Network
+    f16: Network
+    images: np.ndarray  # (N, 784) uint8, the first test images
+    expected: np.ndarray | None  # (N, 10) int8 by TFLite Micro; None without it
+
+    def file(self, name: str) -> bytes:
+        """One of the exported files."""
+        return (self.folder / name).read_bytes()
+
+
+def load(name: str, expected_images: int) -> Model:
+    """Read an exported model; export it first if it is not there."""
+    folder = paths.model_dir(name)
+    if not all((folder / file).exists() for file in FILES):
+        _export(name)
+    tests = datasets.load().test_images[:expected_images]
+    int8 = read_tflite(folder / FILES[0], name)
+    quantized = (tests.astype(np.int16) - 128).astype(np.int8)[..., None]
+    return Model(
+        name=name,
+        folder=folder,
+        int8=int8,
+        f16=read_tflite(folder / FILES[1], name),
+        images=tests.reshape(len(tests), -1),
+        expected=tflm.outputs((folder / FILES[0]).read_bytes(), quantized),
+    )
+
+
+def _export(name: str) -> None:
+    print(f"export {name}", file=sys.stderr, flush=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "export", "--model", name],
+        cwd=paths.ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise Esp8kError(f"{name} cannot be exported", f"run: make export MODEL={name}")
+
+
+def generate(model: Model, profile: str, folder: Path) -> Plan:
+    """Our C of `model` in `profile`, written to `folder`."""
+    point = load_checkpoint(paths.checkpoint(model.name), model.name)
+    identity = identify(
+        model.name, point.weights_hash, model.int8.sha256, model.f16.sha256
+    )
+    return codegen.generate(model.int8, model.f16, folder, profile, PREFIX, identity)
+
+
+def program(component: Path, plan: Plan, engine: str) -> Program:
+    """One engine of a generated component, ready to be measured."""
+    adapter = ADAPTER.format(
+        prefix=plan.prefix,
+        macro=plan.prefix.upper(),
+        upper=engine.upper(),
+        engine=engine,
+    )
+    return Program(
+        name=f"{plan.model} {plan.profile} {engine}",
+        sources=tuple(sorted((component / "src").glob(f"{engine}_*.c"))),
+        includes=(component / "include", component / "src", codegen.KERNELS),
+        adapter=adapter,
+        output_bytes=OUTPUT_BYTES[engine],
+    )
+
+
+def live_macs(plan: Plan) -> int:
+    """MACs that some logit depends on."""
+    return sum(stage.live_macs for stage in plan.engine("int8"))
+
+
+__all__ = ["ENGINES", "PROFILES", "Model", "generate", "live_macs", "load", "program"]

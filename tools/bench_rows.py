@@ -1,0 +1,93 @@
+"""One row of the benchmark: what was measured, of whom, how, and on whose word."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+OURS = "esp8k"
+HERE, ELSEWHERE, PUBLISHED = "measured here", "measured elsewhere", "published"
+EMULATED, HOST = "emulated", "host"
+
+
+@dataclass(frozen=True)
+class Exactness:
+    """How the outputs compare with TFLite Micro's on test images."""
+
+    images: int
+    differing_logits: int | None  # None: outputs are float
+    largest: int | None  # in units of the last place of int8
+    argmax_changes: int
+
+    def text(self) -> str:
+        """For a table."""
+        if self.differing_logits is None:
+            return f"float; argmax {self.argmax_changes}/{self.images:,}"
+        if self.differing_logits == 0:
+            return f"yes, {self.images:,} images"
+        return f"no: {self.differing_logits:,} logits, by up to {self.largest}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; None where nothing was measured."""
+
+    source: str  # esp8k, or a rival's name
+    model: str
+    target: str  # lx106 | rv32imc | host | LX6 | ESP32
+    engine: str  # int8 | f16 | float32
+    evidence: str  # measured here | measured elsewhere | published
+    run_on: str = ""  # emulated | host | on hardware
+    profile: str = ""
+    compiler: str = ""
+    flags: str = ""
+    instructions: int | None = None
+    per_layer: dict[str, int] = field(default_factory=dict)
+    macs: int | None = None
+    live_macs: int | None = None
+    code_bytes: int | None = None
+    const_bytes: int | None = None
+    ram_bytes: int | None = None  # arena and variables; no stack, no input
+    stack_bytes: int | None = None
+    helper_bytes: int | None = None
+    exact: Exactness | None = None
+    exact_text: str = ""  # where somebody else compared
+    time_ratio: float | None = None  # to ours, host, one interleaved run
+    note: str = ""  # the reason of a gap, or what to know
+
+    @property
+    def per_mac(self) -> float | None:
+        """Instructions a live MAC: what the network needs, not what is wasted."""
+        if self.instructions is None or not self.live_macs:
+            return None
+        return self.instructions / self.live_macs
+
+    @property
+    def exactness(self) -> str:
+        """One short text."""
+        return self.exact.text() if self.exact else self.exact_text
+
+    def json(self) -> dict[str, Any]:
+        """For bench.json."""
+        ratio = self.per_mac
+        return asdict(self) | {
+            "instructions_per_live_mac": None if ratio is None else round(ratio, 3),
+            "exactness": self.exactness,
+        }
+
+
+def compare(outputs: np.ndarray, expected: np.ndarray | None) -> Exactness | None:
+    """Outputs (N, bytes) uint8 of a program against TFLite Micro's (N, 10) int8."""
+    if expected is None:
+        return None
+    images, classes = expected.shape
+    differing: int | None = None
+    largest: int | None = None
+    if outputs.shape[1] == classes:
+        got = outputs.view(np.int8)
+        far = np.abs(got.astype(np.int16) - expected)
+        differing, largest = int((far != 0).sum()), int(far.max())
+    else:
+        got = np.ascontiguousarray(outputs).view(np.float32)
+    changes = int((got.argmax(1) != expected.argmax(1)).sum())
+    return Exactness(images, differing, largest, changes)
