@@ -1,0 +1,70 @@
+"""The same commands on real firmware: the twin, and the emulated ESP32."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from training.paths import ROOT
+
+Flashed = Callable[[str, str], Path]
+
+
+def run(folder: Path, *words: str) -> dict:
+    """A command's --json, on the build folder that holds `folder`."""
+    done = subprocess.run(
+        [sys.executable, "-m", *words, "--json"],
+        cwd=ROOT,
+        env={**os.environ, "ESP8K_BUILD": str(folder.parent.parent)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def check_report(got: dict, images: int, evidence: str) -> None:
+    assert got["passed"] and got["evidence"] == evidence
+    for part in got["engines"].values():
+        assert part["agreement"] == images
+        assert part["logits"] == {
+            "total": 10 * images,
+            "different": 0,
+            "max": 0,
+            "rmse": 0,
+            "cosine_mean": 1,
+            "cosine_min": 1,
+        }
+        assert part["device"]["percent"] > 97
+    assert got["memory"]["flash_bytes"] > 10_000
+
+
+@pytest.mark.parametrize("engine", ["int8", "f16"])
+def test_the_twin_classifies_as_the_host(flashed: Flashed, engine: str):
+    words = ("--board", "twin", "--engine", engine, "--index", "7")
+    got = run(flashed("v2", "twin"), "tools.classify", *words)
+    assert got["class"] == got["label"] == 9 and got["host"]["agrees"]
+    assert got["evidence"] == "host process"
+
+
+def test_a_report_of_the_twin_is_clean(flashed: Flashed):
+    folder = flashed("v2", "twin")
+    got = run(folder, "tools.report", "--board", "twin", "--limit", "400")
+    check_report(got, 400, "host process")
+    page = folder.parent / "report" / "report.html"
+    assert got["engines"]["int8"]["digest"]["host"] in page.read_text()
+
+
+@pytest.mark.emulator
+def test_a_report_of_the_emulated_board_counts_instructions(flashed: Flashed):
+    words = ("tools.report", "--board", "virtual", "--limit", "40")
+    got = run(flashed("v2", "virtual"), *words)
+    check_report(got, 40, "emulated")
+    assert got["counter"] == "instructions"
+    for engine, least in (("int8", 100_000), ("f16", 1_000_000)):
+        assert got["instructions"][engine]["min"] > least
