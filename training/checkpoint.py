@@ -115,7 +115,8 @@ def load(path: Path, model: str | None = None) -> Checkpoint:
     return Checkpoint(name, content["config"], weights, digest, temperature)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """The dictionary in a file that torch wrote; no code in it is ever run."""
     if not path.exists():
         raise Esp8kError(f"{path} does not exist", "run: make train")
     again = "run make train again"
@@ -125,8 +126,17 @@ def _read(path: Path) -> dict[str, Any]:
         raise Esp8kError(f"{path} is damaged or no checkpoint", again) from error
     except pickle.UnpicklingError as error:
         raise Esp8kError(f"{path} is damaged or no checkpoint", again) from error
+    if not isinstance(content, dict):
+        raise Esp8kError(f"{path} is no checkpoint of this project", again)
+    return content
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A checkpoint's dictionary, complete and of our format."""
+    content = read(path)
+    again = "run make train again"
     wanted = {"model", "config", "state_dict", "weights_hash"}
-    if not isinstance(content, dict) or not wanted <= content.keys():
+    if not wanted <= content.keys():
         raise Esp8kError(f"{path} is no checkpoint of this project", again)
     if content.get("format") != FORMAT:
         found = content.get("format")

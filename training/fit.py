@@ -11,7 +11,7 @@ resumed at an epoch ends with the same bytes as one that was never interrupted.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,17 +47,6 @@ class Epoch:
     accuracy: float | None  # percent on the evaluation images, with the final weights
     learning_rate: float  # at the end of the pass
     seconds: float  # of this pass, without the evaluation
-
-
-@dataclass
-class State:
-    """Everything that a run needs to go on from the end of an epoch."""
-
-    epoch: int
-    model: dict[str, Tensor]
-    average: list[Tensor]
-    optimizer: dict[str, Any]
-    history: list[dict[str, Any]]
 
 
 Step = Callable[[int, int, float], None]  # (step, steps, loss so far) at times
@@ -169,6 +158,35 @@ class Trainer:
         )
         self.history.append(result)
         return result
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a run needs to go on from the end of this epoch."""
+        return {
+            "epoch": self.epoch,
+            "seed": self.seed,
+            "recipe": asdict(self.recipe),
+            "images": len(self.images),
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave; it must be of the same run."""
+        mine = self.state()
+        for key in ("seed", "recipe", "images"):
+            if state[key] != mine[key]:
+                raise Esp8kError(
+                    f"the interrupted run had {key} {state[key]}, not {mine[key]}",
+                    "give the same options, or leave --resume out to start anew",
+                )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for average, theirs in zip(self.average, state["average"], strict=True):
+            average.copy_(theirs)
+        self.epoch = state["epoch"]
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
 
     def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         views = views.contiguous(memory_format=torch.channels_last)

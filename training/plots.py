@@ -18,6 +18,7 @@ from training.fit import Epoch, Recipe, schedule
 INK, BLUE, RED, GREY = "#222222", "#1f6fb4", "#c8442b", "#8a8a8a"
 SHEET_LIMIT = 160  # images on the sheet of mistakes
 COLUMNS = 12
+CELL = (45, 34)  # rows and columns that a digit with its captions takes
 
 
 def draw(
@@ -154,20 +155,24 @@ def misclassified(
     wrong = result.wrong[:SHEET_LIMIT]
     sure = result.probabilities().max(1)
     rows = max(1, -(-len(wrong) // COLUMNS))
-    picture = figure(COLUMNS * 0.92, rows * 1.22 + 0.7)
-    grid = picture.subplots(rows, COLUMNS, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, index in zip(grid.flat, wrong, strict=False):
-        axes.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
+    picture = figure(COLUMNS * 0.92, rows * 1.22 + 0.5)
+    axes = picture.subplots()
+    axes.axis("off")
+    # One cell is CELL wide and high in data units; the digit itself is 28 of them.
+    sheet = np.zeros((rows * CELL[0], COLUMNS * CELL[1]), np.uint8)
+    for place, index in enumerate(wrong):
+        y, x = place // COLUMNS * CELL[0] + 9, place % COLUMNS * CELL[1] + 3
+        sheet[y : y + 28, x : x + 28] = images[index]
         true, predicted = result.labels[index], result.predicted[index]
-        axes.set_title(
-            f"{true} → {predicted}", fontsize=10, loc="center", color=RED, pad=3
-        )
         axes.text(
-            0.5, -0.04, f"#{index}  {100 * sure[index]:.0f} %", fontsize=6.5,
-            color=GREY, ha="center", va="top", transform=axes.transAxes,
+            x + 14, y - 2, f"{true} → {predicted}", ha="center", va="bottom",
+            color=RED, fontweight="bold", fontsize=10,
         )  # fmt: skip
+        axes.text(
+            x + 14, y + 29, f"#{index}  {100 * sure[index]:.0f} %", ha="center",
+            va="top", color=GREY, fontsize=6.5,
+        )  # fmt: skip
+    axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
     shown = "" if len(wrong) == len(result.wrong) else f", the first {len(wrong)}"
     picture.suptitle(
         f"{title}: the {len(result.wrong)} misclassified test images{shown}, surest "

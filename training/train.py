@@ -4,7 +4,8 @@
 
 Writes to `build/<model>/`: `model.pt`, `metrics.json`, and as pictures the learning
 curves, the confusion matrix and every misclassified test image. The test accuracy is
-logged after each epoch; it selects nothing: the last weights are the result.
+logged after each epoch; it selects nothing: the last weights are the result. Until
+then `unfinished.pt` holds the run as it stood after its last epoch, for --resume.
 """
 
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ class Config:
     peak: float | None = option(None, "highest learning rate, likewise")
     threads: int = option(1, "one is fastest for nets this small: more only wait")
     plots: bool = option(True, "draw the pictures")
+    resume: bool = option(False, "go on after the last epoch of an interrupted run")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -47,14 +49,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_writable(folder)
     images = data.load(config.dataset)
     trainer = make_trainer(config, images)
-    history: list[Epoch] = []
+    unfinished = folder / "unfinished.pt"
+    if config.resume and unfinished.exists():
+        trainer.restore(checkpoint.read(unfinished))
     with Progress(config.model, trainer.recipe.epochs) as progress:
-        for _ in range(trainer.epoch, trainer.recipe.epochs):
+        while trainer.epoch < trainer.recipe.epochs:
             trainer.run_epoch(progress.step)
             # For the curves alone: no test figure selects anything.
             result = _evaluate(trainer, config, images)
-            history.append(replace(trainer.history[-1], accuracy=result.accuracy))
-            progress.epoch(history[-1])
+            epoch = replace(trainer.history[-1], accuracy=result.accuracy)
+            trainer.history[-1] = epoch
+            checkpoint.write_atomically(unfinished, trainer.state())
+            progress.epoch(epoch)
+    result = _evaluate(trainer, config, images)
+    history = trainer.history
     digest = checkpoint.save(
         folder / "model.pt", config.model, trainer.weights(), asdict(config)
     )
@@ -69,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             result,
             images.test_images,
         )
+    unfinished.unlink()
     low, high = metrics["wilson95"]
     print(f"{config.model}: {result.accuracy:.2f} % of the test images", end="")
     print(f" (95 % interval {low:.2f}-{high:.2f}), weights {digest[:16]}")

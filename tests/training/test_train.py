@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from training.paths import ROOT
 from training.train import main
 
 TINY = ("--epochs", "2", "--subset", "512")
+THREE = ("--epochs", "3", "--subset", "256", "--no-plots")
 
 
 def train(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -154,6 +156,65 @@ def test_a_full_disk_is_found_before_training_starts(
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "free some space" in caught.value.hint
     assert not list((tmp_path / "v2").iterdir())
+
+
+class Killed(BaseException):
+    """Stands in for Ctrl-C or a kill between two steps."""
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`build/v2` of a run of three epochs that was killed during its third."""
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    whole = Trainer.run_epoch
+
+    def until_the_third(self: Trainer, on_step: Any = None) -> Any:
+        if self.epoch == 2:
+            raise Killed
+        return whole(self, on_step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "run_epoch", until_the_third)
+        with pytest.raises(Killed):
+            main(THREE)
+    return tmp_path / "v2"
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    interrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not (interrupted / "model.pt").exists()
+    main((*THREE, "--resume"))
+    resumed = json.loads((interrupted / "metrics.json").read_text())
+    assert not (interrupted / "unfinished.pt").exists()
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "other"))
+    main(THREE)
+    straight = json.loads((tmp_path / "other" / "v2" / "metrics.json").read_text())
+    assert resumed["weights_hash"] == straight["weights_hash"]
+    assert [e["loss"] for e in resumed["history"]] == [
+        e["loss"] for e in straight["history"]
+    ]
+
+
+def test_an_interrupted_run_leaves_the_old_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    main((*TINY, "--no-plots"))
+    before = (tmp_path / "v2" / "model.pt").read_bytes()
+
+    def die(*_args: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(os, "fsync", die)  # half of a new file is written by now
+    with pytest.raises(Killed):
+        main((*TINY, "--no-plots", "--seed", "1"))
+    assert (tmp_path / "v2" / "model.pt").read_bytes() == before
+
+
+def test_a_run_with_other_options_is_not_resumed(interrupted: Path) -> None:
+    with pytest.raises(Esp8kError, match="interrupted run had seed 0, not 1"):
+        main((*THREE, "--resume", "--seed", "1"))
 
 
 def test_images_must_not_be_empty(mnist: data.Data) -> None:
