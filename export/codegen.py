@@ -18,7 +18,8 @@ import jinja2
 import numpy as np
 
 from export import emit_f16, emit_int8, reference, reference_f16
-from export.emit_int8 import Array, Options
+from export.emit_calls import Calls
+from export.emit_int8 import Array, Emitted, Options
 from export.identity import Identity
 from export.network import Network
 from export.planner import Stage, allocate, hwc, plan_stages
@@ -167,71 +168,72 @@ class Engine:
 
 
 def _int8(network: Network, profile: str, prefix: str) -> Engine:
-    stages = plan_stages(network)
     options = Options(
         profile, prefix, wide_weights=profile != "size", winograd=profile == "speed"
     )
-    return _engine(network, stages, options, "int8", 1)
+    stages = plan_stages(network)
+    emitted = [
+        emit_int8.emit(network, stage, options, _pitch(network, stage), last)
+        for stage, last in _ends(network, stages)
+    ]
+    return _engine(network, stages, emitted, "int8", 0)
 
 
 def _f16(network: Network, profile: str, prefix: str) -> Engine:
-    stages = plan_stages(network)
     options = Options(profile, prefix, wide_weights=False, winograd=False)
-    return _engine(network, stages, options, "f16", 4)
+    stages = plan_stages(network)
+    rows = emit_f16.streamed(network, stages)
+    emitted = [
+        emit_f16.emit(
+            network, stage, options, _pitch(network, stage), last, stage.number < rows
+        )
+        for stage, last in _ends(network, stages)
+    ]
+    return _engine(network, stages, emitted, "f16", rows)
+
+
+def _ends(network: Network, stages: tuple[Stage, ...]) -> list[tuple[Stage, bool]]:
+    """Each stage, and whether it writes the network's output."""
+    return [(stage, stage.output in network.outputs) for stage in stages]
+
+
+def _pitch(network: Network, stage: Stage) -> int:
+    """Elements from one stored row of the stage's first input to the next."""
+    source, live = stage.inputs[0], stage.in_live[0]
+    if source == network.inputs[0]:
+        return hwc(network.tensors[source].shape)[1] * live[2]
+    return live[1] * live[2]
 
 
 def _engine(
     network: Network,
     stages: tuple[Stage, ...],
-    options: Options,
+    emitted: list[Emitted],
     engine: str,
-    item: int,
+    streamed: int,
 ) -> Engine:
-    emit = emit_int8.emit if engine == "int8" else emit_f16.emit
-    emitted = []
-    for stage in stages:
-        source = stage.inputs[0]
-        image = source == network.inputs[0]
-        live = stage.in_live[0]
-        width = hwc(network.tensors[source].shape)[1] if image else live[1]
-        last = stage.output == network.outputs[0]
-        emitted.append(emit(network, stage, options, width * live[2], last))
     scratch = {
-        s.number: made.context.get("scratch", 0)
-        for s, made in zip(stages, emitted, strict=True)
+        stage.number: made.context.get("scratch", 0)
+        for stage, made in zip(stages, emitted, strict=True)
     }
-    memory = allocate(network, stages, item, scratch)
-    kind = "uint8_t" if engine == "int8" else "float"
-    contexts, calls, arrays, plans = [], [], [], []
-    for stage, made in zip(stages, emitted, strict=True):
-        last = stage.output == network.outputs[0]
+    windows = {
+        before.output: window.rows * window.width
+        for before, after in zip(stages, stages[1:streamed], strict=False)
+        for window in [emit_f16.window(network, after)]
+    }
+    item = 1 if engine == "int8" else 4
+    memory = allocate(network, stages, item, scratch, streamed, windows)
+    contexts, arrays, plans = [], [], []
+    for (stage, last), made in zip(_ends(network, stages), emitted, strict=True):
         made.context["comment"] = describe(network, stage, made)
         contexts.append(made.context)
         arrays += made.arrays
-        arguments = []
-        for source in stage.inputs:
-            if source == network.inputs[0]:
-                arguments.append("image")
-            else:
-                arguments.append(_place(memory.offsets[source], f"const {kind}"))
-        target = "logits" if last else _place(memory.offsets[stage.output], kind)
-        arguments.append(target)
-        if scratch[stage.number]:
-            arguments.append(_place(memory.scratch[stage.number], "void"))
-        calls.append(f"{stage.name}({', '.join(arguments)});")
-        calls += [
-            "if (hook) {",
-            f"    hook(context, {stage.number}, {target}, {stage.out_size * item});",
-            "}",
-        ]
         plans.append(_stage_plan(stage, engine, made, last))
-    return Engine(contexts, calls, arrays, memory.size, tuple(plans))
-
-
-def _place(offset: int, kind: str) -> str:
-    """An address in the arena; uint8_t needs no cast."""
-    plain = kind.endswith(("uint8_t", "void"))
-    return f"a + {offset}" if plain else f"({kind} *)(a + {offset})"
+    calls = Calls(network, stages, memory, scratch, engine)
+    lines = calls.rows(streamed) if streamed else []
+    for stage in stages[streamed:]:
+        lines += calls.whole(stage)
+    return Engine(contexts, lines, arrays, memory.size, tuple(plans))
 
 
 def _stage_plan(stage: Stage, engine: str, made: Any, last: bool) -> StagePlan:

@@ -39,7 +39,6 @@ FILES = {  # template: where it goes
     "main.c": "examples/golden/main.c",
     "golden.h": "examples/golden/golden.h",
 }
-KERNELS = ("nn_int8.h",)  # what the int8 engine includes
 GOLDEN_BYTES = 16_384  # of inputs in golden.h, at most four vectors
 CHECKED = 20  # random inputs compared before anything is written
 TIMEOUT_S = 120  # for the compiled example
@@ -150,8 +149,7 @@ def random_inputs(network: Network, count: int, seed: int) -> np.ndarray:
 
 def _complete(network: Network, plan: codegen.Plan, folder: Path, source: str) -> None:
     """Add to the generated C what makes it stand alone."""
-    for kernel in KERNELS:
-        (folder / "src" / kernel).write_text((hostc.NN / kernel).read_text())
+    _copy_kernels(folder / "src")
     start = network.tensors[network.inputs[0]]
     end = network.tensors[network.outputs[0]]
     inputs = random_inputs(network, max(1, min(4, GOLDEN_BYTES // start.size)), 0)
@@ -184,6 +182,17 @@ def _complete(network: Network, plan: codegen.Plan, folder: Path, source: str) -
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(environment.get_template(f"{template}.jinja").render(context))
+
+
+def _copy_kernels(sources: Path) -> None:
+    """Copy the kernel headers that the sources include, and what those include."""
+    pending = sorted(sources.iterdir())
+    while pending:
+        for name in re.findall(r'^#include "(\S+)"', pending.pop().read_text(), re.M):
+            kernel, copy = hostc.NN / name, sources / name
+            if kernel.exists() and not copy.exists():
+                copy.write_text(kernel.read_text())
+                pending.append(copy)
 
 
 def _described(tensor: Tensor) -> dict[str, Any]:

@@ -1,20 +1,71 @@
 """The float16 engine: what the templates need to know about each stage.
 
-Weights stay binary16 in flash and are decoded where they are used; the arithmetic
-is that of `export.reference_f16`, operation for operation.
+Weights stay binary16 in flash. A stage decodes the weights of a few channels into
+working memory, then uses them at all positions of the rows it computes; convolutions
+at the start of the network are computed row by row, so that only a window of rows of
+their outputs is ever stored. The arithmetic is that of `export.reference_f16`.
 """
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from export.emit_int8 import Array, Emitted, Options, _reads_beyond, _unroll, blocks
+from export.emit_int8 import Array, Emitted, Options, reads_beyond
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
 from export.reference_f16 import PIXEL_SCALE, constant
 from training.errors import Esp8kError
 
+MOST_ACCUMULATORS = 10  # LX6 and x86 have 16 floating-point registers
+MOST_CHANNELS = 2  # decoded at a time, where their weights are reused
+MOST_DENSE = 5  # outputs abreast where nothing is reused
+UNROLL = 4
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a streamed stage reads its input."""
+
+    rows: int  # rows that one output row needs
+    step: int  # rows by which it moves
+    width: int  # elements in a row
+
+
+def streamed(network: Network, stages: tuple[Stage, ...]) -> int:
+    """How many stages at the start are computed row by row.
+
+    All but the last of them store only the window that their reader needs.
+    """
+    count = 0
+    for stage, after in zip(stages, stages[1:], strict=False):
+        plain = stage.head.kind == "CONV_2D" and after.head.kind == "CONV_2D"
+        if not plain or after.inputs != (stage.output,):
+            break
+        if 2 * window(network, after).rows > stage.out_live[0]:
+            break
+        count += 1
+    return count + 1 if count else 0
+
+
+def window(network: Network, stage: Stage) -> Window:
+    """The rows of its input that one output row of a convolution reads."""
+    kernel_h, _ = kernel_size(network, stage.head)
+    a = stage.head.attributes
+    rows = stage.pool.attributes["filter_h"] if stage.pool else 1
+    _, width, depth = stage.in_live[0]
+    return Window(
+        (rows - 1) * a["stride_h"] + kernel_h, rows * a["stride_h"], width * depth
+    )
+
 
 def emit(
-    network: Network, stage: Stage, options: Options, pitch: int, last: bool
+    network: Network,
+    stage: Stage,
+    options: Options,
+    pitch: int,
+    last: bool,
+    row_by_row: bool = False,
 ) -> Emitted:
     """The C of one stage; `pitch` is the stored width of its input in elements."""
     op = stage.head
@@ -22,47 +73,75 @@ def emit(
         raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
     weights = _half(network, op.inputs[1])
     if op.kind == "FULLY_CONNECTED":
-        kernel_h, kernel_w, stride_h, stride_w = 1, 1, 1, 1
-        depth = weights.shape[1]
+        weights = weights[:, None, None, :]
+        stride_h, stride_w = 1, 1
     else:
-        kernel_h, kernel_w = kernel_size(network, op)
-        stride_h, stride_w = op.attributes["stride_h"], op.attributes["stride_w"]
-        depth = weights.shape[3]
-        if pads_before(network, op) != (0, 0) or _reads_beyond(network, stage):
-            raise Esp8kError(f"{op.kind} with padding is not generated yet")
+        a = op.attributes
+        stride_h, stride_w = a["stride_h"], a["stride_w"]
+        padded = pads_before(network, op) != (0, 0) or reads_beyond(network, stage)
+        if padded or a["dilation_h"] != 1 or a["dilation_w"] != 1:
+            raise Esp8kError(
+                f"no float16 kernel for {op.kind} with padding or dilation",
+                "use the int8 engine",
+            )
+    _, kernel_h, kernel_w, depth = weights.shape
     first = stage.inputs[0] == network.inputs[0]
-    rows, columns, block_q, step_x = blocks(stage)
-    pooled = stage.pool is not None
+    out_h, out_w, out_c = stage.out_live
+    out_h = 1 if row_by_row else out_h
+    rows, columns, block_q = _blocks(stage, out_h)
+    reused = first or out_h * out_w > 1
+    size = math.prod(weights.shape[1:])
+    decoded = block_q * size if reused else 0
+    window_h = ((rows if stage.pool else out_h) - 1) * stride_h + kernel_h
+    live_w = stage.in_live[0][1] * depth
+    inner = live_w if first else pitch  # the first layer reads converted pixels
+    if first and not row_by_row:
+        raise Esp8kError("the first float16 layer must be streamed")
     flat = weights.reshape(len(weights), -1)
-    order = flat.reshape(-1, block_q, flat.shape[1]).transpose(0, 2, 1).reshape(-1)
+    order = flat.reshape(-1, block_q, size).transpose(0, 2, 1).reshape(-1)
     stem = f"{options.prefix}_f16_{stage.name}"
     positions = [(r, c) for r in range(rows) for c in range(columns)]
     row = kernel_w * depth
+    step = 1 if stage.pool else rows, 1 if stage.pool else columns
+    move_y = (rows if stage.pool else 1) * stride_h * inner
+    move_x = (columns if stage.pool else 1) * stride_w * depth
+    at = f" + y * {move_y}" if out_h > step[0] else ""
+    to = f"y * {out_w * out_c} + " if out_h > step[0] else ""
+    if out_w > step[1]:
+        at += f" + x * {move_x}"
+        to += f"x * {out_c} + "
     context = {
         "template": "conv_f16.c.jinja",
         "name": stage.name,
-        "in_type": "uint8_t" if first else "float",
+        "in_type": "uint8_t" if first else "nn_real_t",
         "first": first,
-        "pixel_scale": f"{float(PIXEL_SCALE):.9g}f",
-        "out_h": stage.out_live[0],
-        "out_w": stage.out_live[1],
-        "out_c": stage.out_live[2],
-        "step_x": step_x,
-        "move_y": (rows if pooled else 1) * stride_h * pitch,
-        "move_x": (columns if pooled else 1) * stride_w * depth,
+        "out_h": out_h if out_h > step[0] else 1,
+        "out_w": out_w,
+        "out_c": out_c,
+        "step_y": step[0],
+        "step_x": step[1],
+        "at": at,
+        "to": to,
         "weights": f"{stem}_weights",
         "biases": f"{stem}_biases",
         "block_q": block_q,
         "block_p": rows * columns,
         "kernel_h": kernel_h,
+        "window_h": window_h,
         "in_pitch": pitch,
+        "pitch": inner,
         "row": row,
-        "unroll": _unroll(row) if row > 3 else row,
-        "offsets": [r * stride_h * pitch + c * stride_w * depth for r, c in positions],
-        "out_offsets": [c * stage.out_live[2] for _, c in positions],
-        "pooled": pooled,
-        "steps": _activations(network, stage),
-        "hold_weights": block_q <= rows * columns,
+        "unroll": next(n for n in (UNROLL, 3, 2, 1) if row % n == 0),
+        "offsets": [r * stride_h * inner + c * stride_w * depth for r, c in positions],
+        "out_offsets": [(r * out_w + c) * out_c for r, c in positions],
+        "pooled": stage.pool is not None,
+        "finish": [
+            [_finish(network, stage, first, p, q) for q in range(block_q)]
+            for p in range(rows * columns)
+        ],
+        "decoded": decoded,
+        "scratch": 4 * (decoded + (window_h * live_w if first else 0)),
+        "method": "row by row" if row_by_row else "whole",
     }
     return Emitted(
         context,
@@ -75,28 +154,60 @@ def emit(
     )
 
 
-def _activations(network: Network, stage: Stage) -> list[str]:
-    """Calls around {x}, innermost first, after the bias and the pool."""
+def _blocks(stage: Stage, out_h: int) -> tuple[int, int, int]:
+    """(rows, columns, channels) that are summed abreast."""
+    channels = stage.out_live[2]
+    if stage.pool is not None:
+        rows = stage.pool.attributes["filter_h"]
+        columns = stage.pool.attributes["filter_w"]
+    else:
+        width = stage.out_live[1]
+        most = MOST_ACCUMULATORS // MOST_CHANNELS
+        columns = next(n for n in range(min(most, width), 0, -1) if width % n == 0)
+        most //= columns
+        rows = next(n for n in range(min(most, out_h), 0, -1) if out_h % n == 0)
+    most = MOST_CHANNELS if rows * columns > 1 else MOST_DENSE
+    block_q = next(n for n in range(min(most, channels), 0, -1) if channels % n == 0)
+    return rows, columns, block_q
+
+
+def _finish(network: Network, stage: Stage, first: bool, p: int, q: int) -> str:
+    """What becomes of an accumulator after the pool."""
+    text = f"a{p}{q}"
+    if first:
+        scale = _constant(float(PIXEL_SCALE))
+        text = f"nn_mac(b{q}, {text}, {scale})"
     kind = stage.head.attributes["activation"]
-    known = {"NONE": [], "RELU": ["nn_relu({x})"], "RELU6": ["nn_relu6({x})"]}
+    known = {"NONE": "{x}", "RELU": "nn_relu({x})", "RELU6": "nn_relu6({x})"}
     if kind not in known:
         raise Esp8kError(f"no float16 activation {kind}", "use the int8 engine")
-    calls = list(known[kind])
+    text = known[kind].format(x=text)
     for op in stage.unary:
         if op.kind == "LEAKY_RELU":
             alpha = float(np.float32(op.attributes["alpha"]))
-            calls.append(f"nn_leaky({{x}}, {alpha:.9g}f)")
+            text = f"nn_leaky({text}, {_constant(alpha)})"
         elif op.kind == "RELU":
-            calls.append("nn_relu({x})")
+            text = f"nn_relu({text})"
         else:
             raise Esp8kError(f"no float16 kernel for {op.kind}", "use int8")
-    return calls
+    return text
+
+
+def _constant(value: float) -> str:
+    """A float32 constant by its bits, its value in a comment."""
+    bits = int(np.float32(value).view(np.uint32))
+    return f"nn_constant(0x{bits:08X}u /* {value:.9g} */)"
 
 
 def _half(network: Network, index: int) -> np.ndarray:
     constant(network, index)  # refuses what is not binary16
     data = network.tensors[index].data
     assert data is not None
+    if not np.isfinite(data.astype(np.float32)).all():
+        raise Esp8kError(
+            f"tensor {network.tensors[index].name} has infinite weights",
+            "train again with smaller weights, or use the int8 engine",
+        )
     return data
 
 

@@ -219,7 +219,7 @@ def _emit_conv(
         kernel_h, kernel_w = kernel_size(network, op)
         stride_h, stride_w = op.attributes["stride_h"], op.attributes["stride_w"]
         depth = weights.shape[3]
-        if pads_before(network, op) != (0, 0) or _reads_beyond(network, stage):
+        if pads_before(network, op) != (0, 0) or reads_beyond(network, stage):
             raise Esp8kError(f"{op.kind} with padding is not generated yet")
     flat = weights.reshape(len(weights), -1)
     values = table(network, stage.unary)
@@ -292,7 +292,7 @@ def _emit_winograd(
     op = stage.head
     if op.kind != "CONV_2D" or not winograd.applies(stage, kernel_size(network, op)):
         return None
-    if pads_before(network, op) != (0, 0) or _reads_beyond(network, stage):
+    if pads_before(network, op) != (0, 0) or reads_beyond(network, stage):
         return None
     data = network.tensors[op.inputs[1]].data
     assert data is not None
@@ -316,12 +316,12 @@ def _emit_winograd(
     table_name = f"{stem}_table" if values is not None else None
     # (O / q, f, I, q): the order in which the inner loop reads
     order = transformed.reshape(out_c // block_q, block_q, 16, depth)
-    order = order.transpose(0, 2, 3, 1).reshape(-1)
+    flat_order = order.transpose(0, 2, 3, 1).reshape(-1)
     arrays = [
         byte_array(
             f"{stem}_filters",
             f"{stage.name}: 2G g 2G', {block_q} channels abreast",
-            order,
+            flat_order,
             "int16_t",
         ),
         channel_array(f"{stem}_channels", f"{stage.name}: per channel", found),
@@ -419,7 +419,7 @@ def _unroll(row: int) -> int:
     return next(n for n in (8, 7, 6, 5, 4, 3, 2, 1) if row % n == 0)
 
 
-def _reads_beyond(network: Network, stage: Stage) -> bool:
+def reads_beyond(network: Network, stage: Stage) -> bool:
     """Whether the live output reads rows or columns past the input's edge."""
     op = stage.head
     height, width, _ = hwc(network.tensors[op.inputs[0]].shape)

@@ -261,20 +261,30 @@ def allocate(
     stages: tuple[Stage, ...],
     item: int,
     scratch: dict[int, int] | None = None,
+    streamed: int = 0,
+    windows: dict[int, int] | None = None,
 ) -> Memory:
     """Place values by their lifetimes, first fit, largest first.
 
     `item` is the size of one element, `scratch` the working memory of a stage in
-    bytes. The network's input and output are the caller's.
+    bytes. The first `streamed` stages run row by row, all at the same time, and
+    `windows` says how many elements of their outputs are kept. The network's input
+    and output are the caller's.
     """
-    # (first stage, last stage, bytes) of every block; scratch is keyed below zero
+    # (first time, last time, bytes) of every block; scratch is keyed below zero
     blocks: dict[int, tuple[int, int, int]] = {}
     for stage in stages:
         if stage.output not in network.outputs:
             readers = [s.number for s in stages if stage.output in s.inputs]
-            size = -(-stage.out_size * item // 4) * 4
-            blocks[stage.output] = (stage.number, max(readers), size)
-    for number, size in (scratch or {}).items():
+            elements = (windows or {}).get(stage.output, stage.out_size)
+            born = max(stage.number, streamed - 1)
+            dies = max(max(readers), streamed - 1)
+            blocks[stage.output] = (born, dies, -(-elements * item // 4) * 4)
+    wanted = dict(scratch or {})
+    if streamed:  # row functions take turns: one piece of memory for all
+        shared = max(wanted.pop(number, 0) for number in range(streamed))
+        wanted[streamed - 1] = shared
+    for number, size in wanted.items():
         if size:
             blocks[-1 - number] = (number, number, -(-size // 4) * 4)
     offsets: dict[int, int] = {}
@@ -291,8 +301,11 @@ def allocate(
                 break
             place = max(place, end)
         offsets[key] = place
+    places = {-1 - key: at for key, at in offsets.items() if key < 0}
+    for number in range(streamed):
+        places[number] = places.get(streamed - 1, 0)
     return Memory(
         {key: at for key, at in offsets.items() if key >= 0},
-        {-1 - key: at for key, at in offsets.items() if key < 0},
+        places,
         max((offsets[key] + blocks[key][2] for key in offsets), default=0),
     )

@@ -54,7 +54,10 @@ def convert(model: bytes, calibration: np.ndarray | None = None) -> bytes:
         shape = (shape[0], *shape[2:], shape[1])
 
     class Module(tf.Module):  # type: ignore[name-defined,misc]
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="image")])
+        @tf.function(
+            input_signature=[tf.TensorSpec(shape, tf.float32, name="image")],
+            autograph=False,  # it would wrap the errors of ours
+        )
         def __call__(self, image: Any) -> Any:
             return mapper.Builder(tf, graph).run(image)
 

@@ -9,7 +9,6 @@ instructions of an emulated core, not cycles of a chip.
 """
 
 import json
-import math
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from export.codegen import KERNELS, flags, load_plan
+from export.codegen import KERNELS, Plan, flags, load_plan
 from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.paths import ROOT
@@ -66,6 +65,86 @@ TARGETS = {
 }
 
 
+HOST_MAIN = """
+#include "bench_config.h"
+#include <stddef.h>
+#include <stdio.h>
+
+static uint32_t bench_arena[(BENCH_ARENA + 3) / 4 + 1];
+
+int main(void)
+{
+    BENCH_LOGIT logits[BENCH_CLASSES];
+
+    BENCH_RUN(bench_arena, bench_image, logits, NULL, NULL);
+    fwrite(logits, sizeof logits, 1, stdout);
+    return 0;
+}
+"""
+
+
+def measure_host(
+    component: Path,
+    engine: str = "f16",
+    extra: tuple[str, ...] = ("-fno-tree-vectorize", "-mavx"),
+    image: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """The same on this machine, counted by callgrind: a proxy for a core with FPU.
+
+    -mavx only for its three-operand scalar instructions; nothing is vectorised.
+    """
+    plan = load_plan(component / "plan.json")
+    stages = plan.engine(engine)
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        (work / "bench_config.h").write_text(_config(component, plan, engine, image))
+        (work / "main.c").write_text(HOST_MAIN)
+        program = work / "bench"
+        paths = (component / "include", component / "src", KERNELS, work)
+        sources = sorted((component / "src").glob(f"{engine}_*.c"))
+        command = ["gcc", *flags("host"), *extra, *(f"-I{p}" for p in paths)]
+        _call([*command, *map(str, (work / "main.c", *sources)), "-o", str(program)])
+        counts = work / "callgrind.out"
+        run_symbol = f"{plan.prefix}_{engine}_run"
+        done = subprocess.run(
+            [
+                "valgrind",
+                "--tool=callgrind",
+                f"--toggle-collect={run_symbol}",
+                f"--callgrind-out-file={counts}",
+                str(program),
+            ],
+            capture_output=True,
+            check=True,
+        )
+        text = _call(["callgrind_annotate", "--threshold=100", str(counts)])
+    per_stage = {stage.name: 0 for stage in stages}
+    for line in text.splitlines():
+        for stage in stages:
+            if f":{stage.name} [" in line or line.endswith(f":{stage.name}"):
+                per_stage[stage.name] += int(line.split()[0].replace(",", ""))
+    total = next(
+        int(line.split()[0].replace(",", ""))
+        for line in text.splitlines()
+        if "PROGRAM TOTALS" in line
+    )
+    live = sum(s.live_macs for s in stages)
+    return {
+        "evidence": "counted by callgrind on the host",
+        "model": plan.model,
+        "profile": plan.profile,
+        "engine": engine,
+        "target": "host",
+        "flags": [*flags("host"), *extra],
+        "instructions": total,
+        "per_stage": per_stage,
+        "live_macs": live,
+        "logits": np.frombuffer(
+            done.stdout, "<i1" if engine == "int8" else "<f4"
+        ).tolist(),
+    }
+
+
 def measure(
     component: Path,
     engine: str = "int8",
@@ -78,22 +157,11 @@ def measure(
     if target not in TARGETS:
         raise Esp8kError(f"no target {target!r}", f"one of: {', '.join(TARGETS)}")
     plan = load_plan(component / "plan.json")
-    header = (component / "include" / f"{plan.prefix}_model.h").read_text()
-    inputs, classes = _defined(header, "INPUT_BYTES"), _defined(header, "CLASSES")
     stages = plan.engine(engine)
+    header = (component / "include" / f"{plan.prefix}_model.h").read_text()
+    classes = _defined(header, "CLASSES")
     arena = plan.int8_arena_bytes if engine == "int8" else plan.f16_arena_bytes
-    pixels = default_image() if image is None else np.asarray(image, np.uint8)
-    pixels = np.resize(pixels.reshape(-1), inputs)
-    values = ",".join(map(str, pixels))
-    config = (
-        f'#include "{plan.prefix}_model.h"\n'
-        f"#define BENCH_RUN {plan.prefix}_{engine}_run\n"
-        f"#define BENCH_LOGIT {'int8_t' if engine == 'int8' else 'float'}\n"
-        f"#define BENCH_CLASSES {classes}\n"
-        f"#define BENCH_ARENA {arena}\n"
-        f"#define BENCH_STAGES {len(stages)}\n"
-        f"static const uint8_t bench_image[{inputs}] = {{{values}}};\n"
-    )
+    config = _config(component, plan, engine, image)
     chosen = TARGETS[target]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -126,6 +194,24 @@ def measure(
         "arena_symbol_bytes": arena_symbol,
         "logits": logits.tolist(),
     }
+
+
+def _config(component: Path, plan: Plan, engine: str, image: np.ndarray | None) -> str:
+    """bench_config.h: which function, which image, how much memory."""
+    header = (component / "include" / f"{plan.prefix}_model.h").read_text()
+    inputs = _defined(header, "INPUT_BYTES")
+    arena = plan.int8_arena_bytes if engine == "int8" else plan.f16_arena_bytes
+    pixels = default_image() if image is None else np.asarray(image, np.uint8)
+    values = ",".join(map(str, np.resize(pixels.reshape(-1), inputs)))
+    return (
+        f'#include "{plan.prefix}_model.h"\n'
+        f"#define BENCH_RUN {plan.prefix}_{engine}_run\n"
+        f"#define BENCH_LOGIT {'int8_t' if engine == 'int8' else 'float'}\n"
+        f"#define BENCH_CLASSES {_defined(header, 'CLASSES')}\n"
+        f"#define BENCH_ARENA {arena}\n"
+        f"#define BENCH_STAGES {len(plan.engine(engine))}\n"
+        f"static const uint8_t bench_image[{inputs}] = {{{values}}};\n"
+    )
 
 
 def default_image() -> np.ndarray:

@@ -16,13 +16,12 @@ DRIVER = """
 
 static _Alignas(8) uint8_t arena[{arena}];
 
-typedef struct {{ uint8_t *out; uint32_t used; uint32_t stage[64]; }} trace_t;
+typedef struct {{ uint8_t *out; uint32_t base[64]; uint32_t stage[64]; }} trace_t;
 
 static void record(void *context, uint32_t stage, const void *data, uint32_t bytes)
 {{
     trace_t *t = context;
-    memcpy(t->out + t->used, data, bytes);
-    t->used += bytes;
+    memcpy(t->out + t->base[stage] + t->stage[stage], data, bytes);
     t->stage[stage] += bytes;
 }}
 
@@ -60,7 +59,7 @@ class Trace(ctypes.Structure):
 
     _fields_ = [
         ("out", ctypes.c_void_p),
-        ("used", ctypes.c_uint32),
+        ("base", ctypes.c_uint32 * 64),
         ("stage", ctypes.c_uint32 * 64),
     ]
 
@@ -119,17 +118,19 @@ class Native:
         stages = self.plan.engine(engine)
         room = np.zeros(sum(4 * int(np.prod(s.shape)) for s in stages), np.uint8)
         logits = np.zeros(self.classes * 4, np.uint8)
-        trace = Trace(out=room.ctypes.data, used=0)
+        trace = Trace(out=room.ctypes.data)
+        for stage, after in zip(stages, stages[1:], strict=False):
+            base = trace.base[stage.number] + 4 * int(np.prod(stage.shape))
+            trace.base[after.number] = base
         getattr(self.library, f"trace_{engine}")(
             _pointer(image), _pointer(logits), ctypes.byref(trace)
         )
         kinds = {"int8": np.int8, "u8=q+128": np.uint8, "float32": np.float32}
-        found, at = [], 0
+        found = []
         for stage in stages:
-            size = trace.stage[stage.number]
+            at, size = trace.base[stage.number], trace.stage[stage.number]
             raw = room[at : at + size]
             found.append(raw.view(kinds[stage.representation]).reshape(stage.shape))
-            at += size
         return found
 
 

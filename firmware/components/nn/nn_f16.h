@@ -2,7 +2,9 @@
  *
  * nn_half decodes IEEE binary16 exactly, infinities and NaNs included. nn_mac
  * is a + round(x * w), two roundings, never fused: compile with
- * -ffp-contract=off.
+ * -ffp-contract=off. The same names are defined twice: on float where the core
+ * has an FPU, on bits (nn_soft_float.h) where it has none and a call to
+ * libgcc for every product and sum would cost twice as much.
  */
 #ifndef NN_F16_H
 #define NN_F16_H
@@ -12,6 +14,18 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Bits of a binary16, as binary32 with an exponent too small by 112. */
+NN_INLINE uint32_t nn_half_bits(uint16_t half)
+{
+    return (((uint32_t)(int32_t)(int16_t)half) << 13) & 0x8FFFE000u;
+}
+
+#if defined(NN_SOFT_FLOAT)
+#include "nn_soft_float.h"
+#else
+
+typedef float nn_real_t;
+
 NN_INLINE float nn_float(uint32_t bits)
 {
     float value;
@@ -20,34 +34,34 @@ NN_INLINE float nn_float(uint32_t bits)
     return value;
 }
 
-NN_INLINE uint32_t nn_bits(float value)
+/* A finite binary16: 2^112 restores the exponent exactly, subnormals too. */
+NN_INLINE float nn_half_finite(uint16_t half)
 {
-    uint32_t bits;
-
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
+    return nn_float(nn_half_bits(half)) * 5.192296858534828e33f;
 }
 
-/* sign 1, exponent 5, fraction 10  ->  sign 1, exponent 8, fraction 23 */
+/* Any binary16. */
 NN_INLINE float nn_half(uint16_t half)
 {
-    const uint32_t sign = ((uint32_t)half & 0x8000u) << 16;
-    uint32_t exponent = ((uint32_t)half >> 10) & 0x1Fu;
-    uint32_t fraction = (uint32_t)half & 0x3FFu;
-
-    if (exponent == 0x1Fu) { /* infinity or NaN */
-        exponent = 0xFFu;
-    } else if (exponent != 0u) {
-        exponent += 127u - 15u;
-    } else if (fraction != 0u) { /* subnormal: normal in binary32 */
-        exponent = 127u - 14u;
-        while ((fraction & 0x400u) == 0u) {
-            fraction <<= 1;
-            --exponent;
-        }
-        fraction &= 0x3FFu;
+    if ((half & 0x7C00u) == 0x7C00u) { /* infinity or NaN */
+        return nn_float(nn_half_bits(half) | 0x7F800000u);
     }
-    return nn_float(sign | (exponent << 23) | (fraction << 13));
+    return nn_half_finite(half);
+}
+
+NN_INLINE float nn_zero(void)
+{
+    return 0.0f;
+}
+
+NN_INLINE float nn_constant(uint32_t bits)
+{
+    return nn_float(bits);
+}
+
+NN_INLINE float nn_pixel(uint8_t pixel)
+{
+    return (float)pixel;
 }
 
 NN_INLINE float nn_mac(float a, float x, float w)
@@ -55,8 +69,13 @@ NN_INLINE float nn_mac(float a, float x, float w)
     return a + x * w;
 }
 
+NN_INLINE float nn_product(float a, float b)
+{
+    return a * b;
+}
+
 /* The first of equal values stays: +0 and -0 keep their order. */
-NN_INLINE float nn_maxf(float a, float b)
+NN_INLINE float nn_larger(float a, float b)
 {
     return a > b ? a : b;
 }
@@ -75,6 +94,16 @@ NN_INLINE float nn_relu6(float x)
 NN_INLINE float nn_leaky(float x, float alpha)
 {
     return x >= 0.0f ? x : x * alpha;
+}
+
+#endif
+
+/* Keep the last `keep` values of a window, `drop` values further down. */
+NN_INLINE void nn_slide(nn_real_t *window, uint32_t drop, uint32_t keep)
+{
+    for (uint32_t i = 0; i < keep; ++i) {
+        window[i] = window[drop + i];
+    }
 }
 
 #endif
