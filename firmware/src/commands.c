@@ -65,9 +65,9 @@ static void reply_error(app_t *app, const link_frame_t *frame,
 static uint32_t put_name(uint8_t *out, const char *name)
 {
     uint32_t length = 0;
-    while (name[length] != '\0' && length < NAME_BYTES) {
-        out[1 + length] = (uint8_t)name[length];
+    for (; *name != '\0' && length < NAME_BYTES; name++) {
         length++;
+        out[length] = (uint8_t)*name;
     }
     out[0] = (uint8_t)length;
     return 1 + length;

@@ -1,0 +1,202 @@
+"""Where does a device part from the reference? Stage, channel, position, values.
+
+    python -m tools.bisect --model v2 --board virtual --engine int8
+
+Asks the device for a CRC of every stage's output, image after image, and compares
+with the reference's. At the first stage that differs it fetches the bytes and names
+the first value that is wrong. Exit code 1 if anything differs.
+"""
+
+import json
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from rich.progress import Progress
+
+from export import codegen, network
+from export.codegen import Plan, StagePlan
+from export.network import Network
+from tools import boards
+from tools.client import ENGINES, Device, require_identity
+from training.cli import option, parse
+from training.errors import CheckFailed, Esp8kError, run
+from training.paths import MODELS, model_dir
+
+BOTH = "both"
+TFLITE = {"int8": "model_int8.tflite", "f16": "model_fp16.tflite"}
+CHANNELS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Config:
+    model: str = option("v2", "what the device runs", MODELS)
+    board: str = option("", "which board; empty: the best one here")
+    port: str = option("", "its serial port")
+    engine: str = option(BOTH, "which engine", (*ENGINES, BOTH))
+    index: int = option(0, "first test image")
+    images: int = option(32, "test images to compare")
+    json: bool = option(False, "print the findings as JSON")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first value of the first stage that is wrong."""
+
+    engine: str
+    image: int  # index into the test set
+    stage: int
+    name: str  # the stage's, in plan.json
+    channel: int
+    y: int
+    x: int
+    expected: float
+    got: float
+    wrong_values: int  # in this stage, of this image
+    values: int
+    largest: float  # absolute difference
+    channels: tuple[int, ...]  # all channels with a wrong value
+
+    def sentence(self) -> str:
+        """For a person."""
+        shown = ", ".join(map(str, self.channels[:CHANNELS_SHOWN]))
+        more = ", ..." if len(self.channels) > CHANNELS_SHOWN else ""
+        return (
+            f"{self.engine}: image {self.image}: stage {self.stage} ({self.name}), "
+            f"channel {self.channel} at y {self.y}, x {self.x}: "
+            f"expected {self.expected:g}, got {self.got:g}\n"
+            f"  {self.wrong_values} of {self.values} values of this stage differ, "
+            f"by at most {self.largest:g}, in channels {shown}{more}"
+        )
+
+
+def compare(
+    engine: str,
+    image: int,
+    stage: int,
+    plan: StagePlan,
+    expected: np.ndarray,
+    got: bytes,
+) -> Difference:
+    """Name the first wrong value; `got` is the stage as the device laid it out."""
+    if len(got) != expected.nbytes:
+        raise CheckFailed(
+            f"stage {stage} ({plan.name}) is {len(got)} bytes on the device, "
+            f"{expected.nbytes} in plan.json",
+            "firmware and plan.json of one export? make flash",
+        )
+    found = np.frombuffer(got, expected.dtype).reshape(plan.shape)
+    right = expected.reshape(plan.shape)
+    # Bits, not values: NaN is no excuse and -0 is not 0.
+    raw = np.dtype(f"u{expected.dtype.itemsize}")
+    wrong = found.view(raw) != np.ascontiguousarray(right).view(raw)
+    places = np.argwhere(wrong)
+    y, x, channel = (int(value) for value in places[0])
+    distance = np.abs(found.astype(np.float64) - right.astype(np.float64))
+    return Difference(
+        engine=engine,
+        image=image,
+        stage=stage,
+        name=plan.name,
+        channel=channel,
+        y=y,
+        x=x,
+        expected=float(right[y, x, channel]),
+        got=float(found[y, x, channel]),
+        wrong_values=len(places),
+        values=right.size,
+        largest=float(np.nanmax(distance)),
+        channels=tuple(int(c) for c in np.unique(places[:, 2])),
+    )
+
+
+def bisect(
+    device: Device,
+    plan: Plan,
+    reference: Network,
+    engine: str,
+    images: np.ndarray,
+    first: int = 0,
+    progress: Callable[[], None] = lambda: None,
+) -> Difference | None:
+    """The first difference over `images`, the first of which has the index `first`."""
+    stages = plan.engine(engine)
+    for number, image in enumerate(images, first):
+        expected = codegen.stage_outputs(plan, reference, image)
+        crcs = device.stage_crcs(engine, image)
+        if len(crcs) != len(expected):
+            raise CheckFailed(
+                f"the device has {len(crcs)} stages, plan.json {len(expected)}",
+                "firmware and plan.json of one export? make flash",
+            )
+        for stage, (right, crc) in enumerate(zip(expected, crcs, strict=True)):
+            if zlib.crc32(right.tobytes()) != crc:
+                got = device.stage_bytes(engine, image, stage)
+                if zlib.crc32(got) != crc:
+                    raise CheckFailed(
+                        f"stage {stage} differs from one inference to the next",
+                        "the device computes unreliably: power, heat, a broken arena?",
+                    )
+                return compare(engine, number, stage, stages[stage], right, got)
+        progress()
+    return None
+
+
+def main() -> int:
+    from training import data
+
+    config = parse(Config, None, "tools.bisect", __doc__ or "")
+    folder = model_dir(config.model)
+    test = np.asarray(data.load().test_images)
+    images = test[config.index : config.index + config.images]
+    if config.index < 0 or not len(images):
+        raise Esp8kError(f"no test image {config.index}", f"0 to {len(test) - 1}")
+    plan = codegen.load_plan(folder / "plan.json")
+    engines = ENGINES if config.engine == BOTH else (config.engine,)
+    board = boards.choose(config.board, config.port)
+    found = []
+    with boards.open_board(board, config.model) as device:
+        require_identity(device, folder)
+        with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
+            for engine in engines:
+                reference = network.read_tflite(folder / TFLITE[engine], config.model)
+                task = bar.add_task(engine, total=len(images))
+                found.append(
+                    bisect(
+                        device,
+                        plan,
+                        reference,
+                        engine,
+                        images,
+                        config.index,
+                        lambda task=task: bar.advance(task),  # type: ignore[misc]
+                    )
+                )
+    return tell(config, engines, len(images), found)
+
+
+def tell(
+    config: Config,
+    engines: tuple[str, ...],
+    images: int,
+    found: list[Difference | None],
+) -> int:
+    """Print what was found; the exit code."""
+    if config.json:
+        rows = {
+            e: asdict(d) if d else None for e, d in zip(engines, found, strict=True)
+        }
+        print(json.dumps({"images": images, "differences": rows}, indent=2))
+    else:
+        for engine, difference in zip(engines, found, strict=True):
+            agree = (
+                f"{engine}: every stage of {images} images agrees with the reference"
+            )
+            print(difference.sentence() if difference else agree)
+    return int(any(found))
+
+
+if __name__ == "__main__":
+    run(main)
