@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from export import __main__ as program
 from export import hostc, pipeline, tflm, verify
@@ -16,7 +15,7 @@ from export.accuracy import int8_accuracy
 from export.files import staged
 from export.pipeline import Artefacts
 from training import checkpoint as checkpoints
-from training import models, paths
+from training import paths
 from training.data import Data
 from training.errors import CheckFailed, run
 
@@ -235,38 +234,53 @@ def test_int8_accuracy_of_a_checkpoint(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["v1", "v2"])
-def test_export_twice_gives_the_same_bytes(
+def test_the_whole_export_on_all_test_images(
     model: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
     tmp_path: Path,
 ) -> None:
-    contents, results = [], []
-    for run_number in ("first", "second"):
-        build = tmp_path / run_number
-        monkeypatch.setenv("ESP8K_BUILD", str(build))
-        code, out, err = call(monkeypatch, capsys, "--model", model, "--json")
-        assert code == 0, err
-        results.append(json.loads(out))
-        files = sorted(p for p in (build / model).rglob("*") if p.is_file())
-        contents.append({str(p.relative_to(build)): p.read_bytes() for p in files})
-    assert contents[0].keys() == contents[1].keys()
-    changed = [k for k in contents[0] if contents[0][k] != contents[1][k]]
-    assert changed == []
-    assert results[0] == results[1]
-    digests = [r["digest"] for r in results[0]["rows"] if "int" in r["artefact"]]
-    assert len({d for d in digests if d}) == 1
-
-
-@pytest.mark.slow
-def test_a_checkpoint_without_skill_is_exported_all_the_same(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
-) -> None:
-    torch.manual_seed(0)
-    path = tmp_path / "untrained.pt"
-    checkpoints.save(path, "v2", models.build("v2").state_dict(), {})
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
-    code, _, err = call(monkeypatch, capsys, "--checkpoint", str(path))
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    code, out, err = call(monkeypatch, capsys, "--model", model, "--json")
     assert code == 0, err
-    described = json.loads((tmp_path / "build" / "v2" / "model.json").read_text())
-    assert described["weights_hash"] == checkpoints.load(path).weights_hash
+    result = json.loads(out)
+    digests = [r["digest"] for r in result["rows"] if "int" in r["artefact"]]
+    assert len({d for d in digests if d}) == 1
+    described = json.loads((tmp_path / model / "model.json").read_text())
+    for name, entry in described["artefacts"].items():
+        raw = (tmp_path / model / name).read_bytes()
+        assert entry == {"bytes": len(raw), "sha256": pipeline.sha256(raw)}
+
+
+def test_converting_twice_gives_the_same_bytes(
+    artefacts: Artefacts,
+    folder: Path,
+    point: checkpoints.Checkpoint,
+    calibration: np.ndarray,
+    tmp_path: Path,
+) -> None:
+    again = pipeline.convert(point, calibration, lambda text: None)
+    pipeline.write(again, tmp_path, "balanced", lambda text: None)
+    assert again.identity == artefacts.identity
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder)
+        assert (tmp_path / name).read_bytes() == path.read_bytes(), name
+
+
+def test_a_failed_check_writes_no_manifest(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+    artefacts: Artefacts,
+) -> None:
+    bad = verify.Row("model_int8.onnx", "x", 1, 50.0, 0, 0.1)
+    good = verify.Row("PyTorch", "x", 1, 99.0, 0, 0.0)
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    monkeypatch.setattr(pipeline, "convert", lambda *a: artefacts)
+    monkeypatch.setattr(program, "verify", lambda *a: [good, bad])
+    code, out, err = call(monkeypatch, capsys, "--model", "v2")
+    assert code == 1
+    assert "falls by 49.00 points" in one_error(err)
+    assert "model_int8.onnx" in out
+    assert not (tmp_path / "v2" / "model.json").exists()
+    assert json.loads((tmp_path / "v2" / "verify.json").read_text())["failures"]

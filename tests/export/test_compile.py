@@ -1,0 +1,244 @@
+"""`python -m export.compile`: a component that stands alone, or one clear error."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export import compile as program
+from export import hostc
+from export.network import read_tflite
+from export.pipeline import Artefacts
+from export.support import integer_core, require_supported
+from tests.export.tflite_builder import TfliteBuilder
+from training import paths
+from training.errors import CheckFailed, Esp8kError
+
+
+def dense(start: int, builder: TfliteBuilder, inputs: int, outputs: int) -> int:
+    """A FULLY_CONNECTED of a few fixed weights; its output tensor."""
+    draw = np.arange(inputs * outputs).reshape(outputs, inputs) * 37 % 255 - 127
+    weights = builder.tensor((outputs, inputs), 0.02, 0, draw)
+    end = builder.tensor((1, outputs), 0.3, 5)
+    builder.operator("FULLY_CONNECTED", [start, weights, -1], end)
+    return end
+
+
+def small_model() -> bytes:
+    """Eight inputs, four between, three outputs."""
+    builder = TfliteBuilder()
+    start = builder.tensor((1, 8), 0.05, 3)
+    middle = dense(start, builder, 8, 4)
+    return builder.build([start], [dense(middle, builder, 4, 3)])
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+# ==== What it writes ====
+
+
+@pytest.fixture(scope="module")
+def component(
+    tmp_path_factory: pytest.TempPathFactory, artefacts: Artefacts
+) -> tuple[Path, program.Result]:
+    """v2, compiled as anybody's .tflite."""
+    folder = tmp_path_factory.mktemp("compile") / "digits"
+    model = artefacts.files["model_int8.tflite"]
+    result = program.compile_model(model, "digits", "digits.tflite", folder, "balanced")
+    return folder, result
+
+
+def test_the_component_has_all_its_files(
+    component: tuple[Path, program.Result],
+) -> None:
+    folder, result = component
+    present = content(folder)
+    assert {*program.FILES.values(), "include/digits_model.h"} <= present.keys()
+    assert result.macs == 231_392
+    assert "TFLite Micro" in result.compared_with or sys.platform != "linux"
+
+
+def test_the_component_stands_alone_under_warnings(
+    component: tuple[Path, program.Result], tmp_path: Path
+) -> None:
+    folder, _ = component
+    sources = [folder / "examples/golden/main.c", *(folder / "src").glob("*.c")]
+    target = tmp_path / "golden"
+    hostc.compile_c(sources, [folder / "include", folder / "src"], target)
+    done = subprocess.run([str(target)], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "vectors are right" in done.stdout
+
+
+def test_a_wrong_golden_vector_fails_the_example(
+    component: tuple[Path, program.Result], tmp_path: Path
+) -> None:
+    folder, _ = component
+    for name, raw in content(folder).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(raw)
+    header = tmp_path / "examples/golden/golden.h"
+    before, after = header.read_text().split("golden_outputs", 1)
+    digits = after.split("{", 2)
+    first, rest = digits[2].split(",", 1)
+    digits[2] = f"{(int(first) + 129) % 256 - 128},{rest}"
+    header.write_text(before + "golden_outputs" + "{".join(digits))
+    with pytest.raises(CheckFailed, match="WRONG"):
+        program._check_example(tmp_path)
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        program.compile_model(small_model(), "net", "net", tmp_path / name, "size")
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
+def test_names_become_c_identifiers() -> None:
+    assert program.identifier("My Model-v2.1") == "my_model_v2_1"
+    assert program.identifier("8k") == "net_8k"
+    assert program.identifier("ß") == "net"
+
+
+def test_the_command_compiles_and_reports(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(small_model())
+    program.main([str(path), "-o", str(tmp_path / "out"), "--json"])
+    described = json.loads(capsys.readouterr().out)
+    assert described["name"] == "tiny" and described["macs"] == 44
+    assert (tmp_path / "out" / "include" / "tiny_model.h").exists()
+
+
+def test_a_float_onnx_is_quantized_on_the_way(
+    artefacts: Artefacts, calibration: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "float.onnx"
+    path.write_bytes(artefacts.files["model_fp32.onnx"])
+    np.savez(tmp_path / "inputs.npz", calibration)
+    model = program.load_model(path, tmp_path / "inputs.npz")
+    assert model == artefacts.files["model_int8.tflite"]
+
+
+def test_float_ends_are_taken_off() -> None:
+    builder = TfliteBuilder()
+    outer = builder.tensor((1, 8), dtype="float32")
+    start = builder.tensor((1, 8), 0.05, 3)
+    builder.operator("QUANTIZE", [outer], start)
+    end = dense(start, builder, 8, 3)
+    last = builder.tensor((1, 3), dtype="float32")
+    builder.operator("DEQUANTIZE", [end], last)
+    network = integer_core(read_tflite(builder.build([outer], [last]), "net"))
+    require_supported(network)
+    assert [op.kind for op in network.operators] == ["FULLY_CONNECTED"]
+    assert (network.inputs, network.outputs) == ((start,), (end,))
+
+
+# ==== What it refuses ====
+
+
+def refusal(model: bytes, tmp_path: Path) -> Esp8kError:
+    """The one error; nothing was written."""
+    out = tmp_path / "out"
+    with pytest.raises(Esp8kError) as caught:
+        program.compile_model(model, "net", "net.tflite", out, "balanced")
+    assert not out.exists()
+    assert caught.value.hint
+    return caught.value
+
+
+def test_an_unknown_operator_is_named_with_its_tensor(tmp_path: Path) -> None:
+    builder = TfliteBuilder()
+    start = builder.tensor((1, 8), 0.05, 3)
+    end = builder.tensor((1, 8), 0.05, 3)
+    builder.operator("HARD_SWISH", [start], end)
+    error = refusal(builder.build([start], [end]), tmp_path)
+    assert error.message == "operator 0 HARD_SWISH (tensor t1): not supported"
+    assert "LEAKY_RELU" in error.hint
+
+
+def test_a_float_model_is_told_how_to_convert(tmp_path: Path) -> None:
+    builder = TfliteBuilder()
+    start = builder.tensor((1, 8), dtype="float32")
+    end = builder.tensor((1, 8), dtype="float32")
+    builder.operator("RELU", [start], end)
+    error = refusal(builder.build([start], [end]), tmp_path)
+    assert "float32, not int8" in error.message
+    assert "representative_dataset" in error.hint
+
+
+def test_a_batch_of_two_is_refused(tmp_path: Path) -> None:
+    builder = TfliteBuilder()
+    start, end = builder.tensor((2, 8), 0.1), builder.tensor((2, 8), 0.1)
+    builder.operator("RELU", [start], end)
+    error = refusal(builder.build([start], [end]), tmp_path)
+    assert "(2, 8)" in error.message and "batch of 1" in error.hint
+
+
+def test_a_concatenation_of_different_scales_is_refused(tmp_path: Path) -> None:
+    builder = TfliteBuilder()
+    start, end = builder.tensor((1, 8), 0.1), builder.tensor((1, 10), 0.1)
+    other = builder.tensor((1, 2), 0.2, 0, np.zeros((1, 2)))
+    builder.operator("CONCATENATION", [start, other], end, axis=1)
+    error = refusal(builder.build([start], [end]), tmp_path)
+    assert "differ in scale" in error.message
+
+
+def test_a_grouped_convolution_is_refused(tmp_path: Path) -> None:
+    builder = TfliteBuilder()
+    start, end = builder.tensor((1, 4, 4, 4), 0.1), builder.tensor((1, 4, 4, 6), 0.1)
+    weights = builder.tensor((6, 1, 1, 2), 0.1, 0, np.ones((6, 1, 1, 2)))
+    builder.operator("CONV_2D", [start, weights], end, padding=1, strideH=1, strideW=1)
+    error = refusal(builder.build([start], [end]), tmp_path)
+    assert "2 groups" in error.message
+
+
+def test_a_softmax_of_too_many_classes_is_refused(tmp_path: Path) -> None:
+    builder = TfliteBuilder()
+    start, end = builder.tensor((1, 600), 0.1), builder.tensor((1, 600), 1 / 256, -128)
+    builder.operator("SOFTMAX", [start], end, beta=1.0)
+    error = refusal(builder.build([start], [end]), tmp_path)
+    assert "600 classes" in error.message
+
+
+def test_two_outputs_are_refused(tmp_path: Path) -> None:
+    builder = TfliteBuilder()
+    start, end = builder.tensor((1, 8), 0.1), builder.tensor((1, 8), 0.1)
+    builder.operator("RELU", [start], end)
+    error = refusal(builder.build([start], [end, start]), tmp_path)
+    assert "2 outputs" in error.message
+
+
+def test_a_truncated_file_is_a_usage_error(tmp_path: Path) -> None:
+    path = tmp_path / "cut.tflite"
+    path.write_bytes(small_model()[:300])
+    done = subprocess.run(
+        [sys.executable, "-m", "export.compile", str(path), "-o", str(tmp_path / "o")],
+        capture_output=True,
+        text=True,
+        cwd=paths.ROOT,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and "hint:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_float_onnx_without_inputs_asks_for_them(tmp_path: Path) -> None:
+    path = tmp_path / "float.onnx"
+    path.write_bytes(b"")
+    with pytest.raises(Esp8kError, match="float model") as caught:
+        program.load_model(path, None)
+    assert "--calibration" in caught.value.hint
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Esp8kError, match="neither"):
+        program.load_model(tmp_path / "model.h5", None)
