@@ -140,14 +140,75 @@ static float add(uint32_t a, uint32_t b)
     return normalize_pack(a & SIGN, exponent, large);
 }
 
+/*
+ * Both normal and the result normal, which is nearly always: the mantissas
+ * with their leading one at bit 30, so that a sum still fits 32 bits and the
+ * low seven bits round it. Everything else goes to add().
+ */
+static float add_normal(uint32_t a, uint32_t b)
+{
+    uint32_t swap;
+    uint32_t large;
+    uint32_t small;
+    uint32_t exponent;
+    uint32_t distance;
+    uint32_t rest;
+
+    if ((a << 1) < (b << 1)) {
+        swap = a;
+        a = b;
+        b = swap;
+    }
+    exponent = (a << 1) >> 24;
+    distance = exponent - ((b << 1) >> 24);
+    if (exponent == 0xFFu || (b << 1) < (HIDDEN << 1)) {
+        return add(a, b);
+    }
+    if (distance > 25u) {
+        return from_bits(a); /* less than a quarter of the last place */
+    }
+    large = ((a << 8) | SIGN) >> 1;
+    swap = ((b << 8) | SIGN) >> 1;
+    small = swap >> distance;
+    small |= (small << distance) != swap ? 1u : 0u;
+    if ((int32_t)(a ^ b) >= 0) {
+        large += small;
+        if ((int32_t)large < 0) {
+            large = (large >> 1) | (large & 1u);
+            exponent++;
+        }
+    } else {
+        large -= small;
+        if (large == 0u) {
+            return from_bits(0);
+        }
+        if (large < 0x40000000u) {
+            uint32_t shift = (uint32_t)__builtin_clz(large) - 1u;
+
+            if (shift >= exponent) {
+                return add(a, b);
+            }
+            large <<= shift;
+            exponent -= shift;
+        }
+    }
+    rest = (large & 0x7Fu) + 0x3Fu + ((large >> 7) & 1u);
+    /* The hidden bit adds one to the exponent field; a carry, two. */
+    large = ((exponent - 1u) << 23) + (large >> 7) + (rest >> 7);
+    if (exponent >= 0xFEu && large >= INFINITY_BITS) {
+        large = INFINITY_BITS;
+    }
+    return from_bits((a & SIGN) | large);
+}
+
 float RUNTIME(addsf3)(float a, float b)
 {
-    return add(to_bits(a), to_bits(b));
+    return add_normal(to_bits(a), to_bits(b));
 }
 
 float RUNTIME(subsf3)(float a, float b)
 {
-    return add(to_bits(a), to_bits(b) ^ SIGN);
+    return add_normal(to_bits(a), to_bits(b) ^ SIGN);
 }
 
 /* ==== Multiplication ==== */
@@ -179,10 +240,8 @@ static uint32_t unpack(uint32_t size, int32_t *exponent)
     return mantissa << shift;
 }
 
-float RUNTIME(mulsf3)(float x, float y)
+static float multiply(uint32_t a, uint32_t b)
 {
-    uint32_t a = to_bits(x);
-    uint32_t b = to_bits(y);
     uint32_t sign = (a ^ b) & SIGN;
     int32_t a_exponent;
     int32_t b_exponent;
@@ -210,6 +269,47 @@ float RUNTIME(mulsf3)(float x, float y)
         a_exponent++;
     }
     return round_pack(sign, a_exponent, mantissa);
+}
+
+/*
+ * Both and the result normal: 24 x 24 bits by four products of 12 bits. high
+ * holds the upper 24 bits of the 48, low the lower 24.
+ */
+float RUNTIME(mulsf3)(float x, float y)
+{
+    uint32_t a = to_bits(x);
+    uint32_t b = to_bits(y);
+    uint32_t a_exponent = (a << 1) >> 24;
+    uint32_t b_exponent = (b << 1) >> 24;
+    uint32_t exponent = a_exponent + b_exponent - 127u;
+    uint32_t high;
+    uint32_t low;
+    uint32_t cross;
+
+    if (a_exponent - 1u >= 0xFEu || b_exponent - 1u >= 0xFEu ||
+        exponent - 1u >= 0xFCu) {
+        return multiply(a, b);
+    }
+    {
+        uint32_t a_high = ((a >> 12) & 0x7FFu) | 0x800u;
+        uint32_t b_high = ((b >> 12) & 0x7FFu) | 0x800u;
+        uint32_t a_low = a & 0xFFFu;
+        uint32_t b_low = b & 0xFFFu;
+
+        low = a_low * b_low;
+        cross = a_high * b_low + a_low * b_high + (low >> 12);
+        high = a_high * b_high + (cross >> 12);
+        low = (cross << 20) | ((low << 20) >> 12); /* at the top of 32 bits */
+    }
+    if (high < HIDDEN) {
+        high = (high << 1) | (low >> 31);
+        low <<= 1;
+        exponent--;
+    }
+    /* exponent <= 0xFD here: a carry cannot reach infinity's */
+    low >>= 8;
+    high += (low + 0x7FFFFFu + (high & 1u)) >> 24;
+    return from_bits(((a ^ b) & SIGN) | ((exponent << 23) + high));
 }
 
 /* ==== Conversions ==== */
