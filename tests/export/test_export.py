@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export import __main__ as program
-from export import hostc, pipeline, tflm, verify
+from export import hostc, pipeline, reference, tflm, verify
 from export.accuracy import int8_accuracy
 from export.files import staged
 from export.pipeline import Artefacts
@@ -21,6 +21,7 @@ from training.errors import CheckFailed, run
 
 SHIPPED = paths.ROOT / "training" / "pretrained"
 IMAGES = 300  # of the 10,000, in the fast tests
+NOISE = 1000  # images of grey and of black-and-white noise
 
 
 def call(
@@ -201,6 +202,21 @@ def test_where_tflite_micro_is_missing_its_row_says_so(
     verify._verify_int8(v, lambda text: None)
     assert v.rows[0].skipped == "skipped: no tflite-micro wheel for this platform"
     assert v.rows[1].digest
+
+
+def test_noise_gives_the_same_bytes_everywhere(
+    folder: Path, artefacts: Artefacts, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    noise = rng.integers(0, 256, (NOISE, 28, 28)).astype(np.uint8)
+    noise[: NOISE // 2] = np.where(noise[: NOISE // 2] < 128, 0, 255)
+    inputs = verify.quantized_input(artefacts.int8, noise)
+    expected = reference.outputs(artefacts.int8, inputs)
+    library = hostc.build(folder / "component", tmp_path)
+    np.testing.assert_array_equal(library.int8(noise), expected)
+    oracle = tflm.outputs(artefacts.files["model_int8.tflite"], inputs)
+    if oracle is not None:
+        np.testing.assert_array_equal(oracle, expected)
 
 
 def test_code_that_overruns_its_arena_is_caught(folder: Path, tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from export.fold import fold
-from export.onnx import export_onnx
-from export.pipeline import SHAPE, Artefacts
+from export.pipeline import Artefacts
 from training.data import MEAN, STD
 from training.errors import Esp8kError
 from training.models import build
@@ -90,11 +89,6 @@ def test_onnx_carries_no_path_of_this_machine(artefacts: Artefacts) -> None:
     for name, content in artefacts.files.items():
         assert os.getcwd().encode() not in content, name
         assert b"site-packages" not in content, name
-
-
-def test_onnx_is_the_same_twice() -> None:
-    folded = fold(shaken(build("v1")), MEAN, STD)
-    assert export_onnx(folded, SHAPE) == export_onnx(folded, SHAPE)
 
 
 def test_int8_weights_agree_between_onnx_and_tflite(artefacts: Artefacts) -> None:
