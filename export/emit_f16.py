@@ -21,6 +21,8 @@ MOST_ACCUMULATORS = 10  # LX6 and x86 have 16 floating-point registers
 MOST_CHANNELS = 2  # decoded at a time, where their weights are reused
 MOST_DENSE = 5  # outputs abreast where nothing is reused
 UNROLL = 4
+MOST_TAPS = 9
+SMALLEST_NORMAL = 2.0**-14  # of binary16
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,11 @@ def emit(
     stem = f"{options.prefix}_f16_{stage.name}"
     positions = [(r, c) for r in range(rows) for c in range(columns)]
     row = kernel_w * depth
+    unroll = next(n for n in (UNROLL, 3, 2, 1) if row % n == 0)
+    taps = list(range(unroll))
+    if kernel_h * row <= MOST_TAPS:  # all of a small filter in one piece
+        taps = [ky * inner + k for ky in range(kernel_h) for k in range(row)]
+        kernel_h, row, unroll = 1, len(taps), len(taps)
     step = 1 if stage.pool else rows, 1 if stage.pool else columns
     move_y = (rows if stage.pool else 1) * stride_h * inner
     move_x = (columns if stage.pool else 1) * stride_w * depth
@@ -131,7 +138,8 @@ def emit(
         "in_pitch": pitch,
         "pitch": inner,
         "row": row,
-        "unroll": next(n for n in (UNROLL, 3, 2, 1) if row % n == 0),
+        "unroll": unroll,
+        "taps": taps,
         "offsets": [r * stride_h * inner + c * stride_w * depth for r, c in positions],
         "out_offsets": [(r * out_w + c) * out_c for r, c in positions],
         "pooled": stage.pool is not None,
@@ -140,6 +148,8 @@ def emit(
             for p in range(rows * columns)
         ],
         "decoded": decoded,
+        "decode": _decoder(order),
+        "decode_unroll": next(n for n in (6, 4, 3, 2, 1) if decoded % n == 0),
         "scratch": 4 * (decoded + (window_h * live_w if first else 0)),
         "method": "row by row" if row_by_row else "whole",
     }
@@ -191,6 +201,12 @@ def _finish(network: Network, stage: Stage, first: bool, p: int, q: int) -> str:
         else:
             raise Esp8kError(f"no float16 kernel for {op.kind}", "use int8")
     return text
+
+
+def _decoder(values: np.ndarray) -> str:
+    """The cheapest function that is exact for these weights."""
+    least = np.abs(values.astype(np.float32)).min()
+    return "nn_half_normal" if least >= SMALLEST_NORMAL else "nn_half_finite"
 
 
 def _constant(value: float) -> str:

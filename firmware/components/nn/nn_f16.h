@@ -40,6 +40,12 @@ NN_INLINE float nn_half_finite(uint16_t half)
     return nn_float(nn_half_bits(half)) * 5.192296858534828e33f;
 }
 
+/* A binary16 that is neither zero nor subnormal, as the generator checks. */
+NN_INLINE float nn_half_normal(uint16_t half)
+{
+    return nn_float(nn_half_bits(half) + (112u << 23));
+}
+
 /* Any binary16. */
 NN_INLINE float nn_half(uint16_t half)
 {
@@ -101,8 +107,20 @@ NN_INLINE float nn_leaky(float x, float alpha)
 /* Keep the last `keep` values of a window, `drop` values further down. */
 NN_INLINE void nn_slide(nn_real_t *window, uint32_t drop, uint32_t keep)
 {
-    for (uint32_t i = 0; i < keep; ++i) {
-        window[i] = window[drop + i];
+    const nn_real_t *from = window + drop;
+    uint32_t i = 0;
+
+    for (; i + 4 <= keep; i += 4) {
+        const nn_real_t a = from[i], b = from[i + 1];
+        const nn_real_t c = from[i + 2], d = from[i + 3];
+
+        window[i] = a;
+        window[i + 1] = b;
+        window[i + 2] = c;
+        window[i + 3] = d;
+    }
+    for (; i < keep; ++i) {
+        window[i] = from[i];
     }
 }
 
