@@ -7,6 +7,8 @@ misclassified.png     every test image that the model gets wrong
 
 import io
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +23,28 @@ COLUMNS = 12
 CELL = (45, 34)  # rows and columns that a digit with its captions takes
 
 
+@dataclass(frozen=True)
+class Run:
+    """What the pictures say about the run beside its predictions."""
+
+    title: str
+    history: list[Epoch]
+    recipe: Recipe
+    temperature: float
+
+
 def draw(
     folder: Path,
-    title: str,
-    history: list[Epoch],
-    recipe: Recipe,
+    run: Run,
     result: Evaluation,
     images: np.ndarray,
+    doubtful: Sequence[int] = (),
 ) -> None:
-    """Write all pictures of a run into `folder`."""
-    learning_curves(folder / "learning-curves.png", title, history, recipe)
-    confusion(folder / "confusion.png", title, result)
-    misclassified(folder / "misclassified.png", title, result, images)
+    """Write all pictures of a run into `folder`; `doubtful` labels get a mark."""
+    learning_curves(folder / "learning-curves.png", run)
+    confusion(folder / "confusion.png", run.title, result)
+    trust(folder / "confidence.png", run, result)
+    misclassified(folder / "misclassified.png", run.title, result, images, doubtful)
 
 
 def figure(width: float, height: float) -> Any:
@@ -68,10 +80,9 @@ def store(picture: Any, path: Path) -> None:
     partial.replace(path)
 
 
-def learning_curves(
-    path: Path, title: str, history: list[Epoch], recipe: Recipe
-) -> None:
+def learning_curves(path: Path, run: Run) -> None:
     """Loss, error and learning rate, one panel each."""
+    title, history, recipe = run.title, run.history, run.recipe
     epochs = [e.epoch for e in history]
     picture = figure(10.5, 3.4)
     left, middle, right = picture.subplots(1, 3)
@@ -148,8 +159,59 @@ def confusion(path: Path, title: str, result: Evaluation) -> None:
     store(picture, path)
 
 
+def trust(path: Path, run: Run, result: Evaluation) -> None:
+    """Errors of each class, confidence against accuracy, and rejection."""
+    picture = figure(10.5, 3.4)
+    left, middle, right = picture.subplots(1, 3)
+    wrong = result.predicted != result.labels
+    digits = np.arange(10)
+    shares = [100 * wrong[result.labels == d].mean() for d in digits]
+    left.bar(digits, shares, color=BLUE)
+    left.set(title="Errors of each digit", xlabel="true digit", ylabel="%")
+    left.set_xticks(digits)
+    _reliability(middle, run, result)
+    sure = result.probabilities(run.temperature).max(1)
+    rejected = np.arange(0, 501)
+    order = np.argsort(sure, kind="stable")  # least sure first
+    remaining = wrong.sum() - np.concatenate([[0], np.cumsum(wrong[order])])[rejected]
+    errors = 100 * remaining / (len(wrong) - rejected)
+    right.plot(100 * rejected / len(wrong), errors, color=BLUE)
+    right.axhline(0.1, color=GREY, linewidth=0.8, linestyle="--")
+    right.text(5, 0.105, "99.9 % right", color=GREY, ha="right", va="bottom", size=8)
+    right.set(title="Errors after rejection", ylim=(0, None))
+    right.set(
+        xlabel="% of digits rejected, least sure first", ylabel="% wrong of the rest"
+    )
+    picture.suptitle(f"{run.title}: how far to trust it", x=0.01, ha="left")
+    store(picture, path)
+
+
+def _reliability(axes: Any, run: Run, result: Evaluation) -> None:
+    """Accuracy in ten bins of equal confidence width; bins of under 5 are left out."""
+    right = result.predicted == result.labels
+    axes.plot([0, 100], [0, 100], color=GREY, linewidth=0.8, linestyle="--")
+    styles = [(1.0, RED, "o-"), (run.temperature, BLUE, "s-")]
+    if run.temperature == 1.0:
+        styles = styles[1:]
+    for temperature, color, style in styles:
+        sure = result.probabilities(temperature).max(1)
+        bins = np.minimum((sure * 10).astype(int), 9)
+        full = [b for b in range(10) if (bins == b).sum() >= 5]
+        x = [100 * sure[bins == b].mean() for b in full]
+        y = [100 * right[bins == b].mean() for b in full]
+        label = f"temperature {temperature:.2f}"
+        axes.plot(x, y, style, color=color, label=label, markersize=4)
+    axes.set(title="Reliability", xlabel="confidence, %", ylabel="% right")
+    axes.set(xlim=(30, 101), ylim=(0, 101))
+    axes.legend(fontsize=8, loc="lower right")
+
+
 def misclassified(
-    path: Path, title: str, result: Evaluation, images: np.ndarray
+    path: Path,
+    title: str,
+    result: Evaluation,
+    images: np.ndarray,
+    doubtful: Sequence[int] = (),
 ) -> None:
     """Every mistake with its true and predicted label, the surest mistake first."""
     wrong = result.wrong[:SHEET_LIMIT]
@@ -164,9 +226,10 @@ def misclassified(
         y, x = place // COLUMNS * CELL[0] + 9, place % COLUMNS * CELL[1] + 3
         sheet[y : y + 28, x : x + 28] = images[index]
         true, predicted = result.labels[index], result.predicted[index]
+        mark = "*" if index in doubtful else ""
         axes.text(
-            x + 14, y - 2, f"{true} → {predicted}", ha="center", va="bottom",
-            color=RED, fontweight="bold", fontsize=10,
+            x + 14, y - 2, f"{true} → {predicted}{mark}", ha="center", va="bottom",
+            color=BLUE if mark else RED, fontweight="bold", fontsize=10,
         )  # fmt: skip
         axes.text(
             x + 14, y + 29, f"#{index}  {100 * sure[index]:.0f} %", ha="center",
@@ -174,9 +237,11 @@ def misclassified(
         )  # fmt: skip
     axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
     shown = "" if len(wrong) == len(result.wrong) else f", the first {len(wrong)}"
+    marked = sum(int(index) in doubtful for index in wrong)
+    note = f"; * {marked} with a label that people doubt" if marked else ""
     picture.suptitle(
         f"{title}: the {len(result.wrong)} misclassified test images{shown}, surest "
-        "first: true → predicted, #index, confidence",
+        f"first: true → predicted, #index, confidence{note}",
         x=0.01,
         ha="left",
         fontsize=11,

@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
-from training import checkpoint, data, models, plots
+from training import checkpoint, confidence, data, models, plots
 from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.evaluate import Evaluation, evaluate, wilson
-from training.fit import Epoch, Recipe, Trainer
+from training.fit import Recipe, Trainer
 from training.paths import model_dir
 from training.progress import Progress
-from training.recipes import recipe
+from training.recipes import TEMPERATURES, recipe
 from training.record import check_writable, environment, write_json
 
 
@@ -34,6 +35,7 @@ class Config:
     epochs: int = option(5, "passes over the training images")
     dataset: str = option("mnist", "which data set", tuple(data.DATASETS))
     subset: int | None = option(None, "train on the first N images only")
+    holdout: bool = option(False, "leave the 5,000 validation images out, fit on them")
     batch: int | None = option(None, "images a step; the recipe's own when absent")
     peak: float | None = option(None, "highest learning rate, likewise")
     threads: int = option(1, "one is fastest for nets this small: more only wait")
@@ -62,21 +64,23 @@ def main(argv: Sequence[str] | None = None) -> None:
             checkpoint.write_atomically(unfinished, trainer.state())
             progress.epoch(epoch)
     result = _evaluate(trainer, config, images)
-    history = trainer.history
+    temperature = _temperature(trainer, config, images)
     digest = checkpoint.save(
-        folder / "model.pt", config.model, trainer.weights(), asdict(config)
+        folder / "model.pt",
+        config.model,
+        trainer.weights(),
+        asdict(config),
+        temperature,
     )
-    metrics = _metrics(config, trainer, history, result, images, digest)
+    metrics = _metrics(config, trainer, result, images, digest)
+    metrics["confidence"] = _confidence(result, temperature or 1.0)
     write_json(folder / "metrics.json", metrics)
     if config.plots:
-        plots.draw(
-            folder,
-            config.model,
-            history,
-            trainer.recipe,
-            result,
-            images.test_images,
+        known = data.LABEL_ERRORS if config.dataset == "mnist" else ()
+        run_ = plots.Run(
+            config.model, trainer.history, trainer.recipe, temperature or 1.0
         )
+        plots.draw(folder, run_, result, images.test_images, known)
     unfinished.unlink()
     low, high = metrics["wilson95"]
     print(f"{config.model}: {result.accuracy:.2f} % of the test images", end="")
@@ -91,7 +95,10 @@ def make_trainer(config: Config, images: data.Data) -> Trainer:
         raise Esp8kError("there are no training images", "--subset 1 or more")
     torch.manual_seed(config.seed)
     model = models.build(config.model)
-    part = slice(0, config.subset)
+    part = np.arange(len(images.train_images))
+    if config.holdout:
+        part, _ = data.split(images.train_labels)
+    part = part[: config.subset]
     return Trainer(
         model, images.train_images[part], images.train_labels[part], chosen, config.seed
     )
@@ -110,10 +117,34 @@ def _evaluate(trainer: Trainer, config: Config, images: data.Data) -> Evaluation
     return evaluate(model, images.test_images, images.test_labels)
 
 
+def _temperature(trainer: Trainer, config: Config, images: data.Data) -> float | None:
+    """Fitted on the images held out, where some were; else the one on file."""
+    if not config.holdout:
+        return TEMPERATURES.get(config.model) if config.dataset == "mnist" else None
+    _, held = data.split(images.train_labels)
+    model = models.build(config.model)
+    model.load_state_dict(trainer.weights())
+    seen = evaluate(model, images.train_images[held], images.train_labels[held])
+    fitted = confidence.fit_temperature(seen)
+    print(f"validation: {seen.accuracy:.2f} %, temperature {fitted:.3f}")
+    return fitted
+
+
+def _confidence(result: Evaluation, temperature: float) -> dict[str, Any]:
+    """Calibration, and how many digits to reject for which accuracy."""
+    before = confidence.calibration_error(result)
+    after = confidence.calibration_error(result, temperature)
+    steps = [confidence.coverage(result, t, temperature) for t in confidence.TARGETS]
+    return {
+        "temperature": round(temperature, 4),
+        "calibration_error": [round(before, 4), round(after, 4)],
+        "risk_coverage": [asdict(step) for step in steps],
+    }
+
+
 def _metrics(
     config: Config,
     trainer: Trainer,
-    history: list[Epoch],
     result: Evaluation,
     images: data.Data,
     digest: str,
@@ -132,7 +163,7 @@ def _metrics(
         "accuracy": round(result.accuracy, 4),
         "wilson95": [round(low, 4), round(high, 4)],
         "wrong": len(result.wrong),
-        "history": [asdict(epoch) for epoch in history],
+        "history": [asdict(epoch) for epoch in trainer.history],
         "weights_hash": digest,
         "data_hash": images.hash,
         **environment(),

@@ -1,0 +1,79 @@
+"""How far a model's probabilities can be trusted, and what refusing some digits buys.
+
+One temperature divides the logits before softmax and is stored in the checkpoint; it
+changes no class and no accuracy. It is fitted on the 5,000 validation images by a run
+that left them out (`python -m training.train --holdout`). Fitting it on images that
+the weights have seen does harm: v2 then asks for 0.91 and its calibration error on the
+test set rises from 0.12 to 0.19 points.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.evaluate import Evaluation
+
+BINS = 10
+TARGETS = (99.5, 99.7, 99.9, 99.95)  # percent right on the digits that are kept
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Reject the least sure images until the rest reaches an accuracy."""
+
+    target: float  # percent right, at least, on what is kept
+    rejected: int  # images
+    coverage: float  # percent of the images that are kept
+    accuracy: float  # percent right on them
+    threshold: float  # lowest probability that is kept
+
+
+def loss(result: Evaluation, temperature: float) -> float:
+    """Mean negative log-likelihood of the true classes."""
+    scaled = result.logits.astype(np.float64) / temperature
+    scaled -= scaled.max(1, keepdims=True)
+    true = scaled[np.arange(len(scaled)), result.labels]
+    return float((np.log(np.exp(scaled).sum(1)) - true).mean())
+
+
+def fit_temperature(result: Evaluation) -> float:
+    """The temperature of least loss, by golden section on its logarithm."""
+    low, high = np.log(0.05), np.log(20.0)
+    ratio = (5**0.5 - 1) / 2
+    while high - low > 1e-5:
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        if loss(result, float(np.exp(left))) < loss(result, float(np.exp(right))):
+            high = right
+        else:
+            low = left
+    return float(np.exp((low + high) / 2))
+
+
+def calibration_error(result: Evaluation, temperature: float = 1.0) -> float:
+    """Expected calibration error: mean gap of confidence and accuracy, in points."""
+    sure = result.probabilities(temperature).max(1)
+    right = result.predicted == result.labels
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    gaps = [
+        abs(sure[bins == b].sum() - right[bins == b].sum())
+        for b in range(BINS)
+        if (bins == b).any()
+    ]
+    return float(100 * sum(gaps) / len(sure))
+
+
+def coverage(result: Evaluation, target: float, temperature: float) -> Coverage:
+    """The fewest rejections, least sure first, that reach `target` percent."""
+    sure = result.probabilities(temperature).max(1)
+    order = np.argsort(-sure, kind="stable")  # surest first
+    right = (result.predicted == result.labels)[order]
+    share = 100 * np.cumsum(right) / np.arange(1, len(right) + 1)
+    enough = np.flatnonzero(share >= target)
+    kept = int(enough[-1]) + 1 if len(enough) else 0
+    return Coverage(
+        target=target,
+        rejected=len(sure) - kept,
+        coverage=round(100 * kept / len(sure), 4),
+        accuracy=round(float(share[kept - 1]), 4) if kept else 0.0,
+        threshold=round(float(sure[order[kept - 1]]), 6) if kept else 1.0,
+    )
