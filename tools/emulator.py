@@ -23,6 +23,8 @@ from training.errors import Esp8kError, run
 from training.paths import ROOT
 
 BENCH = KERNELS / "bench"
+# What Debian's libgcc for lx106 lacks: soft float, division.
+RUNTIME = {"xtensa": ROOT / "firmware" / "port" / "esp32_direct" / "runtime"}
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror")
 TIMEOUT_S = 120.0
 ICOUNT_SHIFT = 5  # 32 ns an instruction: CCOUNT, at 40 MHz, counts 1.28 of them
@@ -256,6 +258,7 @@ def _build(
             str(BENCH / f"start_{target}.S"),
             str(BENCH / "bench.c"),
             *map(str, objects),
+            *map(str, sorted(RUNTIME[target].glob("*.c")) if target in RUNTIME else ()),
             *("-lgcc", "-o", str(elf)),
         ]
     )

@@ -12,7 +12,6 @@
 #include "nn_common.h"
 
 #include <stdint.h>
-#include <string.h>
 
 /* Bits of a binary16, as binary32 with an exponent too small by 112. */
 NN_INLINE uint32_t nn_half_bits(uint16_t half)
@@ -28,10 +27,13 @@ typedef float nn_real_t;
 
 NN_INLINE float nn_float(uint32_t bits)
 {
-    float value;
+    union {
+        uint32_t bits;
+        float value;
+    } pun;
 
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    pun.bits = bits;
+    return pun.value;
 }
 
 /* A finite binary16: 2^112 restores the exponent exactly, subnormals too. */
