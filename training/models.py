@@ -84,23 +84,7 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {"v1": _v1, "v2": _v2, "v3": _v3}
 
 def build(name: str) -> nn.Module:
     """A freshly initialised model; the caller seeds torch first."""
-    if name not in def _v3() -> nn.Sequential:
-    """Two wide layers at full size, then two at half: few weights, much arithmetic.
-
-    No bias before batch norm, which has its own: 68 parameters that buy channels.
-    """
-    return nn.Sequential(
-        *_block(1, 10, bias=False),  # (N, 10, 26, 26)
-        *_block(10, 10, pool=True, bias=False),  # (N, 10, 24, 24) -> (N, 10, 12, 12)
-        *_block(10, 14, bias=False),  # (N, 14, 10, 10)
-        *_block(14, 18, pool=True, bias=False),  # (N, 18, 8, 8) -> (N, 18, 4, 4)
-        *_block(18, 16, bias=False),  # (N, 16, 2, 2)
-        nn.Flatten(),  # (N, 64)
-        nn.Linear(64, CLASSES),
-    )
-
-
-BUILDERS:
+    if name not in BUILDERS:
         known = ", ".join(BUILDERS)
         raise Esp8kError(f"there is no model {name!r}", f"MODEL is one of: {known}")
     model = BUILDERS[name]()
