@@ -132,23 +132,7 @@ def macs(model: nn.Module) -> int:
 def main() -> None:
     """Print the size of every model."""
     print(f"{'model':<10} {'parameters':>10} {'MACs':>10}")
-    for name in def _v3() -> nn.Sequential:
-    """Two wide layers at full size, then two at half: few weights, much arithmetic.
-
-    No bias before batch norm, which has its own: 68 parameters that buy channels.
-    """
-    return nn.Sequential(
-        *_block(1, 10, bias=False),  # (N, 10, 26, 26)
-        *_block(10, 10, pool=True, bias=False),  # (N, 10, 24, 24) -> (N, 10, 12, 12)
-        *_block(10, 14, bias=False),  # (N, 14, 10, 10)
-        *_block(14, 18, pool=True, bias=False),  # (N, 18, 8, 8) -> (N, 18, 4, 4)
-        *_block(18, 16, bias=False),  # (N, 16, 2, 2)
-        nn.Flatten(),  # (N, 64)
-        nn.Linear(64, CLASSES),
-    )
-
-
-BUILDERS:
+    for name in BUILDERS:
         model = build(name)
         print(f"{name:<10} {parameters(model):>10,} {macs(model):>10,}")
 
