@@ -191,9 +191,7 @@ def tell(
         print(json.dumps({"images": images, "differences": rows}, indent=2))
     else:
         for engine, difference in zip(engines, found, strict=True):
-            agree = (
-                f"{engine}: every stage of {images} images agrees with the reference"
-            )
+            agree = f"{engine}: every stage of {images} images is the reference's"
             print(difference.sentence() if difference else agree)
     return int(any(found))
 

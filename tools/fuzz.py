@@ -102,7 +102,7 @@ def keep(name: str, found: Path) -> int:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     program = found.parent / name
-    merge = [str(program), "-merge=1", f"-max_len={LONGEST_INPUT}"]
+    merge = [str(program), "-set_cover_merge=1", f"-max_len={LONGEST_INPUT}"]
     subprocess.run(
         [*merge, str(fresh), str(kept), str(found)], check=True, capture_output=True
     )
