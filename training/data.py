@@ -29,7 +29,15 @@ MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels / 255; models expect th
 
 DATASETS = {"mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST"}
 EMBEDDED = ROOT / "training" / "data"
-DEBIAN = Path("/usr/share/datasets")  # Debian packages put data sets below this
+# Debian's dataset-fashion-mnist 0.0~git20200523 compresses anew: the same files under
+# other md5 sums, pinned here.
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+DEBIAN_MD5 = {
+    "train-images-idx3-ubyte.gz": "cf8536b0aa1a6ac5fa3f23001093305c",
+    "train-labels-idx1-ubyte.gz": "10bea18fdb374794d4bb42e356e600c9",
+    "t10k-images-idx3-ubyte.gz": "f78720b4224f21cce2f2ccf2d7a94c9a",
+    "t10k-labels-idx1-ubyte.gz": "0d30e22e447f3c33dab9ed536400ac01",
+}
 # Test images of MNIST whose label at least three of five people did not confirm, as
 # published by C. Northcutt, A. Athalye and J. Mueller (labelerrors.com, 2021).
 LABEL_ERRORS = (
@@ -88,9 +96,11 @@ def split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _provide(kind: Any, name: str, md5: str, folder: Path) -> None:
     """See to it that `folder` holds the unpacked copy of the file `name`."""
     utils = torchvision().datasets.utils
-    places = [EMBEDDED / kind.__name__ / "raw" / name, folder / name]
-    for packed in places:
-        if packed.exists() and utils.check_integrity(str(packed), md5):
+    places = {EMBEDDED / kind.__name__ / "raw" / name: md5, folder / name: md5}
+    if kind.__name__ == "FashionMNIST":
+        places[DEBIAN / name] = DEBIAN_MD5[name]
+    for packed, expected in places.items():
+        if packed.exists() and utils.check_integrity(str(packed), expected):
             return _unpack(packed, folder / packed.stem)
     damaged = [p for p in places if p.exists()]
     _download(kind, name, md5, folder, damaged)
@@ -132,6 +142,8 @@ def _download(
     cure = f"put a copy of {name} (md5 {md5}) at {home}"
     if kind.__name__ == "MNIST":
         cure = f"git checkout -- training/data, or {cure}"
+    if kind.__name__ == "FashionMNIST":
+        cure = f"apt-get install dataset-fashion-mnist, or {cure}"
     raise Esp8kError(f"{what}, and it could not be downloaded", cure)
 
 

@@ -94,6 +94,25 @@ def test_an_unknown_data_set_is_refused() -> None:
     assert "mnist, fashion, kmnist" in caught.value.hint
 
 
+@pytest.mark.skipif(
+    not data.DEBIAN.exists(), reason="needs Debian's dataset-fashion-mnist"
+)
+def test_fashion_mnist_is_read_from_debians_package(raw: Path) -> None:
+    images = data.load("fashion")
+    assert images.train_images.shape == (60_000, 28, 28)
+    assert np.bincount(images.test_labels).tolist() == [1_000] * 10
+    assert images.hash != data.load("mnist").hash
+
+
+def test_missing_fashion_mnist_names_the_package(
+    raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "DEBIAN", raw / "nowhere")
+    with pytest.raises(Esp8kError, match="is missing") as caught:
+        data.load("fashion")
+    assert "apt-get install dataset-fashion-mnist" in caught.value.hint
+
+
 def test_the_split_is_fixed_and_complete() -> None:
     labels = np.zeros(60_000)
     fit, held = data.split(labels)
