@@ -124,6 +124,11 @@ def build(
     """`pio run -e board`; returns the .elf. `targets` as in `pio run -t upload`."""
     require_compiler(board)
     env = environment(board, model, extra)
+    generated = Path(env["ESP8K_MODEL_DIR"])
+    if not (generated / "include" / "esp8k_model.h").exists():
+        raise Esp8kError(
+            f"no generated model in {generated}", f"run: make export MODEL={model}"
+        )
     command = [sys.executable, "-m", "platformio", "run", "-e", board]
     command += ["-d", str(FIRMWARE)]
     for target in targets:
@@ -170,9 +175,6 @@ def _build_error(board: str, output: str) -> Esp8kError:
     if first is None:
         told = "\n".join(lines[-15:]) or "PlatformIO said why above"
         return Esp8kError(f"the build for {board} failed", told)
-    if lines[first].startswith("error: no generated model"):
-        hint = lines[first + 1].removeprefix("hint:").strip()
-        return Esp8kError(lines[first].removeprefix("error: "), hint)
     return Esp8kError(f"the build for {board} failed", "\n".join(lines[first:][:6]))
 
 
