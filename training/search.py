@@ -1,0 +1,203 @@
+"""Try an architecture or a recipe on the 55,000/5,000 split; the test set is not read.
+
+    .venv/bin/python -m training.search --spec "c10 c10p c14 c18p c16 fc" --seed 0
+    .venv/bin/python -m training.search --model v2 --peak 0.02 --note "higher peak"
+
+A spec is one word a layer: `c10` convolution 3x3 to 10 channels with batch norm and
+leaky ReLU, `d` depthwise, `w16` pointwise, `r` residual; behind it `k5` kernel size,
+`s2` stride, `a1` padding, `p` max pool 2x2 before the activation; last `fc` or `gap`.
+Several averages of the weights are followed in one run. Each run adds one line to
+`training/results/search.jsonl`, which the table in `training/README.md` is made from.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training import data, models
+from training.augment import Affine
+from training.cli import option, parse
+from training.confidence import fit_temperature, loss
+from training.errors import Esp8kError, run
+from training.evaluate import evaluate
+from training.fit import Recipe, Trainer
+from training.models import CLASSES, SIDE
+from training.paths import ROOT
+from training.recipes import recipe
+
+RECORD = ROOT / "training" / "results" / "search.jsonl"
+DECAYS = (0.99, 0.996, 0.998, 0.999)  # averages that every run follows
+_WORD = re.compile(r"(?P<kind>[cdwr])(?P<width>\d*)(?P<rest>(?:[ksa]\d+)*)(?P<pool>p?)")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m training.search`; absent: as in the model's recipe."""
+
+    model: str = option("v3", "whose recipe, and whose layers without --spec")
+    spec: str | None = option(None, "layers, one word each")
+    seed: int = option(0, "of weights, order and augmentation")
+    peak: float | None = option(None, "highest learning rate")
+    decay: float | None = option(None, "weight decay")
+    batch: int | None = option(None, "images a step")
+    warmup: float | None = option(None, "share of the steps before the peak")
+    degrees: float | None = option(None, "rotation of the augmentation")
+    scale: float | None = option(None, "scale of the augmentation")
+    shear: float | None = option(None, "shear of the augmentation")
+    shift: float | None = option(None, "shift of the augmentation, pixels")
+    epochs: int = option(5, "passes over the 55,000 images")
+    images: int | None = option(None, "train on the first N of them only")
+    note: str = option("", "what this run tries, for the record")
+    record: Path = option(RECORD, "file of results, one JSON object a line")
+
+
+class Residual(nn.Module):
+    """x + leaky ReLU(batch norm(convolution(x)))."""
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, kernel, padding=kernel // 2, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.act = nn.LeakyReLU(0.01)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, width, H, W) to the same shape."""
+        return x + self.act(self.norm(self.conv(x)))
+
+
+def network(spec: str) -> nn.Sequential:
+    """The layers that a spec names."""
+    layers: list[nn.Module] = []
+    width, side = 1, SIDE
+    for word in spec.split():
+        if word == "fc":
+            layers += [nn.Flatten(), nn.Linear(width * side * side, CLASSES)]
+        elif word == "gap":
+            layers += [nn.AvgPool2d(side), nn.Flatten(), nn.Linear(width, CLASSES)]
+        else:
+            added, width, side = _layer(word, width, side)
+            layers += added
+    return nn.Sequential(*layers)
+
+
+def _layer(word: str, width: int, side: int) -> tuple[list[nn.Module], int, int]:
+    """One word's layers, and the width and side that they leave."""
+    match = _WORD.fullmatch(word)
+    if match is None:
+        raise Esp8kError(f"no layer {word!r}", "see python -m training.search --help")
+    kind = match["kind"]
+    sizes = {t[0]: int(t[1:]) for t in re.findall(r"[ksa]\d+", match["rest"])}
+    kernel = sizes.get("k", 1 if kind == "w" else 3)
+    stride, padding = sizes.get("s", 1), sizes.get("a", 0)
+    outputs = int(match["width"] or width)
+    if kind == "r":
+        return [Residual(width, kernel)], width, side
+    groups = width if kind == "d" else 1
+    conv = nn.Conv2d(width, outputs, kernel, stride, padding, 1, groups, bias=False)
+    side = (side + 2 * padding - kernel) // stride + 1
+    layers: list[nn.Module] = [conv, nn.BatchNorm2d(outputs)]
+    if match["pool"]:
+        layers.append(nn.MaxPool2d(2))
+        side //= 2
+    return [*layers, nn.LeakyReLU(0.01)], outputs, side
+
+
+class Averages(Trainer):
+    """A trainer that follows several averages at once; its own is off."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: np.ndarray,
+        labels: np.ndarray,
+        recipe: Recipe,
+        seed: int,
+    ) -> None:
+        super().__init__(model, images, labels, replace(recipe, ema=0.0), seed)
+        self.followed = {d: [t.detach().clone() for t in self.live] for d in DECAYS}
+
+    def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        result = super()._step(views, labels)
+        for decay, average in self.followed.items():
+            torch._foreach_lerp_(average, self.live, 1 - decay)
+        return result
+
+    def states(self) -> dict[str, dict[str, Tensor]]:
+        """The raw weights and each average, by name."""
+        raw = self.weights()
+        names = [k for k, v in raw.items() if v.is_floating_point()]
+        named = {
+            str(decay): raw | dict(zip(names, average, strict=True))
+            for decay, average in self.followed.items()
+        }
+        return {"raw": raw, **named}
+
+
+def chosen_recipe(config: Config) -> Recipe:
+    """The model's recipe with what the command line changes."""
+    base = recipe(config.model, config.epochs)
+    options = asdict(config)
+    affine = {k: options[k] for k in asdict(Affine()) if options[k] is not None}
+    rest = ("peak", "decay", "batch", "warmup")
+    given = {k: options[k] for k in rest if options[k] is not None}
+    return replace(base, affine=replace(base.affine, **affine), **given)
+
+
+def attempt(config: Config) -> dict[str, Any]:
+    """Train once; accuracy, loss and temperature on the validation images."""
+    torch.set_num_threads(1)
+    torch.manual_seed(config.seed)
+    model = network(config.spec) if config.spec else models.build(config.model)
+    models.check_size(config.spec or config.model, model)
+    images = data.load()
+    fit, held = data.split(images.train_labels)
+    fit = fit[: config.images]
+    trainer = Averages(
+        model,
+        images.train_images[fit],
+        images.train_labels[fit],
+        chosen_recipe(config),
+        config.seed,
+    )
+    for _ in range(config.epochs):
+        trainer.run_epoch()
+    validation = {}
+    for name, state in trainer.states().items():
+        model.load_state_dict(state)
+        seen = evaluate(model, images.train_images[held], images.train_labels[held])
+        validation[name] = {
+            "accuracy": round(seen.accuracy, 3),
+            "loss": round(loss(seen, 1.0), 5),
+            "temperature": round(fit_temperature(seen), 3),
+        }
+    return {
+        "note": config.note,
+        "spec": config.spec or config.model,
+        "seed": config.seed,
+        "parameters": models.parameters(model),
+        "macs": models.macs(model),
+        "recipe": asdict(trainer.recipe),
+        "train_accuracy": round(trainer.history[-1].train_accuracy, 3),
+        "validation": validation,
+    }
+
+
+def main() -> None:
+    """Try once, print and file the result."""
+    config = parse(Config, None, "training.search", __doc__ or "")
+    result = attempt(config)
+    line = json.dumps(result)
+    config.record.parent.mkdir(parents=True, exist_ok=True)
+    with config.record.open("a") as file:
+        file.write(line + "\n")
+    print(line)
+
+
+if __name__ == "__main__":
+    run(main)
