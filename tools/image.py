@@ -12,10 +12,12 @@ The way: fit a smooth background to the picture's rim and subtract it; the colou
 which the rest differs most is the ink, whatever its sign; drop specks; crop; scale.
 """
 
+import io
 import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
@@ -53,20 +55,32 @@ def open_image(path: Path) -> Image.Image:
     if not path.exists():
         raise Esp8kError(f"there is no file {path}", "check the path")
     try:
+        with path.open("rb") as file:
+            return decode(file, str(path))
+    except PermissionError:
+        raise Esp8kError(f"{path} cannot be read", "check its rights") from None
+
+
+def load_stream(stream: IO[bytes], name: str) -> np.ndarray:
+    """As `load`, from an open file or bytes in memory."""
+    return prepare(decode(stream, name), name)
+
+
+def decode(stream: IO[bytes], name: str) -> Image.Image:
+    """Any picture that PIL knows, upright; every damage is an `Esp8kError`."""
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(stream) as image:
                 image.draft("RGB", (4 * WORK_MAX, 4 * WORK_MAX))  # JPEG: decode small
                 return ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
-        kind = "an empty file" if path.stat().st_size == 0 else "not an image"
-        raise Esp8kError(f"{path} is {kind}", CURE) from None
+        kind = "not an image" if stream.seek(0, io.SEEK_END) else "an empty file"
+        raise Esp8kError(f"{name} is {kind}", CURE) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Esp8kError(f"{path} is far too large", "scale it down") from None
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
-        if isinstance(error, PermissionError):
-            raise Esp8kError(f"{path} cannot be read", "check its rights") from None
-        raise Esp8kError(f"{path} is damaged: {error}", CURE) from None
+        raise Esp8kError(f"{name} is far too large", "scale it down") from None
+    except Exception as error:  # PIL's parsers raise anything on damaged files
+        raise Esp8kError(f"{name} is damaged: {error}", CURE) from None
 
 
 def prepare(image: Image.Image, name: str = "the image") -> np.ndarray:
