@@ -46,6 +46,7 @@ NOISY_BUDGET_S = 8.0  # ... and so long where at least something was heard
 HELLO_TRIES_S = 0.3  # between two hellos: a booting device hears none of them
 BAUD_TRIES_S = 0.8  # the device waits 1 s for a frame at a new rate
 BAUD_BACK_S = 1.2  # after that it is back at the old one
+LEFT_RATES = (921600, 460800)  # where an interrupted program may have left a device
 CLEAN_STREAK = 4  # fragmented images without a loss: try whole frames again
 UNSUPPORTED = 7  # error code
 
@@ -79,7 +80,7 @@ class Device:
         self.resets = 0  # noticed since we opened
         self._fragmented = False  # the line is bad: images go in fragments
         self._clean = 0
-        self.identity = self._hello(HELLO_BUDGET_S, NOISY_BUDGET_S)
+        self.identity = self._find()
 
     @classmethod
     def open(
@@ -218,6 +219,24 @@ class Device:
         return parse_statistics(payload)
 
     # ==== Inside ====
+
+    def _find(self) -> DeviceIdentity:
+        """The first hello, at our rate or at one where the device was left."""
+        try:
+            return self._hello(HELLO_BUDGET_S, NOISY_BUDGET_S)
+        except Silent:
+            transport = self.session.transport
+            home = transport.baud
+            for rate in LEFT_RATES:
+                transport.set_baud(rate)
+                try:
+                    self.identity = self._hello(BAUD_TRIES_S, BAUD_TRIES_S)
+                except Silent:
+                    continue
+                self.set_baud(home)
+                return self.identity
+            transport.set_baud(home)
+            raise
 
     def _hello(self, quiet_s: float, noisy_s: float) -> DeviceIdentity:
         """Short tries: a board that just reset hears nothing until it has booted."""

@@ -108,7 +108,8 @@ def open_port(name: str, baud: int) -> serial.SerialBase:
         port = serial.serial_for_url(name, do_not_open=True)
         port.baudrate = baud
         port.timeout = 0
-        port.write_timeout = WRITE_TIMEOUT_S
+        if not name.startswith("rfc2217://"):  # which has none and says so
+            port.write_timeout = WRITE_TIMEOUT_S
         # The two lines wired to EN and GPIO0 by USB-serial boards, both released:
         # asserted the wrong way round they hold the chip in reset or bootloader.
         port.dtr = False

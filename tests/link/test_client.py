@@ -276,6 +276,15 @@ def test_a_fast_board_whose_host_vanished_returns_to_the_default(
     assert board.baud == 115200
 
 
+def test_a_device_left_at_a_fast_rate_is_found_there(board: MemoryBoard) -> None:
+    board.allow_baud()
+    line = MemoryLine(board)
+    Device(line).set_baud(921600)
+    line.baud = 115200  # the next program begins at the default
+    device = Device(line)
+    assert (board.baud, line.baud, device.identity.baud) == (115200,) * 3
+
+
 def test_a_rate_out_of_range_is_refused(board: MemoryBoard) -> None:
     board.allow_baud()
     with pytest.raises(Refused, match="limits"):

@@ -28,6 +28,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "HELLO_BUDGET_S", 0.3)
     monkeypatch.setattr(client, "NOISY_BUDGET_S", 0.3)
     monkeypatch.setattr(client, "HELLO_TRIES_S", 0.1)
+    monkeypatch.setattr(client, "LEFT_RATES", ())
 
 
 def error_of(port: str) -> DeviceError:
@@ -158,3 +159,59 @@ def test_a_port_that_vanishes_is_reported(
     with pytest.raises(DeviceError, match="gone|no answer"):
         device.statistics()
     device.close()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_device_behind_rfc2217_answers(
+    behind_pty: Behind, board: MemoryBoard
+) -> None:
+    """A network serial port, as ser2net and esp_rfc2217_server give one."""
+    from serial import rfc2217
+
+    class Wire(serial.Serial):
+        """A PTY has no modem lines to ask for."""
+
+        cts = dsr = ri = cd = True
+
+        def _update_dtr_state(self) -> None:
+            pass
+
+        _update_rts_state = _update_dtr_state
+
+    board.boot()
+    server = socket.create_server(("127.0.0.1", 0))
+    behind = Wire(behind_pty(board.feed).port, timeout=0.01)
+
+    def serve() -> None:
+        peer, _ = server.accept()
+        peer.settimeout(0.01)
+
+        class Connection:
+            write = staticmethod(peer.sendall)
+
+        manager = rfc2217.PortManager(behind, Connection())
+        while True:
+            try:
+                data = peer.recv(4096)
+            except TimeoutError:
+                data = None
+            except OSError:
+                return
+            if data == b"":
+                return
+            if data:
+                behind.write(b"".join(manager.filter(data)))
+            answer = behind.read(behind.in_waiting)
+            if answer:
+                peer.sendall(b"".join(manager.escape(answer)))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    port = server.getsockname()[1]
+    with Device.open(f"rfc2217://127.0.0.1:{port}") as device:
+        assert device.session.transport._fd is None  # type: ignore[attr-defined]
+        results = list(device.infer_many("int8", IMAGES))
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    thread.join(timeout=5)
+    behind.close()
+    server.close()

@@ -94,6 +94,7 @@ def test_cppcheck_finds_nothing() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not any(map(shutil.which, fuzz.CLANGS)), reason="no clang for the sanitizers"
 )
