@@ -189,20 +189,20 @@ def esptool(arguments: Sequence[str], doing: str, port: str = "") -> str:
         ) from error
     if done.returncode:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-        fatal = [line for line in lines if "fatal error" in line.lower()]
+        fatal = [line for line in lines if "error occurred:" in line]
         raise _esptool_error(doing, (fatal or lines or ["no output"])[-1], port)
     return done.stdout
 
 
 def _esptool_error(doing: str, said: str, port: str) -> Esp8kError:
-    said = said.removeprefix("A fatal error occurred:").strip()
+    said = said.rpartition("error occurred:")[2].strip()
     if not port:
         return Esp8kError(f"{doing} failed: {said}", "run: make clean, then make flash")
     again = "run the same command again: the ROM's loader cannot be overwritten"
     if "wrong --chip" in said.lower() or "this chip is" in said.lower():
         again = "another board is on that port: give its name by BOARD="
     elif "connect" in said.lower() or "no serial data" in said.lower():
-        again = "hold BOOT while it connects, try another cable; make doctor tells more"
+        again = "the same command again, BOOT held while it connects; else make doctor"
     return DeviceError(f"{doing} on {port} failed: {said}", again)
 
 
