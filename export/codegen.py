@@ -10,19 +10,26 @@ give the same bytes. `make export` calls it; Jinja lays out, Python computes.
 import json
 import math
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
 
-from export import emit_f16, emit_int8, reference, reference_f16
+from export import (
+    emit_conv,
+    emit_f16,
+    emit_simple,
+    emit_winograd,
+    reference,
+    reference_f16,
+)
 from export.emit_calls import Calls
 from export.emit_int8 import Array, Emitted, Options
 from export.identity import Identity
 from export.network import Network
-from export.planner import Stage, allocate, hwc, plan_stages
+from export.planner import MAC_KINDS, Stage, aliases, allocate, hwc, plan_stages
 from training.errors import Esp8kError
 from training.paths import ROOT
 
@@ -171,16 +178,29 @@ def _int8(network: Network, profile: str, prefix: str) -> Engine:
     options = Options(
         profile, prefix, wide_weights=profile != "size", winograd=profile == "speed"
     )
+    network = _named_end(network)
     stages = plan_stages(network)
     emitted = [
-        emit_int8.emit(network, stage, options, _pitch(network, stage), last)
+        _emit_int8(network, stage, options, last)
         for stage, last in _ends(network, stages)
     ]
     return _engine(network, stages, emitted, "int8", 0)
 
 
+def _emit_int8(network: Network, stage: Stage, options: Options, last: bool) -> Emitted:
+    """The cheapest way that the profile allows for one stage."""
+    pitches = [_pitch(network, stage, at) for at in range(len(stage.inputs))]
+    if stage.head.kind not in MAC_KINDS:
+        return emit_simple.emit(network, stage, options, pitches, last)
+    made = None
+    if options.winograd:
+        made = emit_winograd.emit(network, stage, options, pitches[0], last)
+    return made or emit_conv.emit(network, stage, options, pitches[0], last)
+
+
 def _f16(network: Network, profile: str, prefix: str) -> Engine:
     options = Options(profile, prefix, wide_weights=False, winograd=False)
+    network = _named_end(network)
     stages = plan_stages(network)
     rows = emit_f16.streamed(network, stages)
     emitted = [
@@ -197,12 +217,18 @@ def _ends(network: Network, stages: tuple[Stage, ...]) -> list[tuple[Stage, bool
     return [(stage, stage.output in network.outputs) for stage in stages]
 
 
-def _pitch(network: Network, stage: Stage) -> int:
-    """Elements from one stored row of the stage's first input to the next."""
-    source, live = stage.inputs[0], stage.in_live[0]
+def _pitch(network: Network, stage: Stage, at: int = 0) -> int:
+    """Elements from one stored row of one of the stage's inputs to the next."""
+    source, live = stage.inputs[at], stage.in_live[at]
     if source == network.inputs[0]:
         return hwc(network.tensors[source].shape)[1] * live[2]
     return live[1] * live[2]
+
+
+def _named_end(network: Network) -> Network:
+    """Let the output be the value itself, not a RESHAPE of it."""
+    alias = aliases(network)
+    return replace(network, outputs=tuple(alias.get(i, i) for i in network.outputs))
 
 
 def _engine(
@@ -315,6 +341,7 @@ def _render_engine(
         "arrays": engine.arrays,
         "arena": engine.arena,
         "total": sum(a.size for a in engine.arrays),
+        "kernels": _kernels(engine.stages),
         "macs": sum(p.macs for p in engine.plans),
         "live_macs": sum(p.live_macs for p in engine.plans),
     }
@@ -325,6 +352,19 @@ def _render_engine(
         (f"src/{name}_weights.h", "weights.h.jinja"),
     ):
         files[target] = environment.get_template(template).render(**variables)
+
+
+def _kernels(stages: list[dict[str, Any]]) -> list[str]:
+    """The kernel headers that an int8 engine needs."""
+    found = {"nn_int8.h"}
+    for stage in stages:
+        if stage["template"] == "winograd_int8.c.jinja":
+            found.add("nn_winograd.h")
+        if stage.get("window"):
+            found.add("nn_window.h")
+        if stage.get("kind") == "SOFTMAX":
+            found.add("nn_softmax.h")
+    return sorted(found)
 
 
 def _header(network: Network, plan: Plan, has_f16: bool) -> dict[str, Any]:

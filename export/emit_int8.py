@@ -1,8 +1,8 @@
-"""The int8 engine: what the templates need to know about each stage.
+"""Constants of the int8 engine, shared by all its stages.
 
-All arithmetic of the generated integer C happens here: weights in the order of the
-inner loop, zero points folded into biases, tables, requantisation constants that
-`export.requant` has proved, block sizes. The templates only lay it out.
+Zero points folded into biases, composed tables, requantisation constants that
+`export.requant` has proved, and how they are written in C. The stages themselves are
+made by `export.emit_conv`, `export.emit_winograd` and `export.emit_simple`.
 """
 
 from dataclasses import dataclass, field
@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from export import arithmetic, requant, winograd
-from export.network import Network, Operator, pads_before
+from export import arithmetic, requant
+from export.network import Network, Operator
 from export.planner import Stage, hwc, kernel_size
 from export.requant import Requant, Steps
-from training.errors import Esp8kError
 
 C_TYPES = {f: f"nn_{f}_t" for f in ("single", "split", "signed", "wide")}
 
@@ -56,23 +55,6 @@ class Options:
     prefix: str
     wide_weights: bool  # int16 in flash: one load where int8 costs three
     winograd: bool  # F(2, 3) where it applies: fewer products, more flash
-
-
-def emit(
-    network: Network, stage: Stage, options: Options, pitch: int, last: bool
-) -> Emitted:
-    """The C of one stage; `pitch` is the stored width of its input in elements."""
-    if options.winograd:
-        made = _emit_winograd(network, stage, options, pitch, last)
-        if made is not None:
-            return made
-    if stage.head.kind in ("CONV_2D", "FULLY_CONNECTED"):
-        return _emit_conv(network, stage, options, pitch, last)
-    raise Esp8kError(
-        f"no int8 kernel for {stage.head.kind}"
-        f" (tensor {network.output(stage.head).name})",
-        "see export/emit_int8.py for the operators that are generated",
-    )
 
 
 # ==== Constants ====
@@ -139,6 +121,32 @@ def requantisation(
     return requant.solve(steps, goals, low, high, zero, scale)
 
 
+def scalar_requantisation(
+    mantissa: int,
+    shift: int,
+    reach: tuple[int, int],
+    zero: int,
+    bounds: tuple[int, int],
+    follows: np.ndarray | None,
+) -> Requant:
+    """The same for one sum without weights (MUL, MEAN); zero and bounds are u's."""
+    low, high = bounds
+    goals = np.arange(low + 1, high + 1)
+    if follows is not None:
+        goals = goals[follows[goals] != follows[goals - 1]]
+
+    def function(acc: np.ndarray) -> np.ndarray:
+        u = arithmetic.requantize(acc, mantissa, shift) + zero
+        return np.clip(u, low, high)
+
+    plain = mantissa > 0 and max(map(abs, reach)) << max(shift, 0) < 1 << 31
+    at = requant.thresholds(function, goals, *reach) if plain else goals
+    steps = [Steps(0, mantissa, shift, *reach, at)]
+    if not plain:
+        return requant.wide(steps, low, high, zero)
+    return requant.solve(steps, goals, low, high, zero)
+
+
 def channel_array(name: str, comment: str, found: Requant) -> Array:
     """The constants of a requantisation as an array of structures."""
     rows = []
@@ -176,10 +184,14 @@ def store(found: Requant, table_name: str | None, last: bool) -> str:
         u += f"{found.centre})"
     else:
         u = f"nn_wide({acc}, {{k}}) + {found.zero}"
-    u = f"nn_clamp({u}, {found.low}, {found.high})"
+    return stored(f"nn_clamp({u}, {found.low}, {found.high})", table_name, last)
+
+
+def stored(u: str, table_name: str | None, last: bool) -> str:
+    """The byte to store for a u in 0..255: its table's entry, as q at the output."""
     if table_name:
         u = f"{table_name}[{u}]"
-    return f"(int8_t)({u} - 128)" if last else f"(uint8_t){u}"
+    return f"(int8_t)({u} - 128)" if last else f"(uint8_t)({u})"
 
 
 def byte_array(name: str, comment: str, values: np.ndarray, kind: str) -> Array:
@@ -189,234 +201,26 @@ def byte_array(name: str, comment: str, values: np.ndarray, kind: str) -> Array:
     return Array(name, kind, texts, comment, 12, size)
 
 
-# ==== Convolution and fully connected ====
+def word_array(name: str, comment: str, values: np.ndarray) -> Array:
+    """int32 constants."""
+    texts = [literal(int(v)) for v in values]
+    return Array(name, "int32_t", texts, comment, 6, 4 * len(texts))
 
 
-def blocks(stage: Stage) -> tuple[int, int, int, int]:
-    """(rows, columns, channels) that one pass computes, and the output's step."""
-    height, width, channels = stage.mac_live
-    if stage.pool is not None:
-        rows = stage.pool.attributes["filter_h"]
-        columns = stage.pool.attributes["filter_w"]
-    else:
-        rows, columns = 1, 2 if width % 2 == 0 else 1
-    most = max(8 // (rows * columns), 1)
-    size = next(n for n in range(min(most, channels), 0, -1) if channels % n == 0)
-    return rows, columns, size, 1 if stage.pool else columns
-
-
-def _emit_conv(
-    network: Network, stage: Stage, options: Options, pitch: int, last: bool
-) -> Emitted:
-    op = stage.head
-    data = network.tensors[op.inputs[1]].data
-    assert data is not None
-    weights = data.astype(np.int64)
-    if op.kind == "FULLY_CONNECTED":
-        kernel_h, kernel_w, stride_h, stride_w = 1, 1, 1, 1
-        depth = weights.shape[1]
-    else:
-        kernel_h, kernel_w = kernel_size(network, op)
-        stride_h, stride_w = op.attributes["stride_h"], op.attributes["stride_w"]
-        depth = weights.shape[3]
-        if pads_before(network, op) != (0, 0) or reads_beyond(network, stage):
-            raise Esp8kError(f"{op.kind} with padding is not generated yet")
-    flat = weights.reshape(len(weights), -1)
-    values = table(network, stage.unary)
-    found = requantisation(network, op, flat, values)
-    rows, columns, block_q, step_x = blocks(stage)
-    block_p = rows * columns
-    out_c = stage.out_live[2]
-    row = kernel_w * depth
-    # (O / q, q, K) -> (O / q, K, q): the order in which the inner loop reads
-    order = flat.reshape(-1, block_q, flat.shape[1]).transpose(0, 2, 1).reshape(-1)
-    stem = f"{options.prefix}_int8_{stage.name}"
-    kind = "int16_t" if options.wide_weights else "int8_t"
-    emitted = Emitted({})
-    table_name = f"{stem}_table" if values is not None else None
-    emitted.arrays = [
-        byte_array(
-            f"{stem}_weights",
-            f"{stage.name}: weights, {block_q} channels abreast",
-            order,
-            kind,
-        ),
-        channel_array(f"{stem}_channels", f"{stage.name}: per channel", found),
-    ]
-    if values is not None and table_name:
-        what = ", ".join(o.kind for o in stage.unary)
-        emitted.arrays.append(
-            byte_array(table_name, f"{stage.name}: {what}", values, "uint8_t")
-        )
-    positions = [(r, c) for r in range(rows) for c in range(columns)]
-    pooled = stage.pool is not None
-    emitted.context = {
-        "template": "conv_int8.c.jinja",
-        "name": stage.name,
-        "out_type": "int8_t" if last else "uint8_t",
-        "out_h": stage.out_live[0],
-        "out_w": stage.out_live[1],
-        "out_c": out_c,
-        "step_y": 1,
-        "step_x": step_x,
-        "move_y": (rows if pooled else 1) * stride_h * pitch,
-        "move_x": (columns if pooled else 1) * stride_w * depth,
-        "weights": f"{stem}_weights",
-        "weight_type": kind,
-        "channels": f"{stem}_channels",
-        "channel_type": C_TYPES[found.form],
-        "biased": found.form != "single",
-        "block_q": block_q,
-        "block_p": block_p,
-        "kernel_h": kernel_h,
-        "in_pitch": pitch,
-        "row": row,
-        "unroll": _unroll(row),
-        "offsets": [r * stride_h * pitch + c * stride_w * depth for r, c in positions],
-        "out_offsets": [c * out_c for _, c in positions],
-        "hold_weights": block_q <= block_p,
-        "pooled": pooled,
-        "store": store(found, table_name, last),
-        "requant": found,
-    }
-    return emitted
-
-
-# ==== Winograd ====
-
-
-def _emit_winograd(
-    network: Network, stage: Stage, options: Options, pitch: int, last: bool
-) -> Emitted | None:
-    """F(2x2, 3x3), or None where it does not apply or cannot be proved."""
-    op = stage.head
-    if op.kind != "CONV_2D" or not winograd.applies(stage, kernel_size(network, op)):
-        return None
-    if pads_before(network, op) != (0, 0) or reads_beyond(network, stage):
-        return None
-    data = network.tensors[op.inputs[1]].data
-    assert data is not None
-    weights = data.astype(np.int64)
-    transformed = winograd.filters(weights)  # (O, 16, I)
-    if not winograd.fits(transformed):
-        return None
-    values = table(network, stage.unary)
-    flat = weights.reshape(len(weights), -1)
-    try:
-        found = requantisation(network, op, flat, values, winograd.SCALE)
-    except ValueError:
-        return None
-    depth, out_c = weights.shape[3], len(weights)
-    mac_h, mac_w, _ = stage.mac_live
-    total = mac_h * mac_w // 4
-    tiles = 2 if total > 1 else 1
-    most = 1 if depth == 1 else 8 // tiles
-    block_q = next(n for n in range(min(most, out_c), 0, -1) if out_c % n == 0)
-    stem = f"{options.prefix}_int8_{stage.name}"
-    table_name = f"{stem}_table" if values is not None else None
-    # (O / q, f, I, q): the order in which the inner loop reads
-    order = transformed.reshape(out_c // block_q, block_q, 16, depth)
-    flat_order = order.transpose(0, 2, 3, 1).reshape(-1)
+def stage_arrays(
+    stage: Stage, stem: str, weights: Array, found: Requant, values: np.ndarray | None
+) -> list[Array]:
+    """The constants of a weighted sum: weights, channels and, if any, the table."""
     arrays = [
-        byte_array(
-            f"{stem}_filters",
-            f"{stage.name}: 2G g 2G', {block_q} channels abreast",
-            flat_order,
-            "int16_t",
-        ),
+        weights,
         channel_array(f"{stem}_channels", f"{stage.name}: per channel", found),
     ]
-    if values is not None and table_name:
-        what = ", ".join(o.kind for o in stage.unary)
+    if values is not None:
+        what = ", ".join(op.kind for op in stage.unary)
         arrays.append(
-            byte_array(table_name, f"{stage.name}: {what}", values, "uint8_t")
+            byte_array(f"{stem}_table", f"{stage.name}: {what}", values, "uint8_t")
         )
-    out_w = stage.out_live[1]
-    expression = store(found, table_name, last)
-    biased = found.form != "single"
-    context = {
-        "template": "winograd_int8.c.jinja",
-        "method": "winograd",
-        "name": stage.name,
-        "out_type": "int8_t" if last else "uint8_t",
-        "depth": depth,
-        "tiles": tiles,
-        "total": total,
-        "pitch": pitch,
-        "mac_w": mac_w,
-        "out_c": out_c,
-        "block_q": block_q,
-        "filter_type": "int16_t",
-        "weights": f"{stem}_filters",
-        "channels": f"{stem}_channels",
-        "channel_type": C_TYPES[found.form],
-        "place": (
-            f"((y >> 1) * {out_w} + (x >> 1)) * {out_c}"
-            if stage.pool
-            else f"(y * {out_w} + x) * {out_c}"
-        ),
-        "finish": [
-            _finish_tile(stage, expression, biased, f"o{p}") for p in range(tiles)
-        ],
-        "lines": [[_product(f, p, tiles) for p in range(tiles)] for f in range(16)],
-        "vertical": [[_vertical(r, p) for p in range(tiles)] for r in range(4)],
-        "requant": found,
-        "scratch": 16 * depth * tiles * 2
-        + (16 * tiles * block_q * 4 if depth > 1 else 0),
-    }
-    return Emitted(context, arrays)
-
-
-def _finish_tile(stage: Stage, expression: str, biased: bool, out: str) -> str:
-    """C that turns the four sums in `t` into one or four stored bytes."""
-    bias = " + k->bias" if biased else ""
-    indent = " " * 16
-    if stage.pool is not None:
-        best = "nn_max(nn_max(t.y00, t.y01), nn_max(t.y10, t.y11))"
-        lines = [
-            f"t.y00 = {best}{bias};",
-            f"*{out} = {expression.format(acc='t.y00', k='k')};",
-        ]
-    else:
-        _, width, channels = stage.out_live
-        places = (
-            ("t.y00", 0),
-            ("t.y01", channels),
-            ("t.y10", width * channels),
-            ("t.y11", (width + 1) * channels),
-        )
-        lines = [
-            f"{out}[{at}] = {expression.format(acc=name + bias, k='k')};"
-            for name, at in places
-        ]
-    return "\n".join(indent + line for line in lines)
-
-
-def _product(f: int, p: int, tiles: int) -> str:
-    """One product of a one-channel tile, added to its row's two sums."""
-    m = f"v[{f * tiles + p}] * w"
-    return (
-        f"s{p} = {m};",
-        f"const int32_t m{p} = {m}; s{p} += m{p}; d{p} = m{p};",
-        f"const int32_t m{p} = {m}; s{p} += m{p}; d{p} -= m{p};",
-        f"d{p} -= {m};",
-    )[f % 4]
-
-
-def _vertical(row: int, p: int) -> list[str]:
-    """Adds a row's sums to the tile: A' = 1 1 1 0, 0 1 -1 -1."""
-    first = {0: "=", 1: "+=", 2: "+="}.get(row)
-    second = {1: "=", 2: "-=", 3: "-="}.get(row)
-    lines = []
-    if first:
-        lines += [f"y00{p} {first} s{p};", f"y01{p} {first} d{p};"]
-    if second:
-        lines += [f"y10{p} {second} s{p};", f"y11{p} {second} d{p};"]
-    return lines
-
-
-def _unroll(row: int) -> int:
-    return next(n for n in (8, 7, 6, 5, 4, 3, 2, 1) if row % n == 0)
+    return arrays
 
 
 def reads_beyond(network: Network, stage: Stage) -> bool:

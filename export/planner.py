@@ -61,7 +61,7 @@ def hwc(shape: tuple[int, ...]) -> Shape:
 
 def plan_stages(network: Network) -> tuple[Stage, ...]:
     """Group the operators of `network` and find each stage's live region."""
-    alias = _aliases(network)
+    alias = aliases(network)
     groups = _groups(network, alias)
     live = _live_regions(network, alias, groups)
     stages = []
@@ -83,7 +83,7 @@ def activations(network: Network, op: Operator) -> tuple[int, ...]:
 # ==== Grouping ====
 
 
-def _aliases(network: Network) -> dict[int, int]:
+def aliases(network: Network) -> dict[int, int]:
     """Tensors that are another one's bytes under a new shape."""
     alias: dict[int, int] = {}
     for op in network.operators:

@@ -52,6 +52,11 @@ NN_INLINE int32_t nn_max(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
+NN_INLINE int32_t nn_min(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
 NN_INLINE int32_t nn_clamp(int32_t u, int32_t low, int32_t high)
 {
     if (low == 0 && high == 255) { /* one comparison in the usual case */
@@ -87,16 +92,21 @@ NN_INLINE int32_t nn_signed(int32_t t, const nn_signed_t *k, int low_bits,
 }
 
 /* x * 2^shift * multiplier / 2^31, rounded twice as TFLite does. */
-NN_INLINE int32_t nn_wide(int32_t sum, const nn_wide_t *k)
+NN_INLINE int32_t nn_scale(int32_t sum, int32_t multiplier, int32_t shift)
 {
-    const int32_t left = k->shift > 0 ? k->shift : 0;
-    const int32_t right = k->shift > 0 ? 0 : -k->shift;
-    const int64_t product = ((int64_t)sum * (1 << left)) * k->multiplier;
+    const int32_t left = shift > 0 ? shift : 0;
+    const int32_t right = shift > 0 ? 0 : -shift;
+    const int64_t product = (int64_t)sum * ((int64_t)1 << left) * multiplier;
     const int32_t x = (int32_t)((product + (1 << 30)) >> 31);
     const int32_t mask = (int32_t)((1u << right) - 1u);
     const int32_t half = (mask >> 1) + (x < 0);
 
     return (x >> right) + ((x & mask) > half);
+}
+
+NN_INLINE int32_t nn_wide(int32_t sum, const nn_wide_t *k)
+{
+    return nn_scale(sum, k->multiplier, k->shift);
 }
 
 #endif
