@@ -10,7 +10,7 @@ from pathlib import Path
 from training.errors import Esp8kError
 
 ROOT = Path(__file__).resolve().parent.parent
-MODELS = ("v1", "v2")
+MODELS = ("v1", "v2", "v3")
 
 
 def build_root() -> Path:

@@ -10,12 +10,14 @@ then `unfinished.pt` holds the run as it stood after its last epoch, for --resum
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from training import checkpoint, confidence, data, models, plots
+from training.board import log, open_board
 from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.evaluate import Evaluation, evaluate, wilson
@@ -40,6 +42,7 @@ class Config:
     peak: float | None = option(None, "highest learning rate, likewise")
     threads: int = option(1, "one is fastest for nets this small: more only wait")
     plots: bool = option(True, "draw the pictures")
+    tensorboard: bool = option(False, "also write TensorBoard logs")
     resume: bool = option(False, "go on after the last epoch of an interrupted run")
 
 
@@ -51,9 +54,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_writable(folder)
     images = data.load(config.dataset)
     trainer = make_trainer(config, images)
+    result = _run(trainer, config, images, folder)
+    _file(trainer, config, images, result, folder)
+    (folder / "unfinished.pt").unlink()
+
+
+def _run(
+    trainer: Trainer, config: Config, images: data.Data, folder: Path
+) -> Evaluation:
+    """The passes that are left; after each the run is stored as it stands."""
     unfinished = folder / "unfinished.pt"
     if config.resume and unfinished.exists():
         trainer.restore(checkpoint.read(unfinished))
+    board = open_board(folder / "tensorboard", config.tensorboard)
     with Progress(config.model, trainer.recipe.epochs) as progress:
         while trainer.epoch < trainer.recipe.epochs:
             trainer.run_epoch(progress.step)
@@ -63,25 +76,29 @@ def main(argv: Sequence[str] | None = None) -> None:
             trainer.history[-1] = epoch
             checkpoint.write_atomically(unfinished, trainer.state())
             progress.epoch(epoch)
-    result = _evaluate(trainer, config, images)
+            log(board, epoch)
+    return _evaluate(trainer, config, images)
+
+
+def _file(
+    trainer: Trainer,
+    config: Config,
+    images: data.Data,
+    result: Evaluation,
+    folder: Path,
+) -> None:
+    """Checkpoint, metrics, pictures, and two lines for people."""
     temperature = _temperature(trainer, config, images)
-    digest = checkpoint.save(
-        folder / "model.pt",
-        config.model,
-        trainer.weights(),
-        asdict(config),
-        temperature,
-    )
+    path, weights = folder / "model.pt", trainer.weights()
+    digest = checkpoint.save(path, config.model, weights, asdict(config), temperature)
     metrics = _metrics(config, trainer, result, images, digest)
     metrics["confidence"] = _confidence(result, temperature or 1.0)
     write_json(folder / "metrics.json", metrics)
     if config.plots:
         known = data.LABEL_ERRORS if config.dataset == "mnist" else ()
-        run_ = plots.Run(
-            config.model, trainer.history, trainer.recipe, temperature or 1.0
-        )
-        plots.draw(folder, run_, result, images.test_images, known)
-    unfinished.unlink()
+        history, used = trainer.history, temperature or 1.0
+        run = plots.Run(config.model, history, trainer.recipe, used)
+        plots.draw(folder, run, result, images.test_images, known)
     low, high = metrics["wilson95"]
     print(f"{config.model}: {result.accuracy:.2f} % of the test images", end="")
     print(f" (95 % interval {low:.2f}-{high:.2f}), weights {digest[:16]}")

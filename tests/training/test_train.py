@@ -1,5 +1,6 @@
 """`python -m training.train` as a user meets it."""
 
+import importlib.util
 import json
 import os
 import resource
@@ -235,3 +236,17 @@ def test_v2_reaches_what_it_promises(tmp_path: Path, mnist: data.Data) -> None:
     model = checkpoint.load(tmp_path / "v2" / "model.pt").module()
     result = evaluate(model, mnist.test_images, mnist.test_labels)
     assert result.accuracy >= 99.3
+
+
+def test_tensorboard_is_written_or_its_install_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    arguments = (*TINY, "--no-plots", "--tensorboard")
+    if importlib.util.find_spec("tensorboard"):
+        main(arguments)
+        assert list((tmp_path / "v2" / "tensorboard").glob("events*"))
+    else:
+        with pytest.raises(Esp8kError, match="not installed") as caught:
+            main(arguments)
+        assert ".[tensorboard]" in caught.value.hint
