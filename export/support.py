@@ -14,12 +14,14 @@ import numpy as np
 
 from export import arithmetic, reference
 from export.network import Network, Operator, Tensor
+from export.shapes import RANK, enough_inputs, fitting
 from training.errors import Esp8kError
 
 QUANTIZE_HINT = (
     "convert with full integer quantization: representative_dataset, "
     "TFLITE_BUILTINS_INT8, inference_input_type and inference_output_type int8"
 )
+DAMAGED_HINT = "the file is damaged: convert the model again"
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 SAME_QUANT = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "CONCATENATION", "RESHAPE")
 FIXED_OUTPUT = {  # kind: (scale, zero point) that TFLite Micro insists on
@@ -38,14 +40,16 @@ def integer_core(network: Network) -> Network:
     converts (q = round(x / scale) + zero point) only where it has to.
     """
     operators = list(network.operators)
+    if not operators:
+        return network
     inputs, outputs = network.inputs, network.outputs
     tensors = network.tensors
     first, last = operators[0], operators[-1]
-    if first.kind == "QUANTIZE" and tensors[first.inputs[0]].dtype == "float32":
-        if first.inputs == inputs:
+    if first.kind == "QUANTIZE" and first.inputs == inputs and enough_inputs(first):
+        if tensors[inputs[0]].dtype == "float32":
             inputs = first.outputs
             operators.remove(first)
-    if last.kind == "DEQUANTIZE" and last.outputs == outputs and len(operators) > 1:
+    if last.kind == "DEQUANTIZE" and last.outputs == outputs and enough_inputs(last):
         outputs = last.inputs
         operators.remove(last)
     return dataclasses.replace(
@@ -67,8 +71,20 @@ def require_supported(network: Network) -> None:
             )
     if not network.operators:
         raise Esp8kError("the model has no operators", "convert a trained model")
+    known = {t.index for t in network.tensors if t.data is not None}
+    known.update(network.inputs)
     for op in network.operators:
+        if len(op.outputs) != 1 or op.outputs[0] in known:
+            what = f"operator {op.index} {op.kind} has no output of its own"
+            raise Esp8kError(what, DAMAGED_HINT)
+        if not known.issuperset(i for i in op.inputs if i >= 0):
+            raise _refuse(network, op, "it reads what nothing wrote", DAMAGED_HINT)
+        if all(network.tensors[i].data is not None for i in op.inputs if i >= 0):
+            raise _refuse(network, op, "it reads constants only", DAMAGED_HINT)
         _check(network, op)
+        known.update(op.outputs)
+    if not known.issuperset(network.outputs):
+        raise Esp8kError("nothing writes the model's output", DAMAGED_HINT)
     for index in (*network.inputs, *network.outputs):
         tensor = network.tensors[index]
         if tensor.dtype != "int8" or tensor.quant is None:
@@ -89,6 +105,8 @@ def _check(network: Network, op: Operator) -> None:
         raise _refuse(
             network, op, "not supported", f"replace it; supported are {known}"
         )
+    if not enough_inputs(op):
+        raise _refuse(network, op, "inputs are missing", DAMAGED_HINT)
     for tensor in _activations(network, op):
         _check_activation(network, op, tensor)
     if op.kind in WEIGHTED:
@@ -99,6 +117,10 @@ def _check(network: Network, op: Operator) -> None:
         _check_fixed(network, op)
     _check_shape(network, op)
     _check_scales(network, op)
+    if not fitting(network, op):
+        found = network.output(op).shape
+        what = f"its output of shape {found} does not follow from its inputs"
+        raise _refuse(network, op, what, DAMAGED_HINT)
 
 
 def _activations(network: Network, op: Operator) -> list[Tensor]:
@@ -141,6 +163,11 @@ def _check_weights(network: Network, op: Operator) -> None:
     if weights.data is None or weights.dtype != "int8" or weights.quant is None:
         hint = "constant int8 weights are needed"
         raise _refuse(network, op, f"weights {weights.name} are not int8", hint)
+    if len(weights.shape) != RANK[op.kind] or min(weights.shape) < 1:
+        what = f"weights of shape {weights.shape}"
+        raise _refuse(network, op, what, DAMAGED_HINT)
+    if not np.all(weights.quant.scale > 0):
+        raise _refuse(network, op, "a scale of zero", QUANTIZE_HINT)
     if np.any(weights.quant.zero_point):
         raise _refuse(network, op, "weights have a zero point", QUANTIZE_HINT)
     axis = -1 if op.kind == "DEPTHWISE_CONV_2D" else 0

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from export import compile as program
-from export import hostc
+from export import hostc, reference
 from export.network import read_tflite
 from export.pipeline import Artefacts
 from export.support import integer_core, require_supported
+from tests.export.random_networks import random_network
 from tests.export.tflite_builder import TfliteBuilder
 from training import paths
 from training.errors import CheckFailed, Esp8kError
+
+DAMAGED = 300  # files with two flipped bits each
 
 
 def dense(start: int, builder: TfliteBuilder, inputs: int, outputs: int) -> int:
@@ -242,3 +245,24 @@ def test_a_float_onnx_without_inputs_asks_for_them(tmp_path: Path) -> None:
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Esp8kError, match="neither"):
         program.load_model(tmp_path / "model.h5", None)
+
+
+def test_damaged_bytes_give_one_error_or_a_sound_network() -> None:
+    """Whatever passes the check can be run; nothing else escapes than our error."""
+    rng = np.random.default_rng(7)
+    passed = refused = 0
+    for number in range(DAMAGED):
+        raw = bytearray(random_network(number % 50))
+        for place in rng.integers(8, len(raw), 2):
+            raw[place] ^= 1 << int(rng.integers(8))
+        try:
+            network = integer_core(read_tflite(bytes(raw), "damaged"))
+            require_supported(network)
+        except Esp8kError as error:
+            assert error.hint
+            refused += 1
+            continue
+        if max(t.size for t in network.tensors) < 100_000:
+            reference.outputs(network, program.random_inputs(network, 2, 0))
+            passed += 1
+    assert passed > DAMAGED // 20 and refused > DAMAGED // 5
