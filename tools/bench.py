@@ -25,7 +25,7 @@ from training.cli import option, parse
 from training.errors import Esp8kError, run
 
 IMAGES = 1_000  # test images on which outputs are compared with TFLite Micro's
-TABLE_WIDTH = 150  # columns where stdout is no terminal
+TABLE_WIDTH = 180  # columns where stdout is no terminal
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Config:
     targets: tuple[str, ...] = option(tuple(TARGETS), "cores to count on")
     rivals: bool = option(True, "measure other people's generators and runtimes")
     reuse: bool = option(False, "show build/bench/bench.json, measure nothing")
+    all: bool = option(False, "show rivals with every set of flags")
     plot: bool = option(False, "write docs/bench.png")
     markdown: bool = option(False, "print the table for the README instead")
     json: bool = option(False, "print the rows as JSON instead")
@@ -95,9 +96,10 @@ def main() -> None:
         console = Console()
         if not console.is_terminal:
             console = Console(width=TABLE_WIDTH)
-        for table in bench_show.tables(rows):
-            console.print(table)
+        console.print(bench_show.table(rows, config.all))
         console.print(bench_show.LEGEND)
+        for line in bench_show.gaps(rows):
+            console.print(f"- {line}", highlight=False)
     if config.plot:
         from tools.bench_plot import plot
 

@@ -110,13 +110,18 @@ class Built:
 
 
 def build(
-    program: Program, target: str, flags: list[str], images: np.ndarray, folder: Path
+    program: Program,
+    target: str,
+    flags: list[str],
+    images: np.ndarray,
+    folder: Path,
+    stages: bool = False,
 ) -> Built:
     """Compile and link `program` below `folder`; `images` (N, 784) go on board."""
     where = TARGETS[target]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter.c").write_text(_adapter(program))
-    (folder / "images.c").write_text(_images(images))
+    (folder / "images.c").write_text(_images(images, stages))
     includes = [f"-I{path}" for path in (BARE, *program.includes)]
     defines = [f"-D{name}" for name in program.defines]
     own = [*where.compile, *flags, *defines, *includes]
@@ -124,8 +129,9 @@ def build(
         own = [*own, f"-I{BARE / 'include'}"]
     objects = [
         _compile(where, path, own, folder / f"model_{i}.o")
-        for i, path in enumerate((*program.sources, folder / "adapter.c"))
+        for i, path in enumerate(program.sources)
     ]
+    objects.append(_compile(where, folder / "adapter.c", own, folder / "adapter.o"))
     harness = _harness(where, folder, includes)
     elf, link_map = folder / "program.elf", folder / "program.map"
     _run(
@@ -155,11 +161,12 @@ def _adapter(program: Program) -> str:
     )
 
 
-def _images(images: np.ndarray) -> str:
+def _images(images: np.ndarray, stages: bool) -> str:
     numbers = ",".join(map(str, images.reshape(-1)))
     return (
         "#include <stdint.h>\n"
         f"const uint32_t bare_images = {len(images)}u;\n"
+        f"const uint32_t bare_stages = {int(stages)}u;\n"
         f"const uint8_t bare_pixels[] = {{{numbers}}};\n"
     )
 
@@ -220,6 +227,7 @@ def version(target: Target) -> str:
 
 LINE = re.compile(r"^ (\.\S+|COMMON)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S+)$", re.M)
 WRAPPED = re.compile(r"^( \.\S+|  *COMMON)\n +", re.M)
+ARENA = ".bss.arena"
 START = "Linker script and memory map"
 
 
@@ -235,11 +243,11 @@ def _shares(kept: list[tuple[str, int, str]]) -> tuple[int, int, int, int]:
     for section, size, file in kept:
         name = Path(file).name
         kind = section.split(".")[1] if section.startswith(".") else "bss"
-        if not name.startswith("model_"):
+        if name == "adapter.o":  # of the adapter only the arena is the model's
+            ram += size if section == ARENA else 0
+        elif not name.startswith("model_"):
             if kind in ("text", "literal") and _is_helper(file):
                 helpers += size
-        elif section in (".rodata.bench_image_bytes", ".rodata.bench_output_bytes"):
-            continue
         elif kind in ("text", "literal"):
             code += size
         elif kind in ("rodata", "srodata", "data", "sdata"):

@@ -46,7 +46,7 @@ def count(built: Built, images: np.ndarray, stages: bool = False) -> Counted:
     """Run a built program and count; `images` must be those it was built with."""
     if built.target.name == "host":
         return _callgrind(built, images, stages)
-    return _emulate(built, stages)
+    return _emulate(built)
 
 
 def run_host(built: Built, images: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def run_host(built: Built, images: np.ndarray) -> np.ndarray:
 # ==== Bare cores ====
 
 
-def _emulate(built: Built, stages: bool) -> Counted:
+def _emulate(built: Built) -> Counted:
     name = built.target.name
     text = _output([*QEMU[name], str(built.elf)]).stdout.decode(errors="replace")
     words = [line.split() for line in text.splitlines() if line.strip()]
@@ -76,7 +76,7 @@ def _emulate(built: Built, stages: bool) -> Counted:
     return Counted(
         instructions=round(sum(runs) / len(runs)),
         outputs=np.frombuffer(b"".join(outputs), np.uint8).reshape(len(runs), -1),
-        per_stage={k: round(v) for k, v in found.items()} if stages else {},
+        per_stage={k: round(v) for k, v in found.items()},
         stack_bytes=next(int(w[1], 16) for w in words if w[0] == "stack"),
     )
 

@@ -66,7 +66,7 @@ def measure(model: Model, ours: Library, say: Say) -> Iterator[Row]:
             "evidence": HERE,
             "run_on": HOST,
             "macs": model.int8.macs(),
-            "compiler": f"its wheel, {_version(package)}",
+            "compiler": f"wheel {_version(package)[:11]}",
         }
         if name not in runners:
             yield Row(**common, note=reasons[name])

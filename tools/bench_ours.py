@@ -22,7 +22,7 @@ from tools.bench_models import (
 from tools.bench_rows import HERE, OURS, Row, compare
 from training.errors import CheckFailed
 
-IMAGES = 2  # counted, and their outputs compared; soft float takes 25 M each
+IMAGES = {"int8": 2, "f16": 1}  # counted; soft float takes 25 M instructions each
 Say = Callable[[str], None]
 
 
@@ -33,6 +33,7 @@ def measure(
     targets: tuple[str, ...] = tuple(TARGETS),
     profiles: tuple[str, ...] = PROFILES,
     engines: tuple[str, ...] = ENGINES,
+    stages: bool = True,
 ) -> Iterator[Row]:
     """One row each; raises CheckFailed if a target's bits differ from the host's."""
     for profile in profiles:
@@ -40,32 +41,37 @@ def measure(
         plan = generate(model, profile, place / "component")
         for engine in engines:
             say(f"{model.name} {profile} {engine}")
-            yield from _engine(model, plan, engine, place, targets)
+            yield from _engine(model, plan, engine, place, targets, stages)
 
 
 def _engine(
-    model: Model, plan: Plan, engine: str, place: Path, targets: tuple[str, ...]
+    model: Model,
+    plan: Plan,
+    engine: str,
+    place: Path,
+    targets: tuple[str, ...],
+    with_stages: bool,
 ) -> Iterator[Row]:
     source = program(place / "component", plan, engine)
-    images = model.images[:IMAGES]
+    images = model.images[: IMAGES[engine]]
     exact = outputs = None
     for target in ("host", *(t for t in targets if t != "host")):
         options = flags(TARGETS[target].family)
         work = place / f"{engine}_{target}"
-        built = bench_build.build(source, target, options, images, work)
+        built = bench_build.build(source, target, options, images, work, with_stages)
         if target == "host":
             outputs = bench_count.run_host(built, model.images)
             exact = compare(outputs, model.expected) if engine == "int8" else None
             if target not in targets:
                 continue
-        counted = bench_count.count(built, images, stages=True)
+        counted = bench_count.count(built, images, stages=with_stages)
         assert outputs is not None
-        if not (counted.outputs == outputs[:IMAGES]).all():
+        if not (counted.outputs == outputs[: len(images)]).all():
             raise CheckFailed(
                 f"{source.name}: {target} and this machine give different bits",
                 "a bug of export/codegen.py or of the target's soft float",
             )
-        stages = {stage.number: stage.name for stage in plan.engine(engine)}
+        names = {stage.number: stage.name for stage in plan.engine(engine)}
         where = TARGETS[target]
         yield Row(
             source=OURS,
@@ -79,7 +85,7 @@ def _engine(
             flags=" ".join(options),
             instructions=counted.instructions,
             per_layer={
-                stages.get(number, str(number)): part
+                names.get(number, str(number)): part
                 for number, part in sorted(counted.per_stage.items())
             },
             macs=model.int8.macs(),

@@ -1,23 +1,26 @@
-"""The benchmark's rows as tables for a terminal and as Markdown for the README."""
+"""The benchmark's rows as a table for a terminal and as Markdown for the README."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from rich import box
 from rich.table import Table
 
-from tools.bench_rows import ELSEWHERE, HERE, OURS, PUBLISHED, Exactness, Row
+from tools.bench_rows import ELSEWHERE, HERE, OURS, Exactness, Row
 from training.errors import Esp8kError
 
 LEGEND = (
-    "Instructions an inference; RAM is the arena and variables, without stack, input "
-    "and output; helper functions of the compiler are in neither. 'exact' compares "
-    "with TFLite Micro's int8 logits, or says how often the digit differs. The host "
-    "counts scalar code (callgrind, no vectorisation); a wheel's own build may use "
-    "SIMD. Time ratio: that runtime's time over ours, one interleaved run, one thread."
+    "An inference each. RAM is the arena and variables: no stack, input or output. "
+    "Equal: with TFLite Micro's int8 logits, or how often the digit differs. Others "
+    "are shown at their best of -O2, -O3 and -O2 -fno-schedule-insns (--all: each); "
+    "ours with firmware/components/nn/flags.json. lx106 and rv32imc are emulated, "
+    "without an FPU. The host stands for a core with one: scalar code, callgrind. "
+    "Time: that runtime's over our speed profile's, interleaved, one thread; the "
+    "wheels use SIMD, ours is portable C."
 )
 COLUMNS = (  # title, how it is aligned
     ("program", "left"),
-    ("engine", "left"),
     ("flags", "left"),
     ("instructions", "right"),
     ("a live\nMAC", "right"),
@@ -25,10 +28,12 @@ COLUMNS = (  # title, how it is aligned
     ("const", "right"),
     ("RAM", "right"),
     ("stack", "right"),
-    ("exact", "left"),
+    ("time", "right"),
+    ("equal to TFLite Micro", "left"),
     ("evidence", "left"),
 )
-MARK = {HERE: "measured here", ELSEWHERE: "elsewhere", PUBLISHED: "published"}
+TARGETS = ("lx106", "rv32imc", "host")  # the order of the sections
+FLAG_NAMES = {"-fno-schedule-insns": "nosched"}
 
 
 def read(path: Path) -> list[Row]:
@@ -44,94 +49,76 @@ def read(path: Path) -> list[Row]:
     return rows
 
 
-def tables(rows: list[Row]) -> list[Table]:
-    """One table a model and target, one of the runtimes, one of the gaps."""
-    result = []
+def table(rows: list[Row], every: bool = False) -> Table:
+    """All counted rows, a section for each model and target."""
+    result = Table(
+        title="Instructions and bytes", title_justify="left", box=box.SIMPLE_HEAD
+    )
+    for name, side in COLUMNS:
+        # rich has a literal type for `justify`; ours comes from a table
+        result.add_column(name, justify=side, no_wrap=True)  # type: ignore[arg-type]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        if row.instructions is not None and row.target:
+        if row.instructions is not None or row.time_ratio is not None:
             groups.setdefault((row.model, row.target), []).append(row)
-    for (model, target), group in groups.items():
-        result.append(_counted(f"{model} on {target}", group))
-    ratios = [row for row in rows if row.time_ratio is not None]
-    if ratios:
-        result.append(_ratios(ratios))
-    result.append(_gaps([row for row in rows if row.note]))
+    for (model, target), group in sorted(groups.items(), key=lambda x: _place(*x[0])):
+        shown = group if every else list(fewest(group))
+        result.add_section()
+        result.add_row(f"{model} on {target}", style="bold underline")
+        for row in sorted(shown, key=lambda r: r.instructions or 1 << 40):
+            result.add_row(*_cells(row), style="bold" if row.source == OURS else "")
     return result
 
 
-def _counted(title: str, rows: list[Row]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name, side in COLUMNS:
-        # rich has a literal type for `justify`; ours comes from a table
-        table.add_column(name, justify=side, no_wrap=True)  # type: ignore[arg-type]
-    for row in sorted(rows, key=lambda r: r.instructions or 0):
-        style = "bold" if row.source == OURS else ""
-        table.add_row(*_cells(row), style=style)
-    return table
+def _place(model: str, target: str) -> tuple[str, int]:
+    return model, TARGETS.index(target) if target in TARGETS else len(TARGETS)
 
 
 def _cells(row: Row) -> list[str]:
-    ratio = row.per_mac
     return [
-        " ".join((row.source, row.profile)).strip(),
-        row.engine,
-        short(row.flags) or row.compiler,
+        title(row),
+        short(row),
         number(row.instructions),
-        "" if ratio is None else f"{ratio:.2f}",
+        "" if row.per_mac is None else f"{row.per_mac:.2f}",
         number(row.code_bytes),
         number(row.const_bytes),
         number(row.ram_bytes),
         number(row.stack_bytes),
+        "" if row.time_ratio is None else f"{row.time_ratio:.2f}",
         row.exactness,
         evidence(row),
     ]
 
 
-def _ratios(rows: list[Row]) -> Table:
-    table = Table(title="Runtimes of this machine", title_justify="left")
-    for name in ("model", "runtime", "version", "time ratio", "arena", "exact"):
-        table.add_column(name, justify="right" if name == "time ratio" else "left")
-    for row in rows:
-        table.add_row(
-            row.model,
-            f"{row.source} ({row.engine})",
-            row.compiler,
-            f"{row.time_ratio:.2f}",
-            number(row.ram_bytes),
-            row.exactness,
-        )
-    return table
-
-
-def _gaps(rows: list[Row]) -> Table:
-    table = Table(title="What is not in the tables, and why", title_justify="left")
-    for name in ("program", "model", "evidence", "note"):
-        table.add_column(name)
-    for row in dict.fromkeys((r.source, r.model, evidence(r), r.note) for r in rows):
-        table.add_row(*row)
-    return table
+def gaps(rows: list[Row]) -> Iterator[str]:
+    """A line for each rival that is not in the table, or needs a word."""
+    told = ((r.source, r.model, evidence(r), r.note) for r in rows if r.note)
+    for source, model, word, note in dict.fromkeys(told):
+        yield f"{source}, {model} ({word}): {note}"
 
 
 # ==== Markdown ====
 
+HEAD = (
+    "| program | network | lx106 | rv32imc | a live MAC | code | const | RAM "
+    "| equal to TFLite Micro | evidence |\n"
+    "|---|---|--:|--:|--:|--:|--:|--:|---|---|"
+)
 
-def markdown(rows: list[Row], target: str = "lx106") -> str:
-    """The README's table: each program's best flags on one emulated core."""
-    chosen = best(rows, target)
-    lines = [
-        f"| {target}, gcc | model | instructions | a live MAC | code B | const B |"
-        " RAM B | equals TFLite Micro | evidence |",
-        "|---|---|--:|--:|--:|--:|--:|---|---|",
-    ]
-    for row in chosen:
-        ratio = row.per_mac
+
+def markdown(rows: list[Row]) -> str:
+    """The README's table: int8 on the emulated cores, then the runtimes."""
+    on_riscv = {_key(row): row for row in best(rows, "rv32imc")}
+    lines = [HEAD]
+    for row in best(rows, "lx106"):
         name = f"**{title(row)}**" if row.source == OURS else title(row)
+        other = on_riscv.get(_key(row))
         cells = [
-            f"{name} `{short(row.flags)}`",
+            name,
             row.model,
             number(row.instructions),
-            "" if ratio is None else f"{ratio:.2f}",
+            number(other.instructions if other else None),
+            "" if row.per_mac is None else f"{row.per_mac:.2f}",
             number(row.code_bytes),
             number(row.const_bytes),
             number(row.ram_bytes),
@@ -139,37 +126,76 @@ def markdown(rows: list[Row], target: str = "lx106") -> str:
             evidence(row),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_sentences(rows)])
 
 
-def best(rows: list[Row], target: str) -> list[Row]:
-    """Each program's fewest instructions on `target`, int8 ones; fewest first."""
+def _sentences(rows: list[Row]) -> Iterator[str]:
+    """The float16 engine, and the runtimes of the host, in words."""
+    told: dict[tuple[object, ...], list[Row]] = {}
+    for row in best(rows, "host", "f16"):
+        figures = (row.model, row.instructions, row.const_bytes, row.ram_bytes)
+        told.setdefault(figures, []).append(row)
+    for same in told.values():
+        row, profiles = same[0], ", ".join(row.profile for row in same)
+        yield (
+            f"- float16 engine, {row.model} ({profiles}): {number(row.instructions)} "
+            f"host instructions ({row.per_mac:.2f} a live MAC), "
+            f"{number(row.const_bytes)} B of constants, {number(row.ram_bytes)} B of "
+            f"RAM ({evidence(row)})"
+        )
+    for row in rows:
+        if row.time_ratio is not None:
+            parts = [f"{row.time_ratio:.2f} times our time on the host"]
+            if row.instructions is not None:
+                parts.append(f"{number(row.instructions)} instructions")
+            if row.ram_bytes is not None:
+                parts.append(f"arena {number(row.ram_bytes)} B")
+            yield f"- {row.source}, {row.model}: {', '.join(parts)} ({evidence(row)})"
+
+
+def best(rows: list[Row], target: str, engine: str = "int8") -> list[Row]:
+    """Each program's fewest instructions on a target; fewest first."""
+    chosen = [
+        row
+        for row in fewest(rows)
+        if row.target == target and row.engine == engine and row.instructions
+    ]
+    return sorted(chosen, key=lambda row: row.instructions or 0)
+
+
+def fewest(rows: Iterable[Row]) -> Iterator[Row]:
+    """Of rows that differ in flags only, the one with the fewest instructions."""
     found: dict[tuple[str, ...], Row] = {}
     for row in rows:
-        if row.target != target or row.instructions is None or row.engine != "int8":
-            continue
-        key = (row.source, row.model, row.profile, row.evidence)
+        key = (*_key(row), row.target)
         held = found.get(key)
-        if held is None or row.instructions < (held.instructions or 0):
+        if held is None or (row.instructions or 0) < (held.instructions or 0):
             found[key] = row
-    return sorted(found.values(), key=lambda row: row.instructions or 0)
+    yield from found.values()
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    return (row.source, row.model, row.profile, row.engine, row.evidence)
 
 
 def title(row: Row) -> str:
-    """Name of a program, with our profile."""
-    return " ".join((row.source, row.profile)).strip()
+    """Name of a program; of ours with its profile and, if not int8, its engine."""
+    engine = row.engine if row.source == OURS and row.engine != "int8" else ""
+    return " ".join(word for word in (row.source, row.profile, engine) if word)
 
 
 def evidence(row: Row) -> str:
     """Its evidence words: 'measured here, emulated'."""
-    words = (MARK.get(row.evidence, row.evidence), row.run_on)
-    return ", ".join(word for word in words if word)
+    return ", ".join(word for word in (row.evidence, row.run_on) if word)
 
 
-def short(flags: str) -> str:
-    """Flags that change the code, without the language and the warnings."""
-    dull = ("-std=", "-ffp-contract", "-W")
-    return " ".join(f for f in flags.split() if not f.startswith(dull))
+def short(row: Row) -> str:
+    """Flags in a few letters; ours are in a file."""
+    if row.source == OURS:
+        return "flags.json"
+    if row.evidence in (HERE, ELSEWHERE) and row.flags:
+        return " ".join(FLAG_NAMES.get(f, f) for f in row.flags.split())
+    return row.compiler
 
 
 def number(value: int | None) -> str:

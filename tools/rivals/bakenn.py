@@ -40,9 +40,9 @@ int __builtin_arm_smlad(int a, int b, int sum)
 """
 # Which kernels, and what to ask BakeNN for to get them.
 VARIANTS = {
-    "BakeNN portable C": {},
-    "ESP-NN 1.2.6 by BakeNN": {"target": "ESP32", "enable_esp_nn": True},
-    "CMSIS-NN 4.0 generic C by BakeNN": {
+    "BakeNN 1.0 portable C": {},
+    "ESP-NN 1.2.6, by BakeNN": {"target": "ESP32", "enable_esp_nn": True},
+    "CMSIS-NN 4.0 C, by BakeNN": {
         "target": "CORTEX_M4",
         "enable_cmsis_nn": True,
     },

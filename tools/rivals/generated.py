@@ -71,7 +71,7 @@ def measure(
                 model=model.name,
                 target="",
                 engine=rival.engine,
-                evidence=HERE,
+                evidence="tried here",
                 note=error.message,
             )
 

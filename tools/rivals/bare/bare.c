@@ -13,6 +13,7 @@
 #define STACK_MARGIN_WORDS 64u /* what the painting loop itself may stand on */
 
 extern const uint32_t bare_images; /* images.c, generated */
+extern const uint32_t bare_stages; /* whether to count each stage too */
 extern const uint8_t bare_pixels[];
 
 uint32_t bench_input[BENCH_INPUT_BYTES / 4u];
@@ -101,6 +102,21 @@ static void print_stack(const uint32_t *top)
     print_text("\n");
 }
 
+static void count_stages(void)
+{
+    last = bare_count();
+    bench_run(output, count_stage);
+    for (uint32_t i = 0; i < BENCH_STAGES; i++) {
+        if (stage_ticks[i] != 0u) {
+            print_text("stage ");
+            print_number(i);
+            print_text(" ");
+            print_number(stage_ticks[i]);
+            print_text("\n");
+        }
+    }
+}
+
 _Noreturn void bare_main(void)
 {
     uint32_t nothing = overhead();
@@ -119,16 +135,8 @@ _Noreturn void bare_main(void)
         print_text("\n");
     }
     print_stack(top);
-    last = bare_count();
-    bench_run(output, count_stage);
-    for (uint32_t i = 0; i < BENCH_STAGES; i++) {
-        if (stage_ticks[i] != 0u) {
-            print_text("stage ");
-            print_number(i);
-            print_text(" ");
-            print_number(stage_ticks[i]);
-            print_text("\n");
-        }
+    if (bare_stages != 0u) {
+        count_stages();
     }
     print_text("end\n");
     bare_exit(0);
