@@ -340,6 +340,7 @@ def _render_engine(
         "calls": engine.calls,
         "arrays": engine.arrays,
         "arena": engine.arena,
+        "uses_arena": engine.arena > 0,
         "total": sum(a.size for a in engine.arrays),
         "kernels": _kernels(engine.stages),
         "macs": sum(p.macs for p in engine.plans),

@@ -53,7 +53,9 @@ NN_INLINE nn_softmax_t nn_softmax(const uint8_t *in, int32_t count,
         row.largest = in[i] > row.largest ? in[i] : row.largest;
     }
     for (int32_t i = 0; i < count; ++i) {
-        total += (exps[row.largest - in[i]] + (1 << 11)) >> 12;
+        const int32_t e = exps[row.largest - in[i]];
+
+        total += (e >> 12) + ((e >> 11) & 1); /* e / 2^12, halves up */
     }
     while (length < 31 && (total >> length) != 0) {
         ++length;
