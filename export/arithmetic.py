@@ -16,6 +16,12 @@ from export.network import Network, Operator, Quant, Tensor
 
 INT8_MIN, INT8_MAX = -128, 127
 ADD_LEFT_SHIFT = 20  # headroom that ADD gives its inputs
+FUSED: dict[str, tuple[float | None, float | None]] = {  # activation: its bounds
+    "NONE": (None, None),
+    "RELU": (0.0, None),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
 ALL_INT8 = np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.int64)
 
 
@@ -62,13 +68,7 @@ def _round_away(x: np.float32) -> int:
 
 def activation_range(op: Operator, out: Tensor) -> tuple[int, int]:
     """The int8 bounds of an operator's fused activation."""
-    kind = op.attributes.get("activation", "NONE")
-    bounds = {
-        "NONE": (None, None),
-        "RELU": (0.0, None),
-        "RELU6": (0.0, 6.0),
-        "RELU_N1_TO_1": (-1.0, 1.0),
-    }[kind]
+    bounds = FUSED[op.attributes.get("activation", "NONE")]
     low, high = (
         None if b is None else out.zero_point + _round_away(np.float32(b) / out.scale)
         for b in bounds

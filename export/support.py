@@ -105,6 +105,9 @@ def _check(network: Network, op: Operator) -> None:
         raise _refuse(
             network, op, "not supported", f"replace it; supported are {known}"
         )
+    fused = op.attributes.get("activation", "NONE")
+    if fused not in arithmetic.FUSED:
+        raise _refuse(network, op, f"fused {fused}", "use it as a layer of its own")
     if not enough_inputs(op):
         raise _refuse(network, op, "inputs are missing", DAMAGED_HINT)
     for tensor in _activations(network, op):
@@ -139,7 +142,8 @@ def _check_activation(network: Network, op: Operator, tensor: Tensor) -> None:
         raise _refuse(
             network, op, f"{tensor.name} has a scale per channel", QUANTIZE_HINT
         )
-    if tensor.scale <= 0 or not -128 <= tensor.zero_point <= 127:
+    scaled = 0 < tensor.scale < math.inf
+    if not scaled or not -128 <= tensor.zero_point <= 127:
         raise _refuse(
             network, op, f"{tensor.name} has no valid scale", "convert the model again"
         )
@@ -166,7 +170,7 @@ def _check_weights(network: Network, op: Operator) -> None:
     if len(weights.shape) != RANK[op.kind] or min(weights.shape) < 1:
         what = f"weights of shape {weights.shape}"
         raise _refuse(network, op, what, DAMAGED_HINT)
-    if not np.all(weights.quant.scale > 0):
+    if not np.all((weights.quant.scale > 0) & (weights.quant.scale < math.inf)):
         raise _refuse(network, op, "a scale of zero", QUANTIZE_HINT)
     if np.any(weights.quant.zero_point):
         raise _refuse(network, op, "weights have a zero point", QUANTIZE_HINT)
@@ -218,6 +222,9 @@ def _check_scales(network: Network, op: Operator) -> None:
     """Factors outside of what TFLite Micro's own arithmetic is defined for."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
     hint = "its scales are out of proportion: check the calibration data"
+    slope = op.attributes.get("alpha", op.attributes.get("beta", 1.0))
+    if not math.isfinite(slope):
+        raise _refuse(network, op, f"a slope of {slope}", DAMAGED_HINT)
     if op.kind == "ADD":
         scales = [float(network.tensors[i].scale) for i in op.inputs[:2]]
         ratio = 2 * max(scales) / (2**arithmetic.ADD_LEFT_SHIFT * float(out.scale))
@@ -232,5 +239,5 @@ def _check_scales(network: Network, op: Operator) -> None:
             raise _refuse(network, op, "input and output differ in scale", hint)
     if op.kind in WEIGHTED:
         _, shift = arithmetic.channel_multipliers(network, op)
-        if shift.max() > 30 or not math.isfinite(float(out.scale)):
+        if shift.max() > 30:
             raise _refuse(network, op, "a factor above 2^30", hint)
