@@ -70,6 +70,7 @@ def decode(stream: IO[bytes], name: str) -> Image.Image:
     """Any picture that PIL knows, upright; every damage is an `Esp8kError`."""
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PIL grumbles about damaged tags
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(stream) as image:
                 image.draft("RGB", (4 * WORK_MAX, 4 * WORK_MAX))  # JPEG: decode small

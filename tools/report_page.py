@@ -26,6 +26,14 @@ EVIDENCE = {
     "are exact, times are this computer's",
     "on hardware": "a real board answered over its serial port and timed itself",
 }
+MEMORY_OF_BOARD = (
+    "The whole firmware, both engines in one image: bytes by the symbols of what was "
+    "linked."
+)
+MEMORY_OF_TWIN = (
+    "Of the program that ran on this computer, in this computer's instructions. A "
+    "board's figures are in the report of a board; the arena is the same everywhere."
+)
 
 
 def render(report: dict[str, Any], images: np.ndarray) -> str:
@@ -56,6 +64,9 @@ def view(report: dict[str, Any], images: np.ndarray) -> dict[str, Any]:
         "hidden": hidden,
         "work": work(report),
         "memory": memory(report["memory"]),
+        "memory_lead": MEMORY_OF_TWIN
+        if report["evidence"] == "host process"
+        else MEMORY_OF_BOARD,
         "facts": facts(report),
         "timing": timing_rows(report),
         "evidence": EVIDENCE,
@@ -102,7 +113,7 @@ def cards(report: dict[str, Any]) -> list[dict[str, str]]:
             }
         )
     stored = report["memory"]
-    if stored:
+    if stored and report["evidence"] != "host process":
         result.append(
             {
                 "label": "flash, whole firmware",
@@ -300,7 +311,7 @@ def work(report: dict[str, Any]) -> dict[str, Any]:
         if count:
             rows.append(_work_row(report, engine, count, report["counter"]))
         elif not hardware and times.get(engine):
-            unit = "microseconds of this computer"
+            unit = "µs of this computer"
             rows.append(_work_row(report, engine, times[engine], unit))
     caution = {
         "on hardware": "The board's own clock, around the inference alone.",
@@ -319,12 +330,10 @@ def _work_row(
     median = values["median"]
     thousands = median >= 10_000
     short = f"{median / 1000:,.0f}" if thousands else f"{median:,.0f}"
-    short_unit = {"microseconds": "µs", "microseconds of this computer": "µs"}.get(
-        unit, unit
-    )
+    short_unit = {"microseconds": "µs", "µs of this computer": "µs"}.get(unit, unit)
     macs = report["macs"]
-    per_mac = f"{median / macs:.2f}" if macs and "micro" not in unit else ""
-    notes = {"microseconds of this computer": "this computer's time, not a board's"}
+    per_mac = f"{median / macs:.2f}" if macs and short_unit != "µs" else ""
+    notes = {"µs of this computer": "this computer's time, not a board's"}
     return {
         "engine": NAMES[engine],
         "kind": engine,

@@ -64,7 +64,7 @@ def test_the_same_inputs_give_the_same_report(host):
 
 
 def test_a_wrong_class_fails(host):
-    got, _ = made(host, FakeDevice(flip=0), engine="int8")
+    got, _ = made(host, FakeDevice(flip=0), engine="int8", evidence="on hardware")
     assert not got["passed"]
     assert any("1 of 40 classes disagree" in f for f in got["failures"])
     assert any("digest" in f for f in got["failures"])
@@ -159,7 +159,8 @@ def test_emulated_instructions_are_never_called_a_boards_time(host):
 
 
 def test_a_failed_report_says_so_at_its_top(host):
-    got, images = made(host, FakeDevice(flip=0), engine="int8")
+    flip = FakeDevice(flip=0)
+    got, images = made(host, flip, engine="int8", evidence="on hardware")
     page = render(got, images)
     assert page.index("1 of 40 classes disagree") < page.index("<section>")
 
