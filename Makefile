@@ -1,7 +1,9 @@
 # esp8k: from a dataset to a digit classified on the chip.
 # Every verb is a line below; `make` alone lists them.
 
-MODEL   ?= v2#        v1, v2: which network
+MODEL   ?= v2#        v1, v2, v3: which network
+DATASET ?= mnist#     mnist, fashion, kmnist
+N       ?= 10#        seeds: how many
 SEED    ?= 0#         training seed
 EPOCHS  ?= 5#         passes over the training images
 PROFILE ?= balanced#  speed, balanced, size: what the generated C is made for
@@ -26,12 +28,12 @@ ifneq ($(filter train,$(MAKECMDGOALS))$(wildcard $(OUT)/model.pt),)
 CHECKPOINT := $(OUT)/model.pt
 endif
 
-TRAINER   := $(addprefix training/,models.py data.py augment.py train.py)
+TRAINER   := $(addprefix training/,models.py data.py augment.py fit.py recipes.py)
 EXPORTER  := $(wildcard export/*.py export/templates/* firmware/components/nn/*)
 
 # ==== The pipeline ============================================================
 
-.PHONY: setup train export build flash classify report
+.PHONY: setup train export build flash classify report bisect draw
 setup: $(SETUP) ## install the pinned packages, and the compilers where apt is there
 
 train: $(OUT)/model.pt ## train MODEL for five epochs, write build/MODEL/model.pt
@@ -51,9 +53,42 @@ classify: flash ## send one digit to BOARD: INDEX=7 or IMG=digit.png
 report: flash ## all 10,000 test images through BOARD, host against device
 	@$(PYTHON) -m tools.report $(OPTIONS)
 
-# ==== Checks and helpers ======================================================
+bisect: flash ## where BOARD parts from the host: stage, channel, position
+	@$(PYTHON) -m tools.bisect $(OPTIONS)
 
-.PHONY: test test-fast lint bench budget doctor draw clean help
+draw: flash ## draw a digit in a web page, classified by BOARD
+	@$(PYTHON) -m tools.draw $(OPTIONS) --engine $(ENGINE)
+
+# ==== Figures =================================================================
+
+.PHONY: seeds sweep bench bench-train budget chaos fuzz mlperf-data
+seeds: setup ## train MODEL with N seeds: mean, spread, interval
+	@$(PYTHON) -m training.seeds --model $(MODEL) --n $(N)
+
+sweep: setup ## search recipes and architectures on the validation split
+	@$(PYTHON) -m training.sweep
+
+bench: setup ## instructions, bytes and exactness: ours beside every rival
+	@$(PYTHON) -m tools.bench
+
+bench-train: setup ## training images a second, against the stock way
+	@$(PYTHON) -m training.bench
+
+budget: setup ## measure our figures anew and rewrite firmware/budget.json
+	@$(PYTHON) -m tools.budget
+
+chaos: export ## 100,000 requests over a line that loses and damages bytes
+	@$(PYTHON) -m tools.chaos --model $(MODEL)
+
+fuzz: setup ## ten minutes of libFuzzer over the device's parsers
+	@$(PYTHON) -m tools.fuzz --seconds 600
+
+mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
+	@$(PYTHON) -m tools.mlperf_data
+
+# ==== Checks ==================================================================
+
+.PHONY: test test-fast lint doctor clean help
 test: setup lint ## every test
 	@.venv/bin/python -m pytest
 
@@ -66,14 +101,11 @@ lint: setup
 doctor: setup ## find boards and what is wrong with them, each with its cure
 	@$(PYTHON) -m tools.doctor
 
-draw: flash ## draw a digit in a web page, classified by BOARD
-	@$(PYTHON) -m tools.draw $(OPTIONS) --engine $(ENGINE)
-
 clean: ## remove everything generated (.venv stays)
 	rm -rf $(BUILD) firmware/.pio
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' \
 	  $(MAKEFILE_LIST)
 
 # ==== Files ===================================================================
@@ -86,15 +118,16 @@ $(BUILD)/.debian-ready: tools/setup.sh
 
 # The options a product was made with; rewritten only when they change.
 $(OUT)/.train-options: FORCE
-	@mkdir -p $(OUT); echo "$(SEED) $(EPOCHS)" | cmp -s - $@ || \
-	  echo "$(SEED) $(EPOCHS)" > $@
+	@mkdir -p $(OUT); echo "$(SEED) $(EPOCHS) $(DATASET)" | cmp -s - $@ || \
+	  echo "$(SEED) $(EPOCHS) $(DATASET)" > $@
 $(OUT)/.export-options: FORCE
 	@mkdir -p $(OUT); echo "$(PROFILE) $(CHECKPOINT)" | cmp -s - $@ || \
 	  echo "$(PROFILE) $(CHECKPOINT)" > $@
 .PHONY: FORCE
 
 $(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options | $(SETUP)
-	@$(PYTHON) -m training.train --model $(MODEL) --seed $(SEED) --epochs $(EPOCHS)
+	@$(PYTHON) -m training.train --model $(MODEL) --seed $(SEED) \
+	  --epochs $(EPOCHS) --dataset $(DATASET)
 
 $(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP)
 	@$(PYTHON) -m export --model $(MODEL) --profile $(PROFILE)
