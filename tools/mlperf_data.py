@@ -10,6 +10,9 @@ board on USB and FOLDER the path that this command prints:
     python main.py -t FOLDER/tests_accuracy.yaml -s FOLDER/datasets -m a
     python main.py -t FOLDER/tests_performance.yaml -s FOLDER/datasets -m p
 
+A board that resets itself when the port is opened greets the runner, which takes the
+greeting's m-ready for an answer: `stty -F /dev/ttyUSB0 -hupcl` keeps it running.
+
 The firmware calls its model mnist01: it is none of MLPerf's own four, and the result
 is no MLPerf result; what is theirs is the way of measuring.
 """

@@ -1,0 +1,91 @@
+"""Both dialects on the boards that need no hardware, with the real model."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export import codegen, network, reference
+from tests.conftest import TEST_BUILD
+from tests.link.test_mlperf import Runner
+from tools import bisect, boards, chaos
+from tools.client import Device, require_identity
+from tools.faults import Faults
+from tools.proxy import FaultyProxy
+from training import data
+
+EMULATED = [
+    "twin",
+    pytest.param("virtual", marks=pytest.mark.emulator),
+    pytest.param("riscv", marks=[pytest.mark.emulator, pytest.mark.slow]),
+]
+COUNT = 32
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.asarray(data.load().test_images)[:COUNT]
+
+
+@pytest.fixture(scope="module", params=EMULATED)
+def port(
+    request: pytest.FixtureRequest, flashed: Callable[[str, str], Path]
+) -> Iterator[str]:
+    """A port with the flashed firmware of v2 behind it."""
+    flashed("v2", request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+        board = boards.choose(request.param, None, quiet=True)
+        with boards.open_port(board, "v2") as port:
+            yield port
+
+
+@pytest.fixture(scope="module")
+def logits(exported: Callable[[str], Path], images: np.ndarray) -> np.ndarray:
+    """What the numpy reference says: (N, 10) int8."""
+    int8 = network.read_tflite(exported("v2") / "model_int8.tflite", "v2")
+    raw = (images.reshape(COUNT, -1).astype(np.int16) - 128).astype(np.int8)
+    shape = (COUNT, *int8.tensors[int8.inputs[0]].shape[1:])
+    return reference.run(int8, raw.reshape(shape))[int8.outputs[0]].reshape(COUNT, 10)
+
+
+def test_the_board_answers_with_the_references_logits(
+    port: str, images: np.ndarray, logits: np.ndarray
+) -> None:
+    with Device.open(port) as device:
+        require_identity(device, TEST_BUILD / "v2")
+        results = list(device.infer_many("int8", images))
+        assert np.array_equal([r.logits for r in results], logits)
+        assert device.statistics().crc_errors == 0
+
+
+def test_every_stage_on_the_board_is_the_references(
+    port: str, images: np.ndarray
+) -> None:
+    plan = codegen.load_plan(TEST_BUILD / "v2" / "plan.json")
+    with Device.open(port) as device:
+        for engine, name in bisect.TFLITE.items():
+            right = network.read_tflite(TEST_BUILD / "v2" / name, "v2")
+            assert bisect.bisect(device, plan, right, engine, images[:2]) is None
+
+
+def test_a_runner_drives_the_board(
+    port: str, images: np.ndarray, logits: np.ndarray
+) -> None:
+    runner = Runner(port)
+    for image, right in zip(images[:3], logits[:3], strict=True):
+        runner.load(image.tobytes())
+        results = runner.infer(2, 1)["results"]
+        assert np.argmax(results) == np.argmax(right)
+    runner.port.close()
+
+
+def test_a_bad_line_to_the_board_costs_no_answer(port: str, images: np.ndarray) -> None:
+    with Device.open(port) as clean:
+        oracle = chaos.Oracle(clean, images[:4])
+    with FaultyProxy(port, Faults(rate=0.003, cut_rate=0), seed=5) as proxy:
+        config = chaos.Config(requests=6, seed=5)
+        record = chaos._through(proxy, oracle, config, lambda: None)
+    assert record["wrong"] == record["hangs"] == 0
+    assert record["answered"] == 6
