@@ -1,0 +1,77 @@
+"""Put the tables of results into `training/README.md`, from the files beside it.
+
+.venv/bin/python -m training.tables
+"""
+
+import json
+import re
+
+from training.errors import run
+from training.paths import ROOT
+from training.seeds import RESULTS
+
+README = ROOT / "training" / "README.md"
+
+
+def results() -> str:
+    """One row a model, from `results/<model>.json`."""
+    rows = [
+        "| model | parameters | MACs | seeds | float, mean (std) | min to max "
+        "| int8, mean | 95 % interval |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for path in sorted(RESULTS.glob("*.json")):
+        r = json.loads(path.read_text())
+        integer = "" if r["int8_mean"] is None else f"{r['int8_mean']:.3f}"
+        low, high = r["wilson95"]
+        rows.append(
+            f"| {r['model']} | {r['parameters']:,} | {r['macs']:,} | {r['n']} "
+            f"| {r['mean']:.3f} ({r['std']:.3f}) | {r['min']:.2f} to {r['max']:.2f} "
+            f"| {integer} | {low:.2f} to {high:.2f} |"
+        )
+    rows.append("")
+    rows.append(
+        "Percent of the 10,000 test images; `make seeds MODEL=... N=...` gives each "
+        "row. The interval is Wilson's for the mean accuracy on 10,000 images."
+    )
+    return "\n".join(rows)
+
+
+def search() -> str:
+    """One row a run, from `results/search.jsonl`, the least loss first."""
+    rows = [
+        "| layers | parameters | MACs | seed | what else | accuracy | loss |",
+        "|---|--:|--:|--:|---|--:|--:|",
+    ]
+    lines = (RESULTS / "search.jsonl").read_text().splitlines()
+    runs = [json.loads(line) for line in lines]
+    for r in sorted(runs, key=lambda r: r["validation"]["0.998"]["loss"]):
+        seen = r["validation"]["0.998"]
+        extra = [r["note"]] if r["note"] else []
+        extra += ["bfloat16"] if r["recipe"].get("bf16") else []
+        rows.append(
+            f"| `{r['spec']}` | {r['parameters']:,} | {r['macs']:,} | {r['seed']} "
+            f"| {', '.join(extra)} | {seen['accuracy']:.2f} | {seen['loss']:.4f} |"
+        )
+    return "\n".join(rows)
+
+
+def filled(text: str, name: str, table: str) -> str:
+    """`text` with what stands between two markers `name` replaced."""
+    marker = f"<!-- {name} -->"
+    if text.count(marker) == 1:
+        return text.replace(marker, f"{marker}\n{table}\n{marker}")
+    pattern = re.escape(marker) + r".*?" + re.escape(marker)
+    return re.sub(pattern, lambda _: f"{marker}\n{table}\n{marker}", text, flags=re.S)
+
+
+def main() -> None:
+    """Rewrite the README's tables."""
+    text = README.read_text()
+    for name, table in (("results", results()), ("search", search())):
+        text = filled(text, name, table)
+    README.write_text(text)
+
+
+if __name__ == "__main__":
+    run(main)
