@@ -85,7 +85,9 @@ def generate(
         raise Esp8kError(
             f"there is no profile {profile!r}", f"PROFILE is one of: {PROFILES}"
         )
+    classes = math.prod(network_int8.tensors[network_int8.outputs[0]].shape)
     common = {
+        "classes": classes,
         "model": identity.model,
         "hash": identity.weights_hash,
         "profile": profile,
@@ -375,7 +377,6 @@ def _header(network: Network, plan: Plan, has_f16: bool) -> dict[str, Any]:
         "engines": "int8 and float16" if has_f16 else "int8",
         "has_f16": has_f16,
         "input_bytes": math.prod(network.tensors[network.inputs[0]].shape),
-        "classes": math.prod(out.shape),
         "logit_scale": f"{float(out.scale):.9g}",
         "logit_zero_point": out.zero_point,
         "int8_arena": plan.int8_arena_bytes,
