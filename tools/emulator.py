@@ -173,7 +173,6 @@ def measure(
         output = _emulate(chosen, elf)
         arena_symbol = _symbol_size(chosen, elf, "bench_arena")
     words = np.frombuffer(output[: 4 * (3 + len(stages))], "<u4").astype(np.int64)
-    marks = [0, *(int(w) for w in words[3:])]
     kind = "<i1" if engine == "int8" else "<f4"
     logits = np.frombuffer(output[4 * (3 + len(stages)) :], kind)[:classes]
     overhead = int(words[1])
@@ -186,8 +185,8 @@ def measure(
         "flags": [*flags(target), *extra],
         "instructions": round((int(words[0]) - overhead) / chosen.divide),
         "per_stage": {
-            stage.name: round((b - a) / chosen.divide)
-            for stage, a, b in zip(stages, marks, marks[1:], strict=False)
+            stage.name: round(int(count) / chosen.divide)
+            for stage, count in zip(stages, words[3:], strict=True)
         },
         "live_macs": sum(s.live_macs for s in stages),
         "code_bytes": sizes["code"],

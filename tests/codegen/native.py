@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export.codegen import KERNELS, flags, load_plan
+from export.codegen import KERNELS, Plan, flags, load_plan
 
 WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror".split()
 
@@ -14,7 +14,9 @@ DRIVER = """
 #include "{prefix}_model.h"
 #include <string.h>
 
-static _Alignas(8) uint8_t arena[{arena}];
+#define GUARD 256
+
+static _Alignas(8) uint8_t arena[{arena} + GUARD];
 
 typedef struct {{ uint8_t *out; uint32_t base[64]; uint32_t stage[64]; }} trace_t;
 
@@ -32,6 +34,18 @@ void run_int8(const uint8_t *images, int8_t *logits, uint32_t count)
         {prefix}_int8_run(arena, images + i * {inputs}u, logits + i * {classes}u, 0, 0);
 }}
 
+uint32_t touched_int8(const uint8_t *image, int8_t *logits, uint8_t fill);
+uint32_t touched_int8(const uint8_t *image, int8_t *logits, uint8_t fill)
+{{
+    uint32_t end = sizeof arena;
+
+    memset(arena, fill, sizeof arena);
+    {prefix}_int8_run(arena, image, logits, 0, 0);
+    while (end > 0 && arena[end - 1] == fill)
+        --end;
+    return end;
+}}
+
 void trace_int8(const uint8_t *image, int8_t *logits, trace_t *trace);
 void trace_int8(const uint8_t *image, int8_t *logits, trace_t *trace)
 {{
@@ -44,6 +58,18 @@ void run_f16(const uint8_t *images, float *logits, uint32_t count)
 {{
     for (uint32_t i = 0; i < count; ++i)
         {prefix}_f16_run(arena, images + i * {inputs}u, logits + i * {classes}u, 0, 0);
+}}
+
+uint32_t touched_f16(const uint8_t *image, float *logits, uint8_t fill);
+uint32_t touched_f16(const uint8_t *image, float *logits, uint8_t fill)
+{{
+    uint32_t end = sizeof arena;
+
+    memset(arena, fill, sizeof arena);
+    {prefix}_f16_run(arena, image, logits, 0, 0);
+    while (end > 0 && arena[end - 1] == fill)
+        --end;
+    return end;
 }}
 
 void trace_f16(const uint8_t *image, float *logits, trace_t *trace);
@@ -111,6 +137,19 @@ class Native:
             _pointer(images), _pointer(logits), ctypes.c_uint32(len(images))
         )
         return logits
+
+    def touched(self, engine: str, image: np.ndarray) -> int:
+        """One past the last byte of the arena, and what is behind, that is written."""
+        image = np.ascontiguousarray(image, np.uint8).reshape(self.inputs)
+        logits = np.zeros(self.classes, np.float32)
+        call = getattr(self.library, f"touched_{engine}")
+        fills = (0xA5, 0x5A, 0x3C)
+        return max(call(_pointer(image), _pointer(logits), fill) for fill in fills)
+
+    @staticmethod
+    def plan_of(component: Path) -> Plan:
+        """The plan beside a component's C."""
+        return load_plan(component / "plan.json")
 
     def trace(self, engine: str, image: np.ndarray) -> list[np.ndarray]:
         """Every stage's output as the hook sees it, in the plan's shapes."""
