@@ -4,11 +4,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tools import session, virtual_board
+from tools.classify_host import Host
+from tools.client import Device, require_identity
+from tools.report_data import collect
+from training.data import load
 from training.paths import ROOT
 
 Flashed = Callable[[str, str], Path]
@@ -58,6 +65,40 @@ def test_a_report_of_the_twin_is_clean(flashed: Flashed):
     check_report(got, 400, "host process")
     page = folder.parent / "report" / "report.html"
     assert got["engines"]["int8"]["digest"]["host"] in page.read_text()
+
+
+def test_a_board_that_dies_in_mid_batch_costs_no_answer(
+    flashed: Flashed, monkeypatch: pytest.MonkeyPatch
+):
+    folder = flashed("v2", "twin")
+    monkeypatch.setenv("ESP8K_BUILD", str(folder.parent.parent))
+    monkeypatch.setattr(session, "REQUEST_BUDGET_S", 1.0)
+    host, images = Host("v2"), load().test_images[:300]
+    running: list[virtual_board.VirtualBoard] = []
+    answers = 0
+
+    @contextmanager
+    def opener() -> Iterator[Device]:
+        with virtual_board.start("v2", "twin") as board:
+            running.append(board)
+            with Device.open(board.port) as device:
+                yield device
+
+    def progress(count: int) -> None:
+        nonlocal answers
+        answers += count
+        if answers == 120:
+            process = running[0]._process
+            assert process is not None
+            process.kill()
+
+    def check(device: Device) -> None:
+        require_identity(device, folder.parent)
+
+    got = collect(opener, check, ("int8",), images, 1, progress)
+    assert got.reopened == 1 and len(running) == 2
+    found = np.stack([answer.logits for answer in got.answers["int8"]])
+    assert (found == host.logits("int8", images)).all()
 
 
 @pytest.mark.emulator
