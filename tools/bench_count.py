@@ -17,12 +17,12 @@ from tools.bench_build import Built
 from training.errors import CheckFailed, Esp8kError
 
 TIMEOUT_S = 300  # one run of an emulator
-TICKS = 40.96  # CCOUNT ticks an instruction: 40 MHz, 1,024 ns by shift=10
+TICKS = 1.28  # CCOUNT ticks an instruction: 40 MHz, 32 ns by shift=5
 QEMU = {
     "lx106": [
         *"qemu-system-xtensa -M sim -cpu lx106 -display none".split(),
         *"-serial none -monitor none -semihosting".split(),
-        *"-icount shift=10,sleep=off -kernel".split(),
+        *"-icount shift=5,sleep=off -kernel".split(),
     ],
     "rv32imc": [
         *"qemu-system-riscv32 -M virt -bios none -display none".split(),
