@@ -22,6 +22,7 @@ FIRMWARE = ROOT / "firmware"
 HOST_FLAGS = ("-std=c99", "-O2", "-ffp-contract=off", "-fPIC", "-shared")
 BITS_A_BYTE = 10
 RESET_PANIC = 3  # hal_reset_t
+PIECE_BYTES = 256  # that arrive together: what a UART's driver hands over
 BOOT_S = 1.0  # a board that resets is deaf for so long
 
 
@@ -138,7 +139,8 @@ class MemoryLine:
         self.follows_baud = True  # False: our side stays behind when told to switch
         self.reads = 0
         self._up, self._down = up, down
-        self._compute_s = compute_s  # for each time that the board answers
+        self._compute_s = compute_s  # of the board for one answer
+        self._busy_until = 0.0  # the board computes: bytes wait in its driver
         self._up_free = self._down_free = 0.0  # when each direction is idle again
         self._to_board: deque[tuple[float, bytes]] = deque()
         self._to_host: deque[tuple[float, bytes]] = deque()
@@ -163,12 +165,13 @@ class MemoryLine:
                 return b""
 
     def write(self, data: bytes) -> None:
-        late = 0.0
-        took = len(data) * BITS_A_BYTE / self.baud
-        if self._up is not None:
-            data, late = self._up.send(data, self.now)
-        self._up_free = max(self._up_free, self.now) + took + late
-        self._to_board.append((self._up_free, data))
+        for at in range(0, len(data), PIECE_BYTES):
+            piece, late = data[at : at + PIECE_BYTES], 0.0
+            took = len(piece) * BITS_A_BYTE / self.baud
+            if self._up is not None:
+                piece, late = self._up.send(piece, self.now)
+            self._up_free = max(self._up_free, self.now) + took + late
+            self._to_board.append((self._up_free, piece))
 
     def set_baud(self, baud: int) -> None:
         if self.follows_baud:
@@ -199,7 +202,8 @@ class MemoryLine:
             data = bytes(byte ^ 0xA5 for byte in data)  # the wrong rate: noise
         out = self.board.feed(data, max(1, round(at * 1e6)))
         if out:
-            self._answer(out, at + self._compute_s)
+            self._busy_until = max(self._busy_until, at) + self._compute_s
+            self._answer(out, self._busy_until)
 
     def _answer(self, data: bytes, at: float = 0.0) -> None:
         late = 0.0

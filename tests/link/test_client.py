@@ -184,6 +184,57 @@ def test_a_device_that_came_back_with_other_weights_is_refused(
         device.infer("int8", IMAGES[0])
 
 
+# ==== Requests that are refused ====
+
+
+@pytest.mark.parametrize(
+    ("request_type", "payload", "code"),
+    [
+        (0x00, b"", 2),
+        (0x08, b"", 2),
+        (Request.INFER, b"", 3),
+        (Request.INFER, b"\0\0\0\0", 3),
+        (Request.INFER, bytes(787), 3),
+        (Request.INFER, bytes(789), 3),
+        (Request.INFER, b"\2\0\0\0" + bytes(784), 4),
+        (Request.STAGE_CRCS, b"\xff\0\0\0" + bytes(784), 4),
+        (Request.STAGE_BYTES, b"\0\3\1\0\0\0\0\0" + bytes(784), 5),
+        (Request.STAGE_BYTES, b"\0\0\0\0\0\0\0\0" + bytes(784), 6),
+        (Request.STAGE_BYTES, b"\0\0\1\1\0\0\0\0" + bytes(784), 6),
+        (Request.SET_BAUD, b"\0\1\2", 3),
+        (Request.SET_BAUD, bytes(4), 6),
+        (Request.SET_BAUD, struct.pack("<I", 115200), 7),
+    ],
+)
+def test_a_request_that_cannot_be_done_names_why(
+    board: MemoryBoard, request_type: int, payload: bytes, code: int
+) -> None:
+    board.boot()
+    (reply,) = Splitter().feed(board.feed(encode(request_type, 1, payload)[0]))
+    assert (reply.type, reply.payload[6:]) == (0xFF, bytes([code, request_type]))
+
+
+def test_a_frame_of_another_version_is_answered_in_ours(board: MemoryBoard) -> None:
+    board.boot()
+    wire, _ = encode(Request.HELLO, 1, b"", version=2)
+    (reply,) = Splitter().feed(board.feed(wire))
+    assert (reply.version, reply.type, reply.payload[6:]) == (1, 0xFF, b"\1\1")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", bytes(5), bytes(36), bytes(38), bytes(4) + b"\x18" + bytes(32),
+     bytes(4) + b"\x19" + bytes(16)],
+)  # fmt: skip
+def test_a_fragment_of_no_image_changes_nothing(device: Device, payload: bytes) -> None:
+    board = device.session.transport.board  # type: ignore[attr-defined]
+    before = device.statistics().errors
+    assert board.feed(encode(Request.PUT, 9, payload)[0]) == b""
+    assert device.statistics().errors == before + 1
+    ask, _ = encode(Request.INFER, 9, bytes(8))
+    assert replies_to(board, ask)[0][6:] == struct.pack("<I", (1 << 25) - 1)
+
+
 # ==== Repeated requests ====
 
 
