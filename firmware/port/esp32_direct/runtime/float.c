@@ -12,6 +12,9 @@
 #define HIDDEN 0x00800000u
 #define FRACTION 0x007FFFFFu
 
+/* Out of line, so that the short way saves no registers for the long one. */
+#define LONG_WAY __attribute__((noinline, cold))
+
 static float from_bits(uint32_t bits)
 {
     float_bits_t both;
@@ -91,7 +94,7 @@ static float add_special(uint32_t a, uint32_t b)
     return from_bits(a_size == INFINITY_BITS ? a : b);
 }
 
-static float add(uint32_t a, uint32_t b)
+LONG_WAY static float add(uint32_t a, uint32_t b)
 {
     uint32_t swap;
     uint32_t small;
@@ -240,7 +243,7 @@ static uint32_t unpack(uint32_t size, int32_t *exponent)
     return mantissa << shift;
 }
 
-static float multiply(uint32_t a, uint32_t b)
+LONG_WAY static float multiply(uint32_t a, uint32_t b)
 {
     uint32_t sign = (a ^ b) & SIGN;
     int32_t a_exponent;
