@@ -106,7 +106,7 @@ class VirtualBoard:
 
     def __enter__(self) -> "VirtualBoard":
         self._folder = Path(tempfile.mkdtemp(prefix="esp8k-"))
-        self._command = self._make_command()
+        self._command = self.command(self._folder)
         self._log = (self._folder / "stderr").open("w+b")
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
@@ -191,23 +191,24 @@ class VirtualBoard:
             self._log.write(f"{error}\n".encode())
             return None
 
-    def _make_command(self) -> Callable[[int, int], list[str]]:
+    def command(self, folder: Path) -> Callable[[int, int], list[str]]:
+        """Boot number and reset reason to a command line; its files in `folder`."""
         makers = {"virtual": self._xtensa, "riscv": self._riscv, "twin": self._twin}
-        return makers[self.board]()
+        return makers[self.board](folder)
 
-    def _twin(self) -> Callable[[int, int], list[str]]:
-        program = self._folder / "twin"  # a rebuild must not touch a running one
+    def _twin(self, folder: Path) -> Callable[[int, int], list[str]]:
+        program = folder / "twin"  # a rebuild must not touch a running one
         shutil.copy2(self.firmware, program)
         return lambda boots, reason: [str(program), f"b{boots}", f"r{reason}"]
 
-    def _xtensa(self) -> Callable[[int, int], list[str]]:
+    def _xtensa(self, folder: Path) -> Callable[[int, int], list[str]]:
         """QEMU with the segments of the flashed image where the ROM puts them."""
         image = image_format.parse(self.firmware.read_bytes(), str(self.firmware))
         loads: list[str] = []
         pieces = [(segment.address, segment.data) for segment in image.segments]
         pieces.append((image_format.RESET_ADDRESS, image_format.reset_stub(image)))
         for number, (address, data) in enumerate(pieces):
-            path = self._folder / f"segment{number}.bin"
+            path = folder / f"segment{number}.bin"
             path.write_bytes(data)
             loads += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
         shift = ICOUNT_SHIFT if self.count else 0
@@ -221,16 +222,16 @@ class VirtualBoard:
 
         return command
 
-    def _riscv(self) -> Callable[[int, int], list[str]]:
+    def _riscv(self, folder: Path) -> Callable[[int, int], list[str]]:
         """QEMU's virt with its UART on our PTY; no image format in between."""
-        program = self._folder / "riscv.elf"
+        program = folder / "riscv.elf"
         shutil.copy2(self.firmware, program)
         icount = ["-icount", "shift=0"] if self.count else []
 
         def command(boots: int, reason: int) -> list[str]:
             words = (RISCV_MAGIC, boots, reason, int(self.count))
             block = b"".join(word.to_bytes(4, "little") for word in words)
-            path = self._folder / "parameters.bin"
+            path = folder / "parameters.bin"
             path.write_bytes(block)
             load = f"loader,file={path},addr={RISCV_PARAMETERS:#x},force-raw=on"
             machine = [QEMU["riscv"], "-M", "virt", "-m", "8M", "-bios", "none", *QUIET]

@@ -1,0 +1,95 @@
+"""The bare port's own C: soft arithmetic, interrupts, UART registers."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.firmware.conftest import C99, FIXTURES, need
+from tools import flash, virtual_board
+from training.paths import ROOT
+
+DIRECT = ROOT / "firmware" / "port" / "esp32_direct"
+RUNTIME = [str(path) for path in sorted((DIRECT / "runtime").glob("*.c"))]
+SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
+
+
+def build(compiler: str, out: Path, *arguments: str) -> Path:
+    done = subprocess.run(
+        [compiler, *C99, *arguments, "-o", str(out)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def run(program: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [str(program), *arguments], capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def compare_with_host(folder: Path, pairs: int, seed: int) -> None:
+    need("gcc")
+    source = str(FIXTURES / "runtime_test.c")
+    flags = ["-DESP8K_RUNTIME_TEST", f"-I{DIRECT / 'runtime'}"]
+    program = build("gcc", folder / "runtime", *flags, source, *RUNTIME)
+    assert run(program, str(pairs), str(seed)) == f"0 failures in {pairs} pairs\n"
+
+
+def test_soft_arithmetic_equals_the_hosts_on_a_million_pairs(tmp_path: Path) -> None:
+    compare_with_host(tmp_path, 1_000_000, 1)
+
+
+@pytest.mark.slow
+def test_soft_arithmetic_equals_the_hosts_on_many_million_pairs(tmp_path: Path) -> None:
+    compare_with_host(tmp_path, 20_000_000, 2)
+
+
+def test_a_wrong_rounding_would_be_noticed(tmp_path: Path) -> None:
+    need("gcc")
+    source = (DIRECT / "runtime" / "float.c").read_text()
+    wrong = source.replace("0x7FFFFFu + (high & 1u)", "0x7FFFFFu")
+    assert wrong != source
+    broken = tmp_path / "float.c"
+    broken.write_text(wrong)
+    flags = ["-DESP8K_RUNTIME_TEST", f"-I{DIRECT / 'runtime'}"]
+    others = [path for path in RUNTIME if "float.c" not in path]
+    files = [str(FIXTURES / "runtime_test.c"), str(broken), *others]
+    program = build("gcc", tmp_path / "runtime", *flags, *files)
+    done = subprocess.run([str(program), "1000"], capture_output=True, text=True)
+    assert done.returncode == 1 and "mulsf3(" in done.stdout
+
+
+@pytest.mark.emulator
+def test_the_core_computes_as_the_host_also_under_interrupts(tmp_path: Path) -> None:
+    need("xtensa-lx106-elf-gcc", "qemu-system-xtensa")
+    source = str(FIXTURES / "core_test.c")
+    expected = run(build("gcc", tmp_path / "host", "-DHOST", source))
+    parts = [str(DIRECT / "start.S"), str(DIRECT / "simcall.c"), *RUNTIME, source]
+    link = ["-nostartfiles", f"-T{DIRECT / 'esp32_direct.ld'}", "-Wl,--gc-sections"]
+    link += ["-Wl,--no-warn-rwx-segments", "-lc", "-lgcc"]
+    cross = [PICOLIBC, "-mlongcalls", "-ffunction-sections", f"-I{DIRECT}"]
+    elf = build("xtensa-lx106-elf-gcc", tmp_path / "a.elf", *cross, *parts, *link)
+    image = flash.make_image(elf, tmp_path / "app.bin")
+    board = virtual_board.VirtualBoard("virtual", image, count=True)
+    done = subprocess.run(
+        board.command(tmp_path)(1, 1),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout
+    *sums, interrupts = done.stdout.splitlines(keepends=True)
+    assert len(sums) == 11 and set(sums) == {expected}
+    assert int(interrupts, 16) > 10_000
+
+
+def test_uart0_loses_no_byte_and_counts_what_it_must_drop(tmp_path: Path) -> None:
+    need("gcc")
+    flags = [*SANITIZED, "-Wno-conversion", "-DESP8K_FAKE_REGISTERS", f"-I{DIRECT}"]
+    files = [str(FIXTURES / "uart_test.c"), str(DIRECT / "uart.c")]
+    assert run(build("gcc", tmp_path / "uart", *flags, *files)) == "ok\n"

@@ -1,0 +1,108 @@
+"""The ESP-IDF port, against headers that declare what ESP-IDF 5.1 declares."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.firmware.conftest import C99, FIXTURES, need
+from tests.firmware.test_core import SANITIZED, build, run
+from training.paths import ROOT
+
+FIRMWARE = ROOT / "firmware"
+BOARD = FIRMWARE / "port" / "esp_idf" / "board.c"
+INCLUDES = [
+    f"-I{FIXTURES / 'idf'}",
+    f"-I{FIXTURES / 'echo_app'}",
+    f"-I{FIRMWARE / 'port'}",
+]
+# ESP-IDF's own warnings, added to the house's.
+IDF = ["-std=gnu17", "-Werror=all", "-Wno-unused-parameter", "-Wno-sign-compare"]
+CROSS = {
+    "xtensa-lx106-elf-gcc": [
+        "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs",
+        "-mlongcalls",
+    ],
+    "riscv64-unknown-elf-gcc": ["-march=rv32imc", "-mabi=ilp32", "-ffreestanding"],
+}
+
+
+@pytest.mark.parametrize("compiler", CROSS)
+def test_it_compiles_where_uint32_t_is_unsigned_long(
+    compiler: str, tmp_path: Path
+) -> None:
+    need(compiler)
+    for standard in ([], IDF):
+        flags = [*CROSS[compiler], *standard, *INCLUDES]
+        build(compiler, tmp_path / "board.o", *flags, "-c", str(BOARD))
+
+
+def test_it_reads_feeds_the_watchdog_and_gives_up_a_rate(tmp_path: Path) -> None:
+    need("gcc")
+    files = [str(BOARD), str(FIXTURES / "idf_test.c")]
+    program = build("gcc", tmp_path / "idf", *SANITIZED, *IDF, *INCLUDES, *files)
+    assert run(program) == "ok\n"
+
+
+def test_every_source_compiles_as_esp_idf_compiles_it(tmp_path: Path, exported) -> None:
+    need("xtensa-lx106-elf-gcc")
+    component = exported("v2") / "component"
+    includes = [
+        f"-I{path}"
+        for path in (
+            FIRMWARE / "src",
+            FIRMWARE / "port",
+            FIRMWARE / "components" / "nn",
+            FIRMWARE / "components" / "link",
+            component / "include",
+            component / "src",
+        )
+    ]
+    flags = [flag for flag in C99 if not flag.startswith("-std")]
+    for source in (
+        *(FIRMWARE / "src").glob("*.c"),
+        *(FIRMWARE / "components" / "link").glob("*.c"),
+        *(component / "src").glob("*.c"),
+    ):
+        cross = [*CROSS["xtensa-lx106-elf-gcc"], *flags, *IDF, *includes]
+        done = subprocess.run(
+            ["xtensa-lx106-elf-gcc", *cross, "-c", str(source), "-o", "/dev/null"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_partitions_fit_two_megabytes() -> None:
+    rows = [
+        [word.strip() for word in line.split(",")]
+        for line in (FIRMWARE / "partitions.csv").read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    end = 0x8000 + 0x1000  # the table itself
+    for _, _, _, offset, size in rows:
+        assert int(offset, 16) >= end, "partitions do not overlap"
+        end = int(offset, 16) + int(size, 16)
+    assert end <= 2 * 1024 * 1024
+    assert any(row[1] == "app" and int(row[3], 16) % 0x10000 == 0 for row in rows)
+
+
+def test_every_option_has_a_help_text() -> None:
+    text = (FIRMWARE / "src" / "Kconfig.projbuild").read_text()
+    options = text.split("config ESP8K_")[1:]
+    helped = [one for one in options if "help\n" in one]
+    members = ("WEIGHTS_IN_FLASH", "WEIGHTS_IN_RAM")  # explained by their choice
+    assert {one.split()[0] for one in options} - {
+        one.split()[0] for one in helped
+    } == set(members)
+    used = BOARD.read_text()
+    for one in helped:
+        assert f"CONFIG_ESP8K_{one.split()[0]}" in used
+
+
+def test_no_vendor_header_outside_the_ports() -> None:
+    for folder in ("src", "components"):
+        for source in (FIRMWARE / folder).rglob("*.[ch]"):
+            text = source.read_text()
+            assert "freertos/" not in text and "driver/" not in text, source
+            assert "ESP_PLATFORM" not in text and "CONFIG_IDF" not in text, source

@@ -1,0 +1,113 @@
+"""Promises about the linked firmware: no heap, a bounded stack, no findings."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.firmware.conftest import C99, need
+from tools import memory, memory_stack
+from training.errors import CheckFailed
+from training.paths import ROOT
+
+FIRMWARE = ROOT / "firmware"
+HEAP = re.compile(r"\b_?(malloc|calloc|realloc|free|sbrk|memalign)(_r)?$")
+STACK_LIMIT = 2048  # bytes; 16 KB are there
+Flashed = Callable[[str, str], Path]
+BOARD_TOOLS = {"virtual": "xtensa-lx106-elf-", "riscv": "riscv64-unknown-elf-"}
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("board", BOARD_TOOLS)
+def test_no_heap_function_is_in_the_image(board: str, flashed: Flashed) -> None:
+    need(BOARD_TOOLS[board] + "nm")
+    elf = flashed("v2", board) / "firmware.elf"
+    told = subprocess.run(
+        [BOARD_TOOLS[board] + "nm", str(elf)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    names = [line.split()[-1] for line in told.splitlines()]
+    assert any("esp8k_int8_run" in name for name in names), "it is the real firmware"
+    assert [name for name in names if HEAP.search(name)] == []
+
+
+@pytest.mark.emulator
+def test_the_stack_is_bounded_and_more_than_was_ever_used(flashed: Flashed) -> None:
+    need("xtensa-lx106-elf-objdump", "qemu-system-xtensa")
+    elf = flashed("v2", "virtual") / "firmware.elf"
+    total, path = memory_stack.worst(elf)
+    assert path[0].name == "board_main" and len(path) > 4
+    assert total <= STACK_LIMIT <= memory.measure(elf)["stack_bytes"]
+    every = {one.name for one in memory_stack.read(elf).values()}
+    assert {"esp8k_int8_run", "esp8k_f16_run", "board_interrupt"} <= every
+
+
+@pytest.mark.emulator
+def test_recursion_is_found(tmp_path: Path) -> None:
+    need("xtensa-lx106-elf-gcc")
+    source, elf = tmp_path / "a.c", tmp_path / "a.elf"
+    source.write_text(
+        "int depth(volatile int *n); int board_main(volatile int *n);\n"
+        "int other(volatile int *n);\n"
+        "int other(volatile int *n) { return *n + depth(n) + 1; }\n"
+        "int depth(volatile int *n) { --*n; return *n ? other(n) * 3 : 0; }\n"
+        "int board_main(volatile int *n) { return depth(n) + 1; }\n"
+    )
+    command = ["xtensa-lx106-elf-gcc", "-Os", "-fno-inline", "-nostdlib"]
+    command += ["-Wl,-eboard_main", str(source), "-o", str(elf)]
+    subprocess.run(command, check=True, capture_output=True)
+    with pytest.raises(CheckFailed, match="recursion has no bound"):
+        memory_stack.worst(elf)
+
+
+def sources() -> list[Path]:
+    """The C of ours that every board compiles, and the bare port."""
+    folders = ("src", "components/link", "port/esp32_direct", "port/posix")
+    runtime = FIRMWARE / "port" / "esp32_direct" / "runtime"
+    found = [path for one in folders for path in (FIRMWARE / one).glob("*.c")]
+    return [*found, *runtime.glob("*.c")]
+
+
+def includes(component: Path) -> list[str]:
+    folders = ("src", "port", "port/esp32_direct", "components/link", "components/nn")
+    where = [*(FIRMWARE / one for one in folders), component / "include"]
+    return [f"-I{path}" for path in where]
+
+
+@pytest.mark.slow
+def test_the_compilers_analyzer_finds_nothing(
+    exported: Callable[[str], Path], tmp_path: Path
+) -> None:
+    need("xtensa-lx106-elf-gcc")
+    component = exported("v2") / "component"
+    for source in [*sources(), *(component / "src").glob("*.c")]:
+        cross = ["--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs", "-mlongcalls"]
+        compiler = ["xtensa-lx106-elf-gcc", *cross]
+        if source.parent.name == "posix":
+            compiler = ["gcc"]
+        done = subprocess.run(
+            [*compiler, *C99, "-fanalyzer", *includes(component), "-c", str(source)]
+            + ["-o", str(tmp_path / "a.o")],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_cppcheck_finds_nothing(exported: Callable[[str], Path]) -> None:
+    need("cppcheck")
+    component = exported("v2") / "component"
+    done = subprocess.run(
+        ["cppcheck", "--std=c99", "--quiet", "--error-exitcode=1", "--inline-suppr"]
+        + ["--enable=warning,performance,portability"]
+        + [*includes(component), *map(str, sources())]
+        + [str(path) for path in (component / "src").glob("*_network.c")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
