@@ -116,7 +116,8 @@ def make_report(
     report["link"] = {
         "devices_at_once": workers,
         "resets": got.resets,
-        "reopened": got.reopened,
+        "reopened": len(got.losses),
+        "losses": got.losses,
         "retries": got.retries,
     }
     report["timing"] = timing(target, got, seconds)

@@ -37,7 +37,7 @@ class Shard:
     last: int  # exclusive
     answers: dict[str, list[Result]] = field(default_factory=dict)  # by engine
     resets: int = 0  # the device started anew; the client resumed
-    reopened: int = 0  # the link was lost; we opened the device again
+    losses: list[str] = field(default_factory=list)  # why it was opened again
     retries: int = 0  # frames sent again
 
     def done(self) -> int:
@@ -51,7 +51,7 @@ class Collected:
 
     answers: dict[str, list[Result]]
     resets: int
-    reopened: int
+    losses: list[str]
     retries: int
 
 
@@ -94,7 +94,7 @@ def collect(
     return Collected(
         answers,
         sum(s.resets for s in shards),
-        sum(s.reopened for s in shards),
+        [loss for s in shards for loss in s.losses],
         sum(s.retries for s in shards),
     )
 
@@ -125,13 +125,13 @@ def _run_shard(
                     session = getattr(device, "session", None)
                     shard.retries += session.counts.retries if session else 0
             return
-        except DeviceError:
+        except DeviceError as error:
             failures = failures + 1 if shard.done() == before else 1
             # A device that never answered is not there: say so at once.
             if shard.done() == 0 or failures > FAILURES_IN_A_ROW:
                 raise
             before = shard.done()
-            shard.reopened += 1
+            shard.losses.append(error.message)
 
 
 def _ask(

@@ -256,6 +256,7 @@ def timing_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("device resets survived", str(link["resets"])),
         ("times the device was opened again", str(link["reopened"])),
         ("frames sent again", str(link["retries"])),
+        *(("opened again after", loss) for loss in link["losses"]),
     ]
     for engine, values in timing["microseconds"].items():
         if values:

@@ -94,6 +94,8 @@ def test_a_device_that_breaks_off_is_opened_again_and_said(host):
     got, _ = made(host, FakeDevice(until=9), FakeDevice(), evidence="on hardware")
     assert got["passed"] and got["link"]["reopened"] == 1
     assert "1 reopenings" in summary(got, Path("x"))
+    assert got["link"]["losses"] == ["the port is gone"]
+    assert "the port is gone" in render(got, subject().images)
 
 
 def test_instructions_are_counted_apart_on_a_few_images(host):
