@@ -178,7 +178,11 @@ class Engine:
 
 def _int8(network: Network, profile: str, prefix: str) -> Engine:
     options = Options(
-        profile, prefix, wide_weights=profile != "size", winograd=profile == "speed"
+        profile,
+        prefix,
+        wide_tables=profile == "speed",
+        wide_weights=profile != "size",
+        winograd=profile == "speed",
     )
     network = _named_end(network)
     stages = plan_stages(network)
@@ -201,7 +205,9 @@ def _emit_int8(network: Network, stage: Stage, options: Options, last: bool) -> 
 
 
 def _f16(network: Network, profile: str, prefix: str) -> Engine:
-    options = Options(profile, prefix, wide_weights=False, winograd=False)
+    options = Options(
+        profile, prefix, wide_tables=False, wide_weights=False, winograd=False
+    )
     network = _named_end(network)
     stages = plan_stages(network)
     rows = emit_f16.streamed(network, stages)

@@ -20,6 +20,7 @@ from export.emit_int8 import (
     stage_arrays,
     store,
     table,
+    unclamped,
 )
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
@@ -87,6 +88,10 @@ def emit(
         flat = weights.reshape(-1, weights.shape[3]).T
     values = table(network, stage.unary)
     found = requantisation(network, op, flat, values)
+    offset = None
+    wide = unclamped(found, flat, 1, values)
+    if options.wide_tables and wide is not None:
+        values, offset = wide
     channels = stage.out_live[2]
     rows, columns, abreast = blocks(stage)
     if depthwise:
@@ -113,7 +118,13 @@ def emit(
         "sum": "uint32_t" if found.form == "wide" else "int32_t",
         "block_q": abreast,
         "pooled": stage.pool is not None,
-        "store": store(found, f"{stem}_table" if values is not None else None, last),
+        "store": store(
+            found,
+            f"{stem}_table" if values is not None else None,
+            last,
+            offset,
+            0 if values is None else len(values),
+        ),
         "requant": found,
         "times": channels // depth if depthwise else 1,
         "depth": depth,

@@ -53,6 +53,7 @@ class Options:
 
     profile: str
     prefix: str
+    wide_tables: bool  # tables over all that can occur, instead of a clamp
     wide_weights: bool  # int16 in flash: one load where int8 costs three
     winograd: bool  # F(2, 3) where it applies: fewer products, more flash
 
@@ -168,10 +169,42 @@ def literal(value: int) -> str:
     return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)
 
 
-def store(found: Requant, table_name: str | None, last: bool) -> str:
+MOST_TABLE = 1536  # bytes of a table that takes what would have to be clamped
+
+
+def unclamped(
+    found: Requant, weights: np.ndarray, scale: int, values: np.ndarray | None
+) -> tuple[np.ndarray, int] | None:
+    """A table over every u that can occur, and where u = 0 is in it.
+
+    Then no clamp is needed before it. None where there is no table, or it would be
+    too large; weights as (O, K).
+    """
+    if values is None or found.form == "wide":
+        return None
+    ends = []
+    for c, row in enumerate(weights):
+        sums = [np.minimum(row, 0).sum(), np.maximum(row, 0).sum()]
+        total = 255 * scale * np.array(sums)
+        ends += requant.evaluate(found, c, total, clamp=False).tolist()
+    least, greatest = int(min(ends)), int(max(ends))
+    if greatest - least >= MOST_TABLE:
+        return None
+    reach = np.arange(least, greatest + 1)
+    return values[np.clip(reach, found.low, found.high)], -least
+
+
+def store(
+    found: Requant,
+    table_name: str | None,
+    last: bool,
+    offset: int | None = None,
+    length: int = 256,
+) -> str:
     """The expression that turns {acc} with constants {k} into the stored byte.
 
-    {acc} holds the bias already, as far as the form has one.
+    {acc} holds the bias already, as far as the form has one. `offset` says where
+    u = 0 is in a table, of `length` entries, that needs no clamp.
     """
     drop = f" >> {found.drop}" if found.drop else ""
     acc = f"({{acc}}){drop}" if drop else "{acc}"
@@ -180,10 +213,14 @@ def store(found: Requant, table_name: str | None, last: bool) -> str:
     elif found.form == "split":
         u = f"nn_split({acc}, {{k}}, {found.low_bits}, {found.shift})"
     elif found.form == "signed":
-        u = f"nn_signed({acc}, {{k}}, {found.low_bits}, {found.shift}, "
-        u += f"{found.centre})"
+        centre = found.centre
+        if offset and (length + 1) << found.shift < 1 << 31:  # all sums stay int32
+            centre, offset = centre + (offset << found.shift), 0
+        u = f"nn_signed({acc}, {{k}}, {found.low_bits}, {found.shift}, {centre})"
     else:
         u = f"nn_wide({acc}, {{k}}) + {found.zero}"
+    if offset is not None:
+        return stored(f"{u} + {offset}" if offset else u, table_name, last)
     return stored(f"nn_clamp({u}, {found.low}, {found.high})", table_name, last)
 
 

@@ -13,6 +13,7 @@ from export.emit_int8 import (
     stage_arrays,
     store,
     table,
+    unclamped,
 )
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
@@ -39,6 +40,10 @@ def emit(
         found = requantisation(network, op, flat, values, winograd.SCALE)
     except ValueError:
         return None
+    offset = None
+    wide = unclamped(found, flat, winograd.SCALE, values)
+    if options.wide_tables and wide is not None:
+        values, offset = wide
     depth, out_c = weights.shape[3], len(weights)
     mac_h, mac_w, _ = stage.mac_live
     total = mac_h * mac_w // 4
@@ -58,7 +63,9 @@ def emit(
     )
     arrays = stage_arrays(stage, stem, filters, found, values)
     out_w = stage.out_live[1]
-    expression = store(found, table_name, last)
+    expression = store(
+        found, table_name, last, offset, 0 if values is None else len(values)
+    )
     biased = found.form != "single"
     context = {
         "template": "winograd_int8.c.jinja",
@@ -68,6 +75,7 @@ def emit(
         "depth": depth,
         "tiles": tiles,
         "total": total,
+        "adjacent": tiles == 2 and mac_w % 4 == 0,  # no pair crosses a row's end
         "pitch": pitch,
         "mac_w": mac_w,
         "out_c": out_c,

@@ -112,7 +112,7 @@ def solve(
     (4 from Winograd), as do the biases that the split form adds.
     """
     for form in ("single", "split", "signed"):
-        for drop in range(scale.bit_length() - 1, -1, -1):
+        for drop in range(scale.bit_length()):  # dropping bits costs a shift
             trial = Trial(form, drop, scale, zero if form == "signed" else 0)
             found = _solve(trial, steps, goals, low, high)
             if found is not None:
@@ -285,8 +285,10 @@ def _fits(
     return all(abs(v) <= INT32_MAX for v in values)
 
 
-def evaluate(requant: Requant, channel: int, total: np.ndarray) -> np.ndarray:
-    """What the generated C computes from (scaled) sums of products, for tests."""
+def evaluate(
+    requant: Requant, channel: int, total: np.ndarray, clamp: bool = True
+) -> np.ndarray:
+    """What the generated C computes from (scaled) sums of products."""
     c = requant.channels[channel]
     t = (total.astype(np.int64) + c.bias) >> requant.drop
     if requant.form == "wide":
@@ -296,4 +298,4 @@ def evaluate(requant: Requant, channel: int, total: np.ndarray) -> np.ndarray:
         offset = np.where(t < 0, c.negative, c.offset)
         u = t * high + ((t * low + offset) >> requant.low_bits)
         u = (u + (requant.centre if requant.form == "signed" else 0)) >> requant.shift
-    return np.clip(u, requant.low, requant.high)
+    return np.clip(u, requant.low, requant.high) if clamp else u

@@ -53,6 +53,52 @@ NN_INLINE void nn_winograd_input(const uint8_t *d, int32_t pitch, int32_t depth,
     }
 }
 
+/* The same row for two tiles side by side, which share two columns. */
+#define NN_WINOGRAD_ROWS(v, step, op, a, b, depth)                 \
+    do {                                                           \
+        const int32_t t2 =                                         \
+            (int32_t)(a)[2 * (depth)] op(b)[2 * (depth)];          \
+        const int32_t t3 =                                         \
+            (int32_t)(a)[3 * (depth)] op(b)[3 * (depth)];          \
+        const int32_t t0 = (int32_t)(a)[0] op(b)[0];               \
+        const int32_t t1 = (int32_t)(a)[(depth)] op(b)[(depth)];   \
+        const int32_t t4 =                                         \
+            (int32_t)(a)[4 * (depth)] op(b)[4 * (depth)];          \
+        const int32_t t5 =                                         \
+            (int32_t)(a)[5 * (depth)] op(b)[5 * (depth)];          \
+                                                                   \
+        (v)[0] = (int16_t)(t0 - t2);                               \
+        (v)[(step)] = (int16_t)(t1 + t2);                          \
+        (v)[2 * (step)] = (int16_t)(t2 - t1);                      \
+        (v)[3 * (step)] = (int16_t)(t1 - t3);                      \
+        (v)[1] = (int16_t)(t2 - t4);                               \
+        (v)[(step) + 1] = (int16_t)(t3 + t4);                      \
+        (v)[2 * (step) + 1] = (int16_t)(t4 - t3);                  \
+        (v)[3 * (step) + 1] = (int16_t)(t3 - t5);                  \
+    } while (0)
+
+/* V of the tiles at d and two pixels to its right, interleaved. */
+NN_INLINE void nn_winograd_inputs(const uint8_t *d, int32_t pitch, int32_t depth,
+                                  int16_t *v, int32_t step)
+{
+    const uint8_t *r0 = d;
+    const uint8_t *r1 = r0 + pitch;
+    const uint8_t *r2 = r1 + pitch;
+    const uint8_t *r3 = r2 + pitch;
+
+    for (int32_t c = 0; c < depth; ++c) {
+        NN_WINOGRAD_ROWS(v, step, -, r0, r2, depth);
+        NN_WINOGRAD_ROWS(v + 4 * step, step, +, r1, r2, depth);
+        NN_WINOGRAD_ROWS(v + 8 * step, step, -, r2, r1, depth);
+        NN_WINOGRAD_ROWS(v + 12 * step, step, -, r1, r3, depth);
+        ++r0;
+        ++r1;
+        ++r2;
+        ++r3;
+        v += 2;
+    }
+}
+
 typedef struct {
     int32_t y00;
     int32_t y01;
