@@ -250,3 +250,17 @@ def test_tensorboard_is_written_or_its_install_named(
         with pytest.raises(Esp8kError, match="not installed") as caught:
             main(arguments)
         assert ".[tensorboard]" in caught.value.hint
+
+
+@pytest.mark.skipif(
+    not data.DEBIAN.exists(), reason="needs Debian's dataset-fashion-mnist"
+)
+def test_another_data_set_trains_unchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    main((*TINY, "--no-plots", "--dataset", "fashion"))
+    metrics = json.loads((tmp_path / "v2" / "metrics.json").read_text())
+    assert metrics["dataset"] == "fashion"
+    stored = checkpoint.load(tmp_path / "v2" / "model.pt")
+    assert stored.config["dataset"] == "fashion"  # export reads its images from here
