@@ -2,7 +2,7 @@
 
     make flash report BOARD=virtual && .venv/bin/python -m tools.pictures
 
-Writes docs/classify.png (what `make classify INDEX=321` prints) and docs/report.png
+Writes docs/classify.png (what `tools.classify --index 321` prints) and docs/report.png
 (the report of build/<model>/report). Needs chromium, which draws both.
 """
 
@@ -118,16 +118,14 @@ def main() -> int:
     if not report.exists():
         raise Esp8kError(f"there is no {report}", "run: make report")
     words = ["--model", config.model, "--board", config.board]
-    text = capture(
-        [sys.executable, "-m", "tools.classify", *words, "--index", str(config.index)]
-    )
-    shown = f"$ make classify BOARD={config.board} INDEX={config.index}\n{text}"
+    command = ["-m", "tools.classify", *words, "--index", str(config.index)]
+    shown = f"$ python {' '.join(command)}\n{capture([sys.executable, *command])}"
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "terminal.html"
         page.write_text(terminal_page(shown), encoding="utf-8")
         lines = shown.count("\n")
         screenshot(page, 900, 96 + 18 * lines, config.docs / "classify.png")
-    screenshot(report, 1200, 1500, config.docs / "report.png")
+    screenshot(report, 1200, 1610, config.docs / "report.png")
     return 0
 
 

@@ -95,7 +95,7 @@ def cards(report: dict[str, Any]) -> list[dict[str, str]]:
                 "label": f"{NAMES[engine]} accuracy",
                 "value": f"{part['device']['percent']:.2f}",
                 "unit": "%",
-                "note": f"95 % interval {low:.2f} to {high:.2f}",
+                "note": f"95 %: {low:.2f} to {high:.2f}",
             }
         )
     for row in work(report)["rows"][:1]:
