@@ -183,6 +183,8 @@ def holders(where: Ports, port: Found) -> Finding:
     if not found:
         return Finding("busy", OK, "no other program has it open", port=name)
     told = ", ".join(f"{program} (pid {pid})" for pid, program in sorted(found.items()))
+    if name.startswith("/dev/pts/"):  # the emulator behind it holds it by right
+        return Finding("busy", NOTE, f"a pseudo-terminal, held by {told}", port=name)
     cure = "close that program"
     if "ModemManager" in found.values():
         cure = "sudo systemctl stop ModemManager: it probes every new serial port"

@@ -271,6 +271,16 @@ def test_a_port_locked_by_another_program_is_one_finding(hang):
     assert finding.level == PROBLEM and "busy" in finding.text
 
 
+def test_an_emulator_holds_its_own_pty_and_is_still_asked(
+    where, tmp_path, hang, exported_here
+):
+    port = hang(Firmware())
+    put_holder(tmp_path, 4242, "python", Path(port))
+    found = by_check(examine_ports(where(), port, ask=True))
+    assert found["busy"].level == NOTE and "python (pid 4242)" in found["busy"].text
+    assert found["weights"].level == OK
+
+
 def test_a_whole_port_from_chip_to_weights(where, hang, exported_here):
     port = hang(Firmware())
     proc = Path("/proc")  # nobody else holds this PTY but this very process
