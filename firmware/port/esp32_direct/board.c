@@ -292,12 +292,13 @@ uint32_t hal_reset_reason(void)
 
 uint32_t hal_stack_used_bytes(void)
 {
-    const uint32_t *word = stack_bottom;
+    uintptr_t top = (uintptr_t)stack_top;
+    uintptr_t at = (uintptr_t)stack_bottom;
 
-    while (word < stack_top && *word == STACK_PAINT) {
-        word++;
+    while (at < top && *(const uint32_t *)at == STACK_PAINT) {
+        at += sizeof(uint32_t);
     }
-    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)word);
+    return (uint32_t)(top - at);
 }
 
 const char *hal_board(void)
