@@ -18,6 +18,7 @@ import jinja2
 import numpy as np
 
 from export import (
+    cost,
     emit_conv,
     emit_f16,
     emit_simple,
@@ -198,10 +199,18 @@ def _emit_int8(network: Network, stage: Stage, options: Options, last: bool) -> 
     pitches = [_pitch(network, stage, at) for at in range(len(stage.inputs))]
     if stage.head.kind not in MAC_KINDS:
         return emit_simple.emit(network, stage, options, pitches, last)
-    made = None
-    if options.winograd:
-        made = emit_winograd.emit(network, stage, options, pitches[0], last)
-    return made or emit_conv.emit(network, stage, options, pitches[0], last)
+    direct = emit_conv.emit(network, stage, options, pitches[0], last)
+    if not options.winograd:
+        return direct
+    made = emit_winograd.emit(network, stage, options, pitches[0], last)
+    if made is None or _cost(made) >= _cost(direct):
+        return direct
+    return made
+
+
+def _cost(made: Emitted) -> int:
+    """What a profile for speed goes by."""
+    return cost.estimate(made.context, "xtensa")
 
 
 def _f16(network: Network, profile: str, prefix: str) -> Engine:
@@ -317,6 +326,12 @@ def describe(network: Network, stage: Stage, made: Any) -> str:
         found = made.context.get("requant")
         if found is not None:
             lines.append(f"requantisation: {found.form}")
+    if stage.head.kind in MAC_KINDS and "requant" in made.context:
+        about = [
+            f"{cost.estimate(made.context, core):,} on {name}"
+            for core, name in (("xtensa", "lx106"), ("riscv", "RV32IMC"))
+        ]
+        lines.append(f"estimated instructions: {', '.join(about)}")
     body = "\n".join(f" * {line}" for line in lines)
     return "/*" + body[2:] + "\n */"
 

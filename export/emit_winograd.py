@@ -84,6 +84,7 @@ def emit(
         "weights": f"{stem}_filters",
         "channels": f"{stem}_channels",
         "channel_type": C_TYPES[found.form],
+        "pooled": stage.pool is not None,
         "place": (
             f"((y >> 1) * {out_w} + (x >> 1)) * {out_c}"
             if stage.pool
