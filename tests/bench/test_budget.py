@@ -98,8 +98,15 @@ def test_a_failed_check_prints_the_difference(
     assert json.loads(capsys.readouterr().out) == worse
 
 
+# One network in the fast suite, the others beside it in the whole.
+EACH = [
+    model if model == "v2" else pytest.param(model, marks=pytest.mark.slow)
+    for model in MODELS
+]
+
+
 @pytest.mark.emulator
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EACH)
 def test_no_figure_regresses_by_more_than_two_percent(
     model: str, exported: Callable[[str], Path], tmp_path: Path
 ) -> None:
