@@ -38,6 +38,7 @@ def port(
         patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
         board = boards.choose(request.param, None, quiet=True)
         with boards.open_port(board, "v2") as port:
+            Device.open(port).close()  # it has booted: no greeting comes late
             yield port
 
 
