@@ -40,7 +40,7 @@ def test_estimates_are_within_ten_percent_of_counts(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", ["speed", "size"])
-def test_estimates_hold_for_a_model_that_they_were_not_fitted_to(
+def test_estimates_hold_for_the_wider_model(
     profile: str, components: Components
 ) -> None:
     component = components("v3", profile)
