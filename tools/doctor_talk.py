@@ -30,6 +30,7 @@ OTHER_BAUDS = (921600, 460800, 230400, 57600, 38400, 9600)
 PATIENCE_S = 3.0  # an ESP32 that opening the port reset answers within two
 QUICK_S = 0.35  # at another rate: the board has booted by then
 BOOT_S = 1.5  # of text after a reset
+SYNC_S = 0.4  # for the ROM's loader to answer
 PULSE_S = 0.1  # EN held low
 SLIP_SYNC = (
     b"\xc0\x00\x08\x24\x00\x00\x00\x00\x00\x07\x07\x12\x20" + b"U" * 32 + b"\xc0"
@@ -81,7 +82,7 @@ class Line:
     def in_bootloader(self) -> bool:
         """Does the ROM's loader answer a sync?"""
         self.transport.write(SLIP_SYNC * 2)
-        return SLIP_ANSWER in self.listen(0.4)
+        return SLIP_ANSWER in self.listen(SYNC_S)
 
     def pulse_reset(self) -> bool:
         """Reset by RTS with GPIO0 released; False where there are no such lines."""

@@ -119,6 +119,7 @@ def test_a_device_that_never_answers(build: Path, digit: str):
     expect(done, EXIT_DEVICE, f"no answer from {port}", "")
 
 
+@pytest.mark.slow
 def test_a_device_that_answers_noise(build: Path, digit: str):
     noise = random.Random(0).randbytes(64)
     with terminal(noise) as port:
@@ -126,6 +127,7 @@ def test_a_device_that_answers_noise(build: Path, digit: str):
     expect(done, EXIT_DEVICE, f"no answer from {port}", "")
 
 
+@pytest.mark.slow
 def test_the_report_meets_a_silent_device_before_anything_long(build: Path):
     with terminal() as port:
         words = ("tools.report", "--board", "esp32dev", "--port", port)

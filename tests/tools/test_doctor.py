@@ -129,7 +129,8 @@ def test_a_busy_port_names_its_holder(where, tmp_path, name, cure):
 @pytest.fixture
 def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     """Put something on a PTY; seconds of patience become tenths."""
-    for name, seconds in (("PATIENCE_S", 0.5), ("QUICK_S", 0.15), ("BOOT_S", 0.2)):
+    patience = {"PATIENCE_S": 0.4, "QUICK_S": 0.08, "BOOT_S": 0.15, "SYNC_S": 0.15}
+    for name, seconds in patience.items():
         monkeypatch.setattr(doctor_talk, name, seconds)
     hosts = []
 

@@ -12,7 +12,7 @@ from tools.image import SIDE, bounds, load, prepare
 from training.data import load as load_data
 from training.errors import Esp8kError
 
-COUNT = 25  # digits a dress in the fast suite
+COUNT = 12  # digits a dress in the fast suite
 MARGIN = 1  # of COUNT: how many more may go wrong than of the originals
 Dress = Callable[[np.ndarray, np.random.Generator], Image.Image]
 
