@@ -132,7 +132,9 @@ def write(app: Path, flashed: Path, board: boards.Board) -> None:
     length = app.stat().st_size
     with _target(board) as (port, is_mock):
         common = ["--chip", board.chip, "--port", port]
-        if not is_mock:
+        if is_mock:
+            common += ["--connect-attempts", "2"]  # it needs no reset to listen
+        else:
             common += ["--baud", str(FLASH_BAUD)]
         esptool([*common, "write-flash", hex(OFFSET), str(app)], "writing", port)
         if is_mock:

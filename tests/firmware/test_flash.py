@@ -1,7 +1,10 @@
 """Writing firmware: the bytes that come back, and what goes wrong on the way."""
 
 import json
+import select
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -152,9 +155,6 @@ class Faulty:
     """A TCP proxy before the mock bootloader that cuts after n written blocks."""
 
     def __init__(self, mock_port: int, blocks: int) -> None:
-        import socket
-        import threading
-
         self.blocks = blocks
         self.seen = 0
         self.target = ("127.0.0.1", mock_port)
@@ -164,10 +164,15 @@ class Faulty:
         self.thread.start()
 
     def _serve(self) -> None:
-        import select
-        import socket
+        """One connection after the other, until the cut."""
+        while self.seen <= self.blocks:
+            try:
+                client, _ = self.server.accept()
+            except OSError:
+                return  # closed
+            self._pass_on(client)
 
-        client, _ = self.server.accept()
+    def _pass_on(self, client: socket.socket) -> None:
         with client, socket.create_connection(self.target) as board:
             while True:
                 for ready in select.select([client, board], [], [])[0]:
@@ -200,9 +205,10 @@ def test_a_write_cut_at_any_block_can_be_repeated(
 ) -> None:
     app = tmp_path / "large.bin"
     app.write_bytes(incompressible(echo_build / "v2" / echo / "app.bin"))
-    cut = [blocks for blocks in range(12) if cut_and_repeat(app, tmp_path, blocks)]
-    assert 3 <= len(cut) < 12, "the image took several blocks, each was cut once"
-    assert cut == list(range(len(cut)))
+    blocks = 0
+    while blocks < 8 and cut_and_repeat(app, tmp_path, blocks):
+        blocks += 1
+    assert 3 <= blocks < 8, "the image took several blocks, each was cut once"
 
 
 def incompressible(app: Path) -> bytes:
