@@ -113,11 +113,12 @@ def _run_shard(
     stop: threading.Event,
 ) -> None:
     shard.answers = {engine: [] for engine in engines}
-    failures, before = 0, 0
+    failures, before, greeted = 0, 0, False
     while True:
         try:
             with opener() as device:
                 check(device)
+                greeted = True
                 try:
                     _ask(shard, device, images, progress, stop)
                 finally:
@@ -127,8 +128,8 @@ def _run_shard(
             return
         except DeviceError as error:
             failures = failures + 1 if shard.done() == before else 1
-            # A device that never answered is not there: say so at once.
-            if shard.done() == 0 or failures > FAILURES_IN_A_ROW:
+            # A device that never said hello is not there: say so at once.
+            if not greeted or failures > FAILURES_IN_A_ROW:
                 raise
             before = shard.done()
             shard.losses.append(error.message)

@@ -113,9 +113,21 @@ def test_resets_that_the_client_survived_are_counted():
     assert ask(opener(FakeDevice(resets=3)), some_images(4)).resets == 3
 
 
-def test_a_device_that_never_answers_is_not_tried_again():
-    with pytest.raises(DeviceError, match="gone"):
-        ask(opener(FakeDevice(until=0)), some_images(4))
+def test_a_device_that_is_not_there_is_not_tried_again():
+    tried = []
+
+    def nobody():
+        tried.append(1)
+        raise DeviceError("there is no port")
+
+    with pytest.raises(DeviceError, match="no port"):
+        ask(nobody, some_images(4))
+    assert len(tried) == 1
+
+
+def test_a_device_that_greets_and_then_stalls_gets_another_chance():
+    got = ask(opener(FakeDevice(until=0), FakeDevice()), some_images(4))
+    assert got.losses == ["the port is gone"] and len(got.answers["f16"]) == 4
 
 
 def test_a_device_that_stays_away_is_given_up():
