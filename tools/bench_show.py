@@ -121,12 +121,19 @@ def markdown(rows: list[Row]) -> str:
             "" if row.per_mac is None else f"{row.per_mac:.2f}",
             number(row.code_bytes),
             number(row.const_bytes),
-            number(row.ram_bytes),
+            _ram(row),
             row.exactness,
             evidence(row),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", *_sentences(rows)])
+
+
+def _ram(row: Row) -> str:
+    """RAM; of a program that keeps everything on the stack, the stack."""
+    if row.ram_bytes == 0 and row.stack_bytes:
+        return f"stack {number(row.stack_bytes)}"
+    return number(row.ram_bytes)
 
 
 def _sentences(rows: list[Row]) -> Iterator[str]:
