@@ -217,7 +217,7 @@ def incompressible(app: Path) -> bytes:
     import random
     import struct
 
-    noise = random.Random(0).randbytes(40000)
+    noise = random.Random(0).randbytes(34000)
     image = image_format.parse(app.read_bytes(), str(app))
     segments = [(s.address, s.data) for s in image.segments]
     segments.append((0x3FFC0000, noise))
