@@ -99,7 +99,7 @@ lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
 doctor: setup ## find boards and what is wrong with them, each with its cure
-	@$(PYTHON) -m tools.doctor
+	@$(PYTHON) -m tools.doctor $(if $(PORT),--port $(PORT))
 
 clean: ## remove everything generated (.venv stays)
 	rm -rf $(BUILD) firmware/.pio
