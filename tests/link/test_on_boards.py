@@ -82,6 +82,7 @@ def test_a_runner_drives_the_board(
     runner.port.close()
 
 
+@pytest.mark.slow
 def test_a_bad_line_to_the_board_costs_no_answer(port: str, images: np.ndarray) -> None:
     with Device.open(port) as clean:
         oracle = chaos.Oracle(clean, images[:4])
