@@ -13,6 +13,20 @@ void bench_write(const void *data, uint32_t bytes);
 void bench_exit(uint32_t code);
 void bench_main(void);
 
+void *memcpy(void *to, const void *from, size_t bytes);
+
+/* The compiler may copy a structure by it (at -O0 it does). */
+void *memcpy(void *to, const void *from, size_t bytes)
+{
+    uint8_t *t = to;
+    const uint8_t *f = from;
+
+    while (bytes--) {
+        *t++ = *f++;
+    }
+    return to;
+}
+
 static uint32_t result[3 + BENCH_STAGES];
 static BENCH_LOGIT logits[BENCH_CLASSES];
 uint32_t bench_arena[(BENCH_ARENA + 3) / 4 + 1];
