@@ -28,7 +28,7 @@ ifneq ($(filter train,$(MAKECMDGOALS))$(wildcard $(OUT)/model.pt),)
 CHECKPOINT := $(OUT)/model.pt
 endif
 
-TRAINER   := $(addprefix training/,models.py data.py augment.py fit.py recipes.py)
+TRAINER   := $(addprefix training/,models.py data.py augment.py fit.py recipes.py checkpoint.py)
 EXPORTER  := $(wildcard export/*.py export/templates/* firmware/components/nn/*)
 
 # ==== The pipeline ============================================================
@@ -66,7 +66,7 @@ seeds: setup ## train MODEL with N seeds: mean, spread, interval
 	@$(PYTHON) -m training.seeds --model $(MODEL) --n $(N)
 
 sweep: setup ## search recipes and architectures on the validation split
-	@$(PYTHON) -m training.sweep
+	@$(PYTHON) -m training.sweep --model $(MODEL)
 
 bench: setup ## instructions, bytes and exactness: ours beside every rival
 	@$(PYTHON) -m tools.bench
@@ -90,10 +90,10 @@ mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
 
 .PHONY: test test-fast lint doctor clean help
 test: setup lint ## every test
-	@.venv/bin/python -m pytest
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest
 
 test-fast: setup lint ## the tests that take seconds
-	@.venv/bin/python -m pytest -m "not slow and not fuzz"
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -m "not slow and not fuzz"
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -105,6 +105,10 @@ class MemoryBoard:
         self._library.memory_feed(data, len(data), time_us)
         return self._take()
 
+    def slow(self, write_us: int) -> None:
+        """Let each answer take so long from now on."""
+        self._library.memory_slow(ctypes.c_uint64(write_us))
+
     def allow_baud(self) -> None:
         """Give it a UART whose rate can be set (before it boots)."""
         self._library.memory_allow_baud(1)

@@ -18,7 +18,7 @@ from serial.tools import list_ports
 from training.errors import DeviceError
 
 READ_BYTES = 65536  # at most, in one read
-WRITE_TIMEOUT_S = 5.0  # a device that takes no byte for so long is stuck
+WRITE_TIMEOUT_S = 20.0  # a device that takes no byte for so long is stuck
 POLL_S = 0.02  # where a port cannot be waited for: the longest single read
 BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 GONE_HINT = "plug the board in again and run the same command"

@@ -10,6 +10,7 @@
 static struct {
     app_t app;
     uint64_t time_us;
+    uint64_t write_us;
     uint32_t boots;
     uint32_t reset_reason;
     uint32_t baud;
@@ -35,6 +36,11 @@ void memory_feed(const uint8_t *bytes, uint32_t length, uint64_t time_us)
     board.time_us = time_us;
     app_tick(&board.app);
     app_feed(&board.app, bytes, length);
+}
+
+void memory_slow(uint64_t write_us)
+{
+    board.write_us = write_us;
 }
 
 const uint8_t *memory_output(void)
@@ -85,6 +91,7 @@ hal_status_t hal_write(const uint8_t *bytes, uint32_t length)
     }
     memcpy(board.output + board.length, bytes, length);
     board.length += length;
+    board.time_us += board.write_us;
     return HAL_OK;
 }
 

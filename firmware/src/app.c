@@ -79,13 +79,14 @@ void app_feed(app_t *app, const uint8_t *bytes, uint32_t length)
     if (now_us - app->heard_us > (uint64_t)APP_FRAME_IDLE_MS * MS_US) {
         link_reader_idle(&app->reader);
     }
-    app->heard_us = now_us;
     for (uint32_t i = 0; i < length && !app->closed; i++) {
         link_event_t event = link_reader_feed(&app->reader, bytes[i]);
         if (event != LINK_NOTHING) {
             handle(app, event);
         }
     }
+    /* An inference between two bytes is no silence of the line. */
+    app->heard_us = hal_time_us();
 }
 
 /* ==== Baud rate ==== */

@@ -8,6 +8,7 @@ from export.planner import MAC_KINDS, plan_stages
 from tests.codegen.conftest import Networks
 
 CHUNK = 1 << 18
+FALL_BACK = {("v1", "conv4")}  # no narrow form fits: TFLite's own, in 64 bits
 
 
 def check_layer(networks: Networks, model: str, name: str, scale: int) -> str:
@@ -54,7 +55,8 @@ def test_sums_scaled_by_winograd_are_requantised_exactly(networks: Networks) -> 
 def test_every_sum_of_every_layer_is_requantised_exactly(
     networks: Networks, model: str, name: str
 ) -> None:
-    assert check_layer(networks, model, name, 1) != "wide"
+    form = check_layer(networks, model, name, 1)
+    assert (form == "wide") == ((model, name) in FALL_BACK)
 
 
 def test_what_has_no_narrow_form_stays_wide() -> None:

@@ -357,3 +357,14 @@ def test_other_weights_are_refused_with_both_hashes(
     plan.write_text("{")
     with pytest.raises(Esp8kError, match="damaged"):
         require_identity(device, tmp_path)
+
+
+def test_time_spent_on_an_answer_is_no_silence_inside_the_next_frame(
+    board: MemoryBoard,
+) -> None:
+    """A slow engine answers; meanwhile half of the next frame has come."""
+    board.boot()
+    board.slow(700_000)  # longer than the 500 ms after which a frame is given up
+    first, second = (encode(Request.HELLO, n, b"")[0] for n in (1, 2))
+    assert board.feed(first + second[:6], time_us=1_000_000)
+    assert board.feed(second[6:], time_us=1_700_001)
