@@ -17,6 +17,11 @@ IMG     ?=#           classify: an image file
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
+KNOWN := $(notdir $(basename $(wildcard training/pretrained/*.pt)))
+ifeq ($(filter $(MODEL),$(KNOWN)),)
+$(error there is no model $(MODEL), MODEL is one of: $(KNOWN))
+endif
+
 BUILD  := build
 PYTHON := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),2) .venv/bin/python
 OUT    := $(BUILD)/$(strip $(MODEL))

@@ -65,7 +65,7 @@ PY
 
 refuse_cuda() {
   [ -z "${ESP8K_ALLOW_CUDA:-}" ] || return 0
-  if .venv/bin/pip install -q --dry-run --report - "$@" 2>/dev/null |
+  if .venv/bin/pip install -qq --dry-run --report - "$@" 2>/dev/null |
     grep -q '"name": "nvidia-'; then
     die "only the CUDA build of PyTorch is in reach (gigabytes)" \
       "connect to $TORCH_INDEX, or accept it with ESP8K_ALLOW_CUDA=1 make setup"
@@ -83,7 +83,7 @@ sys.exit(torch.__version__.split('+')[0] != '$(pinned torch)')" 2>/dev/null; the
     read -ra torch <<<"$(torch_requirement "$(pinned torch)" "$(pinned torchvision)")"
     refuse_cuda "${torch[@]}"
     say "installing PyTorch (CPU build)"
-    .venv/bin/pip install -q "${torch[@]}" || pip_failed
+    .venv/bin/pip install -qq "${torch[@]}" || pip_failed
   fi
   say "installing the pinned packages"
   requirements=build/requirements.txt
@@ -95,7 +95,7 @@ with open("pyproject.toml", "rb") as file:
 extras = project["optional-dependencies"]
 print("\n".join(project["dependencies"] + extras["dev"] + extras["bench"]))
 PY
-  .venv/bin/pip install -q -r "$requirements" || pip_failed
+  .venv/bin/pip install -qq -r "$requirements" || pip_failed
 }
 
 pip_failed() { die "pip could not install the pinned packages" "see pip's lines above"; }
