@@ -5,6 +5,7 @@ source is newer than they are: the same rule as in the Makefile.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,10 @@ GENERATOR = ("export/templates/**/*", "firmware/components/nn/**/*")
 FIRMWARE = ("firmware/**/*.[chS]", "firmware/**/*.ld", "firmware/**/*.py", "tools/*.py")
 
 TEST_BUILD = ROOT / "build" / "test"
+
+# A shell that starts us in the background leaves Ctrl-C ignored, for us and for every
+# program that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def newest(*patterns: str) -> float:
