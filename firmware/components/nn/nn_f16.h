@@ -2,9 +2,7 @@
  *
  * nn_half decodes IEEE binary16 exactly, infinities and NaNs included. nn_mac
  * is a + round(x * w), two roundings, never fused: compile with
- * -ffp-contract=off. The same names are defined twice: on float where the core
- * has an FPU, on bits (nn_soft_float.h) where it has none and a call to
- * libgcc for every product and sum would cost twice as much.
+ * -ffp-contract=off. A core without an FPU calls its runtime for each of them.
  */
 #ifndef NN_F16_H
 #define NN_F16_H
@@ -18,10 +16,6 @@ NN_INLINE uint32_t nn_half_bits(uint16_t half)
 {
     return (((uint32_t)(int32_t)(int16_t)half) << 13) & 0x8FFFE000u;
 }
-
-#if defined(NN_SOFT_FLOAT)
-#include "nn_soft_float.h"
-#else
 
 typedef float nn_real_t;
 
@@ -103,8 +97,6 @@ NN_INLINE float nn_leaky(float x, float alpha)
 {
     return x >= 0.0f ? x : x * alpha;
 }
-
-#endif
 
 /* Keep the last `keep` values of a window, `drop` values further down. */
 NN_INLINE void nn_slide(nn_real_t *window, uint32_t drop, uint32_t keep)
