@@ -129,6 +129,7 @@ class Device:
         head = image_head(engine)
         source = (pixels(image) for image in images)
         done = 0
+        retries = self.session.counts.retries
         while True:
             # A bad line turns the pipeline off, a clean one on again.
             flow = self._one_by_one if self._fragmented else self._pipelined
@@ -139,6 +140,8 @@ class Device:
                 if progress is not None:
                     progress(done)
             if done == before:
+                if self.session.counts.retries > retries:
+                    self._look_again()
                 return
 
     def _pipelined(self, head: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
@@ -286,6 +289,21 @@ class Device:
             return
         self.session.boot_changed = False
         self.resets += 1
+        self._meet_again()
+
+    def _look_again(self) -> None:
+        """Something was lost: was it a reset whose boot byte fitted by accident?"""
+        known = self.identity.boot_id
+        self._meet_again()
+        if self.session.boot_changed:  # and was told
+            self.session.boot_changed = False
+            self.resets += 1
+        elif self.identity.boot_id != known:
+            self.session.say_reset(f"boot {known:08x} -> {self.identity.boot_id:08x}")
+            self.resets += 1
+
+    def _meet_again(self) -> None:
+        """Hello, as long as a booting board takes; still the same model?"""
         identity = self._hello(NOISY_BUDGET_S, NOISY_BUDGET_S)
         if identity.identity_crc != self.identity.identity_crc:
             raise DeviceError(

@@ -94,6 +94,11 @@ class MemoryBoard:
         )
         self.boots = 0
 
+    def forget(self, first_id: int) -> None:
+        """Lose the power: the boot count begins anew, the boot's id elsewhere."""
+        self.boots = 0
+        self._library.memory_first_id(ctypes.c_uint32(first_id))
+
     def boot(self, reason: int = 1) -> bytes:
         """Start (again); what it prints."""
         self.boots += 1

@@ -36,6 +36,7 @@ class DeviceIdentity:
     f16_arena_bytes: int
     arena_bytes: int  # the one static arena: max of the two
     boot_count: int
+    boot_id: int  # another one after every boot, also where the count is lost
     reset_reason: int  # index into RESETS
     baud: int
     batch_images: int  # images the device takes in one frame
@@ -136,6 +137,7 @@ def parse_identity(payload: bytes) -> DeviceIdentity:
         f16_arena_bytes=f16_arena,
         arena_bytes=arena,
         boot_count=boots,
+        boot_id=int.from_bytes(payload[at : at + 4], "little"),
         reset_reason=reset_reason,
         baud=baud,
         batch_images=window,

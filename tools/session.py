@@ -82,7 +82,7 @@ class Session:
         self.transport = transport
         self.splitter = Splitter()
         self.counts = LineCounts()
-        self.boot: int | None = None  # low byte of the boot count, from any reply
+        self.boot: int | None = None  # low byte of the boot id, from any reply
         self.boot_changed = False
         self.identity: int | None = None  # low byte of the identity CRC
         self._say = say
@@ -306,12 +306,7 @@ class Session:
         """Has the device started anew since its last reply, or become another?"""
         if self.boot is not None and boot != self.boot:
             self.boot_changed = True
-            panic = panic_text(self.splitter.noise)
-            why = f' after "{panic}"' if panic else ""
-            self._say(
-                f"the device was reset{why} (boot {self.boot} -> {boot});"
-                " resuming at the first unanswered request"
-            )
+            self.say_reset(f"boot {self.boot} -> {boot}")
         if self.identity is not None and identity != self.identity:
             raise DeviceError(
                 "the device now runs other weights than a moment ago",
@@ -319,6 +314,15 @@ class Session:
             )
         self.boot = boot
         self.identity = identity
+
+    def say_reset(self, boots: str) -> None:
+        """Tell the user, with the panic's own line if there was one."""
+        panic = panic_text(self.splitter.noise)
+        why = f' after "{panic}"' if panic else ""
+        self._say(
+            f"the device was reset{why} ({boots});"
+            " resuming at the first unanswered request"
+        )
 
     # ==== Results and errors ====
 

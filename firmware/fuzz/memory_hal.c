@@ -12,6 +12,8 @@ static struct {
     uint64_t time_us;
     uint64_t write_us;
     uint32_t boots;
+    uint32_t boot_id;
+    uint32_t first_id;
     uint32_t reset_reason;
     uint32_t baud;
     uint32_t baud_allowed;
@@ -24,6 +26,7 @@ static struct {
 void memory_boot(uint32_t boots, uint32_t reset_reason)
 {
     board.boots = boots;
+    board.boot_id = board.first_id + boots;
     board.reset_reason = reset_reason;
     board.baud = APP_DEFAULT_BAUD;
     board.length = 0;
@@ -41,6 +44,11 @@ void memory_feed(const uint8_t *bytes, uint32_t length, uint64_t time_us)
 void memory_slow(uint64_t write_us)
 {
     board.write_us = write_us;
+}
+
+void memory_first_id(uint32_t first_id)
+{
+    board.first_id = first_id;
 }
 
 const uint8_t *memory_output(void)
@@ -129,6 +137,11 @@ uint32_t hal_boot_count(void)
     return board.boots;
 }
 
+uint32_t hal_boot_id(void)
+{
+    return board.boot_id;
+}
+
 uint32_t hal_reset_reason(void)
 {
     return board.reset_reason;
@@ -137,6 +150,10 @@ uint32_t hal_reset_reason(void)
 uint32_t hal_stack_used_bytes(void)
 {
     return 0;
+}
+
+void hal_alive(void)
+{
 }
 
 const char *hal_board(void)

@@ -17,6 +17,8 @@ void memory_feed(const uint8_t *bytes, uint32_t length, uint64_t time_us);
 const uint8_t *memory_output(void);
 uint32_t memory_output_length(void);
 void memory_take_output(void);
+/* What hal_boot_id() adds to the count from the next boot on. */
+void memory_first_id(uint32_t first_id);
 /* From now on each write of the app takes so long: a slow engine. */
 void memory_slow(uint64_t write_us);
 /* Give this board a UART whose rate can be set (default: it has none). */

@@ -70,12 +70,20 @@ uint32_t hal_counter_hz(void);
 
 /* Boots since power came on, this one included: 1 at the first. */
 uint32_t hal_boot_count(void);
+/*
+ * One more at each boot, like the count, but begins at a random number where
+ * the loss of power (or the reset pin) makes a board forget that count: two
+ * boots that both call themselves the first can still be told apart.
+ */
+uint32_t hal_boot_id(void);
 /* A hal_reset_t. */
 uint32_t hal_reset_reason(void);
 /* High-water mark since boot of the stack that runs the app. */
 uint32_t hal_stack_used_bytes(void);
 /* "virtual", "twin", "riscv", "esp32", "esp32s3", "esp32c3", ... */
 const char *hal_board(void);
+/* Called before each inference: tells watchdogs that the app is at work. */
+void hal_alive(void);
 /* Start again from the reset vector; does not return. */
 void hal_reset(void);
 

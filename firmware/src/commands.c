@@ -40,7 +40,7 @@ static void reply(app_t *app, const link_frame_t *frame, uint8_t type,
 {
     uint8_t *prefix = app->body + LINK_HEADER_BYTES;
     link_put32(prefix, frame->crc);
-    prefix[4] = (uint8_t)(hal_boot_count() & 0xFFu);
+    prefix[4] = (uint8_t)(hal_boot_id() & 0xFFu);
     prefix[5] = (uint8_t)(ESP8K_IDENTITY_CRC & 0xFFu);
     app->replay_valid = 0;
     if (link_frame_write(type, frame->sequence, app->body,
@@ -111,6 +111,8 @@ static void hello(app_t *app, const link_frame_t *frame)
     uint32_t length = 48 + HASH_BYTES;
     length += put_name(out + length, ESP8K_MODEL_NAME);
     length += put_name(out + length, hal_board());
+    link_put32(out + length, hal_boot_id());
+    length += 4u;
     reply(app, frame, REQUEST_HELLO | REPLY, length);
 }
 

@@ -38,6 +38,7 @@ static uint8_t best_class(const engine_result_t *result)
 void engine_run(uint8_t engine, const uint8_t *image, engine_result_t *result,
                 esp8k_hook_t hook, void *context)
 {
+    hal_alive();
     uint64_t start_us = hal_time_us();
     uint32_t start = hal_count();
     if (engine == ENGINE_INT8) {

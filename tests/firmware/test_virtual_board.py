@@ -63,7 +63,7 @@ def test_a_reset_keeps_the_line_and_counts_the_boot(echo: str) -> None:
         for boot in (2, 3):
             assert ask(line, b"R") == "ready\n"
             answer = state(line)
-            assert answer["boots"] == str(boot)
+            assert answer["boots"] == answer["id"] == str(boot)
             assert answer["reason"] == str(REASON_SOFTWARE)
 
 

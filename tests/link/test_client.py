@@ -175,6 +175,24 @@ def test_a_reset_in_mid_batch_is_noticed_said_and_survived(line: MemoryLine) -> 
     assert "Guru Meditation Error" in said[0]
 
 
+@pytest.mark.parametrize("first_id", [0x1234567, 0x100], ids=["differs", "same byte"])
+def test_a_board_that_forgot_its_boot_count_is_noticed(
+    line: MemoryLine, first_id: int
+) -> None:
+    """The reset pin or a lost cable: it boots for the first time, once more."""
+    said: list[str] = []
+    device = Device(line, said.append)
+    results = []
+    for result in device.infer_many("int8", IMAGES):
+        results.append(result)
+        if len(results) == 20:
+            line.board.forget(first_id)
+            line.reset(panic=False)
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    assert device.identity.boot_count == 1
+    assert device.resets == 1 and len(said) == 1 and "was reset" in said[0]
+
+
 def test_a_device_that_came_back_with_other_weights_is_refused(
     line: MemoryLine,
 ) -> None:

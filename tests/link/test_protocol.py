@@ -132,5 +132,11 @@ def test_the_hello_has_the_fields_as_written(board: MemoryBoard) -> None:
     size = sum(4 if width.endswith("32") and len(width) > 2 else int(width)
                for width in widths)  # fmt: skip
     assert size == messages.HELLO.size
+    assert "length:1 model length:1 board boot_id:4\n" in TEXT
+    board.boot()
+    wire, _ = framing.encode(Request.HELLO, 1, b"")
+    (frame,) = framing.Splitter().feed(board.feed(wire))
+    names = b"\4fake\6memory"
+    assert frame.payload[6 + size :] == names + (1).to_bytes(4, "little")
     block = TEXT[TEXT.index("    frames:4") : TEXT.index("### Errors")]
     assert sum(map(int, re.findall(r"\w:(\d)", block))) == messages.STATISTICS.size

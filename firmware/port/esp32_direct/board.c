@@ -28,6 +28,7 @@ static simcall_options_t options;
 static uint64_t ticks_total;
 static uint32_t ticks_last;
 static uint32_t boots;
+static uint32_t boot_id;
 static uint32_t reason;
 
 /* ==== Core ==== */
@@ -122,6 +123,12 @@ static void esp32_init(void)
            register_read(RTC_MEMORY_CHECK) ==
                ~register_read(RTC_MEMORY_BOOTS);
     boots = kept ? register_read(RTC_MEMORY_BOOTS) + 1u : 1u;
+    if (!kept) { /* what RTC memory wakes up with is noise, too */
+        register_write(RTC_MEMORY_FIRST_ID,
+                       register_read(RTC_MEMORY_FIRST_ID) ^
+                           register_read(RANDOM_NUMBER) ^ ccount());
+    }
+    boot_id = register_read(RTC_MEMORY_FIRST_ID) + boots;
     reason = esp32_reason(kept ? register_read(RTC_MEMORY_PANIC) : 0u);
     register_write(RTC_MEMORY_MAGIC, RTC_MAGIC);
     register_write(RTC_MEMORY_BOOTS, boots);
@@ -140,6 +147,7 @@ void hal_init(void)
     if (board_is_emulated()) {
         simcall_options(&options);
         boots = options.boots;
+        boot_id = options.boots;
         reason = options.reason;
     } else {
         esp32_init();
@@ -285,6 +293,11 @@ uint32_t hal_boot_count(void)
     return boots;
 }
 
+uint32_t hal_boot_id(void)
+{
+    return boot_id;
+}
+
 uint32_t hal_reset_reason(void)
 {
     return reason;
@@ -299,6 +312,11 @@ uint32_t hal_stack_used_bytes(void)
         at += sizeof(uint32_t);
     }
     return (uint32_t)(top - at);
+}
+
+void hal_alive(void)
+{
+    /* no watchdog runs: stop_watchdogs() */
 }
 
 const char *hal_board(void)

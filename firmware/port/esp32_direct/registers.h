@@ -42,7 +42,11 @@
 #define WDT_KEY 0x50D83AA1u
 #define SYSTEM_RESET (1u << 31)
 
+/* The noise generator; read by the CPU at this address (WDEV_RND_REG). */
+#define RANDOM_NUMBER 0x3FF75144u
+
 /* Slow RTC memory outlives every reset but the loss of power. */
+#define RTC_MEMORY_FIRST_ID 0x50001FECu
 #define RTC_MEMORY_MAGIC 0x50001FF0u
 #define RTC_MEMORY_BOOTS 0x50001FF4u
 #define RTC_MEMORY_CHECK 0x50001FF8u

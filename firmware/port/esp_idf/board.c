@@ -15,10 +15,12 @@
 #include "esp_attr.h"
 #include "esp_cpu.h"
 #include "esp_err.h"
+#include "esp_random.h"
 #include "esp_system.h"
 #include "esp_task_wdt.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
+#include "freertos/idf_additions.h"
 #include "freertos/task.h"
 #include "sdkconfig.h"
 
@@ -35,6 +37,7 @@
 RTC_NOINIT_ATTR static uint32_t kept_magic;
 RTC_NOINIT_ATTR static uint32_t kept_boots;
 RTC_NOINIT_ATTR static uint32_t kept_check;
+RTC_NOINIT_ATTR static uint32_t kept_first_id;
 
 static StackType_t task_stack[CONFIG_ESP8K_TASK_STACK_BYTES];
 static StaticTask_t task_memory;
@@ -47,6 +50,7 @@ static void count_boot(void)
         kept_boots++;
     } else {
         kept_boots = 1;
+        kept_first_id = esp_random();
     }
     kept_magic = MAGIC;
     kept_check = ~kept_boots;
@@ -212,6 +216,11 @@ uint32_t hal_boot_count(void)
     return kept_boots;
 }
 
+uint32_t hal_boot_id(void)
+{
+    return kept_first_id + kept_boots;
+}
+
 uint32_t hal_reset_reason(void)
 {
     switch (esp_reset_reason()) {
@@ -239,6 +248,16 @@ uint32_t hal_stack_used_bytes(void)
     uint32_t never_used = (uint32_t)uxTaskGetStackHighWaterMark(NULL);
 
     return (uint32_t)CONFIG_ESP8K_TASK_STACK_BYTES - never_used;
+}
+
+/*
+ * `infer 100000` and a long batch of float16 on a core without an FPU keep
+ * this task busy for minutes; the idle task that then starves is not watched
+ * (sdkconfig.defaults).
+ */
+void hal_alive(void)
+{
+    (void)esp_task_wdt_reset();
 }
 
 const char *hal_board(void)

@@ -153,6 +153,12 @@ uint32_t hal_boot_count(void)
     return boots;
 }
 
+/* Whoever starts this board counts its boots and never forgets. */
+uint32_t hal_boot_id(void)
+{
+    return boots;
+}
+
 uint32_t hal_reset_reason(void)
 {
     return reason;
@@ -166,6 +172,11 @@ UNCHECKED uint32_t hal_stack_used_bytes(void)
         untouched++;
     }
     return STACK_BYTES - untouched;
+}
+
+void hal_alive(void)
+{
+    /* nothing here watches the app */
 }
 
 const char *hal_board(void)

@@ -206,6 +206,12 @@ uint32_t hal_boot_count(void)
     return boots;
 }
 
+/* Whoever starts this board counts its boots and never forgets. */
+uint32_t hal_boot_id(void)
+{
+    return boots;
+}
+
 uint32_t hal_reset_reason(void)
 {
     return reason;
@@ -220,6 +226,11 @@ uint32_t hal_stack_used_bytes(void)
         at += sizeof(uint32_t);
     }
     return (uint32_t)(top - at);
+}
+
+void hal_alive(void)
+{
+    /* nothing here watches the app */
 }
 
 const char *hal_board(void)
