@@ -19,13 +19,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from training import checkpoint, data, models
 from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.evaluate import evaluate, wilson
-from training.fit import Trainer
+from training.fit import Recipe, Trainer
 from training.paths import ROOT, build_root
 from training.recipes import recipe
 from training.record import environment, write_json
@@ -89,11 +90,15 @@ def wanted(model: str) -> dict[str, Any]:
 
 def stored(model: str, seed: int) -> dict[str, Any] | None:
     """The record of a finished seed, unless it was made with another recipe."""
-    path = folder(model) / f"{seed}.json"
+    return stored_at(folder(model) / f"{seed}.json", wanted(model))
+
+
+def stored_at(path: Path, like: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of a finished run, if it was made as `like` says."""
     if not path.exists() or not path.with_suffix(".pt").exists():
         return None
     record = json.loads(path.read_text())
-    same = all(record.get(key) == value for key, value in wanted(model).items())
+    same = all(record.get(key) == value for key, value in like.items())
     return record if same else None
 
 
@@ -109,23 +114,40 @@ def train_missing(model: str, seeds: range, jobs: int) -> Iterator[dict[str, Any
 
 def train_seed(model: str, seed: int) -> dict[str, Any]:
     """One headline run: five passes over all images, one look at the test set."""
+    path = folder(model) / f"{seed}.json"
+    return train_one(path, recipe(model), seed, wanted(model))
+
+
+def train_one(
+    path: Path,
+    chosen: Recipe,
+    seed: int,
+    origin: dict[str, Any],
+    part: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Train on all images, or on those of indices `part`; file record and weights."""
     torch.set_num_threads(1)
     images = data.load()
     torch.manual_seed(seed)
-    chosen = recipe(model)
+    model = origin["model"]
+    shown = slice(None) if part is None else part
     trainer = Trainer(
-        models.build(model), images.train_images, images.train_labels, chosen, seed
+        models.build(model),
+        images.train_images[shown],
+        images.train_labels[shown],
+        chosen,
+        seed,
     )
     for _ in range(chosen.epochs):
         trainer.run_epoch()
     result = models.build(model)
     result.load_state_dict(trainer.weights())
     seen = evaluate(result, images.test_images, images.test_labels)
-    path = folder(model) / f"{seed}.pt"
-    origin = {"seed": seed, "recipe": asdict(chosen)}
-    digest = checkpoint.save(path, model, trainer.weights(), origin)
+    settings = {"seed": seed, "recipe": asdict(chosen)}
+    weights = path.with_suffix(".pt")
+    digest = checkpoint.save(weights, model, trainer.weights(), settings)
     record = {
-        **wanted(model),
+        **origin,
         "seed": seed,
         "float_accuracy": round(seen.accuracy, 4),
         "int8_accuracy": None,
@@ -134,7 +156,7 @@ def train_seed(model: str, seed: int) -> dict[str, Any]:
         "data_hash": images.hash,
         "environment": environment(),
     }
-    write_json(path.with_suffix(".json"), record)
+    write_json(path, record)
     return record
 
 
