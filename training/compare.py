@@ -8,9 +8,11 @@ many epochs on the test set.
 """
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
+from training import models
 from training.errors import Esp8kError, run
 from training.plots import BLUE, GREY, INK, figure, store
 from training.seeds import RESULTS
@@ -34,7 +36,7 @@ PUBLISHED = (
 
 def draw(results: list[dict[str, Any]]) -> Any:
     """Accuracy against parameters, multiply-accumulates and epochs."""
-    picture = figure(10.5, 3.6)
+    picture = figure(10.5, 3.8)
     panels = picture.subplots(1, 3, sharey=True)
     titles = ("parameters", "multiply-accumulates", "epochs")
     for axes, title in zip(panels, titles, strict=True):
@@ -43,49 +45,97 @@ def draw(results: list[dict[str, Any]]) -> Any:
         axes.set_axisbelow(True)
     panels[0].set_ylabel("% of the test images")
     ordered = sorted(results, key=lambda r: r["mean"])
-    for r in ordered:
-        places = (r["parameters"], r["macs"], r["recipe"]["epochs"])
-        for axes, x in zip(panels, places, strict=True):
-            spread = [[r["mean"] - r["min"]], [r["max"] - r["mean"]]]
-            axes.errorbar(x, r["mean"], spread, fmt="o", color=BLUE, capsize=3)
-            axes.annotate(
-                r["model"], (x, r["mean"]), (-9, 0), color=BLUE,
-                textcoords="offset points", va="center", fontweight="bold",
-                ha="right",
-            )  # fmt: skip
+    lowest = min(r["min"] for r in results)
+    highest = max(
+        *(r["max"] for r in results), *(other.accuracy[1] for other in PUBLISHED)
+    )
+    label_gap = (highest - lowest) / 14  # one line of text
+    for key, axes in enumerate(panels):
+        _ours(axes, ordered, key, label_gap)
     for other in PUBLISHED:
-        middle = sum(other.accuracy) / 2
-        half = (other.accuracy[1] - other.accuracy[0]) / 2
-        mean_epochs = (other.epochs[0] * other.epochs[1]) ** 0.5
-        for axes, x in ((panels[0], other.parameters), (panels[2], mean_epochs)):
-            axes.errorbar(x, middle, half, fmt="D", color=GREY, capsize=3, markersize=5)
-            axes.annotate(
-                other.name, (x, middle), (9, 0), color=INK, fontsize=8,
-                textcoords="offset points", va="center",
-            )  # fmt: skip
-    panels[0].set_xlim(4_000, 80_000)
-    panels[0].set_xticks([5_000, 8_000, 16_000, 33_000], ["5k", "8k", "16k", "33k"])
-    panels[0].minorticks_off()
-    panels[2].set_xlim(3, 400)
-    panels[2].set_xticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
-    panels[2].minorticks_off()
-    _macs_ticks(panels[1], [r["macs"] for r in results])
+        beside = 1.3 if other.parameters < models.LIMIT else 1.0  # where ours stand
+        _theirs(panels[0], other, other.parameters * beside)
+        _theirs(panels[2], other, math.sqrt(other.epochs[0] * other.epochs[1]))
+    panels[0].set_xlim(1_800, 100_000)
+    _ticks(panels[0], {4_000: "4k", 8_000: "8k", 16_000: "16k", 33_000: "33k"})
+    panels[2].set_xlim(0.6, 600)
+    _ticks(panels[2], {n: str(n) for n in (5, 10, 20, 50, 100)})
+    macs = [r["macs"] for r in results]
+    _ticks(panels[1], {n * 1000: f"{n}k" for n in (100, 200, 400, 800, 1_600)})
+    panels[1].set_xlim(min(macs) / 4, max(macs) * 2)
     counts = ", ".join(f"{r['model']} {r['n']}" for r in ordered)
     picture.suptitle(
-        f"Blue: ours, mean of several seeds ({counts}) with the least and the best. "
-        "Grey: published, single runs",
+        f"Blue: ours, mean of several seeds ({counts}) with the least and the best; "
+        "at one place side by side. Grey: published, single runs",
         x=0.01,
         ha="left",
-        fontsize=10,
+        fontsize=9,
     )
     return picture
 
 
-def _macs_ticks(axes: Any, macs: list[int]) -> None:
-    ticks = (100_000, 200_000, 400_000, 800_000, 1_600_000)
-    axes.set_xticks(ticks, [f"{t // 1000}k" for t in ticks])
+def _ours(axes: Any, ordered: list[dict[str, Any]], key: int, label_gap: float) -> None:
+    """Our models in one panel; those of nearly one place beside each other."""
+    places = [(r["parameters"], r["macs"], r["recipe"]["epochs"])[key] for r in ordered]
+    for members in neighbours(places):
+        heights = apart([ordered[i]["mean"] for i in members], label_gap)
+        # Labels stand in a column left of the leftmost, a thin line leads to each.
+        column = min(places[i] for i in members) / 1.45
+        for rank, i in enumerate(members):
+            r, x = ordered[i], places[i]
+            if len(members) > 1:
+                x *= 1.09 ** (rank - len(members) / 2)
+            spread = [[r["mean"] - r["min"]], [r["max"] - r["mean"]]]
+            axes.errorbar(x, r["mean"], spread, fmt="o", color=BLUE, capsize=2)
+            axes.annotate(
+                r["model"], (x, r["mean"]), (column, heights[rank]), color=BLUE,
+                va="center", ha="right", fontweight="bold",
+                arrowprops={"arrowstyle": "-", "color": BLUE, "lw": 0.6, "shrinkB": 3},
+            )  # fmt: skip
+
+
+def neighbours(places: list[float], factor: float = 1.35) -> list[list[int]]:
+    """Indices in groups that lie too near for labels beside each point."""
+    groups: list[list[int]] = []
+    for i in sorted(range(len(places)), key=lambda i: places[i]):
+        if groups and places[i] < places[groups[-1][-1]] * factor:
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    return [sorted(group) for group in groups]
+
+
+def apart(values: list[float], gap: float) -> list[float]:
+    """Ascending values moved as little as it takes to lie `gap` from each other."""
+    runs: list[tuple[float, int]] = []  # middle and length of what touches
+    for value in values:
+        runs.append((value, 1))
+        while len(runs) > 1:
+            (low, below), (high, above) = runs[-2:]
+            if high - low >= gap * (below + above) / 2:
+                break
+            middle = (low * below + high * above) / (below + above)
+            runs[-2:] = [(middle, below + above)]
+    return [
+        middle + gap * (i - (count - 1) / 2)
+        for middle, count in runs
+        for i in range(count)
+    ]
+
+
+def _theirs(axes: Any, other: Published, x: float) -> None:
+    middle = sum(other.accuracy) / 2
+    half = (other.accuracy[1] - other.accuracy[0]) / 2
+    axes.errorbar(x, middle, half, fmt="D", color=GREY, capsize=3, markersize=5)
+    axes.annotate(
+        other.name, (x, middle), (12, 0), color=INK, fontsize=8,
+        textcoords="offset points", va="center",
+    )  # fmt: skip
+
+
+def _ticks(axes: Any, labels: dict[int, str]) -> None:
+    axes.set_xticks(list(labels), list(labels.values()))
     axes.minorticks_off()
-    axes.set_xlim(min(macs) / 2, max(macs) * 2)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import Esp8kError, run
+from training.paths import MODELS
 
 CLASSES = 10
 SIDE = 28
@@ -79,7 +80,9 @@ def _v3() -> nn.Sequential:
     )
 
 
-BUILDERS: dict[str, Callable[[], nn.Module]] = {"v1": _v1, "v2": _v2, "v3": _v3}
+BUILDERS: dict[str, Callable[[], nn.Module]] = dict(
+    zip(MODELS, (_v1, _v2, _v3), strict=True)
+)
 
 
 def build(name: str) -> nn.Module:

@@ -10,6 +10,9 @@ from pathlib import Path
 from training.errors import Esp8kError
 
 ROOT = Path(__file__).resolve().parent.parent
+# Every network of ours, by the name of its files; `training/models.py` builds them.
+# The names stand here because most commands need them and not torch, which takes a
+# second to import.
 MODELS = ("v1", "v2", "v3")
 
 
