@@ -1,5 +1,6 @@
 """The ESP-IDF port, against headers that declare what ESP-IDF 5.1 declares."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -106,3 +107,71 @@ def test_no_vendor_header_outside_the_ports() -> None:
             text = source.read_text()
             assert "freertos/" not in text and "driver/" not in text, source
             assert "ESP_PLATFORM" not in text and "CONFIG_IDF" not in text, source
+
+
+# ==== What it asks of ESP-IDF =================================================
+
+OLD = {"driver", "esp_hw_support", "esp_system", "esp_timer", "freertos"}
+OURS = {"nn", "link", "model"}
+
+
+@pytest.mark.parametrize(
+    ("minor", "components"),
+    [
+        (1, OLD),
+        (2, OLD),
+        (3, OLD - {"driver"} | {"esp_driver_uart"}),
+        (5, OLD - {"driver"} | {"esp_driver_uart"}),
+    ],
+)
+def test_it_requires_the_components_of_each_version(
+    minor: int, components: set[str]
+) -> None:
+    need("cmake")
+    done = subprocess.run(
+        ["cmake", "-DIDF_VERSION_MAJOR=5", f"-DIDF_VERSION_MINOR={minor}"]
+        + [f"-DFILE={FIRMWARE / 'src' / 'CMakeLists.txt'}"]
+        + ["-P", str(FIXTURES / "idf_cmake" / "requirements.cmake")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    told = dict(re.findall(r"^-- (\w+) ?(.*)$", done.stdout, re.MULTILINE))
+    assert set(told["requires"].split(";")) == OURS | components
+    assert told["left"] == "" and told["flags"] == "PRIVATE;-ffp-contract=off"
+
+
+def test_every_call_has_its_row_in_the_table_and_its_declaration() -> None:
+    table = (FIRMWARE / "port" / "esp_idf" / "README.md").read_text()
+    stubs = "".join(path.read_text() for path in (FIXTURES / "idf").rglob("*.h"))
+    code = re.sub(r"/\*.*?\*/", "", BOARD.read_text(), flags=re.DOTALL)
+    called = set(re.findall(r"\b((?:uart|esp|x|ux)(?:_|Task)\w+)\(", code))
+    assert len(called) > 15
+    for name in called:
+        assert f"`{name}`" in table and re.search(rf"\b{name}\b", stubs), name
+    for header in re.findall(r"#include \"((?:driver|freertos|esp_)[^\"]+)\"", code):
+        assert f"`{header}`" in table, header
+
+
+def settings(*names: str) -> dict[str, str]:
+    """The options that these files set."""
+    lines = [line for name in names for line in (FIRMWARE / name).open()]
+    pairs = [line.strip().split("=", 1) for line in lines if line.startswith("CONFIG_")]
+    return {name.removeprefix("CONFIG_"): value for name, value in pairs}
+
+
+@pytest.mark.parametrize(
+    ("chip", "mhz", "cores"),
+    [("esp32", 240, 2), ("esp32s3", 240, 2), ("esp32c3", 160, 1)],
+)
+def test_each_chip_runs_at_full_speed_and_watches_the_task_alone(
+    chip: str, mhz: int, cores: int
+) -> None:
+    """Hours of inference starve idle tasks: only the application is watched."""
+    found = settings("sdkconfig.defaults", f"sdkconfig.defaults.{chip}")
+    assert found[f"ESP_DEFAULT_CPU_FREQ_MHZ_{mhz}"] == "y"
+    assert found["COMPILER_OPTIMIZATION_PERF"] == "y"
+    assert found["ESPTOOLPY_FLASHSIZE_2MB"] == "y"
+    assert found["ESP_TASK_WDT_INIT"] == found["ESP_TASK_WDT_PANIC"] == "y"
+    for core in range(cores):
+        assert found[f"ESP_TASK_WDT_CHECK_IDLE_TASK_CPU{core}"] == "n"

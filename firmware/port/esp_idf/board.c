@@ -251,9 +251,8 @@ uint32_t hal_stack_used_bytes(void)
 }
 
 /*
- * `infer 100000` and a long batch of float16 on a core without an FPU keep
- * this task busy for minutes; the idle task that then starves is not watched
- * (sdkconfig.defaults).
+ * `infer 100000` keeps this task busy for minutes; the idle task that then
+ * starves is not watched (sdkconfig.defaults).
  */
 void hal_alive(void)
 {
