@@ -4,13 +4,14 @@ import errno
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from export import __main__ as program
-from export import hostc, pipeline, reference, tflm, verify
+from export import hostc, pipeline, tflm, verify
 from export.accuracy import int8_accuracy
 from export.files import staged
 from export.pipeline import Artefacts
@@ -21,7 +22,6 @@ from training.errors import CheckFailed, run
 
 SHIPPED = paths.ROOT / "training" / "pretrained"
 IMAGES = 300  # of the 10,000, in the fast tests
-NOISE = 1000  # images of grey and of black-and-white noise
 
 
 def call(
@@ -204,21 +204,6 @@ def test_where_tflite_micro_is_missing_its_row_says_so(
     assert v.rows[1].digest
 
 
-def test_noise_gives_the_same_bytes_everywhere(
-    folder: Path, artefacts: Artefacts, tmp_path: Path
-) -> None:
-    rng = np.random.default_rng(5)
-    noise = rng.integers(0, 256, (NOISE, 28, 28)).astype(np.uint8)
-    noise[: NOISE // 2] = np.where(noise[: NOISE // 2] < 128, 0, 255)
-    inputs = verify.quantized_input(artefacts.int8, noise)
-    expected = reference.outputs(artefacts.int8, inputs)
-    library = hostc.build(folder / "component", tmp_path)
-    np.testing.assert_array_equal(library.int8(noise), expected)
-    oracle = tflm.outputs(artefacts.files["model_int8.tflite"], inputs)
-    if oracle is not None:
-        np.testing.assert_array_equal(oracle, expected)
-
-
 def test_code_that_overruns_its_arena_is_caught(folder: Path, tmp_path: Path) -> None:
     library = hostc.build(folder / "component", tmp_path)
     size = hostc.number(library.defines["INT8_ARENA_BYTES"])
@@ -248,24 +233,39 @@ def test_int8_accuracy_of_a_checkpoint(
 # ==== The whole ====
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", ["v1", "v2"])
+@pytest.mark.parametrize(
+    "model",
+    [m if m == "v2" else pytest.param(m, marks=pytest.mark.slow) for m in paths.MODELS],
+)
 def test_the_whole_export_on_all_test_images(
-    model: str,
+    model: str, exported: Callable[[str], Path]
+) -> None:
+    folder = exported(model)
+    rows = json.loads((folder / "verify.json").read_text())["rows"]
+    digests = {r["artefact"]: r["digest"] for r in rows}
+    integer = ["integer reference", "C int8 (weights)"]
+    integer += ["model_int8.tflite"] if tflm.available() else []
+    for same in (integer, ["float16 reference", "C float16 (weights)"]):
+        assert len({digests[name] for name in same}) == 1 and digests[same[0]]
+    described = json.loads((folder / "model.json").read_text())
+    for name, entry in described["artefacts"].items():
+        raw = (folder / name).read_bytes()
+        assert entry == {"bytes": len(raw), "sha256": pipeline.sha256(raw)}
+
+
+def test_the_table_is_printed_as_json(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
     tmp_path: Path,
+    artefacts: Artefacts,
 ) -> None:
+    row = verify.Row("PyTorch", "x", 1, 99.0, 0, 0.0)
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    code, out, err = call(monkeypatch, capsys, "--model", model, "--json")
+    monkeypatch.setattr(pipeline, "convert", lambda *a: artefacts)
+    monkeypatch.setattr(program, "verify", lambda *a: [row])
+    code, out, err = call(monkeypatch, capsys, "--model", "v2", "--json")
     assert code == 0, err
-    result = json.loads(out)
-    digests = [r["digest"] for r in result["rows"] if "int" in r["artefact"]]
-    assert len({d for d in digests if d}) == 1
-    described = json.loads((tmp_path / model / "model.json").read_text())
-    for name, entry in described["artefacts"].items():
-        raw = (tmp_path / model / name).read_bytes()
-        assert entry == {"bytes": len(raw), "sha256": pipeline.sha256(raw)}
+    assert json.loads(out)["rows"] == [row.json()]
 
 
 def test_converting_twice_gives_the_same_bytes(
