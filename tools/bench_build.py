@@ -22,9 +22,9 @@ from training.paths import ROOT, build_root
 BARE = ROOT / "tools" / "rivals" / "bare"
 RUNTIME = ROOT / "firmware" / "port" / "esp32_direct" / "runtime"
 TIMEOUT_S = 300  # one run of the compiler
-IMAGE_BYTES = 784
+DIGIT_BYTES = 784  # 28 x 28 pixels
 
-BARE_FLAGS = ["-ffreestanding", "-ffunction-sections", "-fdata-sections", "-w"]
+BARE_FLAGS = ["-ffreestanding", "-ffunction-sections", "-fdata-sections"]
 PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
 RISCV = ["-march=rv32imc", "-mabi=ilp32"]
 
@@ -73,7 +73,6 @@ TARGETS = {
                 "-fno-tree-slp-vectorize",
                 "-ffunction-sections",
                 "-fdata-sections",
-                "-w",
             ),
             ("-no-pie",),
             "host",
@@ -93,6 +92,8 @@ class Program:
     adapter: str  # C that defines bench_prepare and bench_run
     output_bytes: int
     defines: tuple[str, ...] = ()
+    image_bytes: int = DIGIT_BYTES  # one input, as bytes
+    warnings: tuple[str, ...] = ("-w",)  # other people's code has its own
 
 
 @dataclass(frozen=True)
@@ -117,14 +118,14 @@ def build(
     folder: Path,
     stages: bool = False,
 ) -> Built:
-    """Compile and link `program` below `folder`; `images` (N, 784) go on board."""
+    """Compile and link `program` below `folder`; `images` (N, bytes) go on board."""
     where = TARGETS[target]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter.c").write_text(_adapter(program))
     (folder / "images.c").write_text(_images(images, stages))
     includes = [f"-I{path}" for path in (BARE, *program.includes)]
     defines = [f"-D{name}" for name in program.defines]
-    own = [*where.compile, *flags, *defines, *includes]
+    own = [*where.compile, *flags, *program.warnings, *defines, *includes]
     if where.evidence == "emulated":
         own = [*own, f"-I{BARE / 'include'}"]
     objects = [
@@ -155,7 +156,7 @@ def build(
 def _adapter(program: Program) -> str:
     return (
         '#include "bench.h"\n'
-        f"const uint32_t bench_image_bytes = {IMAGE_BYTES}u;\n"
+        f"const uint32_t bench_image_bytes = {program.image_bytes}u;\n"
         f"const uint32_t bench_output_bytes = {program.output_bytes}u;\n"
         f"{program.adapter}"
     )

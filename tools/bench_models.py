@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export import codegen, tflm
+from export import codegen, hostc, tflm
 from export.codegen import PROFILES, Plan
 from export.identity import identify
 from export.network import Network, read_tflite
@@ -32,10 +32,10 @@ FILES = (
 )
 PREFIX = "esp8k"
 NO_WEIGHTS = "0" * 64  # the hash is a comment of the C, it costs nothing
-OUTPUT_BYTES = {"int8": 10, "f16": 40}
+LOGIT_BYTES = {"int8": 1, "f16": 4}
 ADAPTER = """
 #include "{prefix}_model.h"
-static _Alignas(16) uint8_t arena[{macro}_{upper}_ARENA_BYTES];
+static uint8_t arena[{macro}_{upper}_ARENA_BYTES] __attribute__((aligned(16)));
 static const uint8_t *pixels;
 void bench_prepare(const uint8_t *image) {{ pixels = image; }}
 void bench_run(void *output, bench_hook_t hook)
@@ -103,18 +103,22 @@ def generate(model: Model, profile: str, folder: Path) -> Plan:
 
 def program(component: Path, plan: Plan, engine: str) -> Program:
     """One engine of a generated component, ready to be measured."""
-    adapter = ADAPTER.format(
-        prefix=plan.prefix,
-        macro=plan.prefix.upper(),
-        upper=engine.upper(),
-        engine=engine,
-    )
+    header = component / "include" / f"{plan.prefix}_model.h"
+    upper = plan.prefix.upper()
+    sizes = {
+        name: hostc.number(hostc.defines(header)[f"{upper}_{name}"])
+        for name in ("CLASSES", "INPUT_BYTES")
+    }
     return Program(
         name=f"{plan.model} {plan.profile} {engine}",
         sources=tuple(sorted((component / "src").glob(f"{engine}_*.c"))),
         includes=(component / "include", component / "src", codegen.KERNELS),
-        adapter=adapter,
-        output_bytes=OUTPUT_BYTES[engine],
+        adapter=ADAPTER.format(
+            prefix=plan.prefix, macro=upper, upper=engine.upper(), engine=engine
+        ),
+        output_bytes=sizes["CLASSES"] * LOGIT_BYTES[engine],
+        image_bytes=sizes["INPUT_BYTES"],
+        warnings=hostc.WARNINGS,
     )
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools import bench, bench_build, bench_count, bench_models, bench_ours, bench_show
+from tools import (
+    bench,
+    bench_build,
+    bench_count,
+    bench_models,
+    bench_ours,
+    bench_show,
+    emulator,
+)
 from tools.bench_build import Program
 from tools.bench_rows import HERE, OURS, Row, compare
 from tools.rivals import bakenn, emx, published
@@ -98,23 +106,20 @@ def test_code_that_does_not_compile_names_the_compiler(tmp_path: Path) -> None:
 
 
 @pytest.mark.emulator
-def test_two_harnesses_agree_on_our_instructions(
+def test_a_component_is_measured_by_its_folder(
     exported: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    from tools import emulator
-
-    folder = exported("v2")
-    model = bench_models.read("v2", folder, 2)
+    model = bench_models.read("v2", exported("v2"), 1)
     (ours,) = bench_ours.measure(
-        model, tmp_path, print, ("lx106",), ("balanced",), ("int8",)
+        model, tmp_path, print, ("rv32imc",), ("balanced",), ("int8",)
     )
     component = tmp_path / "v2" / "balanced" / "component"
-    other = emulator.measure(component, "int8", "xtensa")
-    assert ours.instructions == pytest.approx(other["instructions"], rel=0.002)
-    assert ours.code_bytes == pytest.approx(other["code_bytes"], rel=0.02)
-    assert ours.const_bytes == pytest.approx(other["const_bytes"], rel=0.02)
-    assert ours.ram_bytes == other["ram_bytes"]
-    assert ours.per_layer.keys() == other["per_stage"].keys()
+    found = emulator.measure(component, "int8", "rv32imc", image=model.images[0])
+    assert found["per_stage"] == ours.per_layer
+    assert model.expected is not None
+    assert found["logits"] == model.expected[0].tolist()
+    same = ("instructions", "code_bytes", "const_bytes", "ram_bytes", "live_macs")
+    assert all(abs(found[key] - getattr(ours, key)) < 1_000 for key in same)
 
 
 def test_int8_outputs_are_compared_logit_by_logit() -> None:

@@ -36,7 +36,7 @@ def same_bits(found: list[float], wanted: np.ndarray) -> bool:
 
 @pytest.mark.emulator
 @pytest.mark.parametrize("profile", LIMITS)
-@pytest.mark.parametrize("target", ["xtensa", "riscv"])
+@pytest.mark.parametrize("target", ["lx106", "rv32imc"])
 def test_int8_is_exact_and_within_its_instructions(
     target: str, profile: str, components: Components, networks: Networks
 ) -> None:
@@ -50,7 +50,7 @@ def test_int8_is_exact_and_within_its_instructions(
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("target", ["xtensa", "riscv"])
+@pytest.mark.parametrize("target", ["lx106", "rv32imc"])
 def test_float16_has_the_same_bits_without_an_fpu(
     target: str, components: Components, networks: Networks
 ) -> None:
@@ -62,7 +62,7 @@ def test_float16_has_the_same_bits_without_an_fpu(
 @pytest.mark.slow
 @pytest.mark.emulator
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("target", ["xtensa", "riscv"])
+@pytest.mark.parametrize("target", ["lx106", "rv32imc"])
 def test_every_level_gives_the_same_bits_on_the_cores(
     target: str, level: str, components: Components, networks: Networks
 ) -> None:

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define BENCH_STAGES 32u
+#define BENCH_STAGES 64u
 #define BENCH_INPUT_BYTES 4096u /* 28 * 28 floats fit */
 
 typedef void (*bench_hook_t)(void *context, uint32_t stage, const void *data,

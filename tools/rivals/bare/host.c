@@ -12,7 +12,7 @@
 
 #include "bench.h"
 
-#define LARGEST_BYTES 4096u
+#define LARGEST_BYTES 65536u
 #define LARGEST_CUTS 4096u
 
 uint32_t bench_input[BENCH_INPUT_BYTES / 4u];
