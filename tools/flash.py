@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools import boards, image_format, memory, pio
+from tools import boards, image_format, memory, memory_stack, pio
 from training import cli
 from training.errors import DeviceError, Esp8kError, run
 from training.paths import model_dir
@@ -68,6 +68,8 @@ def flash(model: str, board: boards.Board, build_only: bool = False) -> dict[str
     if board.name == "virtual":
         app = make_image(firmware, out / "app.bin")
         figures = memory.measure(firmware, flash_bytes=app.stat().st_size)
+        figures["stack_worst_bytes"], _ = memory_stack.worst(firmware)
+        memory_stack.require(figures["stack_worst_bytes"], figures["stack_bytes"])
         if build_only:
             result["flashed"] = "no"
         elif board.port is None and _same(app, flashed):
@@ -231,9 +233,11 @@ def _show(result: dict[str, Any]) -> None:
         f"  code {result['code_bytes']:,} B, constants {result['const_bytes']:,} B, "
         f"flash {result['flash_bytes']:,} B"
     )
+    worst = result.get("stack_worst_bytes", 0)
     print(
         f"  RAM: data {result['data_bytes']:,} B, bss {result['bss_bytes']:,} B "
         f"(arena {result['arena_bytes']:,} B), stack {result['stack_bytes']:,} B"
+        + (f" of which {worst:,} B can be used" if worst else "")
     )
     print(f"  {result['folder']}")
 

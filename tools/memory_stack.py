@@ -31,7 +31,7 @@ BRANCH = re.compile(r"^(?:b|loop|j )\S*.*?\b([0-9a-f]{8}) <")
 FRAME = re.compile(r"addi(?:\.n)?\s+a1, a1, -(\d+)")
 LARGE_FRAME = re.compile(r"sub\s+a1, a1, (a\d+)")
 CONSTANT = re.compile(r"(?:movi(?:\.n)?|l32r)\s+(a\d+), (-?\w+)(?: <([^>]+)>)?")
-CALL = re.compile(r"\b(?:call0|j)\s+([0-9a-f]+) <[^>+]+>")
+CALL = re.compile(r"\b(call0|j)\s+([0-9a-f]+) <[^>+]+>")
 CALL_POINTER = re.compile(r"\b(?:callx0|jx)\s+(a\d+)")
 
 
@@ -58,9 +58,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     for one in path:
         print(f"{one.frame:7,d}  {one.name}")
     print(f"{total:7,d}  bytes at most, an interrupt included, of {budget:,}")
-    if total > budget:
-        raise CheckFailed("the stack can overflow", "raise stack_size or split a frame")
+    require(total, budget)
     return 0
+
+
+def require(total: int, budget: int) -> None:
+    """Refuse a firmware whose stack can overflow."""
+    if total > budget:
+        raise CheckFailed(
+            f"the stack can overflow: {total:,} bytes of {budget:,}",
+            "raise stack_size in the linker script, or split a frame",
+        )
 
 
 def worst(elf: Path) -> tuple[int, list[Function]]:
@@ -163,7 +171,9 @@ def _function(
         if match := LARGE_FRAME.search(line):
             one.frame = max(one.frame, constants.get(match[1], (0, None))[1] or 0)
         if match := CALL.search(line):
-            one.calls |= {int(match[1], 16)} & starts - {address}
+            to = int(match[2], 16)
+            if to in starts and (match[1] == "call0" or to != address):
+                one.calls.add(to)  # a jump to its own start is a loop
         elif match := CALL_POINTER.search(line):
             when, value = constants.get(match[1], (-RECENT, None))
             if value in starts and at - when < RECENT:

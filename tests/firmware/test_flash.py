@@ -11,7 +11,7 @@ import pytest
 
 from tests.firmware.conftest import need, on
 from tools import boards, flash, image_format, memory, virtual_board
-from training.errors import DeviceError, Esp8kError
+from training.errors import CheckFailed, DeviceError, Esp8kError
 
 pytestmark = pytest.mark.emulator
 
@@ -112,9 +112,19 @@ def test_the_figures_are_the_linkers(echo: str, echo_build: Path) -> None:
     assert figures["bss_bytes"] == sizes[".bss"]
     assert figures["data_bytes"] == sizes.get(".data", 0)
     assert figures["stack_bytes"] == 16384
+    assert 200 < figures["stack_worst_bytes"] <= 2048
     assert figures["flash_bytes"] == (folder / "app.bin").stat().st_size
     stored = figures["code_bytes"] + figures["const_bytes"] + figures["data_bytes"]
     assert 0 < figures["flash_bytes"] - stored < 200, "headers, padding, digest"
+
+
+@on("virtual")
+def test_a_firmware_whose_stack_can_overflow_is_not_written(
+    echo: str, echo_build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flash.memory_stack, "worst", lambda elf: (16385, []))
+    with pytest.raises(CheckFailed, match="16,385 bytes of 16,384"):
+        flash.flash("v2", boards.choose(echo, None, quiet=True))
 
 
 def test_an_arena_is_found_by_its_symbol(tmp_path: Path) -> None:
