@@ -4,20 +4,14 @@
 
 One interleaved run: in each round every runtime classifies the same images through
 its Python binding, one thread, and its time is divided by ours in that round; the
-row has the median of the rounds. TFLite Micro's instructions come from callgrind,
-as the difference of two runs that invoke it a different number of times.
+row has the median of the rounds. TFLite Micro's instructions come from callgrind
+(`tools/bench_tflm.py`).
 """
 
-import os
-import re
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,25 +19,16 @@ import numpy as np
 from export import tflm
 from export.hostc import Library
 from export.tflite import silent
+from tools import bench_ours, bench_tflm
 from tools.bench_models import Model
 from tools.bench_rows import HERE, HOST, Row, compare
-from training.errors import Esp8kError
 
 ROUNDS = 9  # odd: the median is one of them
 IMAGES = 200  # a round and runtime
-INVOCATIONS = (2, 12)  # of TFLite Micro under callgrind; the same beside that
-TIMEOUT_S = 300
+KERNELS = {True: "reference kernels", False: "accelerated kernels"}
 
 Runner = Callable[[np.ndarray], np.ndarray]  # images (N, 784) -> (N, 10)
 Say = Callable[[str], None]
-
-INVOKE = """
-import sys
-from tflite_micro import runtime
-interpreter = runtime.Interpreter.from_file(sys.argv[1])
-for _ in range(int(sys.argv[2])):
-    interpreter.invoke()
-"""
 
 
 def measure(model: Model, ours: Library, say: Say) -> Iterator[Row]:
@@ -51,13 +36,15 @@ def measure(model: Model, ours: Library, say: Say) -> Iterator[Row]:
     runners: dict[str, Runner] = {}
     reasons: dict[str, str] = {}
     for name, make in RUNTIMES.items():
+        if not (model.folder / PACKAGES[name][2]).exists():
+            continue  # a shape of MLPerf's is a .tflite only
         try:
             runners[name] = make(model)
         except ImportError:
             reasons[name] = "not installed on this machine"
     say(f"{model.name} time ratios, {ROUNDS} rounds")
     ratios = _ratios(model, ours, runners)
-    for name, (package, engine) in PACKAGES.items():
+    for name, (package, engine, _) in PACKAGES.items():
         common: dict[str, Any] = {
             "source": name,
             "model": model.name,
@@ -69,22 +56,34 @@ def measure(model: Model, ours: Library, say: Say) -> Iterator[Row]:
             "compiler": f"wheel {_version(package)[:11]}",
         }
         if name not in runners:
-            yield Row(**common, note=reasons[name])
+            if name in reasons:
+                yield Row(**common, note=reasons[name])
             continue
         outputs = runners[name](model.images)
         extra: dict[str, Any] = {}
         if name == "TFLite Micro":
             say(f"{model.name} TFLite Micro under callgrind")
-            extra = {
-                "instructions": tflm_instructions(model.folder / "model_int8.tflite"),
-                "ram_bytes": tflm.arena_bytes(model.file("model_int8.tflite")),
-            }
+            extra = _tflm_cost(model)
+            common["compiler"] += f", {bench_tflm.built_by()}"
         yield Row(
             **common,
             **extra,
             time_ratio=ratios[name],
             exact=compare(_bytes(outputs), model.expected),
         )
+
+
+def _tflm_cost(model: Model) -> dict[str, Any]:
+    """Instructions on the inputs that ours are counted on, and the arena."""
+    inputs = model.inputs(model.images[: bench_ours.IMAGES["int8"]])
+    counted = bench_tflm.count(model.folder / "model_int8.tflite", inputs)
+    found: dict[str, Any] = {
+        "ram_bytes": tflm.arena_bytes(model.file("model_int8.tflite"))
+    }
+    if counted:
+        found["instructions"] = counted.instructions
+        found["flags"] = KERNELS[counted.reference_kernels]
+    return found
 
 
 def _bytes(outputs: np.ndarray) -> np.ndarray:
@@ -117,40 +116,6 @@ def _ratios(
     return {name: round(statistics.median(x), 2) for name, x in found.items()}
 
 
-def tflm_instructions(model: Path) -> int | None:
-    """Host instructions of one invocation; None without valgrind or the package."""
-    if not tflm.available():
-        return None
-    few, many = (_collected(model, times) for times in INVOCATIONS)
-    if few is None or many is None:
-        return None
-    return round((many - few) / (INVOCATIONS[1] - INVOCATIONS[0]))
-
-
-def _collected(model: Path, times: int) -> int | None:
-    with tempfile.TemporaryDirectory() as scratch:
-        script = Path(scratch) / "invoke.py"
-        script.write_text(INVOKE)
-        try:
-            done = subprocess.run(
-                [
-                    *("valgrind", "--tool=callgrind"),
-                    f"--callgrind-out-file={scratch}/profile",
-                    *(sys.executable, str(script), str(model), str(times)),
-                ],
-                env=os.environ | {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"},
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_S,
-            )
-        except FileNotFoundError:
-            return None
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode or not found:
-        raise Esp8kError("TFLite Micro failed under callgrind", done.stderr[-200:])
-    return int(found.group(1))
-
-
 # ==== The runtimes ====
 
 
@@ -164,7 +129,7 @@ def _tflm(model: Model) -> Runner:
         interpreter.invoke()
         return interpreter.get_output(0)[0].copy()
 
-    return lambda images: np.stack([one(x[None]) for x in _int8(images)])
+    return lambda images: np.stack([one(x[None]) for x in model.inputs(images)])
 
 
 def _litert(model: Model) -> Runner:
@@ -183,7 +148,7 @@ def _litert(model: Model) -> Runner:
         interpreter.invoke()
         return interpreter.get_tensor(target)[0]
 
-    return lambda images: np.stack([one(x[None]) for x in _int8(images)])
+    return lambda images: np.stack([one(x[None]) for x in model.inputs(images)])
 
 
 def _onnxruntime(file: str) -> Callable[[Model], Runner]:
@@ -207,19 +172,16 @@ def _onnxruntime(file: str) -> Callable[[Model], Runner]:
     return make
 
 
-def _int8(images: np.ndarray) -> np.ndarray:
-    return (images.astype(np.int16) - 128).astype(np.int8).reshape(-1, 28, 28, 1)
-
-
+INT8, ONNX8, ONNX32 = "model_int8.tflite", "model_int8.onnx", "model_fp32.onnx"
 RUNTIMES: dict[str, Callable[[Model], Runner]] = {
     "TFLite Micro": _tflm,
     "LiteRT (XNNPACK)": _litert,
-    "ONNX Runtime int8": _onnxruntime("model_int8.onnx"),
-    "ONNX Runtime float32": _onnxruntime("model_fp32.onnx"),
+    "ONNX Runtime int8": _onnxruntime(ONNX8),
+    "ONNX Runtime float32": _onnxruntime(ONNX32),
 }
-PACKAGES = {  # the package of each, and its arithmetic
-    "TFLite Micro": ("tflite-micro", "int8"),
-    "LiteRT (XNNPACK)": ("ai-edge-litert", "int8"),
-    "ONNX Runtime int8": ("onnxruntime", "int8"),
-    "ONNX Runtime float32": ("onnxruntime", "float32"),
+PACKAGES = {  # the package of each, its arithmetic, and the file that it runs
+    "TFLite Micro": ("tflite-micro", "int8", INT8),
+    "LiteRT (XNNPACK)": ("ai-edge-litert", "int8", INT8),
+    "ONNX Runtime int8": ("onnxruntime", "int8", ONNX8),
+    "ONNX Runtime float32": ("onnxruntime", "float32", ONNX32),
 }

@@ -4,6 +4,7 @@
 
 Every profile's C is generated anew from the same two .tflite files: no training, no
 TensorFlow. What TFLite Micro answers on the first test images is kept beside it.
+`shape("resnet8", 20)` is one of MLPerf Tiny's, int8 only, with random inputs.
 """
 
 import os
@@ -16,8 +17,11 @@ import numpy as np
 
 from export import codegen, hostc, tflm
 from export.codegen import PROFILES, Plan
+from export.compile import random_inputs
 from export.identity import identify
 from export.network import Network, read_tflite
+from export.support import integer_core
+from tools import mlperf_shapes
 from tools.bench_build import Program
 from training import data as datasets
 from training import paths
@@ -52,13 +56,27 @@ class Model:
     name: str
     folder: Path
     int8: Network
-    f16: Network
-    images: np.ndarray  # (N, 784) uint8, the first test images
-    expected: np.ndarray | None  # (N, 10) int8 by TFLite Micro; None without it
+    f16: Network | None
+    images: np.ndarray  # (N, bytes) uint8, the first test images
+    expected: np.ndarray | None  # (N, classes) int8 by TFLite Micro; None without it
 
     def file(self, name: str) -> bytes:
         """One of the exported files."""
         return (self.folder / name).read_bytes()
+
+    def inputs(self, images: np.ndarray) -> np.ndarray:
+        """Images (N, bytes) as the int8 network takes them: q = byte - 128."""
+        dimensions = self.int8.tensors[self.int8.inputs[0]].shape[1:]
+        return int8(images).reshape(-1, *dimensions)
+
+    def engines(self) -> tuple[str, ...]:
+        """What can be generated of it."""
+        return ENGINES if self.f16 else ENGINES[:1]
+
+
+def int8(pixels: np.ndarray) -> np.ndarray:
+    """Raw bytes as int8."""
+    return (pixels.astype(np.int16) - 128).astype(np.int8)
 
 
 def load(name: str, expected_images: int) -> Model:
@@ -72,14 +90,32 @@ def load(name: str, expected_images: int) -> Model:
 def read(name: str, folder: Path, expected_images: int) -> Model:
     """Read an exported model from `folder`."""
     tests = datasets.load().test_images[:expected_images]
-    quantized = (tests.astype(np.int16) - 128).astype(np.int8)[..., None]
     return Model(
         name=name,
         folder=folder,
         int8=read_tflite(folder / FILES[0], name),
         f16=read_tflite(folder / FILES[1], name),
         images=tests.reshape(len(tests), -1),
-        expected=tflm.outputs((folder / FILES[0]).read_bytes(), quantized),
+        expected=tflm.outputs((folder / FILES[0]).read_bytes(), int8(tests)[..., None]),
+    )
+
+
+def shape(name: str, folder: Path, inputs: int) -> Model:
+    """One of MLPerf Tiny's, converted into `folder` unless it is there already."""
+    path, source = folder / FILES[0], Path(mlperf_shapes.__file__)
+    if not path.exists() or path.stat().st_mtime < source.stat().st_mtime:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(mlperf_shapes.build(name))
+    network = integer_core(read_tflite(path, name))
+    values = random_inputs(network, inputs, 0)
+    expected = tflm.outputs(path.read_bytes(), values)
+    return Model(
+        name=name,
+        folder=folder,
+        int8=network,
+        f16=None,
+        images=(values.astype(np.int16) + 128).astype(np.uint8).reshape(inputs, -1),
+        expected=None if expected is None else expected.reshape(inputs, -1),
     )
 
 
@@ -97,7 +133,8 @@ def _export(name: str) -> None:
 
 def generate(model: Model, profile: str, folder: Path) -> Plan:
     """Our C of `model` in `profile`, written to `folder`."""
-    identity = identify(model.name, NO_WEIGHTS, model.int8.sha256, model.f16.sha256)
+    other = model.f16 or model.int8
+    identity = identify(model.name, NO_WEIGHTS, model.int8.sha256, other.sha256)
     return codegen.generate(model.int8, model.f16, folder, profile, PREFIX, identity)
 
 
@@ -136,4 +173,5 @@ __all__ = [
     "load",
     "program",
     "read",
+    "shape",
 ]

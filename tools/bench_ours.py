@@ -39,7 +39,7 @@ def measure(
     for profile in profiles:
         place = folder / model.name / profile
         plan = generate(model, profile, place / "component")
-        for engine in engines:
+        for engine in (e for e in engines if e in model.engines()):
             say(f"{model.name} {profile} {engine}")
             yield from _engine(model, plan, engine, place, targets, stages)
 

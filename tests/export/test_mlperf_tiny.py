@@ -1,14 +1,20 @@
 """The four MLPerf Tiny shapes, as a converter writes them, against TFLite Micro."""
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from export import tflm
+from export.codegen import PROFILES, flags
 from export.compile import compile_model, random_inputs
 from export.network import read_tflite
 from export.support import integer_core, require_supported
-from tests.export import mlperf_tiny, oracle
+from tests.export import oracle
+from tools import bench_build, bench_count, bench_models, bench_ours, bench_tflm
+from tools.mlperf_shapes import SHAPES
+from training.paths import ROOT
 
 pytestmark = pytest.mark.slow
 MACS = {
@@ -20,31 +26,74 @@ MACS = {
 INPUTS = 6
 
 
-@pytest.fixture(scope="module", params=mlperf_tiny.SHAPES)
-def shape(request: pytest.FixtureRequest) -> tuple[str, bytes]:
-    """One network: its name and its .tflite."""
-    return request.param, mlperf_tiny.build(request.param)
+@pytest.fixture(scope="module", params=SHAPES)
+def shape(request: pytest.FixtureRequest) -> bench_models.Model:
+    """One network, converted once for all tests and all runs of them."""
+    folder = ROOT / "build" / "test" / "mlperf" / request.param
+    return bench_models.shape(request.param, folder, INPUTS)
 
 
-def test_the_shape_is_read_and_supported(shape: tuple[str, bytes]) -> None:
-    name, model = shape
-    network = read_tflite(model, name)
+@pytest.fixture(scope="module")
+def rival(shape: bench_models.Model) -> tuple[int, int]:
+    """TFLite Micro's instructions an inference on this machine, and its arena."""
+    if not tflm.available():
+        pytest.skip(tflm.SKIPPED)
+    if not shutil.which("valgrind"):
+        pytest.skip("valgrind is not installed")
+    path = shape.folder / "model_int8.tflite"
+    counted = bench_tflm.count(path, shape.inputs(shape.images[:1]))
+    arena = tflm.arena_bytes(path.read_bytes())
+    assert counted is not None and arena is not None
+    assert counted.reference_kernels
+    return counted.instructions, arena
+
+
+def test_the_shape_is_read_and_supported(shape: bench_models.Model) -> None:
+    network = read_tflite(shape.file("model_int8.tflite"), shape.name)
     require_supported(integer_core(network))
-    assert network.macs() == MACS[name]
+    assert network.macs() == MACS[shape.name]
 
 
 @pytest.mark.skipif(not tflm.available(), reason=tflm.SKIPPED)
-def test_the_reference_equals_tflite_micro(shape: tuple[str, bytes]) -> None:
-    name, model = shape
-    inputs = random_inputs(read_tflite(model, name), INPUTS, 0)
-    oracle.compare(model, inputs, name)
+def test_the_reference_equals_tflite_micro(shape: bench_models.Model) -> None:
+    model = shape.file("model_int8.tflite")
+    inputs = random_inputs(read_tflite(model, shape.name), INPUTS, 0)
+    oracle.compare(model, inputs, shape.name)
 
 
-def test_the_component_is_exact_and_smaller_in_ram(
-    shape: tuple[str, bytes], tmp_path: Path
+def test_the_component_is_exact(shape: bench_models.Model, tmp_path: Path) -> None:
+    model = shape.file("model_int8.tflite")
+    result = compile_model(model, shape.name, shape.name, tmp_path, "balanced")
+    assert "TFLite Micro" in result.compared_with or not tflm.available()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_it_takes_fewer_instructions_and_less_ram_than_tflite_micro(
+    profile: str,
+    shape: bench_models.Model,
+    rival: tuple[int, int],
+    tmp_path: Path,
 ) -> None:
-    name, model = shape
-    result = compile_model(model, name, name, tmp_path / name, "balanced")
-    if result.tflm_arena_bytes is not None:
-        assert "TFLite Micro" in result.compared_with
-        assert result.arena_bytes < result.tflm_arena_bytes
+    instructions, arena = rival
+    plan = bench_models.generate(shape, profile, tmp_path)
+    program = bench_models.program(tmp_path, plan, "int8")
+    images = shape.images[:1]
+    built = bench_build.build(program, "host", flags("host"), images, tmp_path / "c")
+    found = bench_count.run_host(built, shape.images).view(np.int8)
+    assert np.array_equal(found, shape.expected)  # type: ignore[arg-type]
+    assert bench_count.count(built, images).instructions < instructions
+    # Theirs holds the input and the output too.
+    ours = built.ram_bytes + program.image_bytes + program.output_bytes
+    assert ours < arena
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("target", ["lx106", "rv32imc"])
+def test_the_emulated_cores_give_its_bits(
+    target: str, shape: bench_models.Model, tmp_path: Path
+) -> None:
+    # `measure` raises where a core's bits differ from the host's.
+    (row,) = bench_ours.measure(
+        shape, tmp_path, print, (target,), ("balanced",), stages=False
+    )
+    assert row.exact is None or row.exact.differing_logits == 0
