@@ -15,9 +15,12 @@ from tools import mlperf_data
 from tools.framing import Request, Splitter, encode
 from tools.memory_board import MemoryBoard
 
-IMAGES = random_images(12, seed=21)
-LABELS = np.array([np.argmax(fake_int8(image)) for image in IMAGES])
+POOL = random_images(100, seed=21)
+CLASS = [int(np.argmax(fake_int8(image))) for image in POOL]
+IMAGES = POOL[[*(CLASS.index(one) for one in range(10)), 0, 1]]  # each class, two more
+LABELS = np.array([*range(10), *CLASS[:2]])
 CHUNK = 31  # bytes that a runner puts in one db command
+PATIENCE_S = 5.0  # for the next line
 SCALE = 0.125  # of the fake model's logits
 READY = b"m-ready\r\n"
 
@@ -26,21 +29,38 @@ class Runner:
     """The host's side: a command, then lines until one holds m-ready.
 
     Opening the port as theirs does drops what was said before: the boot's greeting,
-    whose m-ready would be taken for the first command's.
+    whose m-ready would be taken for the first command's. A line that does not come
+    in `PATIENCE_S` ends theirs with an error.
     """
 
     def __init__(self, port: str) -> None:
-        self.port = serial.Serial(port, 115200, timeout=5)
+        self.port = serial.Serial(port, 115200, timeout=PATIENCE_S)
+        self.sent = self.got = b""
+
+    def identify(self) -> str:
+        """As theirs begins: name, model, profile; then the port is closed for now."""
+        assert self.command("name") == ["m-name-dut-[esp8k]", "m-ready"]
+        profile, model, ready = self.command("profile")
+        assert profile == "m-profile-[ULPMark for tinyML Firmware V0.0.1]"
+        found = re.fullmatch(r"m-model-\[([^]]+)]", model)
+        assert found and ready == "m-ready"
+        self.port.close()
+        return found[1]
 
     def command(self, text: str) -> list[str]:
+        if not self.port.is_open:
+            self.port.open()
         for byte in f"{text}%".encode():
             self.port.write(bytes([byte]))
+            self.sent += bytes([byte])
         lines = []
         while not lines or "m-ready" not in lines[-1]:
             line = ""
-            while (char := self.port.read(1).decode()) != "\n":
-                assert char, f"no response to {text}"
-                line += char if char not in "\r\0" else ""
+            while (byte := self.port.read(1)) != b"\n":
+                assert byte, f"no response to {text}"
+                self.got += byte
+                line += byte.decode() if byte not in b"\r\0" else ""
+            self.got += byte
             if line:
                 lines.append(line)
         return lines
@@ -61,7 +81,9 @@ class Runner:
         assert all(laps)
         results = re.fullmatch(r"m-results-\[([^]]+)\]", lines[6])
         assert results and lines[7:] == ["m-ready"]
-        return {"results": [float(x) for x in results[1].split(",")]}
+        start, end = (int(lap[1]) for lap in laps if lap)
+        values = [float(x) for x in results[1].split(",")]
+        return {"results": values, "elapsed_us": end - start}
 
 
 @pytest.fixture
@@ -109,11 +131,8 @@ def test_the_boot_greets_as_a_runner_expects(board: MemoryBoard) -> None:
 def test_a_runner_in_accuracy_mode_gets_every_class(
     runner: Runner, folder: Path
 ) -> None:
-    assert runner.command("name") == ["m-name-dut-[esp8k]", "m-ready"]
-    profile = runner.command("profile")
-    assert profile[0] == "m-profile-[ULPMark for tinyML Firmware V0.0.1]"
     model, loops, iterations, warmups = steps(folder, "tests_accuracy.yaml")
-    assert profile[1:] == [f"m-model-[{model}]", "m-ready"]
+    assert runner.identify() == model
     assert (loops, iterations, warmups) == (10, 1, 0)
     inputs = folder / "datasets" / model
     with open(inputs / "y_labels.csv") as file:
@@ -131,10 +150,44 @@ def test_a_runner_in_performance_mode_gets_its_five_loops(
 ) -> None:
     model, loops, iterations, warmups = steps(folder, "tests_performance.yaml")
     assert (loops, iterations, warmups) == (5, 20, 5)
+    assert runner.identify() == model
     for number in range(loops):
         runner.load(IMAGES[number].tobytes())
-        runner.infer(iterations, warmups)
+        assert runner.infer(iterations, warmups)["elapsed_us"] >= 0
     assert runner.command("timestamp")[-1] == "m-ready"
+
+
+def test_a_whole_session_byte_by_byte(runner: Runner) -> None:
+    """What crosses the line for one image, both ways, and not a byte more."""
+    image = bytes(784)
+    runner.identify()
+    runner.load(image)
+    runner.infer(1, 0)
+    last = 784 % CHUNK
+    data = [b"db " + b"00" * CHUNK + b"%"] * (784 // CHUNK) + [b"db " + b"00" * last]
+    assert runner.sent == (
+        b"name%profile%db load 784%" + b"".join(data) + b"%infer 1 0%"
+    )
+    said = (
+        "m-name-dut-[esp8k]\r\nm-ready\r\n"
+        "m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[mnist01]\r\n"
+        "m-ready\r\n"
+        "m-[Expecting 784 bytes]\r\nm-ready\r\n"
+        + "m-ready\r\n"
+        * (784 // CHUNK)
+        + "m-load-done\r\nm-ready\r\n"
+        "m-warmup-start-0\r\nm-warmup-done\r\nm-infer-start-1\r\n"
+        "m-lap-us-N\r\nm-lap-us-N\r\nm-infer-done\r\n"
+        "m-results-[P,P,P,P,P,P,P,P,P,P]\r\nm-ready\r\n"
+    )
+    got = re.sub(rb"-us-[0-9]+\r", rb"-us-N\r", runner.got)
+    assert re.sub(rb"[01]\.[0-9]{3}", b"P", got) == said.encode()
+
+
+def test_a_runner_that_clears_its_line_first_is_answered(runner: Runner) -> None:
+    """Theirs may send a lone terminator, to end what somebody left behind."""
+    assert runner.command("") == ["e-[Unknown command: ]", "m-ready"]
+    assert runner.command("name")[0] == "m-name-dut-[esp8k]"
 
 
 # ==== Strings ====
@@ -186,6 +239,9 @@ def test_infer_has_the_reference_defaults(board: MemoryBoard) -> None:
         say(board, f"db {IMAGES[0].tobytes()[at : at + 31].hex()}%")
     text = say(board, "infer%")
     assert b"m-warmup-start-10\r\n" in text and b"m-infer-start-1\r\n" in text
+    # Older runners leave the warm-ups out where there shall be none.
+    text = say(board, "infer 3%")
+    assert b"m-warmup-start-10\r\n" in text and b"m-infer-start-3\r\n" in text
 
 
 def test_f16_results_are_those_of_the_other_engine(board: MemoryBoard) -> None:
@@ -261,10 +317,31 @@ def test_both_dialects_take_turns(board: MemoryBoard) -> None:
         assert say(board, "timestamp%").startswith(b"m-lap-us-")
 
 
-@pytest.mark.parametrize("images", [4, 13])
+@pytest.mark.parametrize("images", [9, len(IMAGES) + 1])
 def test_a_number_of_images_that_there_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: int
 ) -> None:
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
     with pytest.raises(mlperf_data.Esp8kError, match="out of range"):
         mlperf_data.write(mlperf_data.Config(images=images), IMAGES, LABELS)
+
+
+def test_images_without_one_of_the_classes_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner's area under the curve needs every class."""
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    with pytest.raises(mlperf_data.Esp8kError, match="first 10 .* no 3, 7") as error:
+        labels = np.array([0, 1, 2, 2, 4, 5, 6, 6, 8, 9, 3, 7])
+        mlperf_data.write(mlperf_data.Config(images=10), IMAGES, labels)
+    assert error.value.hint == "--images 12 or more"
+
+
+@pytest.mark.parametrize(("us", "times"), [(4_000, 750), (60, 50_000), (9, 100_000)])
+def test_a_loop_is_made_to_last_three_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, us: int, times: int
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    config = mlperf_data.Config(images=10, microseconds=us)
+    folder = mlperf_data.write(config, IMAGES, LABELS)
+    assert steps(folder, "tests_performance.yaml")[2] == times
