@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from training.augment import Affine, augment
 from training.data import MEAN, STD
 from training.errors import Esp8kError
+from training.fused import fuse
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Recipe:
     warmup: float = 0.25  # share of the steps before the peak
     decay: float = 0.01  # weight decay of AdamW
     ema: float = 0.998  # decay of the average of the weights; 0 turns it off
-    bf16: bool = False  # bfloat16 inside the layers: faster where the CPU has it
+    bf16: bool = False  # bfloat16 inside the layers, where torch runs them
     affine: Affine = field(default_factory=Affine)
 
 
@@ -108,8 +109,10 @@ class Trainer:
     ) -> None:
         _check(len(images), recipe)
         self.recipe, self.seed = recipe, seed
-        # Channels last is what oneDNN is fastest with at these widths.
-        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model, self.fused = model, fuse(model)
+        self.engine = "fused" if self.fused else "torch"
+        if self.fused is None:  # what oneDNN is fastest with at these widths
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.images = prepare(images)
         self.labels = torch.from_numpy(labels).long()
         self.optimizer = torch.optim.AdamW(
@@ -167,6 +170,7 @@ class Trainer:
             "seed": self.seed,
             "recipe": asdict(self.recipe),
             "images": len(self.images),
+            "engine": self.engine,
             "model": self.model.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
@@ -176,10 +180,10 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave; it must be of the same run."""
         mine = self.state()
-        for key in ("seed", "recipe", "images"):
-            if state[key] != mine[key]:
+        for key in ("seed", "recipe", "images", "engine"):
+            if state.get(key) != mine[key]:
                 raise Esp8kError(
-                    f"the interrupted run had {key} {state[key]}, not {mine[key]}",
+                    f"the interrupted run had {key} {state.get(key)}, not {mine[key]}",
                     "give the same options, or leave --resume out to start anew",
                 )
         self.model.load_state_dict(state["model"])
@@ -190,16 +194,21 @@ class Trainer:
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
     def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        views = views.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
-            output = self.model(views)  # (N, 10)
-        loss = functional.cross_entropy(output.float(), labels)
+        output = self._logits(views)  # (N, 10)
+        loss = functional.cross_entropy(output, labels)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         if self.recipe.ema:
             torch._foreach_lerp_(self.average, self.live, 1 - self.recipe.ema)
         return loss.detach(), (output.detach().argmax(1) == labels).sum()
+
+    def _logits(self, views: Tensor) -> Tensor:
+        if self.fused:
+            return self.fused(views)
+        views = views.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
+            return self.model(views).float()
 
     def _set_rate(self, step: int, steps: int) -> float:
         rate, beta = schedule(step, steps, self.recipe)

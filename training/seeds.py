@@ -154,7 +154,7 @@ def train_one(
         "weights": digest,
         "seconds": round(sum(epoch.seconds for epoch in trainer.history), 1),
         "data_hash": images.hash,
-        "environment": environment(),
+        "environment": environment() | {"engine": trainer.engine},
     }
     write_json(path, record)
     return record

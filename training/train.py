@@ -175,6 +175,7 @@ def _metrics(
         "seed": config.seed,
         "config": asdict(config),
         "recipe": asdict(trainer.recipe),
+        "engine": trainer.engine,
         "parameters": models.parameters(trainer.model),
         "macs": models.macs(trainer.model),
         "accuracy": round(result.accuracy, 4),

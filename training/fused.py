@@ -1,0 +1,312 @@
+"""A net's forward and backward pass by our own C, several times as fast as torch's.
+
+    fused = fuse(model)           # None: not a net for it, or no C compiler
+    logits = fused(images)        # then loss.backward() fills model's .grad as ever
+
+For training only; parameters and running statistics stay those of `model`, which
+evaluates, saves and loads as before. Layers this small spend torch's time on shuffling
+channels into the shapes that its kernels want; `fused.c` puts images side by side in
+the vector registers instead. It is compiled on first use for this very processor.
+"""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.paths import build_root
+
+SOURCE = Path(__file__).with_suffix(".c")
+FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math")
+ROWS, WIDEST = 32, 256  # limits of fused.c: rows of a kernel, channels
+
+_SIZES = (
+    *("in_channels", "in_rows", "in_columns"),
+    *("channels", "kernel_rows", "kernel_columns", "stride", "padding"),
+    *("rows", "columns", "pooled", "out_rows", "out_columns"),
+)
+_PARAMETERS = ("weight", "bias", "gamma", "beta")
+_WORK = ("input", "sums", "d_output", "d_sums", "packed")
+_CHANNELS = ("mean", "inverse", "scale", "shift")
+
+
+class _Layer(ctypes.Structure):
+    """`layer_t` of fused.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int32) for name in _SIZES),
+        *((name, ctypes.c_float) for name in ("slope", "momentum", "epsilon")),
+        *((name, ctypes.c_void_p) for name in _PARAMETERS),
+        *((name, ctypes.c_void_p) for name in ("running_mean", "running_variance")),
+        *((f"d_{name}", ctypes.c_void_p) for name in _PARAMETERS),
+        *((name, ctypes.c_void_p) for name in (*_WORK, *_CHANNELS)),
+    ]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One layer of fused.c: a convolution (or linear layer) and what follows it."""
+
+    core: nn.Conv2d | nn.Linear
+    norm: nn.BatchNorm2d | None
+    slope: float  # of the leaky ReLU; 1: none
+    sizes: dict[str, int]
+
+    def parameters(self) -> list[nn.Parameter | None]:
+        """In the order of `_PARAMETERS`."""
+        norm = self.norm
+        affine = (None, None) if norm is None else (norm.weight, norm.bias)
+        return [self.core.weight, self.core.bias, *affine]
+
+
+def fuse(model: nn.Module) -> "Fused | None":
+    """A training-mode `model` in C; None where that cannot be."""
+    stages = _stages(model)
+    library = _library() if stages else None
+    return Fused(stages, library) if stages and library else None
+
+
+class Fused:
+    """Callable like the model: (N, 1, 28, 28) to (N, 10) logits."""
+
+    def __init__(self, stages: list[Stage], library: ctypes.CDLL) -> None:
+        self.stages, self.library = stages, library
+        self.lanes = library.fused_lanes()
+        self.present = [p for s in stages for p in s.parameters() if p is not None]
+        found = [s.norm.num_batches_tracked for s in stages if s.norm]
+        self.counters = [counter for counter in found if counter is not None]
+        self.passes = 0  # a backward pass must follow the forward pass of its batch
+        self.work: list[dict[str, Tensor]] = []
+        self.batch = 0
+        self.gradients: list[Tensor] = []
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits that autograd can go back from."""
+        return _Pass.apply(images, self, *self.present)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits; moves the running statistics on."""
+        self._provide(len(images))
+        self.passes += 1
+        if self.counters:
+            torch._foreach_add_(self.counters, 1)
+        images = images.float().contiguous()
+        logits = torch.empty(len(images), self.stages[-1].sizes["channels"])
+        layers, kept = self._layers()
+        self.library.fused_forward(
+            *(layers, len(layers), ctypes.c_void_p(images.data_ptr())),
+            *(len(images), ctypes.c_void_p(logits.data_ptr())),
+        )
+        del kept
+        return logits
+
+    def backward(self, d_logits: Tensor) -> list[Tensor]:
+        """A gradient for each tensor of `present`."""
+        d_logits = d_logits.float().contiguous()
+        self.gradients = [torch.empty(p.shape) for p in self.present]
+        layers, kept = self._layers()
+        self.library.fused_backward(
+            *(layers, len(layers), ctypes.c_void_p(d_logits.data_ptr())), len(d_logits)
+        )
+        del kept
+        return self.gradients
+
+    def _layers(self) -> tuple[Any, list[Tensor]]:
+        """The C structures, and tensors that must outlive the call."""
+        layers = (_Layer * len(self.stages))()
+        kept: list[Tensor] = []
+        gradients = iter(self.gradients)
+        for layer, stage, work in zip(layers, self.stages, self.work, strict=True):
+            for name, size in stage.sizes.items():
+                setattr(layer, name, size)
+            layer.slope = stage.slope
+            for name, tensor in work.items():
+                setattr(layer, name, tensor.data_ptr())
+            for name, parameter in zip(_PARAMETERS, stage.parameters(), strict=True):
+                if parameter is None:
+                    continue
+                plain = parameter.detach().contiguous()
+                kept.append(plain)
+                setattr(layer, name, plain.data_ptr())
+                if self.gradients:
+                    setattr(layer, f"d_{name}", next(gradients).data_ptr())
+            if stage.norm:
+                mean, variance = stage.norm.running_mean, stage.norm.running_var
+                assert mean is not None and variance is not None  # see _usual()
+                layer.momentum, layer.epsilon = stage.norm.momentum, stage.norm.eps
+                layer.running_mean = mean.data_ptr()
+                layer.running_variance = variance.data_ptr()
+        return layers, kept
+
+    def _provide(self, batch: int) -> None:
+        """Work space for a batch; all zero, because borders stay so."""
+        if batch == self.batch:
+            return
+        blocks = -(-batch // self.lanes)
+        self.batch, self.work = batch, []
+        for stage in self.stages:
+            s = stage.sizes
+            area = s["rows"] * s["columns"]
+            width = s["in_columns"] + 2 * s["padding"]
+            vectors = {
+                "input": blocks * s["in_channels"] * s["in_rows"] * width,
+                "sums": blocks * s["channels"] * area,
+                "d_output": blocks * s["channels"] * s["out_rows"] * s["out_columns"],
+                "d_sums": s["channels"]
+                * s["rows"]
+                * (s["in_columns"] + s["kernel_columns"] - 1),
+            }
+            work = {k: _aligned(v * self.lanes) for k, v in vectors.items()}
+            work["packed"] = _aligned(stage.core.weight.numel())
+            work |= {name: _aligned(s["channels"]) for name in _CHANNELS}
+            self.work.append(work)
+
+
+class _Pass(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, fused: Fused, *_parameters: Tensor) -> Tensor:
+        logits = fused.forward(images)
+        ctx.fused, ctx.passes = fused, fused.passes
+        return logits
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        if ctx.passes != ctx.fused.passes:
+            raise RuntimeError("another forward pass has overwritten this one's sums")
+        return None, None, *ctx.fused.backward(gradients[0])
+
+
+def _aligned(floats: int) -> Tensor:
+    """Zeros that start where a whole vector may be loaded."""
+    raw = torch.zeros(floats + 16)
+    return raw[-raw.data_ptr() // 4 % 16 :][:floats]
+
+
+# ==== Which layers there are ==================================================
+
+
+def _stages(model: nn.Module) -> list[Stage] | None:
+    """The layers of a net that fused.c can do, else None."""
+    if not isinstance(model, nn.Sequential):
+        return None
+    groups: list[list[nn.Module]] = []
+    for module in model:
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            groups.append([])
+        if not groups:
+            return None
+        groups[-1].append(module)
+    channels, side = 1, 28
+    stages: list[Stage] = []
+    for place, group in enumerate(groups):
+        stage = _stage(group, channels, side, last=place == len(groups) - 1)
+        if stage is None:
+            return None
+        stages.append(stage)
+        channels, side = stage.sizes["channels"], stage.sizes["out_rows"]
+    return stages
+
+
+def _stage(
+    group: list[nn.Module], channels: int, side: int, last: bool
+) -> Stage | None:
+    """What one convolution and its followers come to; None: not for fused.c."""
+    core, *rest = group
+    found = {type(module): module for module in rest}
+    known = {nn.BatchNorm2d, nn.MaxPool2d, nn.LeakyReLU, nn.ReLU, nn.Flatten}
+    if not known.issuperset(found) or len(found) != len(rest):
+        return None
+    kernel, stride, padding = side, 1, 0
+    if last != isinstance(core, nn.Linear):
+        return None
+    if isinstance(core, nn.Conv2d):
+        kernel, stride, padding = _square(core)
+    assert isinstance(core, nn.Conv2d | nn.Linear)
+    norm, pool = found.get(nn.BatchNorm2d), found.get(nn.MaxPool2d)
+    if not (norm is None or (norm is rest[0] and _usual(norm))):
+        return None
+    if not (pool is None or (pool.kernel_size, pool.stride, pool.padding) == (2, 2, 0)):
+        return None
+    outputs = core.weight.shape[0]
+    if not 0 <= padding < kernel <= ROWS or outputs > WIDEST:
+        return None
+    rows = (side + 2 * padding - kernel) // stride + 1
+    out = rows // 2 if pool else rows
+    slope = 0.0 if nn.ReLU in found else 1.0
+    if isinstance(leaky := found.get(nn.LeakyReLU), nn.LeakyReLU):
+        slope = leaky.negative_slope
+    sizes = (
+        *(channels, side, side, outputs, kernel, kernel, stride, padding, rows, rows),
+        *(int(pool is not None), out, out),
+    )
+    named = dict(zip(_SIZES, sizes, strict=True))
+    return Stage(core, norm if isinstance(norm, nn.BatchNorm2d) else None, slope, named)
+
+
+def _square(core: nn.Conv2d) -> tuple[int, int, int]:
+    """Kernel, stride, padding where each is one number, else a kernel of 0."""
+    if core.groups != 1 or core.dilation != (1, 1) or isinstance(core.padding, str):
+        return 0, 1, 0
+    pairs = (core.kernel_size, core.stride, core.padding)
+    if any(a != b for a, b in pairs):
+        return 0, 1, 0
+    kernel, stride, padding = (pair[0] for pair in pairs)
+    return kernel, stride, padding
+
+
+def _usual(norm: nn.Module) -> bool:
+    """Whether batch norm has weights, and statistics that move at a fixed rate."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    return bool(norm.affine and norm.track_running_stats and norm.momentum)
+
+
+# ==== The compiled half =======================================================
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """fused.c, compiled for this processor; None where there is no C compiler."""
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        return None
+    kept = build_root() / "fused"
+    key = "\n".join([SOURCE.read_text(), *FLAGS, compiler, *_processor()])
+    target = kept / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
+    if not target.exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+        command = [compiler, *FLAGS, "-shared", "-fPIC", str(SOURCE), "-lm"]
+        try:
+            done = subprocess.run(
+                [*command, "-o", str(partial)], capture_output=True, text=True
+            )
+        except OSError:
+            return None
+        if done.returncode != 0:
+            print("note: training/fused.c did not compile here:", file=sys.stderr)
+            print(done.stderr, file=sys.stderr)
+            return None
+        partial.replace(target)
+    library = ctypes.CDLL(str(target))
+    if library.fused_layer_bytes() != ctypes.sizeof(_Layer):
+        raise RuntimeError("fused.py and fused.c disagree about layer_t")
+    return library
+
+
+def _processor() -> Iterator[str]:
+    """What decides which instructions -march=native means."""
+    yield platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    yield from sorted({line for line in lines if line.startswith(("model", "flags"))})
