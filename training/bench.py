@@ -4,8 +4,9 @@
 
 Stock: torchvision's MNIST class, one transform pipeline an image (RandomAffine,
 ToTensor, Normalize), a DataLoader, torch's own layers. Ours: all images in one tensor,
-a batch augmented at once, the layers in `fused.c` where there is a compiler. Same model, optimizer, batch, augmentation and thread count, rounds of both in
-turn in one process; processor time, the best round of each, counts.
+a batch augmented at once, the layers in `fused.c` where there is a compiler. Same
+model, optimizer, batch, augmentation and thread count, rounds of both in turn in one
+process; processor time, the best round of each, counts.
 """
 
 import json
