@@ -236,10 +236,10 @@ def _ends(network: Network, stages: tuple[Stage, ...]) -> list[tuple[Stage, bool
 
 def _pitch(network: Network, stage: Stage, at: int = 0) -> int:
     """Elements from one stored row of one of the stage's inputs to the next."""
-    source, live = stage.inputs[at], stage.in_live[at]
-    if source == network.inputs[0]:
-        return hwc(network.tensors[source].shape)[1] * live[2]
-    return live[1] * live[2]
+    _, width, channels = stage.in_live[at]
+    if stage.inputs[at] == network.inputs[0]:  # stored whole, whatever is read
+        width = hwc(network.tensors[stage.reads[at]].shape)[1]
+    return width * channels
 
 
 def _named_end(network: Network) -> Network:

@@ -19,7 +19,7 @@ from export.emit_int8 import (
     word_array,
 )
 from export.network import Network, Tensor, pads_before
-from export.planner import UNARY_KINDS, Stage, hwc, kernel_size
+from export.planner import UNARY_KINDS, Shape, Stage, hwc, kernel_size
 from training.errors import Esp8kError
 
 BINARY = ("ADD", "MUL")
@@ -180,8 +180,8 @@ def _binary(
     operands, at = [], 0
     for tensor, letter in ((first, "a"), (second, "b")):
         if tensor.data is None:
-            index = f"y * {context['pitches'][at]} + x * {context['out_c']} + c"
-            operands.append(f"in{at}[{index}]")
+            place = _broadcast(hwc(tensor.shape), context["pitches"][at])
+            operands.append(f"in{at}[{place}]")
             at += 1
         else:
             operands.append(_constant(stage, stem, tensor, letter, context, arrays))
@@ -228,12 +228,19 @@ def _constant(
     data = tensor.data.reshape(-1).astype(np.int64) + 128
     what = f"{stage.name}: operand {letter}"
     arrays.append(byte_array(name, what, data, "uint8_t"))
-    _, width, channels = hwc(tensor.shape)
-    if tensor.size == 1:
-        return f"{name}[0]"
-    if tensor.size == context["out_c"]:
-        return f"{name}[c]"
-    return f"{name}[(y * {width} + x) * {channels} + c]"
+    shape = hwc(tensor.shape)
+    return f"{name}[{_broadcast(shape, shape[1] * shape[2])}]"
+
+
+def _broadcast(shape: Shape, pitch: int) -> str:
+    """The index of (y, x, c) in an operand; along an axis of 1 it stands still."""
+    height, width, channels = shape
+    parts = [
+        f"y * {pitch}" if height > 1 else "",
+        f"x * {channels}" if width > 1 else "",
+        "c" if channels > 1 else "",
+    ]
+    return " + ".join(part for part in parts if part) or "0"
 
 
 # ==== Moving data ====

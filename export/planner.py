@@ -31,8 +31,9 @@ class Stage:
     pool: Operator | None
     unary: tuple[Operator, ...]  # in network order; they commute with the pool
     inputs: tuple[int, ...]  # tensors of activations read, aliases resolved
+    reads: tuple[int, ...]  # the same in the shapes in which they are read
     output: int  # tensor index of what the stage writes
-    in_live: tuple[Shape, ...]  # stored region of each input
+    in_live: tuple[Shape, ...]  # stored region of each input, as it is read
     mac_live: Shape  # region that the head computes, before any pool
     out_live: Shape  # region that is stored
     macs: int  # as the network counts them
@@ -110,6 +111,8 @@ def _groups(network: Network, alias: dict[int, int]) -> list[list[Operator]]:
             readers = users.get(group[-1].outputs[0], [])
             if len(readers) != 1 or group[-1].outputs[0] in ends:
                 break
+            if group[-1].outputs[0] not in readers[0].inputs:
+                break  # it reads another shape
             if not _fuses(group, readers[0]):
                 break
             group.append(readers[0])
@@ -218,11 +221,11 @@ def _stage(
 ) -> Stage:
     head = group[0]
     pool = next((op for op in group[1:] if op.kind == "MAX_POOL_2D"), None)
-    inputs = tuple(alias.get(i, i) for i in activations(network, head))
+    reads = activations(network, head)
 
     def region(index: int) -> Shape:
-        rows, columns = live[index]
-        return rows, columns, hwc(network.tensors[index].shape)[2]
+        shape = hwc(network.tensors[index].shape)
+        return shape if index in alias else (*live[index], shape[2])
 
     out_live = region(group[-1].outputs[0])
     mac_live = region(head.outputs[0])
@@ -234,9 +237,10 @@ def _stage(
         head=head,
         pool=pool,
         unary=tuple(op for op in group[1:] if op is not pool),
-        inputs=inputs,
+        inputs=tuple(alias.get(i, i) for i in reads),
+        reads=reads,
         output=group[-1].outputs[0],
-        in_live=tuple(region(i) for i in inputs),
+        in_live=tuple(region(i) for i in reads),
         mac_live=mac_live,
         out_live=out_live,
         macs=macs,

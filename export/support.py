@@ -225,6 +225,11 @@ def _check_scales(network: Network, op: Operator) -> None:
     slope = op.attributes.get("alpha", op.attributes.get("beta", 1.0))
     if not math.isfinite(slope):
         raise _refuse(network, op, f"a slope of {slope}", DAMAGED_HINT)
+    largest = {"RELU6": 6, "RELU_N1_TO_1": 1}
+    bound = largest.get(op.kind, largest.get(op.attributes.get("activation", ""), 0))
+    if bound / float(out.scale) >= 1 << 31:
+        what = f"its output scale {out.scale:g} is too small for its activation"
+        raise _refuse(network, op, what, hint)
     if op.kind == "ADD":
         scales = [float(network.tensors[i].scale) for i in op.inputs[:2]]
         ratio = 2 * max(scales) / (2**arithmetic.ADD_LEFT_SHIFT * float(out.scale))

@@ -1,7 +1,6 @@
 """The generated C against its references, on this machine."""
 
 import itertools
-import os
 import re
 from pathlib import Path
 
@@ -10,11 +9,8 @@ import pytest
 
 from export import reference, reference_f16
 from export.codegen import PROFILES, generate, stage_outputs
-from export.network import read_tflite
-from export.support import integer_core
 from tests.codegen.conftest import IDENTITY, Components, Natives, Networks
 from tests.codegen.native import Native
-from tests.export.random_networks import random_inputs, random_network
 from training.errors import Esp8kError
 
 MODELS = ("v1", "v2")
@@ -103,35 +99,3 @@ def test_an_unknown_profile_is_refused(networks: Networks, tmp_path: Path) -> No
     with pytest.raises(Esp8kError, match="profile 'fast'"):
         generate(*networks("v2"), tmp_path, "fast", "esp8k", IDENTITY)
     assert not any(tmp_path.iterdir())
-
-
-# ==== Random networks ====
-
-
-def check_random(seed: int, folder: Path, options: tuple[str, ...]) -> None:
-    """One random network in one profile against the reference."""
-    network = integer_core(read_tflite(random_network(seed), "net"))
-    if not network.operators:
-        return
-    generate(network, None, folder, PROFILES[seed % 3], "net", IDENTITY)
-    inputs = random_inputs(network, seed, 8)
-    expected = reference.outputs(network, inputs).reshape(len(inputs), -1)
-    native = Native(folder, folder / "native", options=options)
-    found = native.run("int8", (inputs.astype(np.int16) + 128).astype(np.uint8))
-    assert np.array_equal(found, expected), f"seed {seed}"
-
-
-@pytest.mark.parametrize("seed", range(9))
-def test_a_random_network_equals_the_reference(seed: int, tmp_path: Path) -> None:
-    check_random(seed, tmp_path, ("-O0",))
-
-
-# 100 in CI; ESP8K_RANDOM_NETWORKS=1000 for a night.
-RANDOM_NETWORKS = int(os.environ.get("ESP8K_RANDOM_NETWORKS", "100"))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("start", range(100, 100 + RANDOM_NETWORKS, 20))
-def test_random_networks_equal_the_reference(start: int, tmp_path: Path) -> None:
-    for seed in range(start, start + 20):
-        check_random(seed, tmp_path / str(seed), ("-O0",))

@@ -4,73 +4,25 @@
     images = random_inputs(network, seed, 8)      # int8, extremes among them
 
 Shapes, strides, paddings, channel counts, activations, scales and zero points are
-drawn; weights reach -127 and 127, biases come near the int32 limits. Accumulators
-and their left shifts stay within int32: beyond it TFLite Micro's own C is undefined.
+drawn by `random_values`. A part of the convolutions is of the kind that the generator
+has a quicker way for: 3x3 of stride 1, with a max pool behind it.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from export.network import Network
-from tests.export.tflite_builder import TfliteBuilder
+from tests.export.random_values import BOUND_SCALE, SAME, VALID, Draw, Value
 
-ACTIVATIONS = (0, 0, 1, 2, 3)  # NONE twice, RELU, RELU_N1_TO_1, RELU6
-SAME, VALID = 0, 1
 SOFTMAX_LIMIT = 256  # classes; TFLite Micro aborts where the sum of exps reaches 512
 SOFTMAX_SCALE = 2.0**-25  # below it TFLite Micro aborts too (beta is at least 0.5)
+LEAST_SCALE = 2.0**-40  # of a product: one more of such factors leaves float32
 
 
-@dataclass(frozen=True)
-class Value:
-    """A tensor while the network grows."""
-
-    index: int
-    shape: tuple[int, ...]
-    scale: float
-    zero_point: int
-
-
-class Generator:
+class Generator(Draw):
     """One random network."""
-
-    def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.builder = TfliteBuilder()
-        self.values: list[Value] = []
-
-    # ---- drawing ----
-
-    def pick(self, *choices: object) -> object:
-        return choices[self.rng.integers(len(choices))]
-
-    def integer(self, low: int, high: int) -> int:
-        return int(self.rng.integers(low, high + 1))
-
-    def power(self, low: float, high: float) -> float:
-        return float(np.float32(2.0 ** self.rng.uniform(low, high)))
-
-    def zero_point(self) -> int:
-        return int(self.pick(-128, 127, 0, self.integer(-128, 127)))  # type: ignore[call-overload]
-
-    def value(
-        self, shape: tuple[int, ...], scale: float, zero_point: int, keep: bool = True
-    ) -> Value:
-        index = self.builder.tensor(shape, scale, zero_point)
-        made = Value(index, shape, float(np.float32(scale)), zero_point)
-        if keep:
-            self.values.append(made)
-        return made
-
-    def weights(self, shape: tuple[int, ...]) -> np.ndarray:
-        style = self.rng.integers(4)
-        if style == 0:
-            return self.rng.choice(np.array([-127, 127], np.int8), shape)
-        if style == 1:
-            return np.full(shape, self.pick(-127, 127), np.int8)
-        return self.rng.integers(-127, 128, shape).astype(np.int8)
 
     # ---- weighted sums ----
 
@@ -84,8 +36,12 @@ class Generator:
         scales = np.array([self.power(-9, -3) for _ in range(count)], np.float32)
         flat = np.moveaxis(weights.astype(np.int64), axis, 0).reshape(channels, -1)
         reach = 255 * np.abs(flat).sum(1)  # of the accumulator, without bias
-        spread = float(np.median(reach)) / math.sqrt(flat.shape[1])
+        spread = max(float(np.median(reach)) / math.sqrt(flat.shape[1]), 1.0)
         real = self.power(5, 9) / spread  # what maps it to about the int8 range
+        if self.extreme and not self.rng.integers(6):
+            real = self.power(-12, 3)  # or to next to nothing, or far beyond
+        widest = float(reach.max() * scales.max() / np.median(scales))
+        real = min(real, 2.0**28 / max(widest, 1.0))
         out_scale = x.scale * float(np.median(scales)) / real
         limits = self.bias_limits(x.scale, scales, out_scale, reach)
         inputs = [x.index, self.builder.tensor(weights.shape, scales, 0, weights)]
@@ -99,33 +55,8 @@ class Generator:
         elif kind == "FULLY_CONNECTED":
             inputs.append(-1)
         y = self.value(out, out_scale, self.zero_point())
-        self.builder.operator(
-            kind,
-            inputs,
-            y.index,
-            fusedActivationFunction=int(self.pick(*ACTIVATIONS)),  # type: ignore[call-overload]
-            **o,
-        )
+        self.operator(kind, inputs, y, **o)
         return y
-
-    @staticmethod
-    def bias_limits(
-        scale: float, scales: np.ndarray, out_scale: float, reach: np.ndarray
-    ) -> np.ndarray:
-        """How large a bias may be: nothing overflows, neither before nor after."""
-        real = scale * scales.astype(np.float64) / out_scale
-        shift = np.maximum(np.ceil(np.log2(real)) + 1, 0)
-        room = np.minimum(2.0**31 - 1, 2.0**30 / np.maximum(real, 2.0**-30))
-        room = np.minimum(room, (2.0**31 - 1) / 2.0**shift)
-        return np.maximum(np.broadcast_to(room, reach.shape) - reach, 0)
-
-    def bias(self, limits: np.ndarray, reach: np.ndarray) -> np.ndarray:
-        style = self.rng.integers(3)
-        size = len(limits)
-        if style == 0:  # as far out as int32 allows
-            return (self.rng.choice([-1, 1], size) * limits).astype(np.int32)
-        draw = self.rng.uniform(-1, 1, size)
-        return (draw * np.minimum(limits, reach / 2)).astype(np.int32)
 
     def window(self, x: Value, deepest: int = 4) -> tuple[int, int, dict[str, int]]:
         """(kernel_h, kernel_w, options) that fit the image."""
@@ -159,10 +90,36 @@ class Generator:
     def conv(self, x: Value) -> Value:
         kh, kw, o = self.window(x)
         self.dilate(x, kh, kw, o)
+        return self.convolved(x, kh, kw, o)
+
+    def convolved(self, x: Value, kh: int, kw: int, o: dict[str, int]) -> Value:
         channels = self.integer(1, 9)
         weights = self.weights((channels, kh, kw, x.shape[3]))
         out = (1, *self.spatial(x, kh, kw, o), channels)
         return self.weighted(x, "CONV_2D", weights, 0, out, **o)
+
+    def usual(self, x: Value) -> Value:
+        """A 3x3 of stride 1 as in most networks, perhaps activated and pooled."""
+        if min(x.shape[1:3]) < 4:
+            return self.conv(x)
+        plain = {"padding": VALID, "strideH": 1, "strideW": 1}
+        plain["padding"] = int(self.pick(VALID, VALID, SAME))  # type: ignore[call-overload]
+        dense = {"dilationHFactor": 1, "dilationWFactor": 1}
+        y = self.convolved(x, 3, 3, plain | dense)
+        if not self.rng.integers(3):
+            y = self.unary(y)
+        if self.rng.integers(2) or min(y.shape[1:3]) < 2:
+            return y
+        return self.halved(y)
+
+    def halved(self, y: Value) -> Value:
+        """A max pool as convolutions have behind them."""
+        halves = {"padding": VALID, "strideH": 2, "strideW": 2}
+        halves |= {"filterHeight": 2, "filterWidth": 2}
+        shape = (1, *self.spatial(y, 2, 2, halves), y.shape[3])
+        pooled = self.value(shape, y.scale, y.zero_point)
+        self.builder.operator("MAX_POOL_2D", [y.index], pooled.index, **halves)
+        return pooled
 
     def depthwise(self, x: Value) -> Value:
         kh, kw, o = self.window(x)
@@ -187,12 +144,11 @@ class Generator:
             (1, *self.spatial(x, kh, kw, o), x.shape[3]), x.scale, x.zero_point
         )
         o |= {"filterHeight": kh, "filterWidth": kw}
-        o["fusedActivationFunction"] = int(self.pick(*ACTIVATIONS))  # type: ignore[call-overload]
-        self.builder.operator(kind, [x.index], y.index, **o)
+        self.operator(kind, [x.index], y, **o)
         return y
 
-    def mean(self, x: Value) -> Value:
-        keep = bool(self.rng.integers(2))
+    def mean(self, x: Value, keep: bool | None = None) -> Value:
+        keep = bool(self.rng.integers(2)) if keep is None else keep
         shape = (1, 1, 1, x.shape[3]) if keep else (1, x.shape[3])
         axes = self.builder.tensor((2,), None, 0, np.array([1, 2]), "int32")
         scale, zero = x.scale, x.zero_point
@@ -205,36 +161,46 @@ class Generator:
     # ---- elementwise ----
 
     def partner(self, x: Value) -> Value:
-        """A second operand: an earlier tensor of the shape, or a constant."""
-        earlier = [v for v in self.values if v.shape == x.shape]
-        if self.rng.integers(2):
-            return earlier[self.integer(0, len(earlier) - 1)]
+        """A second operand: an earlier tensor that fits, or a constant."""
         shape = x.shape
-        if len(shape) == 4 and self.rng.integers(2):
-            shape = (1, 1, 1, shape[3])
+        if len(shape) == 4 and self.rng.integers(2):  # broadcast over some axes
+            shape = (1, *(int(self.pick(1, size)) for size in shape[1:]))  # type: ignore[call-overload]
+        if self.rng.integers(2):
+            return self.earlier(x, shape)
         data = self.rng.integers(-128, 128, shape).astype(np.int8)
         scale, zero = x.scale * self.power(-6, 6), self.zero_point()
         index = self.builder.tensor(shape, scale, zero, data)
         return Value(index, shape, float(np.float32(scale)), zero)
 
+    def earlier(self, x: Value, shape: tuple[int, ...]) -> Value:
+        """Something computed of that shape: the mean of x, or what there is."""
+        if shape[:-1] == (1, 1, 1) and shape[-1] == x.shape[-1]:
+            return self.mean(x, keep=True)
+        found = [v for v in self.values if v.shape in (shape, x.shape)]
+        return found[self.integer(0, len(found) - 1)]
+
     def binary(self, x: Value, kind: str) -> Value:
         other = self.partner(x)
+        if x.scale * other.scale < LEAST_SCALE:
+            kind = "ADD"
         pair = [x.index, other.index]
         if kind == "ADD":
             scale = max(x.scale, other.scale) * self.power(-2, 3)
         else:
-            scale = x.scale * other.scale * self.power(3, 9)
+            low, high = (3, 9) if self.rng.integers(4) else (-3, 9)
+            scale = x.scale * other.scale * self.power(low, high)
         y = self.value(x.shape, scale, self.zero_point())
         if len(other.shape) == len(x.shape) and self.rng.integers(2):
             pair.reverse()
-        fused = int(self.pick(*ACTIVATIONS))  # type: ignore[call-overload]
-        self.builder.operator(kind, pair, y.index, fusedActivationFunction=fused)
+        self.operator(kind, pair, y)
         return y
 
     def unary(self, x: Value) -> Value:
         kind = str(
             self.pick("LEAKY_RELU", "RELU", "RELU6", "LOGISTIC", "TANH", "QUANTIZE")
         )
+        if kind == "RELU6" and x.scale < BOUND_SCALE:
+            kind = "RELU"
         options: dict[str, float] = {}
         scale, zero = x.scale * self.power(-3, 2), self.zero_point()
         if kind == "RELU6":
@@ -285,10 +251,21 @@ class Generator:
         return y
 
     def flatten(self, x: Value) -> Value:
+        return self.reshaped(x, (1, math.prod(x.shape)))
+
+    def reshape(self, x: Value) -> Value:
+        """To an image of any height and width that hold the elements."""
         size = math.prod(x.shape)
-        shape = self.builder.tensor((2,), None, 0, np.array([1, size]), "int32")
-        y = self.value((1, size), x.scale, x.zero_point)
-        self.builder.operator("RESHAPE", [x.index, shape], y.index, newShape=[1, size])
+        height = int(self.pick(*(n for n in range(1, 13) if size % n == 0)))  # type: ignore[call-overload]
+        size //= height
+        width = int(self.pick(*(n for n in range(1, 13) if size % n == 0)))  # type: ignore[call-overload]
+        return self.reshaped(x, (1, height, width, size // width))
+
+    def reshaped(self, x: Value, shape: tuple[int, ...]) -> Value:
+        sizes = np.array(shape)
+        table = self.builder.tensor(sizes.shape, None, 0, sizes, "int32")
+        y = self.value(shape, x.scale, x.zero_point)
+        self.builder.operator("RESHAPE", [x.index, table], y.index, newShape=sizes)
         return y
 
     # ---- the whole ----
@@ -299,12 +276,15 @@ class Generator:
             lambda v: self.binary(v, "ADD"),
             lambda v: self.binary(v, "MUL"),
             self.concatenation,
+            self.reshape,
             self.fully_connected,
         ]
         images: list[Callable[[Value], Value]] = [
             self.conv,
             self.conv,
-            self.conv,
+            self.usual,
+            self.usual,
+            self.usual,
             self.depthwise,
             self.depthwise,
             lambda v: self.pool(v, "MAX_POOL_2D"),
@@ -320,10 +300,12 @@ class Generator:
         flat = not self.rng.integers(6)
         shape = (1, self.integer(2, 40))
         if not flat:
-            shape = (1, self.integer(2, 12), self.integer(2, 12), self.integer(1, 5))
-        x = start = self.value(shape, self.power(-9, 0), self.zero_point())
-        for _ in range(self.integer(1, 6)):
-            x = self.step(x)
+            shape = (1, self.integer(2, 13), self.integer(2, 13), self.integer(1, 5))
+        scale = self.power(-9, 0) if self.rng.integers(4) else self.power(-14, 10)
+        x = start = self.value(shape, scale, self.zero_point())
+        for number in range(self.integer(1, 6)):
+            first = number == 0 and not flat and self.rng.integers(2)
+            x = self.usual(x) if first else self.step(x)
             if math.prod(x.shape) > 4000:
                 x = self.mean(x) if len(x.shape) == 4 else self.fully_connected(x)
         if not self.rng.integers(3):

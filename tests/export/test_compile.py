@@ -211,6 +211,14 @@ def test_a_softmax_of_too_many_classes_is_refused(tmp_path: Path) -> None:
     assert "600 classes" in error.message
 
 
+def test_an_activation_beyond_int32_is_refused(tmp_path: Path) -> None:
+    builder = TfliteBuilder()
+    start, end = builder.tensor((1, 8), 1e-10), builder.tensor((1, 8), 1e-10)
+    builder.operator("RELU6", [start], end)
+    error = refusal(builder.build([start], [end]), tmp_path)
+    assert "too small for its activation" in error.message
+
+
 def test_two_outputs_are_refused(tmp_path: Path) -> None:
     builder = TfliteBuilder()
     start, end = builder.tensor((1, 8), 0.1), builder.tensor((1, 8), 0.1)
