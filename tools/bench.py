@@ -19,20 +19,24 @@ from export import hostc
 from tools import bench_host, bench_models, bench_ours, bench_show
 from tools.bench_build import TARGETS
 from tools.bench_rows import Row
+from tools.mlperf_shapes import SHAPES
 from tools.rivals import generated, published
 from training import paths
 from training.cli import option, parse
 from training.errors import Esp8kError, run
 
 IMAGES = 1_000  # test images on which outputs are compared with TFLite Micro's
-TABLE_WIDTH = 180  # columns where stdout is no terminal
+SHAPE_IMAGES = 10  # random inputs of MLPerf Tiny's shapes
+TABLE_WIDTH = 200  # columns, at least
 
 
 @dataclass(frozen=True)
 class Config:
     """Options of `python -m tools.bench`."""
 
-    models: tuple[str, ...] = option(paths.MODELS, "which of our networks")
+    models: tuple[str, ...] = option(
+        (*paths.MODELS, *SHAPES), "our networks, and the shapes of MLPerf Tiny"
+    )
     targets: tuple[str, ...] = option(tuple(TARGETS), "cores to count on")
     rivals: bool = option(True, "measure other people's generators and runtimes")
     reuse: bool = option(False, "show build/bench/bench.json, measure nothing")
@@ -49,7 +53,7 @@ def measure(config: Config) -> list[Row]:
         known = ", ".join(TARGETS)
         raise Esp8kError(f"no target {sorted(unknown)[0]!r}", f"one of: {known}")
     folder = paths.build_root() / "bench"
-    models = [bench_models.load(name, IMAGES) for name in config.models]
+    models = [_load(name, folder) for name in config.models]
     rows: list[Row] = []
     for model in models:
         rows += bench_ours.measure(model, folder, say, config.targets)
@@ -61,6 +65,15 @@ def measure(config: Config) -> list[Row]:
             library = hostc.build(component, component)
             rows += bench_host.measure(model, library, say)
     return [*rows, *published.rows(), *published.excluded()]
+
+
+def _load(name: str, folder: Path) -> bench_models.Model:
+    if name in SHAPES:
+        return bench_models.shape(name, folder / "mlperf" / name, SHAPE_IMAGES)
+    if name not in paths.MODELS:
+        known = ", ".join((*paths.MODELS, *SHAPES))
+        raise Esp8kError(f"there is no model {name!r}", f"one of: {known}")
+    return bench_models.load(name, IMAGES)
 
 
 def say(text: str) -> None:
@@ -93,9 +106,8 @@ def main() -> None:
     elif config.markdown:
         print(bench_show.markdown(rows))
     else:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=TABLE_WIDTH)
+        # A line that the terminal folds is better than figures that are cut.
+        console = Console(width=max(Console().width, TABLE_WIDTH))
         console.print(bench_show.table(rows, config.all))
         console.print(bench_show.LEGEND)
         for line in bench_show.gaps(rows):

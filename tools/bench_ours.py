@@ -93,6 +93,7 @@ def _engine(
             code_bytes=built.code_bytes,
             const_bytes=built.const_bytes,
             ram_bytes=built.ram_bytes,
+            io_bytes=source.image_bytes + source.output_bytes,
             stack_bytes=counted.stack_bytes,
             helper_bytes=built.helper_bytes,
             exact=exact,

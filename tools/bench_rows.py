@@ -48,6 +48,7 @@ class Row:
     code_bytes: int | None = None
     const_bytes: int | None = None
     ram_bytes: int | None = None  # arena and variables; no stack, no input
+    io_bytes: int | None = None  # input and output, which lie in no arena of ours
     stack_bytes: int | None = None
     helper_bytes: int | None = None
     exact: Exactness | None = None

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from tools.bench_rows import ELSEWHERE, HERE, OURS, Exactness, Row
+from tools.mlperf_shapes import SHAPES
 from training.errors import Esp8kError
 
 LEGEND = (
@@ -17,7 +18,9 @@ LEGEND = (
     "ours with firmware/components/nn/flags.json. lx106 and rv32imc are emulated, "
     "without an FPU. The host stands for a core with one: scalar code, callgrind. "
     "Time: that runtime's over our speed profile's, interleaved, one thread; the "
-    "wheels use SIMD, ours is portable C."
+    "wheels use SIMD, ours is portable C. TFLite Micro is PyPI's wheel for x86-64: its "
+    "reference kernels, counted inside Invoke; its arena holds input and output too. "
+    "MLPerf: the shapes of that benchmark, random weights."
 )
 COLUMNS = (  # title, how it is aligned
     ("program", "left"),
@@ -64,14 +67,16 @@ def table(rows: list[Row], every: bool = False) -> Table:
     for (model, target), group in sorted(groups.items(), key=lambda x: _place(*x[0])):
         shown = group if every else list(fewest(group))
         result.add_section()
-        result.add_row(f"{model} on {target}", style="bold underline")
+        kind = " (MLPerf)" if model in SHAPES else ""
+        result.add_row(f"{model}{kind} on {target}", style="bold underline")
         for row in sorted(shown, key=lambda r: r.instructions or 1 << 40):
             result.add_row(*_cells(row), style="bold" if row.source == OURS else "")
     return result
 
 
-def _place(model: str, target: str) -> tuple[str, int]:
-    return model, TARGETS.index(target) if target in TARGETS else len(TARGETS)
+def _place(model: str, target: str) -> tuple[bool, str, int]:
+    place = TARGETS.index(target) if target in TARGETS else len(TARGETS)
+    return model in SHAPES, model, place
 
 
 def _cells(row: Row) -> list[str]:
@@ -111,6 +116,8 @@ def markdown(rows: list[Row]) -> str:
     on_riscv = {_key(row): row for row in best(rows, "rv32imc")}
     lines = [HEAD]
     for row in best(rows, "lx106"):
+        if row.model in SHAPES:
+            continue
         name = f"**{title(row)}**" if row.source == OURS else title(row)
         other = on_riscv.get(_key(row))
         cells = [
@@ -126,7 +133,51 @@ def markdown(rows: list[Row]) -> str:
             evidence(row),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *_sentences(rows)])
+    return "\n".join([*lines, "", *_sentences(rows), "", *_shapes(rows)])
+
+
+SHAPE_HEAD = (
+    "| MLPerf Tiny's shape: profiles | MACs | host | TFLite Micro, host | times fewer "
+    "| lx106 | rv32imc | RAM | TFLite Micro, arena | equal |\n"
+    "|---|--:|--:|--:|--:|--:|--:|--:|--:|---|"
+)
+
+
+def _shapes(rows: list[Row]) -> Iterator[str]:
+    """Ours beside TFLite Micro: instructions, and RAM with input and output."""
+    found = {(r.source, r.model, r.profile, r.target): r for r in rows}
+    told: dict[tuple[str, ...], list[str]] = {}
+    if any(row.model in SHAPES for row in rows):
+        yield SHAPE_HEAD
+    for row in sorted((r for r in rows if r.model in SHAPES), key=_shape_order):
+        if (row.source, row.target) != (OURS, "host"):
+            continue
+        theirs = found.get(("TFLite Micro", row.model, "", "host"))
+        cores = [found.get((OURS, row.model, row.profile, t)) for t in TARGETS[:2]]
+        cells = (
+            number(row.macs),
+            number(row.instructions),
+            number(theirs.instructions if theirs else None),
+            _times(row, theirs),
+            *(number(core.instructions if core else None) for core in cores),
+            number((row.ram_bytes or 0) + (row.io_bytes or 0)),
+            number(theirs.ram_bytes if theirs else None),
+            row.exactness,
+        )
+        told.setdefault((row.model, *cells), []).append(row.profile)
+    for figures, profiles in told.items():
+        name = f"{figures[0]}: {', '.join(profiles)}"
+        yield "| " + " | ".join((name, *figures[1:])) + " |"
+
+
+def _shape_order(row: Row) -> tuple[int, int]:
+    return SHAPES.index(row.model), row.instructions or 0
+
+
+def _times(row: Row, theirs: Row | None) -> str:
+    if theirs is None or not theirs.instructions or not row.instructions:
+        return ""
+    return f"{theirs.instructions / row.instructions:.1f}"
 
 
 def _ram(row: Row) -> str:
@@ -151,7 +202,7 @@ def _sentences(rows: list[Row]) -> Iterator[str]:
             f"RAM ({evidence(row)})"
         )
     for row in rows:
-        if row.time_ratio is not None:
+        if row.time_ratio is not None and row.model not in SHAPES:
             parts = [f"{row.time_ratio:.2f} times our time on the host"]
             if row.instructions is not None:
                 parts.append(f"{number(row.instructions)} instructions")

@@ -87,7 +87,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
 
 
 def build(name: str) -> bytes:
-    """The int8 .tflite of one of SHAPES, weights and batch norms drawn from seed 0."""
+    """The int8 .tflite of one of SHAPES, everything drawn from seed 0."""
     tf = tensorflow()
     import keras
 
@@ -99,6 +99,9 @@ def build(name: str) -> bytes:
             size = layer.gamma.shape
             bounds = ((1.5, 3.0), (-0.5, 0.5), (-0.2, 0.2), (0.5, 1.5))
             layer.set_weights([rng.uniform(low, high, size) for low, high in bounds])
+        elif isinstance(layer, keras.layers.Dense):  # zeros would be left out
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, rng.uniform(-0.2, 0.2, bias.shape)])
 
     def dataset() -> Iterator[list[np.ndarray]]:
         for _ in range(CALIBRATION):

@@ -61,7 +61,8 @@ def loop(count: int) -> Program:
 
 def row(**changes: object) -> Row:
     base = Row(OURS, "v2", "lx106", "int8", HERE, "emulated", "speed")
-    return replace(base, instructions=1_000, macs=231_392, live_macs=500, **changes)  # type: ignore[arg-type]
+    base = replace(base, instructions=1_000, macs=231_392, live_macs=500)
+    return replace(base, **changes)  # type: ignore[arg-type]
 
 
 def test_only_what_the_linker_kept_of_the_model_counts() -> None:
@@ -169,6 +170,19 @@ def test_the_markdown_names_the_evidence_of_every_row() -> None:
     assert lines[0].startswith("| **esp8k speed** | v2 | 1,000 |")
 
 
+def test_the_shapes_of_mlperf_stand_beside_tflite_micro() -> None:
+    ours = [
+        row(model="ds_cnn", target="host", ram_bytes=90, io_bytes=10, profile=profile)
+        for profile in ("speed", "balanced")
+    ]
+    emulated = [replace(r, target="lx106", instructions=2_000) for r in ours]
+    theirs = replace(ours[0], source="TFLite Micro", profile="", instructions=4_000)
+    text = bench_show.markdown([*ours, *emulated, replace(theirs, ram_bytes=300)])
+    lines = [line for line in text.splitlines() if line.startswith("| ds_cnn")]
+    cells = ["231,392", "1,000", "4,000", "4.0", "2,000", "", "100", "300", ""]
+    assert lines == [f"| ds_cnn: speed, balanced | {' | '.join(cells)} |"]
+
+
 def test_every_rival_of_the_notes_is_shown_or_has_its_reason() -> None:
     shown = {r.source for r in published.rows()}
     for name in ("TFLite Micro + ESP-NN", "CMSIS-NN generic C", "TinyMaix", "NNoM"):
@@ -185,6 +199,11 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     plot([row(), *published.rows()], second)
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_wrong_model_is_refused() -> None:
+    with pytest.raises(Esp8kError, match="no model 'v9'"):
+        bench.measure(bench.Config(models=("v9",)))
 
 
 def test_a_wrong_target_is_refused() -> None:

@@ -105,16 +105,47 @@ EACH = [
 ]
 
 
-@pytest.mark.emulator
-@pytest.mark.parametrize("model", EACH)
-def test_no_figure_regresses_by_more_than_two_percent(
-    model: str, exported: Callable[[str], Path], tmp_path: Path
-) -> None:
+def hold(measured: list[budget.Line], committed: list[budget.Line]) -> None:
+    """Fail, with the difference, where a figure is worse than committed."""
+    worse = [c.text() for c in budget.compare(committed, measured) if c.worse]
+    assert not worse, "\n".join(worse)
+    assert not budget.missing(committed, measured)
+
+
+@pytest.fixture(scope="module", params=EACH)
+def measured(
+    request: pytest.FixtureRequest,
+    exported: Callable[[str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[budget.Line]:
+    """A model's figures as they are now."""
     for target in TARGETS.values():
         if not shutil.which(f"{target.prefix}gcc"):
             pytest.skip(f"no compiler for {target.name}: {target.install}")
-    lines = budget.measure([model], exported, tmp_path, print)
-    committed = budget.load()
-    worse = [c.text() for c in budget.compare(committed, lines) if c.worse]
-    assert not worse, "\n".join(worse)
-    assert not budget.missing(committed, lines)
+    folder = tmp_path_factory.mktemp("budget")
+    return budget.measure([request.param], exported, folder, print)
+
+
+@pytest.mark.emulator
+def test_no_figure_regresses_by_more_than_two_percent(
+    measured: list[budget.Line],
+) -> None:
+    hold(measured, budget.load())
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("figure", budget.FIGURES)
+def test_what_was_better_before_fails_with_the_difference(
+    figure: str, measured: list[budget.Line]
+) -> None:
+    """The same check against a budget in which one figure was 3 % less."""
+    number = 1  # any row
+    doctored = [dict(line) for line in measured]
+    now = measured[number][figure]
+    before = doctored[number][figure] = int(now * 0.97)
+    with pytest.raises(AssertionError) as failure:
+        hold(measured, doctored)
+    name = " ".join(measured[number][key] for key in budget.KEYS)
+    change = f"{(now - before) / before:+.1%}"
+    said = f"{name}: {figure} {before:,} -> {now:,} ({change})"
+    assert str(failure.value).splitlines()[0] == said

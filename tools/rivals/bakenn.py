@@ -13,6 +13,7 @@ from typing import Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
+from export.network import read_tflite
 from tools.bench_build import Program
 from training.errors import Esp8kError
 
@@ -70,12 +71,15 @@ def program(tflite: bytes, variant: str, folder: Path) -> Program:
     except bakenn.CompileError as error:
         raise Esp8kError(_reason(str(error))) from error
     listed = (folder / "bakenn_sources.cmake").read_text()
+    network = read_tflite(tflite, "rival")
+    start, end = (network.tensors[x[0]] for x in (network.inputs, network.outputs))
     return Program(
         name=variant,
         sources=tuple(folder / x for x in _names(listed, "SOURCES")),
         includes=tuple(folder / x for x in _names(listed, "INCLUDE_DIRS")),
         adapter=ADAPTER + (SMLAD if arm else ""),
-        output_bytes=10,
+        output_bytes=end.size,
+        image_bytes=start.size,
         defines=(*_names(listed, "COMPILE_DEFINITIONS"), *defines),
     )
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define BENCH_STAGES 64u
-#define BENCH_INPUT_BYTES 4096u /* 28 * 28 floats fit */
+#define BENCH_INPUT_BYTES 32768u /* 96 * 96 * 3 bytes, 28 * 28 floats */
 
 typedef void (*bench_hook_t)(void *context, uint32_t stage, const void *data,
                              uint32_t bytes);
