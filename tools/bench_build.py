@@ -117,8 +117,12 @@ def build(
     images: np.ndarray,
     folder: Path,
     stages: bool = False,
+    compiler: tuple[str, ...] = (),
 ) -> Built:
-    """Compile and link `program` below `folder`; `images` (N, bytes) go on board."""
+    """Compile and link `program` below `folder`; `images` (N, bytes) go on board.
+
+    `compiler` compiles the model in place of the target's gcc, which always links.
+    """
     where = TARGETS[target]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter.c").write_text(_adapter(program))
@@ -129,7 +133,7 @@ def build(
     if where.evidence == "emulated":
         own = [*own, f"-I{BARE / 'include'}"]
     objects = [
-        _compile(where, path, own, folder / f"model_{i}.o")
+        _compile(where, path, own, folder / f"model_{i}.o", compiler)
         for i, path in enumerate(program.sources)
     ]
     objects.append(_compile(where, folder / "adapter.c", own, folder / "adapter.o"))
@@ -199,11 +203,15 @@ def _bare_objects(target: str) -> tuple[Path, ...]:
     )
 
 
-def _compile(target: Target, source: Path, flags: list[str], out: Path) -> Path:
-    _run(
-        [f"{target.prefix}gcc", *flags, "-c", str(source), "-o", str(out)],
-        target,
-    )
+def _compile(
+    target: Target,
+    source: Path,
+    flags: list[str],
+    out: Path,
+    compiler: tuple[str, ...] = (),
+) -> Path:
+    chosen = compiler or (f"{target.prefix}gcc",)
+    _run([*chosen, *flags, "-c", str(source), "-o", str(out)], target)
     return out
 
 

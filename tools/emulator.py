@@ -42,6 +42,7 @@ def measure(
     target: str = "lx106",
     extra: tuple[str, ...] = (),
     image: np.ndarray | None = None,
+    compiler: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Compile, link and run one engine for one image (a fixed test digit)."""
     where = core(target)
@@ -49,10 +50,11 @@ def measure(
     source = bench_models.program(component, plan, engine)
     pixels = default_image() if image is None else np.asarray(image, np.uint8)
     images = np.resize(pixels.reshape(-1), (1, source.image_bytes))
-    options = [*flags(where.family), *extra]
+    # flags.json has gcc's options of a family; another compiler gets those of all.
+    options = [*flags("other" if compiler else where.family), *extra]
     with tempfile.TemporaryDirectory() as work:
         built = bench_build.build(
-            source, where.name, options, images, Path(work), stages=True
+            source, where.name, options, images, Path(work), True, compiler
         )
         counted = bench_count.count(built, images, stages=True)
     stages = plan.engine(engine)

@@ -67,9 +67,28 @@ def test_every_level_gives_the_same_bits_on_the_cores(
     target: str, level: str, components: Components, networks: Networks
 ) -> None:
     image = np.random.default_rng(1).integers(0, 256, 784).astype(np.uint8)
-    for profile, engine in (("speed", "int8"), ("size", "int8"), ("speed", "f16")):
+    runs = [(profile, "int8") for profile in LIMITS] + [("speed", "f16")]
+    for profile, engine in runs:
         component = components("v2", profile)
         found = emulator.measure(component, engine, target, (level,), image)
+        assert same_bits(found["logits"], expected(networks, engine, image))
+
+
+@pytest.mark.slow
+@pytest.mark.emulator
+@pytest.mark.parametrize("level", LEVELS)
+def test_clang_gives_the_same_bits_on_riscv(
+    level: str, components: Components, networks: Networks
+) -> None:
+    """For Xtensa there is no clang: Debian's does not know the core."""
+    if shutil.which("clang-19") is None:
+        pytest.skip("clang-19 is not installed")
+    clang = ("clang-19", "--target=riscv32-unknown-elf")
+    image = np.random.default_rng(2).integers(0, 256, 784).astype(np.uint8)
+    for profile, engine in (("speed", "int8"), ("size", "int8"), ("speed", "f16")):
+        found = emulator.measure(
+            components("v2", profile), engine, "rv32imc", (level,), image, clang
+        )
         assert same_bits(found["logits"], expected(networks, engine, image))
 
 
@@ -87,7 +106,7 @@ def test_every_compiler_and_level_gives_the_same_bits_here(
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
     chosen = images[[0, 1, 2, 350, 351, 400, 401]]
-    for profile in ("speed", "size"):
+    for profile in LIMITS:
         work = tmp_path / profile
         native = Native(components("v2", profile), work, compiler, (level,))
         for engine in ("int8", "f16"):
@@ -169,9 +188,17 @@ void run_f16(void) { esp8k_f16_run(arena, image, logits, NULL, NULL); }
 """
 
 
+@pytest.mark.parametrize(
+    "level",
+    [x if x == "-O2" else pytest.param(x, marks=pytest.mark.slow) for x in LEVELS],
+)
 @pytest.mark.parametrize("profile", ["speed", "size"])
 def test_webassembly_has_the_same_bits(
-    profile: str, components: Components, networks: Networks, tmp_path: Path
+    profile: str,
+    level: str,
+    components: Components,
+    networks: Networks,
+    tmp_path: Path,
 ) -> None:
     if not all(map(shutil.which, ("clang-19", "wasm-ld-19", "node"))):
         pytest.skip("clang-19, lld-19 or node is not installed")
@@ -182,7 +209,7 @@ def test_webassembly_has_the_same_bits(
     options = "--target=wasm32 -ffreestanding -nostdlib -fno-builtin -fuse-ld=lld"
     linker = ["-Wl,--no-entry", "-Wl,--export-all"]
     paths = [f"-I{KERNELS}", f"-I{component / 'include'}"]
-    command = ["clang-19", *options.split(), *flags("wasm"), *linker, *paths]
+    command = ["clang-19", *options.split(), *flags("wasm"), level, *linker, *paths]
     wasm = tmp_path / "model.wasm"
     subprocess.run([*command, *map(str, sources), "-o", str(wasm)], check=True)
     image = emulator.default_image()
