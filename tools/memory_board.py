@@ -141,6 +141,7 @@ class MemoryLine:
         down: FaultyLine | None = None,
         baud: int = 115200,
         compute_s: float = 0.003,
+        buffer_bytes: int = 16384,
     ) -> None:
         self.board = board
         self.baud = baud
@@ -149,7 +150,10 @@ class MemoryLine:
         self.reads = 0
         self._up, self._down = up, down
         self._compute_s = compute_s  # of the board for one answer
-        self._busy_until = 0.0  # the board computes: bytes wait in its driver
+        self._busy_until = 0.0  # the board computes: bytes wait in its driver,
+        self._buffer_bytes = buffer_bytes  # at most so many,
+        self._waiting: deque[tuple[float, int]] = deque()  # until then, so many
+        self.overflowed = 0  # bytes that found that buffer full
         self._up_free = self._down_free = 0.0  # when each direction is idle again
         self._to_board: deque[tuple[float, bytes]] = deque()
         self._to_host: deque[tuple[float, bytes]] = deque()
@@ -207,12 +211,18 @@ class MemoryLine:
         at, data = self._to_board.popleft()
         if at < self._deaf_until:
             return
+        while self._waiting and self._waiting[0][0] <= at:
+            self._waiting.popleft()
+        if sum(count for _, count in self._waiting) + len(data) > self._buffer_bytes:
+            self.overflowed += len(data)
+            return
         if self.board.baud != self.baud:
             data = bytes(byte ^ 0xA5 for byte in data)  # the wrong rate: noise
         out = self.board.feed(data, max(1, round(at * 1e6)))
         if out:
             self._busy_until = max(self._busy_until, at) + self._compute_s
             self._answer(out, self._busy_until)
+        self._waiting.append((max(at, self._busy_until), len(data)))
 
     def _answer(self, data: bytes, at: float = 0.0) -> None:
         late = 0.0
