@@ -87,6 +87,7 @@ class MemoryBoard:
         own.write_bytes(library.read_bytes())
         self._library = ctypes.CDLL(str(own))
         self._library.memory_output.restype = ctypes.POINTER(ctypes.c_uint8)
+        self._library.memory_time.restype = ctypes.c_uint64
         self._library.memory_feed.argtypes = (
             ctypes.c_char_p,
             ctypes.c_uint32,
@@ -110,9 +111,14 @@ class MemoryBoard:
         self._library.memory_feed(data, len(data), time_us)
         return self._take()
 
-    def slow(self, write_us: int) -> None:
-        """Let each answer take so long from now on."""
-        self._library.memory_slow(ctypes.c_uint64(write_us))
+    def slow(self, compute_us: int) -> None:
+        """Let each inference take so long from now on."""
+        self._library.memory_slow(ctypes.c_uint64(compute_us))
+
+    @property
+    def time_us(self) -> int:
+        """Its clock: what `feed` said, and the inferences since."""
+        return int(self._library.memory_time())
 
     def allow_baud(self) -> None:
         """Give it a UART whose rate can be set (before it boots)."""
@@ -149,7 +155,7 @@ class MemoryLine:
         self.follows_baud = True  # False: our side stays behind when told to switch
         self.reads = 0
         self._up, self._down = up, down
-        self._compute_s = compute_s  # of the board for one answer
+        board.slow(round(compute_s * 1e6))
         self._busy_until = 0.0  # the board computes: bytes wait in its driver,
         self._buffer_bytes = buffer_bytes  # at most so many,
         self._waiting: deque[tuple[float, int]] = deque()  # until then, so many
@@ -218,11 +224,12 @@ class MemoryLine:
             return
         if self.board.baud != self.baud:
             data = bytes(byte ^ 0xA5 for byte in data)  # the wrong rate: noise
-        out = self.board.feed(data, max(1, round(at * 1e6)))
+        start = max(at, self._busy_until)
+        self._waiting.append((start, len(data)))
+        out = self.board.feed(data, max(1, round(start * 1e6)))
+        self._busy_until = max(start, self.board.time_us / 1e6)
         if out:
-            self._busy_until = max(self._busy_until, at) + self._compute_s
             self._answer(out, self._busy_until)
-        self._waiting.append((max(at, self._busy_until), len(data)))
 
     def _answer(self, data: bytes, at: float = 0.0) -> None:
         late = 0.0

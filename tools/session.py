@@ -28,19 +28,14 @@ from tools.framing import (
     explain,
     panic_text,
 )
+from tools.pace import BITS_A_BYTE, Key, Pace, key_of
 from tools.transport import Transport
 from training.errors import DeviceError
 
-FIRST_TIMEOUT_S = 1.0  # for a reply, before any was timed
-LEAST_TIMEOUT_S = 0.12  # USB adapters hold bytes back for up to 16 ms
-MOST_TIMEOUT_S = 4.0
-TIMEOUT_FACTOR = 4.0  # times the slowest recent reply
-SLOWEST_DECAY = 0.9  # how fast that slowest one is forgotten
 REQUEST_BUDGET_S = 20.0  # a request is answered or has failed by then
 STAGED_BACKOFF = 2  # a line known to be bad: lost, not slow, so do not wait long
 WHOLE_ATTEMPTS = 3  # sendings of a long frame before it goes in fragments
 FRAGMENT_BYTES = 32
-BITS_A_BYTE = 10  # start, eight, stop
 PREFIX = struct.Struct("<IBB")  # request's CRC-32, boot count, identity
 TAG = struct.Struct("<I")
 PUT = struct.Struct("<IB")
@@ -52,6 +47,7 @@ class Pending:
     """A request on its way."""
 
     kind: int
+    key: Key
     sequence: int
     crc: int
     wire: bytes
@@ -87,7 +83,7 @@ class Session:
         self.identity: int | None = None  # low byte of the identity CRC
         self._say = say
         self._pending: dict[int, Pending] = {}
-        self._slowest: dict[int, float] = {}
+        self._pace = Pace()
         self._progress_at = transport.clock()  # when the last reply came
         # A restarted host begins elsewhere: nothing old can fit by accident.
         self._sequence = zlib.crc32(struct.pack("<d", transport.clock())) & 0xFFFF
@@ -106,7 +102,7 @@ class Session:
                 if now >= end:
                     raise self.silent(budget_s)
                 self._send([pending])
-                wait = self._timeout(kind, len(pending.wire), pending.attempts)
+                wait = self._timeout(pending, len(pending.wire))
                 self._wait(pending, min(end, now + wait))
             return self._result(pending)
         finally:
@@ -120,7 +116,11 @@ class Session:
         payloads: Iterator[bytes],
         window: int,
     ) -> Iterator[bytes | None]:
-        """Replies in order; None for one that WHOLE_ATTEMPTS did not bring through."""
+        """Replies in order; None for one that WHOLE_ATTEMPTS did not bring through.
+
+        The first of its kind goes alone: a window of requests that a slow board
+        cannot have answered in time would be repeated until its buffer is full.
+        """
         queue: deque[Pending] = deque()
         exhausted = False
         try:
@@ -149,22 +149,25 @@ class Session:
     ) -> bool:
         """Put new requests on the wire; True when there are no more."""
         fresh = []
+        exhausted = False
         while len(queue) < window:
             payload = next(payloads, None)
             if payload is None:
+                exhausted = True
                 break
             fresh.append(self._prepare(kind, payload))
             queue.append(fresh[-1])
+            if not self._pace.known(fresh[-1].key):
+                break
         self._send(fresh)
-        return len(queue) < window
+        return exhausted
 
     def _advance(self, queue: deque[Pending]) -> bool:
         """Wait for the head's reply; False when it is time for fragments."""
         head = queue[0]
-        kind = head.kind
         while head.reply is None:
             outstanding = sum(len(p.wire) for p in queue if p.reply is None)
-            wait = self._timeout(kind, outstanding, head.attempts)
+            wait = self._timeout(head, outstanding)
             progress = self.counts.replies
             self._read(wait)
             if head.reply is not None:
@@ -229,7 +232,7 @@ class Session:
             if now >= end:
                 return None
             self._send([pending])
-            wait = self._timeout(pending.kind, before + len(pending.wire), attempts)
+            wait = self._timeout(pending, before + len(pending.wire), attempts)
             self._wait(pending, min(end, now + wait))
             attempts = min(attempts + 1, STAGED_BACKOFF)
             before = 0
@@ -243,7 +246,7 @@ class Session:
             if self._sequence not in self._pending:
                 break
         wire, crc = encode(kind, self._sequence, payload)
-        pending = Pending(kind, self._sequence, crc, wire)
+        pending = Pending(kind, key_of(kind, payload), self._sequence, crc, wire)
         self._pending[pending.sequence] = pending
         return pending
 
@@ -258,14 +261,13 @@ class Session:
             pending.sent_at = now
         self.counts.sent += len(batch)
 
-    def _timeout(self, kind: int, wire_bytes: int, attempts: int) -> float:
-        """For a reply to `wire_bytes` just sent, longer after each attempt."""
-        slowest = self._slowest.get(kind)
-        base = FIRST_TIMEOUT_S
-        if slowest is not None:
-            base = max(LEAST_TIMEOUT_S, TIMEOUT_FACTOR * slowest)
-        base = min(MOST_TIMEOUT_S, base * (1 << min(max(attempts - 1, 0), 4)))
-        return base + wire_bytes * BITS_A_BYTE / self.transport.baud
+    def _timeout(
+        self, pending: Pending, wire_bytes: int, attempts: int | None = None
+    ) -> float:
+        """For the reply to `pending`, `wire_bytes` in all just sent."""
+        wire_s = wire_bytes * BITS_A_BYTE / self.transport.baud
+        tries = pending.attempts if attempts is None else attempts
+        return self._pace.timeout(pending.key, wire_s, tries)
 
     def _wait(self, pending: Pending, until: float) -> None:
         while pending.reply is None:
@@ -296,8 +298,9 @@ class Session:
         if pending.attempts == 1:  # of a repeated one nobody knows which was answered
             took = now - max(pending.sent_at, self._progress_at)
             took -= len(pending.wire) * BITS_A_BYTE / self.transport.baud
-            slowest = self._slowest.get(pending.kind, 0.0) * SLOWEST_DECAY
-            self._slowest[pending.kind] = max(took, slowest)
+            self._pace.timed(pending.key, took)
+        if frame.type == Request.INFER | REPLY:
+            self._pace.result(frame.payload[PREFIX.size :])
         self._progress_at = now
         self._watch(boot, identity)
         self.splitter.forget_noise()

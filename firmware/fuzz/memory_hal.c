@@ -10,7 +10,8 @@
 static struct {
     app_t app;
     uint64_t time_us;
-    uint64_t write_us;
+    uint64_t compute_us;
+    uint32_t computing;
     uint32_t boots;
     uint32_t boot_id;
     uint32_t first_id;
@@ -41,9 +42,14 @@ void memory_feed(const uint8_t *bytes, uint32_t length, uint64_t time_us)
     app_feed(&board.app, bytes, length);
 }
 
-void memory_slow(uint64_t write_us)
+void memory_slow(uint64_t compute_us)
 {
-    board.write_us = write_us;
+    board.compute_us = compute_us;
+}
+
+uint64_t memory_time(void)
+{
+    return board.time_us;
 }
 
 void memory_first_id(uint32_t first_id)
@@ -99,7 +105,6 @@ hal_status_t hal_write(const uint8_t *bytes, uint32_t length)
     }
     memcpy(board.output + board.length, bytes, length);
     board.length += length;
-    board.time_us += board.write_us;
     return HAL_OK;
 }
 
@@ -117,8 +122,13 @@ uint64_t hal_time_us(void)
     return board.time_us;
 }
 
+/* Asked before and after an inference, which hal_alive() announces. */
 uint32_t hal_count(void)
 {
+    if (!board.computing) {
+        board.time_us += board.compute_us;
+    }
+    board.computing = 0;
     return 0;
 }
 
@@ -154,6 +164,7 @@ uint32_t hal_stack_used_bytes(void)
 
 void hal_alive(void)
 {
+    board.computing = 1;
 }
 
 const char *hal_board(void)

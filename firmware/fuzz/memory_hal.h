@@ -19,8 +19,10 @@ uint32_t memory_output_length(void);
 void memory_take_output(void);
 /* What hal_boot_id() adds to the count from the next boot on. */
 void memory_first_id(uint32_t first_id);
-/* From now on each write of the app takes so long: a slow engine. */
-void memory_slow(uint64_t write_us);
+/* From now on each inference takes so long, by the clock of memory_feed(). */
+void memory_slow(uint64_t compute_us);
+/* That clock. */
+uint64_t memory_time(void);
 /* Give this board a UART whose rate can be set (default: it has none). */
 void memory_allow_baud(uint32_t allowed);
 uint32_t memory_baud(void);

@@ -78,6 +78,36 @@ def test_batches_of_16_use_nine_tenths_of_the_wire(device: Device) -> None:
     assert least / (line.clock() - start) >= 0.9
 
 
+@pytest.mark.parametrize("baud", [115200, 921600])
+@pytest.mark.parametrize("seconds", [0.03, 0.75, 6.0])
+def test_a_slow_board_is_waited_for_and_its_buffer_never_overflows(
+    board: MemoryBoard, seconds: float, baud: int
+) -> None:
+    """float16 without an FPU takes seconds at 40 MHz: slow is not silent."""
+    board.allow_baud()
+    line = MemoryLine(board)
+    device = Device(line)
+    assert baud == line.baud or device.set_baud(baud)
+    board.slow(round(seconds * 1e6))
+    start = line.clock()
+    results = list(device.infer_many("int8", IMAGES))
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    least = len(IMAGES) * max(seconds, 802 * 10 / baud)
+    assert line.clock() - start < 1.1 * least
+    assert line.overflowed == 0 and device.session.counts.retries <= 2
+
+
+def test_what_finds_the_buffer_full_is_lost_like_noise(board: MemoryBoard) -> None:
+    """A client that ignores the window costs itself requests, and nothing else."""
+    line = MemoryLine(board, compute_s=1.0)
+    device = Device(line)
+    for number, image in enumerate(IMAGES):
+        line.write(encode(Request.INFER, number, bytes(4) + image.tobytes())[0])
+    line.now += 60.0
+    assert device.infer("int8", IMAGES[3]).logits.tolist() == fake_int8(IMAGES[3])
+    assert line.overflowed > 0
+
+
 def test_an_iterator_may_stop_early_and_the_next_request_is_answered(
     device: Device,
 ) -> None:
@@ -383,6 +413,7 @@ def test_time_spent_on_an_answer_is_no_silence_inside_the_next_frame(
     """A slow engine answers; meanwhile half of the next frame has come."""
     board.boot()
     board.slow(700_000)  # longer than the 500 ms after which a frame is given up
-    first, second = (encode(Request.HELLO, n, b"")[0] for n in (1, 2))
+    first, _ = encode(Request.INFER, 1, b"\0\0\0\0" + IMAGES[0].tobytes())
+    second, _ = encode(Request.HELLO, 2, b"")
     assert board.feed(first + second[:6], time_us=1_000_000)
     assert board.feed(second[6:], time_us=1_700_001)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools import framing, messages, session
+from tools import framing, messages, pace, session
 from tools.client import HELLO_BUDGET_S, HELLO_TRIES_S, NOISY_BUDGET_S
 from tools.framing import Request
 from tools.memory_board import MemoryBoard
@@ -74,9 +74,9 @@ def test_the_hosts_limits_are_the_firmwares() -> None:
 def test_the_clients_patience_is_as_written() -> None:
     assert f"every {HELLO_TRIES_S * 1000:.0f} ms" in TEXT
     assert f"after {HELLO_BUDGET_S:.0f} s of silence, {NOISY_BUDGET_S:.0f} s" in TEXT
-    assert f"at least {session.LEAST_TIMEOUT_S * 1000:.0f} ms" in TEXT
+    assert f"at least {pace.LEAST_TIMEOUT_S * 1000:.0f} ms" in TEXT
     assert f"{session.REQUEST_BUDGET_S:.0f} s for a request" in TEXT
-    assert (session.FIRST_TIMEOUT_S, session.TIMEOUT_FACTOR) == (1.0, 4.0)
+    assert (pace.FIRST_TIMEOUT_S, pace.TIMEOUT_FACTOR) == (1.0, 4.0)
     assert session.WHOLE_ATTEMPTS == 3
 
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* A batch of 16 images and its framing arrives while the first is computed. */
+/* PROTOCOL.md promises it: a window of 16 images arrives during one inference. */
 #define UART_RING_BYTES 16384u
 
 /* Takes over the line as the ROM left it (115200) and finds the clock. */
