@@ -2,10 +2,12 @@
 
     plot(rows, Path("docs/bench.png"))
 
-Solid bars were measured here, hatched ones somewhere else: the mark is in the
-legend, not in the colour.
+A group for each size of network, and one for the shapes of MLPerf Tiny. Solid bars
+were measured here, hatched ones somewhere else: the mark is in the legend, not in the
+colour.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -14,10 +16,11 @@ from matplotlib.patches import Patch
 
 from tools.bench_rows import HERE, OURS, Row
 from tools.bench_show import best, title
+from tools.mlperf_shapes import SHAPES
 
 TARGET = "lx106"
-MACS = 231_392  # the plot compares programs on networks of this size
 LARGEST = 20_000_000  # instructions: beyond it a bar would flatten all others
+MLPERF_PROFILE = "speed"
 INK, GREY, ACCENT = "#1f2328", "#a8b0b9", "#0b66c3"
 BYTES = {  # what is stacked in the right half: colours of ours, of rivals
     "code": ("#0b66c3", "#7d8590"),
@@ -25,6 +28,16 @@ BYTES = {  # what is stacked in the right half: colours of ours, of rivals
     "RAM": ("#b6d7f7", "#d5dae0"),
 }
 HATCH = "////"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that are drawn on common axes, the best last: a bar chart starts below."""
+
+    title: str
+    model: str  # the network of those whose label names none
+    rows: list[Row]
+    arena_only: bool = False  # compare RAM with input and output, nothing else
 
 
 def plot(rows: list[Row], path: Path) -> None:
@@ -35,31 +48,64 @@ def plot(rows: list[Row], path: Path) -> None:
     matplotlib.rcParams.update(
         {"font.size": 10, "hatch.linewidth": 0.7, "font.family": "DejaVu Sans"}
     )
-    every = [row for row in best(rows, TARGET) if row.macs == MACS]
-    bars = _one_each([row for row in every if (row.instructions or 0) <= LARGEST])
-    bars.reverse()  # matplotlib's first bar is the lowest
-    figure, (left, right) = pyplot.subplots(
-        1, 2, figsize=(12, 1.9 + 0.36 * len(bars)), sharey=True, width_ratios=(3, 2)
+    groups = _groups(rows)
+    counts = [len(group.rows) for group in groups]
+    figure, axes = pyplot.subplots(
+        len(groups),
+        2,
+        figsize=(12, 1.0 + sum(0.9 + 0.36 * count for count in counts)),
+        sharey="row",
+        squeeze=False,
+        width_ratios=(3, 2),
+        height_ratios=counts,
     )
-    _instructions(left, bars)
-    _memory(right, bars)
+    for group, (left, right) in zip(groups, axes, strict=True):
+        _instructions(left, group)
+        _memory(right, group)
+    _legends(*axes[0])
     figure.suptitle(
-        "One digit on an emulated Xtensa lx106: fewer is better",
+        "One inference, int8: fewer is better",
         x=0.01,
         ha="left",
         fontweight="bold",
         color=INK,
     )
-    figure.text(0.01, 0.012, _footnote(every), fontsize=8, color="#59636e")
-    figure.tight_layout(rect=(0, 0.035, 1, 0.985))
+    figure.text(0.01, 0.008, _footnote(rows), fontsize=8, color="#59636e")
+    inches = figure.get_figheight()
+    figure.tight_layout(rect=(0, 0.3 / inches, 1, 1 - 0.1 / inches), h_pad=1.5)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120, metadata={"Software": None})
     pyplot.close(figure)
 
 
-def _one_each(rows: list[Row]) -> list[Row]:
-    """A program once: on v2 if it can, else on v1, else on v2 with ReLU."""
-    order = ("v2", "v1")
+def _groups(rows: list[Row]) -> list[Group]:
+    """Networks of v2's size, networks of v3's, and the shapes of MLPerf Tiny."""
+    counted = best(rows, TARGET)
+    found = []
+    for model in ("v2", "v3"):
+        macs = {row.macs for row in counted if row.model == model and row.macs}
+        same = [row for row in counted if row.macs in macs and row.model not in SHAPES]
+        few = [row for row in same if (row.instructions or 0) <= LARGEST]
+        if few:
+            size = f"{min(macs):,} MACs, emulated {TARGET}"
+            found.append(Group(size, model, _one_each(few, model)[::-1]))
+    shapes = [
+        row
+        for name in reversed(SHAPES)
+        for row in rows
+        if (row.model, row.target) == (name, "host")
+        and row.instructions
+        and (row.source == "TFLite Micro" or row.profile == MLPERF_PROFILE)
+    ]
+    if shapes:
+        shapes.sort(key=lambda r: (-SHAPES.index(r.model), r.source == OURS))
+        found.append(Group("MLPerf Tiny's shapes, on the host", "", shapes, True))
+    return found
+
+
+def _one_each(rows: list[Row], model: str) -> list[Row]:
+    """A program once: on `model` if it can, else on v1, else on v2 with ReLU."""
+    order = (model, "v1")
     found: dict[str, Row] = {}
     for row in sorted(
         rows, key=lambda r: order.index(r.model) if r.model in order else 2
@@ -68,7 +114,8 @@ def _one_each(rows: list[Row]) -> list[Row]:
     return sorted(found.values(), key=lambda row: row.instructions or 0)
 
 
-def _instructions(axes: Axes, rows: list[Row]) -> None:
+def _instructions(axes: Axes, group: Group) -> None:
+    rows = group.rows
     for place, row in enumerate(rows):
         count = (row.instructions or 0) / 1e6
         ours = row.source == OURS
@@ -81,7 +128,7 @@ def _instructions(axes: Axes, rows: list[Row]) -> None:
             linewidth=0,
         )
         axes.annotate(
-            f"{count:.2f} M{_doubt(row)}",
+            f"{count:.{2 if count < 10 else 1}f} M{_doubt(row)}",
             (count, place),
             xytext=(5, 0),
             textcoords="offset points",
@@ -90,12 +137,16 @@ def _instructions(axes: Axes, rows: list[Row]) -> None:
             color=INK,
             fontweight="bold" if ours else "normal",
         )
-    axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
+    axes.set_yticks(range(len(rows)), [_label(row, group) for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_fontweight("bold" if row.source == OURS else "normal")
-    axes.set_title("million instructions an inference (int8)", loc="left", fontsize=10)
+    axes.set_title(f"Million instructions: {group.title}", loc="left", fontsize=10)
     axes.margins(x=0.12, y=0.02)
-    axes.legend(
+    _bare(axes)
+
+
+def _legends(left: Axes, right: Axes) -> None:
+    left.legend(
         handles=[
             Patch(facecolor=ACCENT, label="esp8k, measured here"),
             Patch(facecolor=GREY, label="others, measured here"),
@@ -110,7 +161,16 @@ def _instructions(axes: Axes, rows: list[Row]) -> None:
         frameon=False,
         fontsize=9,
     )
-    _bare(axes)
+    right.legend(
+        handles=[Patch(facecolor=c[1], label=name) for name, c in BYTES.items()],
+        loc="lower right",
+        bbox_to_anchor=(1, 0.985),
+        ncols=3,
+        columnspacing=1,
+        handlelength=1.2,
+        frameon=False,
+        fontsize=9,
+    )
 
 
 def _doubt(row: Row) -> str:
@@ -121,10 +181,11 @@ def _doubt(row: Row) -> str:
     return "   not equal to TFLite Micro" if text == "no" else f"   {text}"
 
 
-def _memory(axes: Axes, rows: list[Row]) -> None:
-    for place, row in enumerate(rows):
+def _memory(axes: Axes, group: Group) -> None:
+    for place, row in enumerate(group.rows):
         parts = (row.code_bytes, row.const_bytes, row.ram_bytes)
-        known = [part for part in parts if part is not None]
+        if group.arena_only:
+            parts = (0, 0, (row.ram_bytes or 0) + (row.io_bytes or 0))
         start = 0.0
         for part, colours in zip(parts, BYTES.values(), strict=True):
             axes.barh(
@@ -137,9 +198,8 @@ def _memory(axes: Axes, rows: list[Row]) -> None:
                 linewidth=0,
             )
             start += (part or 0) / 1000
-        ram = f"RAM {(row.ram_bytes or 0) / 1000:.1f}"
         axes.annotate(
-            f"{start:.1f}, of it {ram}" if len(known) == 3 else f"{ram}, rest unknown",
+            _bytes(parts),
             (start, place),
             xytext=(5, 0),
             textcoords="offset points",
@@ -147,20 +207,21 @@ def _memory(axes: Axes, rows: list[Row]) -> None:
             fontsize=9,
             color=INK,
         )
-    axes.set_title("kB in all", loc="left", fontsize=10)
+    what = "kB of RAM, with input and output" if group.arena_only else "kB in all"
+    axes.set_title(what, loc="left", fontsize=10)
     axes.margins(x=0.45, y=0.02)
-    axes.legend(
-        handles=[Patch(facecolor=c[1], label=name) for name, c in BYTES.items()],
-        loc="lower right",
-        bbox_to_anchor=(1, 0.985),
-        ncols=3,
-        columnspacing=1,
-        handlelength=1.2,
-        frameon=False,
-        fontsize=9,
-    )
     axes.tick_params(left=False)
     _bare(axes)
+
+
+def _bytes(parts: tuple[int | None, ...]) -> str:
+    """What to write behind the bar."""
+    ram = f"{(parts[-1] or 0) / 1000:.1f}"
+    if parts[:2] == (0, 0):
+        return ram
+    if None in parts:
+        return f"RAM {ram}, rest unknown"
+    return f"{sum(part or 0 for part in parts) / 1000:.1f}, of it RAM {ram}"
 
 
 def _bare(axes: Axes) -> None:
@@ -173,19 +234,22 @@ def _bare(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _label(row: Row) -> str:
-    """Its name and, where it is not v2, the network that it could do."""
-    return title(row) if row.model == "v2" else f"{title(row)}  [{row.model}]"
+def _label(row: Row, group: Group) -> str:
+    """Its name and, where it is not the group's, the network that it could do."""
+    return title(row) if row.model == group.model else f"{title(row)}  [{row.model}]"
 
 
 def _footnote(rows: list[Row]) -> str:
     text = (
-        f"All networks have {MACS:,} MACs. Others at their best of -O2, -O3 and "
-        "-fno-schedule-insns, by the same gcc. RAM without stack, input and output."
+        "Others at their best of -O2, -O3 and -fno-schedule-insns, by the same gcc; "
+        "TFLite Micro on this computer is PyPI's wheel. "
+        "RAM without stack, and without input and output where not said."
     )
-    away = [row for row in rows if (row.instructions or 0) > LARGEST]
+    away = [row for row in best(rows, TARGET) if (row.instructions or 0) > LARGEST]
     named = {
-        row.source: f"{(row.instructions or 0) / 1e6:.0f} M" for row in reversed(away)
+        row.source: f"{(row.instructions or 0) / 1e6:.0f} M"
+        for row in reversed(away)
+        if row.source != OURS
     }
     for name, count in named.items():
         text += f" Not drawn: {name}, {count}."

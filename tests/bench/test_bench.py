@@ -192,11 +192,19 @@ def test_every_rival_of_the_notes_is_shown_or_has_its_reason() -> None:
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
-    from tools.bench_plot import plot
+    from tools import bench_plot
 
+    wide = row(model="v3", macs=861_400)
+    shape = row(model="ds_cnn", target="host", ram_bytes=90, io_bytes=10)
+    theirs = replace(shape, source="TFLite Micro", profile="")
+    rows = [row(), wide, shape, theirs, *published.rows()]
+    groups = bench_plot._groups(rows)
+    titles = [group.title.split(",")[0] for group in groups]
+    assert titles == ["231", "861", "MLPerf Tiny's shapes"]
+    assert groups[2].rows == [theirs, shape]
     first, second = tmp_path / "a.png", tmp_path / "b.png"
-    plot([row(), *published.rows()], first)
-    plot([row(), *published.rows()], second)
+    bench_plot.plot(rows, first)
+    bench_plot.plot(rows, second)
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes().startswith(b"\x89PNG")
 
