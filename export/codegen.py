@@ -23,14 +23,16 @@ from export import (
     emit_f16,
     emit_simple,
     emit_winograd,
+    overlap,
     reference,
     reference_f16,
 )
 from export.emit_calls import Calls
 from export.emit_int8 import Array, Emitted, Options
 from export.identity import Identity
+from export.memory import allocate
 from export.network import Network
-from export.planner import MAC_KINDS, Stage, aliases, allocate, hwc, plan_stages
+from export.planner import MAC_KINDS, Stage, aliases, hwc, plan_stages
 from training.errors import Esp8kError
 from training.paths import ROOT
 
@@ -265,10 +267,19 @@ def _engine(
         for window in [emit_f16.window(network, after)]
     }
     item = 1 if engine == "int8" else 4
-    memory = allocate(network, stages, item, scratch, streamed, windows)
+    lags = {}
+    for stage, made in zip(stages, emitted, strict=True):
+        if engine == "int8":
+            found = overlap.lags(stage, made.context)
+            for source, lag in zip(stage.inputs, found, strict=True):
+                if lag is not None:
+                    lags[source, stage.output] = lag
+    memory = allocate(network, stages, item, scratch, streamed, windows, lags)
     contexts, arrays, plans = [], [], []
     for (stage, last), made in zip(_ends(network, stages), emitted, strict=True):
         made.context["comment"] = describe(network, stage, made)
+        shares = any((i, stage.output) in memory.shared for i in stage.inputs)
+        made.context["restrict"] = "" if shares else "restrict "
         contexts.append(made.context)
         arrays += made.arrays
         plans.append(_stage_plan(stage, engine, made, last))

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from export import emit_f16
+from export.memory import Memory
 from export.network import Network
-from export.planner import Memory, Stage
+from export.planner import Stage
 
 
 @dataclass(frozen=True)
