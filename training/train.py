@@ -92,7 +92,7 @@ def _file(
     path, weights = folder / "model.pt", trainer.weights()
     digest = checkpoint.save(path, config.model, weights, asdict(config), temperature)
     metrics = _metrics(config, trainer, result, images, digest)
-    metrics["confidence"] = _confidence(result, temperature or 1.0)
+    metrics["confidence"] = confidence.report(result, temperature or 1.0)
     write_json(folder / "metrics.json", metrics)
     if config.plots:
         known = data.LABEL_ERRORS if config.dataset == "mnist" else ()
@@ -145,18 +145,6 @@ def _temperature(trainer: Trainer, config: Config, images: data.Data) -> float |
     fitted = confidence.fit_temperature(seen)
     print(f"validation: {seen.accuracy:.2f} %, temperature {fitted:.3f}")
     return fitted
-
-
-def _confidence(result: Evaluation, temperature: float) -> dict[str, Any]:
-    """Calibration, and how many digits to reject for which accuracy."""
-    before = confidence.calibration_error(result)
-    after = confidence.calibration_error(result, temperature)
-    steps = [confidence.coverage(result, t, temperature) for t in confidence.TARGETS]
-    return {
-        "temperature": round(temperature, 4),
-        "calibration_error": [round(before, 4), round(after, 4)],
-        "risk_coverage": [asdict(step) for step in steps],
-    }
 
 
 def _metrics(

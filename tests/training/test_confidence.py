@@ -58,3 +58,16 @@ def test_the_wilson_interval_agrees_with_the_textbook() -> None:
         pytest.approx(94.33, abs=0.01),
     )
     assert wilson(10_000, 10_000)[1] == pytest.approx(100)
+
+
+def test_the_command_prints_a_row_for_each_target(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["confidence", "--model", "v2"])
+    confidence.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("v2: temperature")
+    rows = [line.split() for line in lines[3:]]
+    assert [float(row[0]) for row in rows] == list(confidence.TARGETS)
+    rejected = [int(row[1].replace(",", "")) for row in rows]
+    assert rejected == sorted(rejected) and rejected[-1] > 0

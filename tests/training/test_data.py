@@ -113,6 +113,12 @@ def test_missing_fashion_mnist_names_the_package(
     assert "apt-get install dataset-fashion-mnist" in caught.value.hint
 
 
+def test_missing_kmnist_names_each_file_and_its_place(raw: Path) -> None:
+    with pytest.raises(Esp8kError, match="KMNIST/raw/train-images.* is missing") as e:
+        data.load("kmnist")
+    assert "bdb82020997e1d708af4cf47b453dcf7" in e.value.hint
+
+
 def test_the_split_is_fixed_and_complete() -> None:
     labels = np.zeros(60_000)
     fit, held = data.split(labels)
