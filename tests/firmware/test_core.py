@@ -12,6 +12,8 @@ from training.paths import ROOT
 DIRECT = ROOT / "firmware" / "port" / "esp32_direct"
 RUNTIME = [str(path) for path in sorted((DIRECT / "runtime").glob("*.c"))]
 SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+TICKS = 40.96  # of CCOUNT in an instruction of 1024 ns
+ROUNDS = 100  # of uart_cost.c
 PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
 
 
@@ -63,27 +65,33 @@ def test_a_wrong_rounding_would_be_noticed(tmp_path: Path) -> None:
     assert done.returncode == 1 and "mulsf3(" in done.stdout
 
 
-@pytest.mark.emulator
-def test_the_core_computes_as_the_host_also_under_interrupts(tmp_path: Path) -> None:
-    need("xtensa-lx106-elf-gcc", "qemu-system-xtensa")
-    source = str(FIXTURES / "core_test.c")
-    expected = run(build("gcc", tmp_path / "host", "-DHOST", source))
-    parts = [str(DIRECT / "start.S"), str(DIRECT / "simcall.c"), *RUNTIME, source]
+def on_core(folder: Path, *arguments: str) -> str:
+    """Build bare C for lx106 and run it, counting; what it prints."""
+    parts = [str(DIRECT / "start.S"), str(DIRECT / "simcall.c"), *RUNTIME, *arguments]
     link = ["-nostartfiles", f"-T{DIRECT / 'esp32_direct.ld'}", "-Wl,--gc-sections"]
     link += ["-Wl,--no-warn-rwx-segments", "-lc", "-lgcc"]
     cross = [PICOLIBC, "-mlongcalls", "-ffunction-sections", f"-I{DIRECT}"]
-    elf = build("xtensa-lx106-elf-gcc", tmp_path / "a.elf", *cross, *parts, *link)
-    image = flash.make_image(elf, tmp_path / "app.bin")
+    elf = build("xtensa-lx106-elf-gcc", folder / "a.elf", *cross, *parts, *link)
+    image = flash.make_image(elf, folder / "app.bin")
     board = virtual_board.VirtualBoard("virtual", image, count=True)
     done = subprocess.run(
-        board.command(tmp_path)(1, 1),
+        board.command(folder)(1, 1),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stdout
-    *sums, interrupts = done.stdout.splitlines(keepends=True)
+    return done.stdout
+
+
+@pytest.mark.emulator
+def test_the_core_computes_as_the_host_also_under_interrupts(tmp_path: Path) -> None:
+    need("xtensa-lx106-elf-gcc", "qemu-system-xtensa")
+    source = str(FIXTURES / "core_test.c")
+    expected = run(build("gcc", tmp_path / "host", "-DHOST", source))
+    told = on_core(tmp_path, source)
+    *sums, interrupts = told.splitlines(keepends=True)
     assert len(sums) == 11 and set(sums) == {expected}
     assert int(interrupts, 16) > 10_000
 
@@ -93,3 +101,17 @@ def test_uart0_loses_no_byte_and_counts_what_it_must_drop(tmp_path: Path) -> Non
     flags = [*SANITIZED, "-Wno-conversion", "-DESP8K_FAKE_REGISTERS", f"-I{DIRECT}"]
     files = [str(FIXTURES / "uart_test.c"), str(DIRECT / "uart.c")]
     assert run(build("gcc", tmp_path / "uart", *flags, *files)) == "ok\n"
+
+
+@pytest.mark.emulator
+def test_the_interrupt_keeps_up_with_921600_baud_at_40_mhz(tmp_path: Path) -> None:
+    """A byte lasts 434 cycles. With 64 bytes in the FIFO the interrupt comes; 64 more
+    fit while it is entered and the first are moved."""
+    need("xtensa-lx106-elf-gcc", "qemu-system-xtensa")
+    files = [str(FIXTURES / "uart_cost.c"), str(DIRECT / "uart.c")]
+    told = on_core(tmp_path, "-DESP8K_FAKE_REGISTERS", *files)
+    byte_cycles = 40_000_000 * 10 / 921_600
+    half, full = (int(line, 16) / TICKS / ROUNDS for line in told.splitlines())
+    print(f"{half / 64:.1f} and {full / 128:.1f} instructions a byte (emulated)")
+    assert 0 < full - half < 128 * byte_cycles / 4, "a quarter of the time is enough"
+    assert half < 64 * byte_cycles / 2, "and the FIFO is never full meanwhile"

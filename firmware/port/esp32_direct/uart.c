@@ -2,9 +2,9 @@
  * UART0 of the ESP32, by its registers.
  *
  * Received bytes are moved from the 128-byte FIFO into a ring by a level 1
- * interrupt, so nothing is lost while an inference runs: at 921600 baud the
- * FIFO is half full after 0.7 ms, the interrupt takes microseconds, and
- * nothing in this port masks it for longer.
+ * interrupt, so nothing is lost while an inference runs: at 921600 baud and
+ * 40 MHz a byte lasts 434 cycles, the interrupt moves one in 31 instructions
+ * (emulated, a test), and nothing in this port masks it for longer.
  */
 #include "uart.h"
 
