@@ -27,7 +27,7 @@ WANTED = re.compile(
     r"(link|app|console|command|engine|hal|esp8k|int8|f16)_\w+"
     r"|mem(cpy|set|move|cmp)|_GLOBAL_OFFSET_TABLE_|__\w+"
 )
-MOST_LINES = 420
+MOST_LINES = 300
 STACK_BYTES = 512  # of one function; the deepest path is four of them
 EDGE = re.compile(r'sourcename: "([^"]+)" targetname: "([^"]+)"')
 
