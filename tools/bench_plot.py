@@ -241,8 +241,8 @@ def _label(row: Row, group: Group) -> str:
 
 def _footnote(rows: list[Row]) -> str:
     text = (
-        "Others at their best of -O2, -O3 and -fno-schedule-insns, by the same gcc; "
-        "TFLite Micro on this computer is PyPI's wheel. "
+        "Others at their best of -O2, -O3, -fno-schedule-insns and our flags, same "
+        "gcc; TFLite Micro on this computer is PyPI's wheel. "
         "RAM without stack, and without input and output where not said."
     )
     away = [row for row in best(rows, TARGET) if (row.instructions or 0) > LARGEST]

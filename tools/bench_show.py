@@ -14,9 +14,9 @@ from training.errors import Esp8kError
 LEGEND = (
     "An inference each. RAM is the arena and variables: no stack, input or output. "
     "Equal: with TFLite Micro's int8 logits, or how often the digit differs. Others "
-    "are shown at their best of -O2, -O3 and -O2 -fno-schedule-insns (--all: each); "
-    "ours with firmware/components/nn/flags.json. lx106 and rv32imc are emulated, "
-    "without an FPU. The host stands for a core with one: scalar code, callgrind. "
+    "are shown at their best of -O2, -O3, -O2 -fno-schedule-insns and our own flags "
+    "(--all: each); ours with firmware/components/nn/flags.json. lx106 and rv32imc are "
+    "emulated, without an FPU. The host stands for a core with one: scalar code, callgrind. "
     "Time: that runtime's over our speed profile's, interleaved, one thread; the "
     "wheels use SIMD, ours is portable C. TFLite Micro is PyPI's wheel for x86-64: its "
     "reference kernels, counted inside Invoke; its arena holds input and output too. "
@@ -249,7 +249,7 @@ def evidence(row: Row) -> str:
 
 def short(row: Row) -> str:
     """Flags in a few letters; ours are in a file."""
-    if row.source == OURS:
+    if row.source == OURS or "-ffp-contract=off" in row.flags:
         return "flags.json"
     if row.evidence in (HERE, ELSEWHERE) and row.flags:
         return " ".join(FLAG_NAMES.get(f, f) for f in row.flags.split())

@@ -18,7 +18,7 @@ from tools import (
 )
 from tools.bench_build import Program
 from tools.bench_rows import HERE, OURS, Row, compare
-from tools.rivals import bakenn, emx, published
+from tools.rivals import bakenn, emx, generated, published
 from training.errors import CheckFailed, Esp8kError
 
 MAP = """Discarded input sections
@@ -158,6 +158,14 @@ def test_a_rival_is_shown_at_its_best_flags() -> None:
     rival = [row(source="theirs", profile="", flags=flags) for flags in ("-O2", "-O3")]
     rival[1] = replace(rival[1], instructions=900)
     assert [r.flags for r in bench_show.best(rival, "lx106")] == ["-O3"]
+
+
+def test_a_rival_is_measured_with_our_flags_too() -> None:
+    assert "flags.json" in generated.FLAGS
+    options = generated._options("flags.json", "lx106")
+    assert "-fno-schedule-insns" in options and "-std=c99" not in options
+    theirs = row(source="theirs", profile="", flags=" ".join(options))
+    assert bench_show.short(theirs) == "flags.json"
 
 
 def test_the_markdown_names_the_evidence_of_every_row() -> None:

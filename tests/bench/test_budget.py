@@ -74,7 +74,10 @@ def test_the_budget_is_written_a_row_a_line(tmp_path: Path) -> None:
 
 
 def test_the_committed_budget_has_every_model_engine_and_profile() -> None:
-    rows = {tuple(line[key] for key in budget.KEYS) for line in budget.load()}
+    lines = budget.load()
+    assert all(tuple(line) == budget.KEYS + budget.FIGURES for line in lines)
+    rows = {tuple(line[key] for key in budget.KEYS) for line in lines}
+    assert len(rows) == len(lines)
     wanted = {
         (model, target, engine, profile)
         for model in MODELS

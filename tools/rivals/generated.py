@@ -2,8 +2,8 @@
 
     rows = measure(model, build_root() / "bench" / "rivals", say)
 
-Each is measured with the flags that most people use and with -fno-schedule-insns,
-which we use and which helps some of them. Nothing of the adapter's conversion of the
+Each is measured with the flags that most people use, with -fno-schedule-insns, which
+helps some of them, and with all of ours. Nothing of the adapter's conversion of the
 input is counted.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.codegen import Plan
+from export.codegen import flags as codegen_flags
 from tools import bench_build, bench_count
 from tools.bench_build import TARGETS, Program
 from tools.bench_models import Model, live_macs
@@ -19,7 +20,8 @@ from tools.bench_rows import HERE, Row, compare
 from tools.rivals import bakenn, emx
 from training.errors import CheckFailed, Esp8kError
 
-FLAGS = ("-O2", "-O2 -fno-schedule-insns", "-O3")
+OUR_FLAGS = "flags.json"
+FLAGS = ("-O2", "-O2 -fno-schedule-insns", "-O3", OUR_FLAGS)
 IMAGES = 1  # counted; all of the model's are compared on the host
 Say = Callable[[str], None]
 
@@ -81,6 +83,14 @@ def measure(
             )
 
 
+def _options(chosen: str, target: str) -> list[str]:
+    """The compiler's flags; of ours not the dialect, which is the rival's own."""
+    if chosen != OUR_FLAGS:
+        return chosen.split()
+    ours = codegen_flags(TARGETS[target].family)
+    return [flag for flag in ours if not flag.startswith("-std")]
+
+
 def _rows(
     rival: Rival,
     program: Program,
@@ -91,11 +101,11 @@ def _rows(
     flags: tuple[str, ...],
 ) -> Iterator[Row]:
     images = model.images[:IMAGES]
-    for options in flags:
+    for chosen in flags:
         exact = on_host = None
         for target in ("host", *(t for t in targets if t != "host")):
-            work = place / target
-            built = bench_build.build(program, target, options.split(), images, work)
+            work, options = place / target, _options(chosen, target)
+            built = bench_build.build(program, target, options, images, work)
             if target == "host":  # the only one that takes all images in no time
                 on_host = bench_count.run_host(built, model.images)
                 exact = compare(on_host, model.expected)
@@ -111,7 +121,7 @@ def _rows(
                 evidence=HERE,
                 run_on=TARGETS[target].evidence,
                 compiler=built.compiler,
-                flags=options,
+                flags=" ".join(options),
                 instructions=counted.instructions,
                 macs=model.int8.macs(),
                 live_macs=live_macs(plan),
