@@ -16,9 +16,9 @@ LEGEND = (
     "Equal: with TFLite Micro's int8 logits, or how often the digit differs. Others "
     "are shown at their best of -O2, -O3, -O2 -fno-schedule-insns and our own flags "
     "(--all: each); ours with firmware/components/nn/flags.json. lx106 and rv32imc are "
-    "emulated, without an FPU. The host stands for a core with one: scalar code, callgrind. "
-    "Time: that runtime's over our speed profile's, interleaved, one thread; the "
-    "wheels use SIMD, ours is portable C. TFLite Micro is PyPI's wheel for x86-64: its "
+    "emulated, without an FPU. The host stands for a core with one: scalar code, "
+    "callgrind. Time: a runtime's over our speed profile's, interleaved, one thread; "
+    "the wheels use SIMD, ours is portable C. TFLite Micro is the x86-64 wheel, its "
     "reference kernels, counted inside Invoke; its arena holds input and output too. "
     "MLPerf: the shapes of that benchmark, random weights."
 )
