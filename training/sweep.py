@@ -9,8 +9,10 @@ in flight. Local by default; RAY_ADDRESS runs it on a cluster (and SWEEP_STORAGE
 names storage that all nodes reach). The test set is never read.
 """
 
+import contextlib
 import json
 import os
+import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +27,7 @@ from training.confidence import loss
 from training.errors import Esp8kError, run
 from training.evaluate import evaluate
 from training.fit import Recipe, Trainer
-from training.paths import build_root
+from training.paths import ROOT, build_root
 from training.recipes import recipe
 from training.record import write_json
 
@@ -109,7 +111,7 @@ def sweep(config: Config) -> list[dict[str, Any]]:
         ) from error
     models.build(config.model)  # an unknown name fails here, not in every trial
     storage = os.environ.get("SWEEP_STORAGE", str(build_root().resolve() / "sweeps"))
-    ray.init(log_to_driver=False, **_local(config))  # RAY_ADDRESS wins over both
+    ray.init(log_to_driver=False, **_place(config))
     work = tune.with_resources(tune.with_parameters(trial, config=config), {"cpu": 1})
     path = f"{storage}/{config.name}"
     if tune.Tuner.can_restore(path):
@@ -126,7 +128,8 @@ def sweep(config: Config) -> list[dict[str, Any]]:
             ),
             run_config=tune.RunConfig(name=config.name, storage_path=storage),
         )
-    results = tuner.fit()
+    with contextlib.redirect_stdout(sys.stderr):  # Tune's progress is no result
+        results = tuner.fit()
     ray.shutdown()
     rows = [
         {**r.config, **{k: r.metrics[k] for k in ("epoch", "loss", "accuracy")}}
@@ -136,10 +139,12 @@ def sweep(config: Config) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["epoch"], row["loss"]))
 
 
-def _local(config: Config) -> dict[str, Any]:
-    """How many cores a local Ray may use; a cluster knows its own."""
+def _place(config: Config) -> dict[str, Any]:
+    """A Ray of our own, or the cluster of RAY_ADDRESS, which is sent our sources."""
     if os.environ.get("RAY_ADDRESS"):
-        return {}
+        kept_here = [".git", ".venv", "build", "firmware", "tests"]
+        sources = {"working_dir": str(ROOT), "excludes": kept_here}
+        return {"runtime_env": sources}
     cores = config.parallel or os.cpu_count() or 1
     return {"num_cpus": cores, "include_dashboard": False}
 

@@ -2,12 +2,17 @@
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from training import sweep
 from training.errors import Esp8kError
+from training.paths import ROOT
 
 DRAWN = {
     "peak": 0.02,
@@ -29,6 +34,17 @@ def test_a_drawn_recipe_replaces_that_of_the_model() -> None:
     assert (recipe.affine.degrees, recipe.affine.shear) == (4.0, 0.05)
 
 
+def test_ray_address_alone_decides_where_a_sweep_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert sweep._place(sweep.Config(parallel=3))["num_cpus"] == 3
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    place = sweep._place(sweep.Config(parallel=3))
+    assert "num_cpus" not in place
+    assert place["runtime_env"]["working_dir"] == str(ROOT)
+
+
 @pytest.mark.skipif(HAS_RAY, reason="Ray is installed")
 def test_a_missing_ray_is_named_with_its_cure() -> None:
     with pytest.raises(Esp8kError, match="Ray Tune is not installed") as caught:
@@ -38,11 +54,28 @@ def test_a_missing_ray_is_named_with_its_cure() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not HAS_RAY, reason="needs the extra .[sweep]")
-def test_a_sweep_of_two_trials_gives_two_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    config = sweep.Config(model="v2", trials=2, epochs=1, images=640, parallel=1)
-    rows = sweep.sweep(config)
-    assert len(rows) == 2 and json.dumps(rows)
-    assert {row["epoch"] for row in rows} == {1}
+def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
+    """kill -9 after the first epoch of the second trial; the first is not run again."""
+    size = ("--trials", "2", "--epochs", "3", "--images", "640", "--parallel", "1")
+    command = [sys.executable, "-m", "training.sweep", "--model", "v1", *size]
+    place = os.environ | {"ESP8K_BUILD": str(tmp_path), "OMP_NUM_THREADS": "1"}
+
+    def epochs() -> list[int]:
+        """Lines that each trial has reported."""
+        found = (tmp_path / "sweeps" / "sweep").glob("trial_*/result.json")
+        return sorted(len(path.read_text().splitlines()) for path in found)
+
+    with subprocess.Popen(command, cwd=ROOT, env=place) as first:
+        while sum(epochs()) < 3 and first.poll() is None:
+            time.sleep(0.2)
+        first.kill()
+    before = epochs()
+    assert sum(before) >= 3, "it ended by itself"
+    again = subprocess.run(command, cwd=ROOT, env=place, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr[-3_000:]
+    rows = json.loads((tmp_path / "sweeps" / "sweep.json").read_text())
+    assert len(rows) == 2 and rows[0]["epoch"] == 3
+    assert all(0 < row["accuracy"] <= 100 for row in rows)
+    assert "Restoring the run" in again.stderr
+    best = json.loads(again.stdout.splitlines()[-1])["best"]
+    assert best == rows[0]

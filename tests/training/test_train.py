@@ -264,3 +264,26 @@ def test_another_data_set_trains_unchanged(
     assert metrics["dataset"] == "fashion"
     stored = checkpoint.load(tmp_path / "v2" / "model.pt")
     assert stored.config["dataset"] == "fashion"  # export reads its images from here
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not data.DEBIAN.exists(), reason="needs Debian's dataset-fashion-mnist"
+)
+def test_another_data_set_is_exported_unchanged(tmp_path: Path) -> None:
+    """Quantized on its own images, checked on its own test images."""
+    size = ("--epochs", "1", "--subset", "6400", "--no-plots")
+    done = train(tmp_path, "--model", "v1", "--dataset", "fashion", *size)
+    assert done.returncode == 0, done.stderr
+    exported = subprocess.run(
+        [sys.executable, "-m", "export", "--model", "v1"],
+        cwd=ROOT,
+        env=os.environ | {"ESP8K_BUILD": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        text=True,
+        capture_output=True,
+    )
+    assert exported.returncode == 0, exported.stderr
+    metrics = json.loads((tmp_path / "v1" / "metrics.json").read_text())
+    accuracy = f"{metrics['accuracy']:.2f} %"
+    assert accuracy in exported.stdout  # of PyTorch's row: the same 10,000 images
+    assert (tmp_path / "v1" / "component" / "src" / "int8_network.c").exists()
