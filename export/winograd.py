@@ -3,6 +3,15 @@
 Two outputs by two outputs from 16 products instead of 36. With 2G in place of G all
 filters are integers and every sum is exactly 4 times the accumulator, so nothing is
 rounded; the 4 is shifted out when the layer is requantised.
+
+F(4x4, 3x3) is not built. By the weights of `export.cost` for lx106 and a count of the
+operations of its transforms (330 instructions a tile and channel in, 250 out), sums
+would be 576 times the accumulator, exact modulo 2^32 below 3.7 M. It needs 2.25
+products an output instead of 4, int32 filters (144 bytes a pair of channels instead of
+32) and 16 outputs a tile. Reckoned, not measured: v3's second layer 954,000 -> about
+680,000 instructions and 11 kB more flash; v2's third 122,000 -> about 90,000; v2's
+first, of one channel, 126,000 -> about 140,000, and its second, 10x10, does not divide
+by four.
 """
 
 import numpy as np

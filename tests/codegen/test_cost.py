@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from export import codegen
+from export import codegen, cost
+from tests.codegen import fit_cost
 from tests.codegen.conftest import Components
+from tests.codegen.typical_networks import HELD_OUT, typical_image, typical_network
 from tools import emulator
 
 pytestmark = pytest.mark.emulator
 TOLERANCE = 0.10
+MATTERS = 0.05  # of a network's instructions: the part of a layer that is looked at
 
 
 def estimates(component: Path, core: str) -> dict[str, int]:
@@ -48,6 +51,48 @@ def test_estimates_hold_for_the_wider_model(
     promised = estimates(component, "lx106")
     for name, count in counts.items():
         assert abs(promised[name] / count - 1) <= TOLERANCE, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", fit_cost.CORES)
+def test_estimates_hold_for_networks_that_no_weight_was_fitted_to(core: str) -> None:
+    layers = 0
+    for seed in HELD_OUT:
+        network = typical_network(seed)
+        image = typical_image(network, seed)
+        found = list(fit_cost.counted(network, image, "speed", "winograd", core))
+        total = sum(count for _, _, count in found)
+        for context, method, count in found:
+            if count < MATTERS * total or fit_cost.constant(context):
+                continue
+            part = cost.estimate(context, core) / count
+            assert abs(part - 1) <= TOLERANCE, (seed, context["name"], method, part)
+            layers += 1
+    assert layers >= 2 * len(HELD_OUT)
+
+
+@pytest.mark.slow
+def test_what_the_model_chooses_is_the_cheaper_by_count() -> None:
+    """Direct against Winograd on lx106; near a tie it may go either way."""
+    chosen = {"direct": 0, "winograd": 0}
+    for seed in HELD_OUT:
+        network = typical_network(seed)
+        image = typical_image(network, seed)
+        direct, other = (
+            list(fit_cost.counted(network, image, "speed", method, "xtensa"))
+            for method in ("direct", "winograd")
+        )
+        for (plain, _, count), (tiled, method, rival) in zip(
+            direct, other, strict=True
+        ):
+            if method != "winograd" or fit_cost.constant(plain):
+                continue
+            costs = [cost.estimate(c, "xtensa") for c in (plain, tiled)]
+            tiles = costs[1] < costs[0]
+            chosen["winograd" if tiles else "direct"] += 1
+            taken, left = (rival, count) if tiles else (count, rival)
+            assert taken <= (1 + TOLERANCE) * left, (seed, plain["name"])
+    assert chosen["winograd"] >= 3
 
 
 def test_speed_takes_winograd_where_it_is_cheaper(components: Components) -> None:
