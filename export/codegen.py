@@ -222,9 +222,16 @@ def _f16(network: Network, profile: str, prefix: str) -> Engine:
     network = _named_end(network)
     stages = plan_stages(network)
     rows = emit_f16.streamed(network, stages)
+    flushed = reference_f16.flushed(network, stages)
     emitted = [
         emit_f16.emit(
-            network, stage, options, _pitch(network, stage), last, stage.number < rows
+            network,
+            stage,
+            options,
+            _pitch(network, stage),
+            last,
+            row_by_row=stage.number < rows,
+            flush=stage.number in flushed,
         )
         for stage, last in _ends(network, stages)
     ]

@@ -17,11 +17,10 @@ from export.planner import Stage, kernel_size
 from export.reference_f16 import PIXEL_SCALE, constant
 from training.errors import Esp8kError
 
-MOST_ACCUMULATORS = 10  # LX6 and x86 have 16 floating-point registers
-MOST_CHANNELS = 2  # decoded at a time, where their weights are reused
-MOST_DENSE = 5  # outputs abreast where nothing is reused
-UNROLL = 4
-MOST_TAPS = 9
+REGISTERS = 16  # of floating point, on LX6 as on x86
+MOST_SUMS = 10  # in registers at a time
+MOST_UNROLL = 10
+MOST_KEPT = 9  # weights of a filter that stay in registers over all positions
 SMALLEST_NORMAL = 2.0**-14  # of binary16
 
 
@@ -68,6 +67,7 @@ def emit(
     pitch: int,
     last: bool,
     row_by_row: bool = False,
+    flush: bool = False,
 ) -> Emitted:
     """The C of one stage; `pitch` is the stored width of its input in elements."""
     op = stage.head
@@ -88,105 +88,164 @@ def emit(
             )
     _, kernel_h, kernel_w, depth = weights.shape
     first = stage.inputs[0] == network.inputs[0]
-    out_h, out_w, out_c = stage.out_live
-    out_h = 1 if row_by_row else out_h
-    rows, columns, block_q = _blocks(stage, out_h)
-    reused = first or out_h * out_w > 1
-    size = math.prod(weights.shape[1:])
-    decoded = block_q * size if reused else 0
-    window_h = ((rows if stage.pool else out_h) - 1) * stride_h + kernel_h
-    live_w = stage.in_live[0][1] * depth
-    inner = live_w if first else pitch  # the first layer reads converted pixels
     if first and not row_by_row:
         raise Esp8kError("the first float16 layer must be streamed")
-    flat = weights.reshape(len(weights), -1)
-    order = flat.reshape(-1, block_q, size).transpose(0, 2, 1).reshape(-1)
+    out_h, out_w, out_c = stage.out_live
+    out_h = 1 if row_by_row else out_h
+    size, row = math.prod(weights.shape[1:]), kernel_w * depth
+    tile = _tile(stage, out_h)
+    blocks = out_h * out_w // (tile.out_rows * tile.out_columns)
+    kept = size <= MOST_KEPT
+    decoded = size if blocks > 1 and not kept else 0
+    window_h = ((tile.rows if stage.pool else out_h) - 1) * stride_h + kernel_h
+    unroll = tile.unroll(row)
     stem = f"{options.prefix}_f16_{stage.name}"
-    positions = [(r, c) for r in range(rows) for c in range(columns)]
-    row = kernel_w * depth
-    unroll = next(n for n in (UNROLL, 3, 2, 1) if row % n == 0)
-    taps = list(range(unroll))
-    if kernel_h * row <= MOST_TAPS:  # all of a small filter in one piece
-        taps = [ky * inner + k for ky in range(kernel_h) for k in range(row)]
-        kernel_h, row, unroll = 1, len(taps), len(taps)
-    step = 1 if stage.pool else rows, 1 if stage.pool else columns
-    move_y = (rows if stage.pool else 1) * stride_h * inner
-    move_x = (columns if stage.pool else 1) * stride_w * depth
-    at = f" + y * {move_y}" if out_h > step[0] else ""
-    to = f"y * {out_w * out_c} + " if out_h > step[0] else ""
-    if out_w > step[1]:
-        at += f" + x * {move_x}"
+    value = _finish(network, stage, first, last, flush)
+    at = to = ""
+    if out_h > tile.out_rows:
+        at = f" + y * {tile.rows // tile.out_rows * stride_h * pitch}"
+        to = f"y * {out_w * out_c} + "
+    if out_w > tile.out_columns:
+        at += f" + x * {tile.columns // tile.out_columns * stride_w * depth}"
         to += f"x * {out_c} + "
     context = {
         "template": "conv_f16.c.jinja",
         "name": stage.name,
         "in_type": "uint8_t" if first else "nn_real_t",
         "first": first,
-        "out_h": out_h if out_h > step[0] else 1,
+        "out_h": out_h if out_h > tile.out_rows else 1,
         "out_w": out_w,
         "out_c": out_c,
-        "step_y": step[0],
-        "step_x": step[1],
+        "step_y": tile.out_rows,
+        "step_x": tile.out_columns,
         "at": at,
         "to": to,
         "weights": f"{stem}_weights",
         "biases": f"{stem}_biases",
-        "block_q": block_q,
-        "block_p": rows * columns,
+        "size": size,
+        "start": "0.0f" if first else "b",
+        "soft": _soft(stage, out_h, pitch, stride_h, stride_w, value),
+        "block_p": tile.rows * tile.columns,
         "kernel_h": kernel_h,
         "window_h": window_h,
-        "in_pitch": pitch,
-        "pitch": inner,
+        "pitch": pitch,
+        "pixels": window_h * pitch,
+        "pixel_unroll": _divisor(window_h * pitch, MOST_UNROLL),
         "row": row,
         "unroll": unroll,
-        "taps": taps,
-        "offsets": [r * stride_h * inner + c * stride_w * depth for r, c in positions],
-        "out_offsets": [(r * out_w + c) * out_c for r, c in positions],
-        "pooled": stage.pool is not None,
-        "finish": [
-            [_finish(network, stage, first, p, q) for q in range(block_q)]
-            for p in range(rows * columns)
+        "groups": _divisor(row // unroll, MOST_UNROLL // unroll),
+        "taps": [ky * pitch + k for ky in range(kernel_h) for k in range(row)],
+        "kept": kept,
+        "offsets": [
+            r * stride_h * pitch + c * stride_w * depth
+            for r in range(tile.rows)
+            for c in range(tile.columns)
+        ],
+        "outputs": [
+            {
+                "sums": group,
+                "offset": (r * out_w + c) * out_c,
+                "value": value.format(x=f"a{group[0]}"),
+            }
+            for r in range(tile.out_rows)
+            for c in range(tile.out_columns)
+            for group in [tile.group(r, c)]
         ],
         "decoded": decoded,
-        "decode": _decoder(order),
-        "decode_unroll": next(n for n in (6, 4, 3, 2, 1) if decoded % n == 0),
-        "scratch": 4 * (decoded + (window_h * live_w if first else 0)),
+        "decode": _decoder(weights),
+        "decode_unroll": _divisor(size, MOST_UNROLL),
+        "scratch": 4 * (decoded + (window_h * pitch if first else 0)),
         "method": "row by row" if row_by_row else "whole",
     }
     return Emitted(
         context,
         [
-            _array(f"{stem}_weights", f"{stage.name}: weights, binary16", order),
+            _array(f"{stem}_weights", f"{stage.name}: weights, binary16", weights),
             _array(
-                f"{stem}_biases", f"{stage.name}: biases", _half(network, op.inputs[2])
+                f"{stem}_biases", f"{stage.name}: biases", _no_minus_zero(_half(network, op.inputs[2]))
             ),
         ],
     )
 
 
-def _blocks(stage: Stage, out_h: int) -> tuple[int, int, int]:
-    """(rows, columns, channels) that are summed abreast."""
-    channels = stage.out_live[2]
+@dataclass(frozen=True)
+class Tile:
+    """Positions that are summed abreast, and the outputs that they give."""
+
+    rows: int
+    columns: int
+    out_rows: int
+    out_columns: int
+
+    def group(self, row: int, column: int) -> list[int]:
+        """Numbers of the sums that one output is the largest of."""
+        size_h, size_w = self.rows // self.out_rows, self.columns // self.out_columns
+        return [
+            (row * size_h + y) * self.columns + column * size_w + x
+            for y in range(size_h)
+            for x in range(size_w)
+        ]
+
+    def unroll(self, row: int) -> int:
+        """Weights that are held at a time: sums and a product need registers too."""
+        most = min(MOST_UNROLL, REGISTERS - 1 - self.rows * self.columns)
+        return next(n for n in range(most, 0, -1) if row % n == 0)
+
+
+def _soft(
+    stage: Stage, out_h: int, pitch: int, stride_h: int, stride_w: int, value: str
+) -> dict[str, object]:
+    """What the way for cores without an FPU needs: one output at a time."""
+    pool = stage.pool.attributes if stage.pool else {"filter_h": 1, "filter_w": 1}
+    size_h, size_w = pool["filter_h"], pool["filter_w"]
+    _, out_w, out_c = stage.out_live
+    depth = stage.in_live[0][2] if stage.head.kind == "CONV_2D" else 1
+    at = to = ""
+    if out_h > 1:
+        at += f" + y * {size_h * stride_h * pitch}"
+        to += f"y * {out_w * out_c} + "
+    if out_w > 1:
+        at += f" + x * {size_w * stride_w * depth}"
+        to += f"x * {out_c} + "
+    offsets = [
+        y * stride_h * pitch + x * stride_w * depth
+        for y in range(size_h)
+        for x in range(size_w)
+    ]
+    return {
+        "out_h": out_h,
+        "at": at,
+        "to": to,
+        "pool": offsets[1:],
+        "value": value.format(x="a"),
+    }
+
+
+def _tile(stage: Stage, out_h: int) -> Tile:
+    out_w = stage.out_live[1]
     if stage.pool is not None:
-        rows = stage.pool.attributes["filter_h"]
-        columns = stage.pool.attributes["filter_w"]
-    else:
-        width = stage.out_live[1]
-        most = MOST_ACCUMULATORS // MOST_CHANNELS
-        columns = next(n for n in range(min(most, width), 0, -1) if width % n == 0)
-        most //= columns
-        rows = next(n for n in range(min(most, out_h), 0, -1) if out_h % n == 0)
-    most = MOST_CHANNELS if rows * columns > 1 else MOST_DENSE
-    block_q = next(n for n in range(min(most, channels), 0, -1) if channels % n == 0)
-    return rows, columns, block_q
+        size_h = stage.pool.attributes["filter_h"]
+        size_w = stage.pool.attributes["filter_w"]
+        most = max(1, MOST_SUMS // (size_h * size_w))
+        columns = _divisor(out_w, most)
+        return Tile(size_h, size_w * columns, 1, columns)
+    columns = _divisor(out_w, MOST_SUMS)
+    rows = _divisor(out_h, MOST_SUMS // columns)
+    return Tile(rows, columns, rows, columns)
 
 
-def _finish(network: Network, stage: Stage, first: bool, p: int, q: int) -> str:
-    """What becomes of an accumulator after the pool."""
-    text = f"a{p}{q}"
+def _divisor(number: int, most: int) -> int:
+    """The largest divisor of `number` that is not above `most`."""
+    return next(n for n in range(min(most, number), 0, -1) if number % n == 0)
+
+
+def _finish(
+    network: Network, stage: Stage, first: bool, last: bool, flush: bool
+) -> str:
+    """What becomes of a sum {x} after the pool."""
+    text = "{x}"
     if first:
-        scale = _constant(float(PIXEL_SCALE))
-        text = f"nn_mac(b{q}, {text}, {scale})"
+        text = f"{text} * {_constant(float(PIXEL_SCALE))} + b"
     kind = stage.head.attributes["activation"]
     known = {"NONE": "{x}", "RELU": "nn_relu({x})", "RELU6": "nn_relu6({x})"}
     if kind not in known:
@@ -195,12 +254,19 @@ def _finish(network: Network, stage: Stage, first: bool, p: int, q: int) -> str:
     for op in stage.unary:
         if op.kind == "LEAKY_RELU":
             alpha = float(np.float32(op.attributes["alpha"]))
+            if not 0 <= alpha <= 1:
+                raise Esp8kError(
+                    f"no float16 kernel for {op.kind} with alpha {alpha:g}",
+                    "use an alpha from 0 to 1, or the int8 engine",
+                )
             text = f"nn_leaky({text}, {_constant(alpha)})"
         elif op.kind == "RELU":
             text = f"nn_relu({text})"
         else:
             raise Esp8kError(f"no float16 kernel for {op.kind}", "use int8")
-    return text
+    if last:
+        return text
+    return f"nn_round_flush({text})" if flush else f"nn_round({text})"
 
 
 def _decoder(values: np.ndarray) -> str:
@@ -212,7 +278,7 @@ def _decoder(values: np.ndarray) -> str:
 def _constant(value: float) -> str:
     """A float32 constant by its bits, its value in a comment."""
     bits = int(np.float32(value).view(np.uint32))
-    return f"nn_constant(0x{bits:08X}u /* {value:.9g} */)"
+    return f"nn_float(0x{bits:08X}u /* {value:.9g} */)"
 
 
 def _half(network: Network, index: int) -> np.ndarray:
@@ -225,6 +291,10 @@ def _half(network: Network, index: int) -> np.ndarray:
             "train again with smaller weights, or use the int8 engine",
         )
     return data
+
+
+def _no_minus_zero(values: np.ndarray) -> np.ndarray:
+    return values + np.float16(0)
 
 
 def _array(name: str, comment: str, values: np.ndarray) -> Array:

@@ -18,6 +18,8 @@ from export.planner import Stage, hwc, kernel_size, plan_stages
 from training.errors import Esp8kError
 
 PIXEL_SCALE = np.float32(1 / 255)
+LEAST_NORMAL = -126  # log2, of float32
+ROUNDED_GRID = -24  # log2, of 11 bits at and above 2^-14
 BATCH = 250  # images at a time: the accumulators of one layer stay in the cache
 
 
@@ -27,9 +29,14 @@ def run(network: Network, pixels: np.ndarray) -> dict[int, np.ndarray]:
     shape = hwc(network.tensors[start].shape)
     count = len(pixels)
     values = {start: np.asarray(pixels, np.float32).reshape(count, *shape)}
-    for stage in plan_stages(network):
+    stages = plan_stages(network)
+    flushes = flushed(network, stages)
+    for stage in stages:
         source = values[stage.inputs[0]]
-        values[stage.output] = _stage(network, stage, source, start)
+        value = _stage(network, stage, source, start)
+        if stage is not stages[-1]:
+            value = rounded(value, stage.number in flushes)
+        values[stage.output] = value
     return values
 
 
@@ -40,6 +47,52 @@ def outputs(network: Network, pixels: np.ndarray) -> np.ndarray:
         for i in range(0, len(pixels), BATCH)
     ]
     return np.concatenate(parts).reshape(len(pixels), -1)
+
+
+def rounded(x: np.ndarray, flush: bool) -> np.ndarray:
+    """To 11 significant bits, halves away from zero; below 2^-14 to zero by flush."""
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    bits = (bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)
+    if flush:
+        small = bits << np.uint32(1) < np.uint32(0x71000000)
+        bits = np.where(small, np.uint32(0), bits)
+    return bits.view(np.float32)
+
+
+def flushed(network: Network, stages: tuple[Stage, ...]) -> set[int]:
+    """Numbers of the stages whose least values must become zero.
+
+    All that a stage computes is a multiple of some power of two, its inputs' least
+    bit times its weights'. Where the products of the next stage could fall below
+    the least normal float32, which not every FPU has the same way, tiny values go.
+    """
+    found = set()
+    grid = 0  # log2: pixels are whole numbers
+    for stage, after in zip(stages, [*stages[1:], None], strict=True):
+        weights = constant(network, stage.head.inputs[1])
+        bias = constant(network, stage.head.inputs[2])
+        grid += least_bit(weights)
+        if stage is stages[0]:
+            grid += least_bit(PIXEL_SCALE)
+        grid = min(grid, least_bit(bias))
+        for op in stage.unary:
+            grid += min(0, least_bit(np.float32(op.attributes.get("alpha", 1))))
+        if after is None:
+            break
+        if grid + least_bit(constant(network, after.head.inputs[1])) < LEAST_NORMAL:
+            found.add(stage.number)
+            grid = ROUNDED_GRID
+    return found
+
+
+def least_bit(values: np.ndarray | np.float32) -> int:
+    """log2 of the largest power of two that all of `values` are multiples of."""
+    part, exponent = np.frexp(np.asarray(values, np.float64).reshape(-1))
+    whole = (part * 2.0**53).astype(np.int64)
+    low = (whole & -whole)[whole != 0]
+    if not low.size:
+        return 0
+    return int((exponent[whole != 0] - 53 + np.log2(low)).min())
 
 
 def constant(network: Network, index: int) -> np.ndarray:
@@ -59,7 +112,7 @@ def _stage(network: Network, stage: Stage, x: np.ndarray, start: int) -> np.ndar
     if op.kind not in ("CONV_2D", "FULLY_CONNECTED"):
         raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
     weights = constant(network, op.inputs[1])
-    bias = constant(network, op.inputs[2])
+    bias = constant(network, op.inputs[2]) + np.float32(0)  # no -0
     count = len(x)
     first = stage.inputs[0] == start
     if op.kind == "FULLY_CONNECTED":

@@ -1,8 +1,10 @@
 /* float16 storage, float32 arithmetic.
  *
- * nn_half decodes IEEE binary16 exactly, infinities and NaNs included. nn_mac
- * is a + round(x * w), two roundings, never fused: compile with
- * -ffp-contract=off. A core without an FPU calls its runtime for each of them.
+ * Weights are IEEE binary16, decoded exactly. What one layer stores for the
+ * next is rounded to binary16's 11 bits, so a product has 22 and is exact in
+ * float32: only sums are rounded, and a fused multiply-add gives the same bits
+ * as a multiplication and an addition. Elsewhere two roundings are two, so
+ * compile with -ffp-contract=off. A core without an FPU takes nn_f16_soft.h.
  */
 #ifndef NN_F16_H
 #define NN_F16_H
@@ -17,7 +19,24 @@ NN_INLINE uint32_t nn_half_bits(uint16_t half)
     return (((uint32_t)(int32_t)(int16_t)half) << 13) & 0x8FFFE000u;
 }
 
+/* Define it to be 1 to try the whole numbers where there is an FPU. */
+#ifndef NN_SOFT_FLOAT
+#if defined(__XTENSA_SOFT_FLOAT__) || defined(__SOFTFP__) \
+    || (defined(__riscv) && !defined(__riscv_flen))
+#define NN_SOFT_FLOAT 1
+#else
+#define NN_SOFT_FLOAT 0
+#endif
+#endif
+
 typedef float nn_real_t;
+
+/* Loads stay on their side: what is read twice is not kept in a register. */
+#if defined(__GNUC__)
+#define NN_FENCE() __asm__ volatile("" ::: "memory")
+#else
+#define NN_FENCE() ((void)0)
+#endif
 
 NN_INLINE float nn_float(uint32_t bits)
 {
@@ -28,6 +47,17 @@ NN_INLINE float nn_float(uint32_t bits)
 
     pun.bits = bits;
     return pun.value;
+}
+
+NN_INLINE uint32_t nn_bits(float value)
+{
+    union {
+        float value;
+        uint32_t bits;
+    } pun;
+
+    pun.value = value;
+    return pun.bits;
 }
 
 /* A finite binary16: 2^112 restores the exponent exactly, subnormals too. */
@@ -51,32 +81,71 @@ NN_INLINE float nn_half(uint16_t half)
     return nn_half_finite(half);
 }
 
-NN_INLINE float nn_zero(void)
-{
-    return 0.0f;
-}
-
-NN_INLINE float nn_constant(uint32_t bits)
-{
-    return nn_float(bits);
-}
-
 NN_INLINE float nn_pixel(uint8_t pixel)
 {
     return (float)pixel;
 }
 
+/* What is stored for the next layer: 11 bits, halves away from zero. */
+NN_INLINE float nn_round(float x)
+{
+    return nn_float((nn_bits(x) + 0x1000u) & 0xFFFFE000u);
+}
+
+/* The same, and nothing below the least normal binary16: where the products
+ * of the next layer might otherwise be too small for a normal float. */
+NN_INLINE float nn_round_flush(float x)
+{
+    const uint32_t bits = nn_bits(nn_round(x));
+
+    return nn_float(bits << 1 < 0x71000000u ? 0u : bits);
+}
+
+#if NN_SOFT_FLOAT
+
+/* Larger bits are larger values, where the sign is made to follow. */
+NN_INLINE int32_t nn_order(float x)
+{
+    const int32_t bits = (int32_t)nn_bits(x);
+
+    return bits ^ (int32_t)((uint32_t)(bits >> 31) >> 1);
+}
+
+NN_INLINE float nn_larger(float a, float b)
+{
+    return nn_order(a) > nn_order(b) ? a : b;
+}
+
+NN_INLINE float nn_relu(float x)
+{
+    return nn_bits(x) >> 31 ? 0.0f : x;
+}
+
+NN_INLINE float nn_relu6(float x)
+{
+    x = nn_relu(x);
+    return nn_bits(x) < 0x40C00000u ? x : 6.0f;
+}
+
+NN_INLINE float nn_leaky(float x, float alpha)
+{
+    return nn_bits(x) >> 31 ? x * alpha : x;
+}
+
+#else
+
+/* a + x * w, where the product of 11 bits by 11 is exact: fused or not, it is
+ * rounded once, so a core with madd.s may use it. */
 NN_INLINE float nn_mac(float a, float x, float w)
 {
+#ifdef __FP_FAST_FMAF
+    return __builtin_fmaf(x, w, a);
+#else
     return a + x * w;
+#endif
 }
 
-NN_INLINE float nn_product(float a, float b)
-{
-    return a * b;
-}
-
-/* The first of equal values stays: +0 and -0 keep their order. */
+/* The first of equal values stays. */
 NN_INLINE float nn_larger(float a, float b)
 {
     return a > b ? a : b;
@@ -93,10 +162,13 @@ NN_INLINE float nn_relu6(float x)
     return x < 6.0f ? x : 6.0f;
 }
 
+/* 0 <= alpha <= 1, as the generator checks. */
 NN_INLINE float nn_leaky(float x, float alpha)
 {
-    return x >= 0.0f ? x : x * alpha;
+    return nn_larger(x, x * alpha);
 }
+
+#endif
 
 /* Keep the last `keep` values of a window, `drop` values further down. */
 NN_INLINE void nn_slide(nn_real_t *window, uint32_t drop, uint32_t keep)
