@@ -1,9 +1,10 @@
 """The float16 engine: what the templates need to know about each stage.
 
-Weights stay binary16 in flash. A stage decodes the weights of a few channels into
-working memory, then uses them at all positions of the rows it computes; convolutions
-at the start of the network are computed row by row, so that only a window of rows of
-their outputs is ever stored. The arithmetic is that of `export.reference_f16`.
+Weights stay binary16 in flash. A weight is decoded once for all positions that are
+summed abreast, or, where a call has several such groups, into working memory; a small
+filter stays in registers. Convolutions at the start of the network are computed row
+by row, so that only a window of rows of their outputs is ever stored. The arithmetic
+is that of `export.reference_f16`; without an FPU it is done in whole numbers.
 """
 
 import math
@@ -15,11 +16,9 @@ from export.emit_int8 import Array, Emitted, Options, reads_beyond
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
 from export.reference_f16 import PIXEL_SCALE, constant
+from export.tile_f16 import MOST_UNROLL, divisor, tile_of
 from training.errors import Esp8kError
 
-REGISTERS = 16  # of floating point, on LX6 as on x86
-MOST_SUMS = 10  # in registers at a time
-MOST_UNROLL = 10
 MOST_KEPT = 9  # weights of a filter that stay in registers over all positions
 SMALLEST_NORMAL = 2.0**-14  # of binary16
 
@@ -93,7 +92,7 @@ def emit(
     out_h, out_w, out_c = stage.out_live
     out_h = 1 if row_by_row else out_h
     size, row = math.prod(weights.shape[1:]), kernel_w * depth
-    tile = _tile(stage, out_h)
+    tile = tile_of(stage, out_h)
     blocks = out_h * out_w // (tile.out_rows * tile.out_columns)
     kept = size <= MOST_KEPT
     decoded = size if blocks > 1 and not kept else 0
@@ -130,10 +129,10 @@ def emit(
         "window_h": window_h,
         "pitch": pitch,
         "pixels": window_h * pitch,
-        "pixel_unroll": _divisor(window_h * pitch, MOST_UNROLL),
+        "pixel_unroll": divisor(window_h * pitch, MOST_UNROLL),
         "row": row,
         "unroll": unroll,
-        "groups": _divisor(row // unroll, MOST_UNROLL // unroll),
+        "groups": divisor(row // unroll, MOST_UNROLL // unroll),
         "taps": [ky * pitch + k for ky in range(kernel_h) for k in range(row)],
         "kept": kept,
         "offsets": [
@@ -153,7 +152,7 @@ def emit(
         ],
         "decoded": decoded,
         "decode": _decoder(weights),
-        "decode_unroll": _divisor(size, MOST_UNROLL),
+        "decode_unroll": divisor(size, MOST_UNROLL),
         "scratch": 4 * (decoded + (window_h * pitch if first else 0)),
         "method": "row by row" if row_by_row else "whole",
     }
@@ -162,34 +161,12 @@ def emit(
         [
             _array(f"{stem}_weights", f"{stage.name}: weights, binary16", weights),
             _array(
-                f"{stem}_biases", f"{stage.name}: biases", _no_minus_zero(_half(network, op.inputs[2]))
+                f"{stem}_biases",
+                f"{stage.name}: biases",
+                _no_minus_zero(_half(network, op.inputs[2])),
             ),
         ],
     )
-
-
-@dataclass(frozen=True)
-class Tile:
-    """Positions that are summed abreast, and the outputs that they give."""
-
-    rows: int
-    columns: int
-    out_rows: int
-    out_columns: int
-
-    def group(self, row: int, column: int) -> list[int]:
-        """Numbers of the sums that one output is the largest of."""
-        size_h, size_w = self.rows // self.out_rows, self.columns // self.out_columns
-        return [
-            (row * size_h + y) * self.columns + column * size_w + x
-            for y in range(size_h)
-            for x in range(size_w)
-        ]
-
-    def unroll(self, row: int) -> int:
-        """Weights that are held at a time: sums and a product need registers too."""
-        most = min(MOST_UNROLL, REGISTERS - 1 - self.rows * self.columns)
-        return next(n for n in range(most, 0, -1) if row % n == 0)
 
 
 def _soft(
@@ -219,24 +196,6 @@ def _soft(
         "pool": offsets[1:],
         "value": value.format(x="a"),
     }
-
-
-def _tile(stage: Stage, out_h: int) -> Tile:
-    out_w = stage.out_live[1]
-    if stage.pool is not None:
-        size_h = stage.pool.attributes["filter_h"]
-        size_w = stage.pool.attributes["filter_w"]
-        most = max(1, MOST_SUMS // (size_h * size_w))
-        columns = _divisor(out_w, most)
-        return Tile(size_h, size_w * columns, 1, columns)
-    columns = _divisor(out_w, MOST_SUMS)
-    rows = _divisor(out_h, MOST_SUMS // columns)
-    return Tile(rows, columns, rows, columns)
-
-
-def _divisor(number: int, most: int) -> int:
-    """The largest divisor of `number` that is not above `most`."""
-    return next(n for n in range(min(most, number), 0, -1) if number % n == 0)
 
 
 def _finish(

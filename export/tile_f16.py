@@ -1,0 +1,56 @@
+"""How many sums of a float16 layer are kept in registers at a time.
+
+A sum is a position of one output channel; a weight is used for all of them once it is
+decoded. Compilers keep a product's way short as long as everything fits.
+"""
+
+from dataclasses import dataclass
+
+from export.planner import Stage
+
+REGISTERS = 16  # of floating point, on LX6 as on x86
+MOST_SUMS = 10
+MOST_UNROLL = 10  # weights in one piece of straight code
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Positions that are summed abreast, and the outputs that they give."""
+
+    rows: int
+    columns: int
+    out_rows: int
+    out_columns: int
+
+    def group(self, row: int, column: int) -> list[int]:
+        """Numbers of the sums that one output is the largest of."""
+        size_h, size_w = self.rows // self.out_rows, self.columns // self.out_columns
+        return [
+            (row * size_h + y) * self.columns + column * size_w + x
+            for y in range(size_h)
+            for x in range(size_w)
+        ]
+
+    def unroll(self, row: int) -> int:
+        """Weights that are held at a time: sums and a product need registers too."""
+        most = min(MOST_UNROLL, REGISTERS - 1 - self.rows * self.columns)
+        return divisor(row, most)
+
+
+def tile_of(stage: Stage, out_h: int) -> Tile:
+    """The tile of a stage that computes `out_h` rows a call."""
+    out_w = stage.out_live[1]
+    if stage.pool is not None:
+        size_h = stage.pool.attributes["filter_h"]
+        size_w = stage.pool.attributes["filter_w"]
+        most = max(1, MOST_SUMS // (size_h * size_w))
+        columns = divisor(out_w, most)
+        return Tile(size_h, size_w * columns, 1, columns)
+    columns = divisor(out_w, MOST_SUMS)
+    rows = divisor(out_h, MOST_SUMS // columns)
+    return Tile(rows, columns, rows, columns)
+
+
+def divisor(number: int, most: int) -> int:
+    """The largest divisor of `number` that is not above `most`."""
+    return next(n for n in range(min(most, number), 0, -1) if number % n == 0)
