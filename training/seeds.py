@@ -28,7 +28,7 @@ from training.errors import Esp8kError, run
 from training.evaluate import evaluate, wilson
 from training.fit import Recipe, Trainer
 from training.paths import ROOT, build_root
-from training.recipes import recipe
+from training.recipes import TEMPERATURES, recipe
 from training.record import environment, write_json
 
 RESULTS = ROOT / "training" / "results"
@@ -145,7 +145,9 @@ def train_one(
     seen = evaluate(result, images.test_images, images.test_labels)
     settings = {"seed": seed, "recipe": asdict(chosen)}
     weights = path.with_suffix(".pt")
-    digest = checkpoint.save(weights, model, trainer.weights(), settings)
+    digest = checkpoint.save(
+        weights, model, trainer.weights(), settings, TEMPERATURES.get(model)
+    )
     record = {
         **origin,
         "seed": seed,

@@ -6,6 +6,7 @@
 import json
 import re
 
+from training import lessdata
 from training.errors import run
 from training.paths import ROOT
 from training.seeds import RESULTS
@@ -56,6 +57,27 @@ def search() -> str:
     return "\n".join(rows)
 
 
+def less_data() -> str:
+    """One row a share of the images, from `results/less-data/`; two columns a model."""
+    found = lessdata.results()
+    columns = [(r["model"], way) for r in found for way in lessdata.WAYS]
+    heads = [f"{model}, same {way}" for model, way in columns]
+    rows = [
+        f"| % | images | {' | '.join(heads)} |",
+        f"|--:|--:|{'--:|' * len(columns)}",
+    ]
+    cells = {
+        (r["model"], p["way"], p["percent"]): f"{p['mean']:.2f} ({p['std']:.2f})"
+        for r in found
+        for p in r["points"]
+    }
+    for percent in (100, *lessdata.PERCENTS):
+        mine = [cells[*column, percent] for column in columns]
+        images = f"{lessdata.IMAGES * percent // 100:,}"
+        rows.append(f"| {percent} | {images} | {' | '.join(mine)} |")
+    return "\n".join(rows)
+
+
 def filled(text: str, name: str, table: str) -> str:
     """`text` with what stands between two markers `name` replaced."""
     marker = f"<!-- {name} -->"
@@ -68,7 +90,9 @@ def filled(text: str, name: str, table: str) -> str:
 def main() -> None:
     """Rewrite the README's tables."""
     text = README.read_text()
-    for name, table in (("results", results()), ("search", search())):
+    tables = {"results": results, "search": search, "less-data": less_data}
+    for name, make in tables.items():
+        table = make()
         text = filled(text, name, table)
     README.write_text(text)
 

@@ -1,5 +1,6 @@
 """Less data: nested, balanced subsets; recipes of equal share; files that agree."""
 
+import itertools
 import json
 import math
 import statistics
@@ -11,6 +12,7 @@ import pytest
 
 from training import data, lessdata, seeds
 from training.fit import Recipe
+from training.paths import ROOT
 
 FULL = Recipe()
 STEPS = math.ceil(60_000 / FULL.batch) * FULL.epochs
@@ -139,3 +141,19 @@ def test_a_case_is_trained_on_its_subset_alone(
     record = lessdata.train_case(case)
     assert shown == [600] and (record["percent"], record["way"]) == (1, "epochs")
     assert seeds.stored_at(case.path, case.origin()) == record
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "training" / "results" / "less-data").glob("*.json")),
+    ids=lambda path: path.stem,
+)
+def test_a_committed_study_agrees_with_its_own_seeds(path: Path) -> None:
+    points = json.loads(path.read_text())["points"]
+    shares = {(p["percent"], p["way"]) for p in points}
+    assert shares == set(itertools.product((100, *lessdata.PERCENTS), lessdata.WAYS))
+    for point in points:
+        values = [seed["float_accuracy"] for seed in point["seeds"]]
+        assert point["n"] == len(values) == 5
+        assert point["mean"] == pytest.approx(statistics.fmean(values), abs=1e-4)
+        assert point["std"] == pytest.approx(statistics.stdev(values), abs=1e-4)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training import data, seeds
+from training import checkpoint, data, seeds
 from training.errors import Esp8kError
 from training.paths import ROOT
 
@@ -85,9 +85,12 @@ def test_a_seed_is_evaluated_on_the_test_set_exactly_once(
 
     monkeypatch.setattr(data, "load", lambda: small)
     monkeypatch.setattr(seeds, "evaluate", counted)
+    monkeypatch.setitem(seeds.TEMPERATURES, "v2", 1.25)
     record = seeds.train_seed("v2", 0)
     assert looks == [500]
     assert seeds.stored("v2", 0) == record
+    weights = checkpoint.load(seeds.folder("v2") / "0.pt")
+    assert (weights.weights_hash, weights.temperature) == (record["weights"], 1.25)
 
 
 def test_no_seeds_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
