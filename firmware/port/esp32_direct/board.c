@@ -8,6 +8,7 @@
 
 #include "app.h"
 #include "hal.h"
+#include "painted_stack.h"
 #include "registers.h"
 #include "simcall.h"
 #include "uart.h"
@@ -15,14 +16,9 @@
 #define UART_INTERRUPT 5u /* level 1, level-triggered, on LX6 */
 #define EMULATED_CORE_MHZ 40u
 #define LONGEST_WAIT_MS 30000u
-#define STACK_PAINT 0xA5A5A5A5u
 #define RTC_MAGIC 0x6B387045u
 #define RESET_STATE_POWER_ON 1u
 #define RESET_STATE_BROWNOUT 15u
-
-/* Symbols of esp32_direct.ld. */
-extern uint32_t stack_bottom[];
-extern uint32_t stack_top[];
 
 static simcall_options_t options;
 static uint64_t ticks_total;
@@ -305,13 +301,7 @@ uint32_t hal_reset_reason(void)
 
 uint32_t hal_stack_used_bytes(void)
 {
-    uintptr_t top = (uintptr_t)stack_top;
-    uintptr_t at = (uintptr_t)stack_bottom;
-
-    while (at < top && *(const uint32_t *)at == STACK_PAINT) {
-        at += sizeof(uint32_t);
-    }
-    return (uint32_t)(top - at);
+    return painted_stack_used_bytes();
 }
 
 void hal_alive(void)

@@ -5,6 +5,7 @@
  */
 #include "app.h"
 #include "hal.h"
+#include "painted_stack.h"
 
 /* ==== The machine ==== */
 
@@ -39,15 +40,12 @@
 
 #define WAKE_BY_TIMER 0x080u
 #define WAKE_BY_DEVICE 0x800u
-#define STACK_PAINT 0xA5A5A5A5u
 
 /* What the host writes beyond our memory before the core starts. */
 #define PARAMETERS 0x80100000u
 #define PARAMETERS_MAGIC 0x6B387065u
 
 uint8_t panic_stack[512] __attribute__((aligned(16)));
-extern uint32_t stack_bottom[];
-extern uint32_t stack_top[];
 
 static uint32_t boots = 1;
 static uint32_t reason = HAL_RESET_POWER_ON;
@@ -219,13 +217,7 @@ uint32_t hal_reset_reason(void)
 
 uint32_t hal_stack_used_bytes(void)
 {
-    uintptr_t top = (uintptr_t)stack_top;
-    uintptr_t at = (uintptr_t)stack_bottom;
-
-    while (at < top && *(const uint32_t *)at == STACK_PAINT) {
-        at += sizeof(uint32_t);
-    }
-    return (uint32_t)(top - at);
+    return painted_stack_used_bytes();
 }
 
 void hal_alive(void)
