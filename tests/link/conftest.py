@@ -6,11 +6,14 @@ import select
 import threading
 import tty
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.conftest import TEST_BUILD
+from tools import boards
 from tools.client import Device
 from tools.memory_board import MemoryBoard, MemoryLine, build_library
 from training.paths import ROOT
@@ -55,6 +58,18 @@ def random_images(count: int, seed: int = 0) -> np.ndarray:
     """Images of noise: (count, 28, 28) uint8."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+
+
+@contextmanager
+def flashed_port(flashed: Callable[[str, str], Path], name: str) -> Iterator[str]:
+    """A port with the flashed firmware of v2 behind it, on a board without hardware."""
+    flashed("v2", name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+        board = boards.choose(name, None, quiet=True)
+        with boards.open_port(board, "v2") as port:
+            Device.open(port).close()  # it has booted: no greeting comes late
+            yield port
 
 
 class PtyHost:

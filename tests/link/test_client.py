@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -191,15 +192,21 @@ def test_the_line_cut_at_every_byte_of_a_session_costs_one_request(
         assert crc in [struct.unpack_from("<I", r.payload)[0] for r in replies], cut
 
 
-def test_a_reset_in_mid_batch_is_noticed_said_and_survived(line: MemoryLine) -> None:
+def disturbed(line: MemoryLine, disturb: Callable[[], None]) -> tuple[Device, list]:
+    """All images, something happening behind the twentieth; and what was said."""
     said: list[str] = []
     device = Device(line, said.append)
     results = []
     for result in device.infer_many("int8", IMAGES):
         results.append(result)
         if len(results) == 20:
-            line.reset()
+            disturb()
     assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    return device, said
+
+
+def test_a_reset_in_mid_batch_is_noticed_said_and_survived(line: MemoryLine) -> None:
+    device, said = disturbed(line, line.reset)
     assert device.resets == 1 and device.identity.boot_count == 2
     assert len(said) == 1 and "boot 1 -> 2" in said[0]
     assert "Guru Meditation Error" in said[0]
@@ -210,15 +217,12 @@ def test_a_board_that_forgot_its_boot_count_is_noticed(
     line: MemoryLine, first_id: int
 ) -> None:
     """The reset pin or a lost cable: it boots for the first time, once more."""
-    said: list[str] = []
-    device = Device(line, said.append)
-    results = []
-    for result in device.infer_many("int8", IMAGES):
-        results.append(result)
-        if len(results) == 20:
-            line.board.forget(first_id)
-            line.reset(panic=False)
-    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+
+    def unplug() -> None:
+        line.board.forget(first_id)
+        line.reset(panic=False)
+
+    device, said = disturbed(line, unplug)
     assert device.identity.boot_count == 1
     assert device.resets == 1 and len(said) == 1 and "was reset" in said[0]
 

@@ -232,11 +232,15 @@ def test_help_names_every_command(board: MemoryBoard) -> None:
     assert text.endswith("m-ready\r\n")
 
 
-def test_infer_has_the_reference_defaults(board: MemoryBoard) -> None:
+def load(board: MemoryBoard) -> None:
     board.boot()
     say(board, "db load 784%")
-    for at in range(0, 784, 31):
-        say(board, f"db {IMAGES[0].tobytes()[at : at + 31].hex()}%")
+    for at in range(0, 784, CHUNK):
+        say(board, f"db {IMAGES[0].tobytes()[at : at + CHUNK].hex()}%")
+
+
+def test_infer_has_the_reference_defaults(board: MemoryBoard) -> None:
+    load(board)
     text = say(board, "infer%")
     assert b"m-warmup-start-10\r\n" in text and b"m-infer-start-1\r\n" in text
     # Older runners leave the warm-ups out where there shall be none.
@@ -245,10 +249,7 @@ def test_infer_has_the_reference_defaults(board: MemoryBoard) -> None:
 
 
 def test_f16_results_are_those_of_the_other_engine(board: MemoryBoard) -> None:
-    board.boot()
-    say(board, "db load 784%")
-    for at in range(0, 784, 31):
-        say(board, f"db {IMAGES[0].tobytes()[at : at + 31].hex()}%")
+    load(board)
     int8 = say(board, "infer 1 0%")
     assert say(board, "results%") in int8
     say(board, "engine f16%")

@@ -8,8 +8,9 @@ import pytest
 
 from export import codegen, network, reference
 from tests.conftest import TEST_BUILD
+from tests.link.conftest import flashed_port
 from tests.link.test_mlperf import Runner
-from tools import bisect, boards, chaos
+from tools import bisect, chaos
 from tools.client import Device, require_identity
 from tools.faults import Faults
 from tools.proxy import FaultyProxy
@@ -32,14 +33,8 @@ def images() -> np.ndarray:
 def port(
     request: pytest.FixtureRequest, flashed: Callable[[str, str], Path]
 ) -> Iterator[str]:
-    """A port with the flashed firmware of v2 behind it."""
-    flashed("v2", request.param)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
-        board = boards.choose(request.param, None, quiet=True)
-        with boards.open_port(board, "v2") as port:
-            Device.open(port).close()  # it has booted: no greeting comes late
-            yield port
+    with flashed_port(flashed, request.param) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import TEST_BUILD
 from tests.link import second_client
-from tests.link.conftest import random_images
+from tests.link.conftest import flashed_port, random_images
 from tests.link.second_client import FLOAT16, INT8, SET_BAUD, Client, Refused
 from tests.link.test_client import fake_int8
 from tools.memory_board import MemoryBoard
@@ -125,14 +125,9 @@ def test_it_does_all_that_the_document_offers(
 def port(
     request: pytest.FixtureRequest, flashed: Callable[[str, str], Path]
 ) -> Iterator[Port]:
-    from tools import virtual_board
-
-    flashed("v2", request.param)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
-        with virtual_board.start("v2", request.param) as board:
-            with Port(board.port, 115200, timeout=0) as line:
-                yield line
+    with flashed_port(flashed, request.param) as name:
+        with Port(name, 115200, timeout=0) as line:
+            yield line
 
 
 def test_it_talks_to_the_real_firmware_over_a_port(port: Port) -> None:
