@@ -72,7 +72,7 @@ def plot(rows: list[Row], path: Path) -> None:
     )
     figure.text(0.01, 0.008, _footnote(rows), fontsize=8, color="#59636e")
     inches = figure.get_figheight()
-    figure.tight_layout(rect=(0, 0.3 / inches, 1, 1 - 0.1 / inches), h_pad=1.5)
+    figure.tight_layout(rect=(0, 0.45 / inches, 1, 1 - 0.1 / inches), h_pad=1.5)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120, metadata={"Software": None})
     pyplot.close(figure)
@@ -245,12 +245,10 @@ def _footnote(rows: list[Row]) -> str:
         "gcc; TFLite Micro on this computer is PyPI's wheel. "
         "RAM without stack, and without input and output where not said."
     )
-    away = [row for row in best(rows, TARGET) if (row.instructions or 0) > LARGEST]
     named = {
         row.source: f"{(row.instructions or 0) / 1e6:.0f} M"
-        for row in reversed(away)
-        if row.source != OURS
+        for row in best(rows, TARGET)
+        if row.source != OURS and (row.instructions or 0) > LARGEST
     }
-    for name, count in named.items():
-        text += f" Not drawn: {name}, {count}."
-    return text
+    away = [f"{name}, {count}" for name, count in named.items()]
+    return text + (f"\nNot drawn: {'; '.join(away)}." if away else "")

@@ -50,6 +50,20 @@ def test_int8_is_exact_and_within_its_instructions(
     assert abs(stages - found["instructions"]) < 0.01 * stages
 
 
+@pytest.mark.slow
+@pytest.mark.emulator
+@pytest.mark.parametrize("target", ["lx106", "rv32imc"])
+def test_v3_takes_no_more_instructions_a_live_mac_than_v2(
+    target: str, components: Components
+) -> None:
+    found = [
+        emulator.measure(components(model, "speed"), "int8", target)
+        for model in ("v3", "v2")
+    ]
+    v3, v2 = (f["instructions"] / f["live_macs"] for f in found)
+    assert v3 <= v2
+
+
 @pytest.mark.emulator
 @pytest.mark.parametrize("target", ["lx106", "rv32imc"])
 def test_float16_has_the_same_bits_without_an_fpu(
