@@ -148,6 +148,12 @@ def test_a_row_survives_the_file(tmp_path: Path, monkeypatch) -> None:  # type: 
     assert bench_show.read(bench.result_path()) == rows
 
 
+def test_a_row_of_bench_json_says_what_was_measured_and_how() -> None:
+    wanted = "model target compiler flags profile engine instructions per_layer"
+    wanted += " live_macs code_bytes const_bytes ram_bytes exactness evidence"
+    assert set(wanted.split()) <= row().json().keys()
+
+
 def test_without_a_run_reuse_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(Esp8kError, match="bench.json") as error:
         bench_show.read(tmp_path / "bench.json")
