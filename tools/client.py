@@ -20,6 +20,7 @@ from types import TracebackType
 
 import numpy as np
 
+from tools import fragments
 from tools.framing import Request
 from tools.messages import (
     ENGINES,
@@ -276,7 +277,7 @@ class Device:
         image: bytes,
         budget_s: float = REQUEST_BUDGET_S,
     ) -> bytes:
-        payload, clean = self.session.call_staged(kind, head, image, budget_s)
+        payload, clean = fragments.call(self.session, kind, head, image, budget_s)
         self._clean = self._clean + 1 if clean else 0
         if self._clean >= CLEAN_STREAK:
             self._clean = 0

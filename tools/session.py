@@ -5,8 +5,7 @@ request frame. So a late, repeated or foreign reply is never taken for another's
 and a request may be sent again as often as needed.
 
 `Session.call` does one request. `Session.pipeline` keeps a window of them on the
-wire. `Session.call_staged` carries an image in fragments of 32 bytes and repairs
-what was lost, for lines on which a frame of 800 bytes never arrives whole.
+wire. `tools.fragments` carries an image in pieces, from the same parts.
 """
 
 import struct
@@ -33,13 +32,8 @@ from tools.transport import Transport
 from training.errors import DeviceError
 
 REQUEST_BUDGET_S = 20.0  # a request is answered or has failed by then
-STAGED_BACKOFF = 2  # a line known to be bad: lost, not slow, so do not wait long
 WHOLE_ATTEMPTS = 3  # sendings of a long frame before it goes in fragments
-FRAGMENT_BYTES = 32
 PREFIX = struct.Struct("<IBB")  # request's CRC-32, boot count, identity
-TAG = struct.Struct("<I")
-PUT = struct.Struct("<IB")
-MISSING = struct.Struct("<I")
 
 
 @dataclass(slots=True)
@@ -94,19 +88,19 @@ class Session:
         self, kind: Request, payload: bytes, budget_s: float = REQUEST_BUDGET_S
     ) -> bytes:
         """Send until answered; the reply's payload behind its prefix."""
-        pending = self._prepare(kind, payload)
+        pending = self.prepare(kind, payload)
         end = self.transport.clock() + budget_s
         try:
             while pending.reply is None:
                 now = self.transport.clock()
                 if now >= end:
                     raise self.silent(budget_s)
-                self._send([pending])
-                wait = self._timeout(pending, len(pending.wire))
-                self._wait(pending, min(end, now + wait))
-            return self._result(pending)
+                self.send([pending])
+                wait = self.timeout(pending, len(pending.wire))
+                self.wait(pending, min(end, now + wait))
+            return self.result(pending)
         finally:
-            self._pending.pop(pending.sequence, None)
+            self.forget(pending)
 
     # ==== Many requests ====
 
@@ -133,12 +127,12 @@ class Session:
                 if head.reply is None and not self._advance(queue):
                     yield None
                 else:
-                    yield self._result(head)
+                    yield self.result(head)
                 queue.popleft()
-                self._pending.pop(head.sequence, None)
+                self.forget(head)
         finally:
             for pending in queue:
-                self._pending.pop(pending.sequence, None)
+                self.forget(pending)
 
     def _fill(
         self,
@@ -155,11 +149,11 @@ class Session:
             if payload is None:
                 exhausted = True
                 break
-            fresh.append(self._prepare(kind, payload))
+            fresh.append(self.prepare(kind, payload))
             queue.append(fresh[-1])
             if not self._pace.known(fresh[-1].key):
                 break
-        self._send(fresh)
+        self.send(fresh)
         return exhausted
 
     def _advance(self, queue: deque[Pending]) -> bool:
@@ -167,7 +161,7 @@ class Session:
         head = queue[0]
         while head.reply is None:
             outstanding = sum(len(p.wire) for p in queue if p.reply is None)
-            wait = self._timeout(head, outstanding)
+            wait = self.timeout(head, outstanding)
             progress = self.counts.replies
             self._read(wait)
             if head.reply is not None:
@@ -184,63 +178,13 @@ class Session:
             if head.attempts >= WHOLE_ATTEMPTS:
                 return False
             lost = [head] if overtaken else [p for p in queue if p.reply is None]
-            self._send(lost)
+            self.send(lost)
         return True
-
-    # ==== An image in fragments ====
-
-    def call_staged(
-        self, kind: Request, head: bytes, image: bytes, budget_s: float
-    ) -> tuple[bytes, bool]:
-        """As `call`, the image put in fragments. Also: was nothing lost?"""
-        tag = zlib.crc32(image)
-        pending = self._prepare(kind, head + TAG.pack(tag))
-        pieces = [
-            image[at : at + FRAGMENT_BYTES]
-            for at in range(0, len(image), FRAGMENT_BYTES)
-        ]
-        missing = list(range(len(pieces)))
-        end = self.transport.clock() + budget_s
-        rounds = 0
-        try:
-            while self.transport.clock() < end:
-                puts = [
-                    encode(Request.PUT, pending.sequence, PUT.pack(tag, i) + pieces[i])
-                    for i in missing
-                ]
-                data = b"".join(wire for wire, _ in puts)
-                self.transport.write(data)
-                self.counts.fragments += len(puts)
-                answer = self._ask_staged(pending, len(data), end)
-                if answer is None:
-                    break
-                rounds += 1
-                if answer.type != REPLY_MISSING:
-                    return self._result(pending), rounds == pending.attempts == 1
-                (bits,) = MISSING.unpack_from(answer.payload, PREFIX.size)
-                missing = [i for i in range(len(pieces)) if bits >> i & 1]
-                pending.reply = None
-            raise self.silent(budget_s)
-        finally:
-            self._pending.pop(pending.sequence, None)
-
-    def _ask_staged(self, pending: Pending, before: int, end: float) -> Frame | None:
-        """Send the request behind its fragments until some answer comes."""
-        attempts = 0
-        while pending.reply is None:
-            now = self.transport.clock()
-            if now >= end:
-                return None
-            self._send([pending])
-            wait = self._timeout(pending, before + len(pending.wire), attempts)
-            self._wait(pending, min(end, now + wait))
-            attempts = min(attempts + 1, STAGED_BACKOFF)
-            before = 0
-        return pending.reply
 
     # ==== Sending, waiting, matching ====
 
-    def _prepare(self, kind: Request, payload: bytes) -> Pending:
+    def prepare(self, kind: Request, payload: bytes) -> Pending:
+        """A request with a number of its own; not sent yet."""
         while True:
             self._sequence = (self._sequence + 1) & 0xFFFF
             if self._sequence not in self._pending:
@@ -250,7 +194,12 @@ class Session:
         self._pending[pending.sequence] = pending
         return pending
 
-    def _send(self, batch: list[Pending]) -> None:
+    def forget(self, pending: Pending) -> None:
+        """What still answers it is foreign from now on."""
+        self._pending.pop(pending.sequence, None)
+
+    def send(self, batch: list[Pending]) -> None:
+        """Put them on the wire, again or for the first time."""
         if not batch:
             return
         self.transport.write(b"".join(pending.wire for pending in batch))
@@ -261,7 +210,7 @@ class Session:
             pending.sent_at = now
         self.counts.sent += len(batch)
 
-    def _timeout(
+    def timeout(
         self, pending: Pending, wire_bytes: int, attempts: int | None = None
     ) -> float:
         """For the reply to `pending`, `wire_bytes` in all just sent."""
@@ -269,7 +218,8 @@ class Session:
         tries = pending.attempts if attempts is None else attempts
         return self._pace.timeout(pending.key, wire_s, tries)
 
-    def _wait(self, pending: Pending, until: float) -> None:
+    def wait(self, pending: Pending, until: float) -> None:
+        """Read until it is answered or that moment has come."""
         while pending.reply is None:
             left = until - self.transport.clock()
             if left <= 0:
@@ -329,7 +279,8 @@ class Session:
 
     # ==== Results and errors ====
 
-    def _result(self, pending: Pending) -> bytes:
+    def result(self, pending: Pending) -> bytes:
+        """The reply's payload behind its prefix; an ERROR is raised."""
         frame = pending.reply
         assert frame is not None
         if frame.version != VERSION:

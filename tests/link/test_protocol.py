@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools import framing, messages, pace, session
+from tools import fragments, framing, messages, pace, session
 from tools.client import HELLO_BUDGET_S, HELLO_TRIES_S, NOISY_BUDGET_S
 from tools.framing import Request
 from tools.memory_board import MemoryBoard
@@ -63,11 +63,11 @@ def test_the_hosts_limits_are_the_firmwares() -> None:
     assert framing.MAX_REQUEST_PAYLOAD == constant("LINK_MAX_REQUEST_PAYLOAD_BYTES")
     assert framing.MAX_REPLY_PAYLOAD == constant("LINK_MAX_REPLY_PAYLOAD_BYTES")
     assert framing.VERSION == constant("LINK_VERSION")
-    assert session.FRAGMENT_BYTES == constant("APP_FRAGMENT_BYTES")
+    assert fragments.FRAGMENT_BYTES == constant("APP_FRAGMENT_BYTES")
     assert f"9600 to {constant('APP_MAX_BAUD')}" in TEXT
-    pieces = -(-messages.IMAGE_BYTES // session.FRAGMENT_BYTES)
-    last = messages.IMAGE_BYTES - (pieces - 1) * session.FRAGMENT_BYTES
-    assert f"{pieces}, of {session.FRAGMENT_BYTES} bytes, the last of {last}" in TEXT
+    pieces = -(-messages.IMAGE_BYTES // fragments.FRAGMENT_BYTES)
+    last = messages.IMAGE_BYTES - (pieces - 1) * fragments.FRAGMENT_BYTES
+    assert f"{pieces}, of {fragments.FRAGMENT_BYTES} bytes, the last of {last}" in TEXT
     assert f"N and W up to {constant('APP_MAX_ITERATIONS')}" in TEXT
 
 
