@@ -44,7 +44,7 @@ class Residual(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
-@pytest.mark.parametrize("name", ["v1", "v2", "residual"])
+@pytest.mark.parametrize("name", ["v1", "v2", "v3", "residual"])
 def test_folding_keeps_the_function(name: str) -> None:
     model = shaken(Residual() if name == "residual" else build(name))
     folded = fold(model, MEAN, STD)
