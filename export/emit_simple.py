@@ -291,6 +291,8 @@ def _concatenation(
             )
         start[axis] += shape[axis]
     context["parts"] = parts
+    read = {part["source"] for part in parts}
+    context["unread"] = [name for name in context["inputs"] if name not in read]
     context["store"] = stored("{u}", context["table"], context["last"])
 
 
