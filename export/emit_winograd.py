@@ -77,6 +77,7 @@ def emit(
         "total": total,
         "adjacent": tiles == 2 and mac_w % 4 == 0,  # no pair crosses a row's end
         "pitch": pitch,
+        "corner": f"in + y * {pitch} + x" + (f" * {depth}" if depth > 1 else ""),
         "mac_w": mac_w,
         "out_c": out_c,
         "block_q": block_q,
@@ -90,9 +91,8 @@ def emit(
             if stage.pool
             else f"(y * {out_w} + x) * {out_c}"
         ),
-        "finish": [
-            _finish_tile(stage, expression, biased, f"o{p}") for p in range(tiles)
-        ],
+        "store": expression,
+        "finish": [_finish_tile(stage, biased, f"o{p}", depth) for p in range(tiles)],
         "lines": [[_product(f, p, tiles) for p in range(tiles)] for f in range(16)],
         "vertical": [[_vertical(r, p) for p in range(tiles)] for r in range(4)],
         "requant": found,
@@ -102,16 +102,14 @@ def emit(
     return Emitted(context, arrays)
 
 
-def _finish_tile(stage: Stage, expression: str, biased: bool, out: str) -> str:
+def _finish_tile(stage: Stage, biased: bool, out: str, depth: int) -> str:
     """C that turns the four sums in `t` into one or four stored bytes."""
+    indent = " " * (16 if depth > 1 else 12)
     bias = " + k->bias" if biased else ""
-    indent = " " * 16
+    byte = f"{stage.name}_byte"
     if stage.pool is not None:
         best = "nn_max(nn_max(t.y00, t.y01), nn_max(t.y10, t.y11))"
-        lines = [
-            f"t.y00 = {best}{bias};",
-            f"*{out} = {expression.format(acc='t.y00', k='k')};",
-        ]
+        lines = [f"t.y00 = {best}{bias};", f"*{out} = {byte}(t.y00, k);"]
     else:
         _, width, channels = stage.out_live
         places = (
@@ -120,10 +118,7 @@ def _finish_tile(stage: Stage, expression: str, biased: bool, out: str) -> str:
             ("t.y10", width * channels),
             ("t.y11", (width + 1) * channels),
         )
-        lines = [
-            f"{out}[{at}] = {expression.format(acc=name + bias, k='k')};"
-            for name, at in places
-        ]
+        lines = [f"{out}[{at}] = {byte}({name}{bias}, k);" for name, at in places]
     return "\n".join(indent + line for line in lines)
 
 
