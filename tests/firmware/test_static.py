@@ -132,6 +132,8 @@ def test_cppcheck_finds_nothing(exported: Callable[[str], Path]) -> None:
         + ["--enable=warning,performance,portability"]
         # The arena is bytes; the planner aligns what lies in it, by its tests.
         + ["--suppress=invalidPointerCast:*_network.c"]
+        # Soft float takes signs by >> 31, which all our compilers do arithmetically.
+        + ["--suppress=shiftTooManyBitsSigned:*nn_f16*.h"]
         + [*includes(component), *map(str, sources())]
         + [str(path) for path in (component / "src").glob("*_network.c")],
         capture_output=True,
