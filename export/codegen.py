@@ -10,11 +10,10 @@ give the same bytes. `make export` calls it; Jinja lays out, Python computes.
 import json
 import math
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from export import (
@@ -23,56 +22,26 @@ from export import (
     emit_f16,
     emit_simple,
     emit_winograd,
+    layout,
     overlap,
     reference,
     reference_f16,
 )
 from export.emit_calls import Calls
-from export.emit_int8 import Array, Emitted, Options
+from export.emit_int8 import Emitted, Options
 from export.identity import Identity
 from export.memory import allocate
 from export.network import Network
+from export.plan import Plan, StagePlan, load_plan
 from export.planner import MAC_KINDS, Stage, aliases, hwc, plan_stages
 from training.errors import Esp8kError
 from training.paths import ROOT
 
+__all__ = ["Plan", "StagePlan", "flags", "generate", "load_plan", "stage_outputs"]
+
 PROFILES = ("speed", "balanced", "size")
 KERNELS = ROOT / "firmware" / "components" / "nn"
 FLAGS = KERNELS / "flags.json"
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """What plan.json says of one stage."""
-
-    name: str
-    engine: str  # int8 | f16
-    number: int  # as the hook gets it
-    tensor: int  # index of its output in the Network
-    shape: tuple[int, int, int]  # live region (H, W, C) that is stored
-    representation: str  # u8=q+128 | int8 | float32
-    macs: int
-    live_macs: int
-    weight_bytes: int  # weights, tables and per-channel constants
-    method: str  # direct | winograd | ...
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What was generated: plan.json."""
-
-    model: str
-    weights_hash: str
-    identity_crc: int
-    profile: str
-    prefix: str
-    int8_arena_bytes: int
-    f16_arena_bytes: int
-    stages: tuple[StagePlan, ...]
-
-    def engine(self, name: str) -> tuple[StagePlan, ...]:
-        """The stages of one engine, in order."""
-        return tuple(s for s in self.stages if s.engine == name)
 
 
 def generate(
@@ -97,14 +66,14 @@ def generate(
         "prefix": prefix,
         "guard": prefix.upper(),
     }
-    environment = _environment()
+    environment = layout.environment()
     files: dict[str, str] = {}
     int8 = _int8(network_int8, profile, prefix)
-    _render_engine(environment, files, "int8", int8, common)
+    layout.render_engine(environment, files, "int8", int8, common)
     f16 = None
     if network_f16 is not None:
         f16 = _f16(network_f16, profile, prefix)
-        _render_engine(environment, files, "f16", f16, common)
+        layout.render_engine(environment, files, "f16", f16, common)
     plan = Plan(
         model=identity.model,
         weights_hash=identity.weights_hash,
@@ -125,15 +94,6 @@ def generate(
     files["plan.json"] = json.dumps(asdict(plan), indent=2) + "\n"
     _write(out_dir, files)
     return plan
-
-
-def load_plan(path: Path) -> Plan:
-    """Read plan.json."""
-    raw = json.loads(path.read_text())
-    stages = tuple(
-        StagePlan(**{**s, "shape": tuple(s["shape"])}) for s in raw.pop("stages")
-    )
-    return Plan(**raw, stages=stages)
 
 
 def flags(target: str) -> list[str]:
@@ -168,18 +128,7 @@ def stage_outputs(plan: Plan, network: Network, image: np.ndarray) -> list[np.nd
 # ==== One engine ====
 
 
-@dataclass(frozen=True)
-class Engine:
-    """An engine's stages, ready to be laid out."""
-
-    stages: list[dict[str, Any]]
-    calls: list[str]
-    arrays: list[Array]
-    arena: int
-    plans: tuple[StagePlan, ...]
-
-
-def _int8(network: Network, profile: str, prefix: str) -> Engine:
+def _int8(network: Network, profile: str, prefix: str) -> layout.Engine:
     options = Options(
         profile,
         prefix,
@@ -215,7 +164,7 @@ def _cost(made: Emitted) -> int:
     return cost.estimate(made.context, "xtensa")
 
 
-def _f16(network: Network, profile: str, prefix: str) -> Engine:
+def _f16(network: Network, profile: str, prefix: str) -> layout.Engine:
     options = Options(
         profile, prefix, wide_tables=False, wide_weights=False, winograd=False
     )
@@ -263,7 +212,7 @@ def _engine(
     emitted: list[Emitted],
     engine: str,
     streamed: int,
-) -> Engine:
+) -> layout.Engine:
     scratch = {
         stage.number: made.context.get("scratch", 0)
         for stage, made in zip(stages, emitted, strict=True)
@@ -284,7 +233,7 @@ def _engine(
     memory = allocate(network, stages, item, scratch, streamed, windows, lags)
     contexts, arrays, plans = [], [], []
     for (stage, last), made in zip(_ends(network, stages), emitted, strict=True):
-        made.context["comment"] = describe(network, stage, made)
+        made.context["comment"] = layout.describe(network, stage, made)
         shares = any((i, stage.output) in memory.shared for i in stage.inputs)
         made.context["restrict"] = "" if shares else "restrict "
         contexts.append(made.context)
@@ -294,7 +243,7 @@ def _engine(
     lines = calls.rows(streamed) if streamed else []
     for stage in stages[streamed:]:
         lines += calls.whole(stage)
-    return Engine(contexts, lines, arrays, memory.size, tuple(plans))
+    return layout.Engine(contexts, lines, arrays, memory.size, tuple(plans))
 
 
 def _stage_plan(stage: Stage, engine: str, made: Any, last: bool) -> StagePlan:
@@ -313,100 +262,6 @@ def _stage_plan(stage: Stage, engine: str, made: Any, last: bool) -> StagePlan:
         weight_bytes=sum(a.size for a in made.arrays),
         method=made.context.get("method", "direct"),
     )
-
-
-def describe(network: Network, stage: Stage, made: Any) -> str:
-    """The comment above a layer's function."""
-    lines = [f"==== {stage.name}: {', '.join(op.kind for op in stage.operators)} ===="]
-    source = network.tensors[stage.inputs[0]]
-    out = network.tensors[stage.output]
-    shapes = [
-        "x".join(map(str, s))
-        for s in (stage.in_live[0], stage.mac_live, stage.out_live)
-    ]
-    if stage.pool is None:
-        shapes.pop(1)
-    lines.append(
-        " -> ".join(shapes) + f" live, of {'x'.join(map(str, hwc(out.shape)))}"
-    )
-    a = stage.head.attributes
-    if "stride_h" in a:
-        lines.append(
-            f"stride {a['stride_h']}x{a['stride_w']}, padding {a['padding']}, "
-            f"activation {a['activation']}"
-        )
-    lines.append(f"{stage.macs} MACs, {stage.live_macs} live")
-    if source.quant is not None and out.quant is not None:
-        lines.append(
-            f"in: scale {float(source.scale):.9g}, zero point {source.zero_point}; "
-            f"out: scale {float(out.scale):.9g}, zero point {out.zero_point}"
-        )
-        found = made.context.get("requant")
-        if found is not None:
-            lines.append(f"requantisation: {found.form}")
-    if stage.head.kind in MAC_KINDS and "requant" in made.context:
-        about = [
-            f"{cost.estimate(made.context, core):,} on {name}"
-            for core, name in (("xtensa", "lx106"), ("riscv", "RV32IMC"))
-        ]
-        lines.append(f"estimated instructions: {', '.join(about)}")
-    body = "\n".join(f" * {line}" for line in lines)
-    return "/*" + body[2:] + "\n */"
-
-
-# ==== Rendering ====
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
-def _render_engine(
-    environment: jinja2.Environment,
-    files: dict[str, str],
-    name: str,
-    engine: Engine,
-    common: dict[str, Any],
-) -> None:
-    variables = {
-        **common,
-        "engine": name,
-        "stages": engine.stages,
-        "calls": engine.calls,
-        "arrays": engine.arrays,
-        "arena": engine.arena,
-        "uses_arena": engine.arena > 0,
-        "total": sum(a.size for a in engine.arrays),
-        "kernels": _kernels(engine.stages),
-        "macs": sum(p.macs for p in engine.plans),
-        "live_macs": sum(p.live_macs for p in engine.plans),
-    }
-    variables["guard"] = f"{common['guard']}_{name.upper()}_WEIGHTS_H"
-    for target, template in (
-        (f"src/{name}_network.c", f"network_{name}.c.jinja"),
-        (f"src/{name}_weights.c", "weights.c.jinja"),
-        (f"src/{name}_weights.h", "weights.h.jinja"),
-    ):
-        files[target] = environment.get_template(template).render(**variables)
-
-
-def _kernels(stages: list[dict[str, Any]]) -> list[str]:
-    """The kernel headers that an int8 engine needs."""
-    found = {"nn_int8.h"}
-    for stage in stages:
-        if stage["template"] == "winograd_int8.c.jinja":
-            found.add("nn_winograd.h")
-        if stage.get("window"):
-            found.add("nn_window.h")
-        if stage.get("kind") == "SOFTMAX":
-            found.add("nn_softmax.h")
-    return sorted(found)
 
 
 def _header(network: Network, plan: Plan, has_f16: bool) -> dict[str, Any]:

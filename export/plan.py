@@ -1,0 +1,51 @@
+"""What was generated, stage by stage: plan.json.
+
+plan = load_plan(Path("build/v2/component/plan.json"))
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What plan.json says of one stage."""
+
+    name: str
+    engine: str  # int8 | f16
+    number: int  # as the hook gets it
+    tensor: int  # index of its output in the Network
+    shape: tuple[int, int, int]  # live region (H, W, C) that is stored
+    representation: str  # u8=q+128 | int8 | float32
+    macs: int
+    live_macs: int
+    weight_bytes: int  # weights, tables and per-channel constants
+    method: str  # direct | winograd | ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was generated: plan.json."""
+
+    model: str
+    weights_hash: str
+    identity_crc: int
+    profile: str
+    prefix: str
+    int8_arena_bytes: int
+    f16_arena_bytes: int
+    stages: tuple[StagePlan, ...]
+
+    def engine(self, name: str) -> tuple[StagePlan, ...]:
+        """The stages of one engine, in order."""
+        return tuple(s for s in self.stages if s.engine == name)
+
+
+def load_plan(path: Path) -> Plan:
+    """Read plan.json."""
+    raw = json.loads(path.read_text())
+    stages = tuple(
+        StagePlan(**{**s, "shape": tuple(s["shape"])}) for s in raw.pop("stages")
+    )
+    return Plan(**raw, stages=stages)
