@@ -3,9 +3,11 @@
     rows = measure(model, ours_library, say)
 
 One interleaved run: in each round every runtime classifies the same images through
-its Python binding, one thread, and its time is divided by ours in that round; the
-row has the median of the rounds. TFLite Micro's instructions come from callgrind
-(`tools/bench_tflm.py`).
+its Python binding, one thread, and its processor time is divided by ours in that
+round; the row has the median of the rounds. (Of the wall's time a busy machine takes
+more from the slow than from those who end within their time slice.)
+
+TFLite Micro's instructions come from callgrind (`tools/bench_tflm.py`).
 """
 
 import statistics
@@ -108,9 +110,9 @@ def _ratios(
     for _ in range(ROUNDS):
         spent = {}
         for name, run in everyone.items():
-            start = time.perf_counter()
+            start = time.process_time()
             run(images)
-            spent[name] = time.perf_counter() - start
+            spent[name] = time.process_time() - start
         for name in runners:
             found[name].append(spent[name] / spent["ours"])
     return {name: round(statistics.median(x), 2) for name, x in found.items()}
