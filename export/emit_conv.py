@@ -5,11 +5,12 @@ padding, the rows that one row of output needs are copied into a window with its
 border filled in, so that the inner loops know nothing of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from export import mac16
 from export.emit_int8 import (
     C_TYPES,
     Emitted,
@@ -102,6 +103,8 @@ def emit(
     kind = "int16_t" if options.wide_weights else "int8_t"
     what = f"{stage.name}: weights, {abreast} channels abreast"
     array = byte_array(f"{stem}_weights", what, order, kind)
+    if options.wide_weights and not depthwise:
+        array = replace(array, mac16=mac16.weights(stage, flat))
     context = {
         "template": "depthwise_int8.c.jinja" if depthwise else "conv_int8.c.jinja",
         "name": stage.name,
@@ -111,6 +114,7 @@ def emit(
         "out_c": channels,
         "weights": f"{stem}_weights",
         "weight_type": kind,
+        "mac16": mac16.context(array.mac16, stage),
         "channels": f"{stem}_channels",
         "channel_type": C_TYPES[found.form],
         "biased": found.form != "single",

@@ -71,6 +71,8 @@ def _kernels(stages: list[dict[str, Any]]) -> list[str]:
     for stage in stages:
         if stage["template"] == "winograd_int8.c.jinja":
             found.add("nn_winograd.h")
+        if stage.get("mac16"):
+            found.add("nn_mac16.h")
         if stage.get("window"):
             found.add("nn_window.h")
         if stage.get("kind") == "SOFTMAX":

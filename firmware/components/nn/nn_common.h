@@ -1,4 +1,5 @@
-/* What all kernels need: how layers and their inner blocks are inlined. */
+/* What all kernels need: how layers and their inner blocks are inlined, and whether
+ * the core has what nn_mac16.h needs. */
 #ifndef NN_COMMON_H
 #define NN_COMMON_H
 
@@ -11,6 +12,20 @@
 #else
 #define NN_LAYER static
 #define NN_INLINE static inline
+#endif
+
+#if defined(__XTENSA__) && defined(__has_include)
+#if __has_include(<xtensa/config/core-isa.h>)
+#include <xtensa/config/core-isa.h>
+#endif
+#endif
+
+#if defined(NN_MAC16_MODEL)
+#define NN_MAC16 1
+#elif defined(XCHAL_HAVE_MAC16)
+#define NN_MAC16 XCHAL_HAVE_MAC16
+#else
+#define NN_MAC16 0
 #endif
 
 #endif

@@ -1,0 +1,32 @@
+"""What the templates need for cores with MAC16: `nn_mac16.h` says how it works.
+
+Such a core wants each channel's weights together, in pairs of int16, so the generated
+C has them in a second order; only one of the two is ever compiled.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from export.emit_int8 import Array, byte_array
+from export.planner import Stage
+
+MOST_STACK = 2_048  # bytes: one position's bytes as int16, a pool's sums
+
+
+def weights(stage: Stage, flat: np.ndarray) -> Array | None:
+    """`flat` (channels, taps) in pairs; None where the stack would not hold a tile."""
+    channels, taps = flat.shape
+    pairs = -(-taps // 2)
+    sums = 4 * channels if stage.pool is not None else 0
+    if 4 * pairs + sums > MOST_STACK:
+        return None
+    order = np.pad(flat, ((0, 0), (0, 2 * pairs - taps))).reshape(-1)
+    return byte_array("", "", order, "int16_t")
+
+
+def context(array: Array | None, stage: Stage) -> dict[str, Any] | None:
+    """Template variables, or None."""
+    if array is None:
+        return None
+    return {"pairs": array.count // stage.out_live[2] // 2}
