@@ -190,10 +190,18 @@ def _pool(b: Builder, step: Step, call: Callable) -> Any:
     a = step.attributes
     if a.get("ceil_mode", 0) or any(d != 1 for d in a.get("dilations", [])):
         raise _refuse(step, "ceil_mode or dilation", "pool without them")
-    if any(a.get("pads", [])):
-        raise _refuse(step, f"padding {a['pads']}", "pool without padding")
     kernel = a["kernel_shape"]
-    return call(b.values[step.inputs[0]], kernel, a.get("strides", kernel), "VALID")
+    strides = a.get("strides", [1] * len(kernel))
+    # A max pool pads with nothing: only SAME says that, a PAD would write zeros.
+    x, padding = _padded(b, step, b.values[step.inputs[0]], kernel, strides, [1, 1])
+    explicit = any(a.get("pads", [])) and padding == "VALID"
+    if explicit or (padding == "SAME" and step.kind != "MaxPool"):
+        raise _refuse(
+            step,
+            f"padding {a['pads']}",
+            "pool without padding, or by a max pool whose padding is TensorFlow's SAME",
+        )
+    return call(x, kernel, strides, padding)
 
 
 def _gemm(b: Builder, step: Step) -> Any:

@@ -23,6 +23,9 @@ from training.augment import Affine, augment
 from training.data import MEAN, STD
 from training.errors import Esp8kError
 from training.fused import fuse
+from training.soap import Soap
+
+OPTIMIZERS = ("adamw", "soap")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class Recipe:
     batch: int = 64  # images a step
     peak: float = 0.015  # highest learning rate of the cycle
     warmup: float = 0.25  # share of the steps before the peak
-    decay: float = 0.01  # weight decay of AdamW
+    decay: float = 0.01  # weight decay
+    optimizer: str = "adamw"  # or "soap", training/soap.py
+    beta2: float = 0.999  # decay of the squared gradients
     ema: float = 0.998  # decay of the average of the weights; 0 turns it off
     bf16: bool = False  # bfloat16 inside the layers, where torch runs them
     affine: Affine = field(default_factory=Affine)
@@ -115,9 +120,7 @@ class Trainer:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.images = prepare(images)
         self.labels = torch.from_numpy(labels).long()
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=recipe.peak, weight_decay=recipe.decay, fused=True
-        )
+        self.optimizer = _optimizer(model, recipe)
         self.live = [t for t in model.state_dict().values() if t.is_floating_point()]
         self.average = [t.detach().clone() for t in self.live]
         self.epoch = 0
@@ -213,7 +216,7 @@ class Trainer:
     def _set_rate(self, step: int, steps: int) -> float:
         rate, beta = schedule(step, steps, self.recipe)
         for group in self.optimizer.param_groups:
-            group["lr"], group["betas"] = rate, (beta, 0.999)
+            group["lr"], group["betas"] = rate, (beta, self.recipe.beta2)
         return rate
 
     def _finite(self, loss: float, step: int) -> float:
@@ -234,10 +237,21 @@ class Trainer:
         return {k: v.contiguous() for k, v in state.items()}
 
 
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    weights, decay = model.parameters(), recipe.decay
+    if recipe.optimizer == "soap":
+        return Soap(weights, lr=recipe.peak, weight_decay=decay)
+    return torch.optim.AdamW(weights, lr=recipe.peak, weight_decay=decay, fused=True)
+
+
 def _check(images: int, recipe: Recipe) -> None:
     if images == 0:
         raise Esp8kError("there are no training images", "choose a larger subset")
     if recipe.epochs < 1:
         raise Esp8kError(f"cannot train {recipe.epochs} epochs", "--epochs 1 or more")
+    if recipe.optimizer not in OPTIMIZERS:
+        raise Esp8kError(
+            f"no optimizer {recipe.optimizer!r}", f"one of {', '.join(OPTIMIZERS)}"
+        )
     if recipe.batch < 2:
         raise Esp8kError("batch norm needs two images a batch", "--batch 2 or more")

@@ -1,6 +1,6 @@
 /* Forward and backward of a small sequential net, a whole batch at a time.
  *
- * A layer is: convolution, batch norm if any, max pool 2x2 if any, leaky ReLU (slope
+ * A layer is: convolution, batch norm if any, max pool if any, leaky ReLU (slope
  * 1: none). A linear layer is a convolution over its whole input.
  *
  * One vector holds the same value of LANES images, and every loop of a textbook runs
@@ -37,7 +37,7 @@ typedef struct {
     int32_t in_channels, in_rows, in_columns;
     int32_t channels, kernel_rows, kernel_columns, stride, padding;
     int32_t rows, columns;
-    int32_t pooled, out_rows, out_columns;
+    int32_t pool, pool_stride, pool_padding, out_rows, out_columns; /* pool 1: none */
     float slope, momentum, epsilon;
     /* Parameters, running statistics and gradients; absent ones are NULL. */
     const float *weight, *bias, *gamma, *beta;
@@ -386,36 +386,73 @@ static inline lanes_t leaky(lanes_t v, float slope) {
     return choose(v > 0, v, v * slope);
 }
 
-/* The (upper) row of `sums` that row `y` of the output is made of. */
-static const lanes_t *sums_row(const layer_t *l, int block, int c, int y) {
-    const int plane = l->rows * l->columns;
-    return l->sums + block * sums_block(l) + c * plane +
-           y * (l->pooled ? 2 : 1) * l->columns;
-}
-
 static lanes_t *d_output_row(const layer_t *l, int block, int c, int y) {
     return l->d_output + block * out_block(l) + (c * l->out_rows + y) * l->out_columns;
+}
+
+/* The part of the convolution's plane that one output pools; no pool: one value. */
+typedef struct {
+    int row, column, rows, columns;
+} window_t;
+
+static inline window_t window(const layer_t *l, int y, int x) {
+    const int row = y * l->pool_stride - l->pool_padding;
+    const int column = x * l->pool_stride - l->pool_padding;
+    const int top = row < 0 ? 0 : row, left = column < 0 ? 0 : column;
+    return (window_t){top, left, smaller(row + l->pool, l->rows) - top,
+                      smaller(column + l->pool, l->columns) - left};
+}
+
+/* The largest of a window behind batch norm, and which value gave it: the first of
+ * equals, as torch has it. */
+typedef struct {
+    lanes_t best, value;
+} peak_t;
+
+static inline __attribute__((always_inline)) peak_t
+peak_of(const lanes_t *in, int width, int rows, int columns, float scale, float shift) {
+    peak_t p = {in[0] * scale + shift, in[0]};
+    for (int r = 0; r < rows; ++r, in += width) {
+        for (int k = r == 0; k < columns; ++k) {
+            const lanes_t found = in[k] * scale + shift;
+            const choice_t more = found > p.best;
+            p.best = choose(more, found, p.best);
+            p.value = choose(more, in[k], p.value);
+        }
+    }
+    return p;
+}
+
+/* Literal sizes for the usual windows: loops that the compiler unrolls. */
+static inline peak_t peak(const layer_t *l, const lanes_t *plane, window_t w,
+                          float scale, float shift) {
+    const lanes_t *in = plane + w.row * l->columns + w.column;
+    if (w.rows == 1 && w.columns == 1) {
+        return peak_of(in, l->columns, 1, 1, scale, shift);
+    }
+    if (w.rows == 2 && w.columns == 2) {
+        return peak_of(in, l->columns, 2, 2, scale, shift);
+    }
+    if (w.rows == 4 && w.columns == 4) {
+        return peak_of(in, l->columns, 4, 4, scale, shift);
+    }
+    return peak_of(in, l->columns, w.rows, w.columns, scale, shift);
+}
+
+static const lanes_t *sums_plane(const layer_t *l, int block, int c) {
+    return l->sums + block * sums_block(l) + c * l->rows * l->columns;
 }
 
 /* This layer's output of one block, into rows of `width` vectors. */
 static void finish_block(const layer_t *l, int block, lanes_t *to, int width) {
     for (int c = 0; c < l->channels; ++c) {
         const float scale = l->scale[c], shift = l->shift[c];
+        const lanes_t *plane = sums_plane(l, block, c);
         for (int y = 0; y < l->out_rows; ++y) {
-            const lanes_t *in = sums_row(l, block, c, y), *low = in + l->columns;
             lanes_t *out = to + (c * l->out_rows + y) * width;
             for (int x = 0; x < l->out_columns; ++x) {
-                lanes_t v;
-                if (l->pooled) {
-                    lanes_t top = larger(in[2 * x] * scale + shift,
-                                         in[2 * x + 1] * scale + shift);
-                    lanes_t bottom = larger(low[2 * x] * scale + shift,
-                                            low[2 * x + 1] * scale + shift);
-                    v = larger(top, bottom);
-                } else {
-                    v = in[x] * scale + shift;
-                }
-                out[x] = leaky(v, l->slope);
+                const peak_t p = peak(l, plane, window(l, y, x), scale, shift);
+                out[x] = leaky(p.best, l->slope);
             }
         }
     }
@@ -426,30 +463,16 @@ static void finish_block(const layer_t *l, int block, lanes_t *to, int width) {
 static void add_gradient_sums(const layer_t *l, int block, double *sum, double *product) {
     for (int c = 0; c < l->channels; ++c) {
         const float scale = l->scale[c], shift = l->shift[c], mean = l->mean[c];
+        const lanes_t *plane = sums_plane(l, block, c);
         lanes_t s = {0}, q = {0};
         for (int y = 0; y < l->out_rows; ++y) {
-            const lanes_t *in = sums_row(l, block, c, y), *low = in + l->columns;
             lanes_t *d = d_output_row(l, block, c, y);
             for (int x = 0; x < l->out_columns; ++x) {
-                lanes_t value, best;
-                if (l->pooled) {
-                    const lanes_t v0 = in[2 * x], v1 = in[2 * x + 1];
-                    const lanes_t v2 = low[2 * x], v3 = low[2 * x + 1];
-                    const lanes_t y0 = v0 * scale + shift, y1 = v1 * scale + shift;
-                    const lanes_t y2 = v2 * scale + shift, y3 = v3 * scale + shift;
-                    const lanes_t top = larger(y0, y1), bottom = larger(y2, y3);
-                    const lanes_t above = choose(y0 >= y1, v0, v1);
-                    const lanes_t below = choose(y2 >= y3, v2, v3);
-                    best = larger(top, bottom);
-                    value = choose(top >= bottom, above, below);
-                } else {
-                    value = in[x];
-                    best = value * scale + shift;
-                }
-                const lanes_t g = choose(best > 0, d[x], d[x] * l->slope);
+                const peak_t p = peak(l, plane, window(l, y, x), scale, shift);
+                const lanes_t g = choose(p.best > 0, d[x], d[x] * l->slope);
                 d[x] = g;
                 s += g;
-                q += g * (value - mean);
+                q += g * (p.value - mean);
             }
         }
         sum[c] += (double)total(s);
@@ -457,30 +480,40 @@ static void add_gradient_sums(const layer_t *l, int block, double *sum, double *
     }
 }
 
-/* scale * g to where the maximum came from; the first of equals, as torch has it. */
+/* `g` to where the window's maximum came from. */
+static inline __attribute__((always_inline)) void
+spread(const lanes_t *in, int width, int rows, int columns, float scale, float shift,
+       lanes_t g, lanes_t *d, int d_across, int d_down) {
+    const lanes_t best = peak_of(in, width, rows, columns, scale, shift).best;
+    const lanes_t none = {0};
+    for (int r = 0; r < rows; ++r, in += width, d += d_down) {
+        for (int k = 0; k < columns; ++k) {
+            const choice_t here = in[k] * scale + shift == best;
+            d[k * d_across] += choose(here, g, none);
+            g = choose(here, none, g);
+        }
+    }
+}
+
+/* scale * gradient of the output, into d_sums. */
 static void add_output_gradient(const layer_t *l, int block, int c, int y) {
     const float scale = l->scale[c], shift = l->shift[c];
     const int s = l->stride, width = d_width(l);
-    const lanes_t *in = sums_row(l, block, c, y), *low = in + l->columns;
     const lanes_t *g = d_output_row(l, block, c, y);
-    lanes_t *d = l->d_sums + (c * l->rows + y * (l->pooled ? 2 : 1)) * width + d_left(l);
-    if (!l->pooled) {
-        for (int x = 0; x < l->out_columns; ++x) {
-            d[x * s] += g[x] * scale;
-        }
-        return;
-    }
-    lanes_t *e = d + width; /* the lower row */
     for (int x = 0; x < l->out_columns; ++x) {
-        const lanes_t y0 = in[2 * x] * scale + shift, y1 = in[2 * x + 1] * scale + shift;
-        const lanes_t y2 = low[2 * x] * scale + shift, y3 = low[2 * x + 1] * scale + shift;
-        const choice_t top = larger(y0, y1) >= larger(y2, y3);
-        const lanes_t v = g[x] * scale, none = {0};
-        const lanes_t above = choose(top, v, none), below = choose(top, none, v);
-        d[2 * x * s] += choose(y0 >= y1, above, none);
-        d[(2 * x + 1) * s] += choose(y0 >= y1, none, above);
-        e[2 * x * s] += choose(y2 >= y3, below, none);
-        e[(2 * x + 1) * s] += choose(y2 >= y3, none, below);
+        const window_t w = window(l, y, x);
+        const lanes_t *in = sums_plane(l, block, c) + w.row * l->columns + w.column;
+        lanes_t *d = l->d_sums + (c * l->rows + w.row) * width + d_left(l) + w.column * s;
+        if (w.rows == 1 && w.columns == 1) {
+            *d += g[x] * scale;
+        } else if (w.rows == 2 && w.columns == 2) {
+            spread(in, l->columns, 2, 2, scale, shift, g[x] * scale, d, s, width);
+        } else if (w.rows == 4 && w.columns == 4) {
+            spread(in, l->columns, 4, 4, scale, shift, g[x] * scale, d, s, width);
+        } else {
+            spread(in, l->columns, w.rows, w.columns, scale, shift, g[x] * scale, d, s,
+                   width);
+        }
     }
 }
 
@@ -531,9 +564,10 @@ static void load_images(const layer_t *l, const float *images, int count) {
     }
 }
 
-/* Logits (images, classes) in training mode; running statistics move on. */
+/* What the last layer gives, (images, channels, rows, columns), in training mode;
+ * running statistics move on. */
 void fused_forward(const layer_t *layers, int32_t count, const float *images,
-                   int32_t batch, float *logits) {
+                   int32_t batch, float *result) {
     const int blocks = (batch + LANES - 1) / LANES;
     load_images(layers, images, batch);
     for (int i = 0; i < count; ++i) {
@@ -557,29 +591,31 @@ void fused_forward(const layer_t *layers, int32_t count, const float *images,
         }
     }
     const layer_t *last = layers + count - 1;
+    const int values = out_block(last);
     for (int block = 0; block < blocks; ++block) {
-        lanes_t out[WIDEST];
+        lanes_t *out = last->d_output + block * values; /* free until the way back */
         finish_block(last, block, out, last->out_columns);
         for (int n = 0; n < LANES && block * LANES + n < batch; ++n) {
-            for (int c = 0; c < last->channels; ++c) {
-                logits[(block * LANES + n) * last->channels + c] = out[c][n];
+            for (int v = 0; v < values; ++v) {
+                result[(block * LANES + n) * values + v] = out[v][n];
             }
         }
     }
 }
 
 /* Gradients of all parameters; follows the forward pass of the same batch. */
-void fused_backward(const layer_t *layers, int32_t count, const float *d_logits,
+void fused_backward(const layer_t *layers, int32_t count, const float *d_result,
                     int32_t batch) {
     const int blocks = (batch + LANES - 1) / LANES;
     const layer_t *last = layers + count - 1;
+    const int values = out_block(last);
     for (int block = 0; block < blocks; ++block) {
-        for (int c = 0; c < last->channels; ++c) {
+        for (int v = 0; v < values; ++v) {
             lanes_t d = {0};
             for (int n = 0; n < LANES && block * LANES + n < batch; ++n) {
-                d[n] = d_logits[(block * LANES + n) * last->channels + c];
+                d[n] = d_result[(block * LANES + n) * values + v];
             }
-            last->d_output[block * last->channels + c] = d;
+            last->d_output[block * values + v] = d;
         }
     }
     for (int i = count - 1; i >= 0; --i) {
@@ -589,14 +625,14 @@ void fused_backward(const layer_t *layers, int32_t count, const float *d_logits,
         for (int block = 0; block < blocks; ++block) {
             add_gradient_sums(l, block, sum, product);
         }
-        const double values = (double)batch * l->rows * l->columns;
+        const double places = (double)batch * l->rows * l->columns;
         for (int c = 0; c < l->channels; ++c) {
             if (l->gamma) {
                 const double inverse = l->inverse[c], scale = l->scale[c];
                 l->d_gamma[c] = (float)(product[c] * inverse);
                 l->d_beta[c] = (float)sum[c];
-                constant[c] = (float)(scale * sum[c] / values);
-                linear[c] = (float)(scale * inverse * inverse * product[c] / values);
+                constant[c] = (float)(scale * sum[c] / places);
+                linear[c] = (float)(scale * inverse * inverse * product[c] / places);
             }
             if (l->bias) { /* batch norm takes a bias out again */
                 l->d_bias[c] = l->gamma ? 0.0f : (float)sum[c];

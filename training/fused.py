@@ -3,6 +3,9 @@
     fused = fuse(model)           # None: not a net for it, or no C compiler
     logits = fused(images)        # then loss.backward() fills model's .grad as ever
 
+The C runs the layers from the first on, up to one that it does not know; torch runs
+what is left.
+
 For training only; parameters and running statistics stay those of `model`, which
 evaluates, saves and loads as before. Layers this small spend torch's time on shuffling
 channels into the shapes that its kernels want; `fused.c` puts images side by side in
@@ -34,7 +37,8 @@ ROWS, WIDEST = 32, 256  # limits of fused.c: rows of a kernel, channels
 _SIZES = (
     *("in_channels", "in_rows", "in_columns"),
     *("channels", "kernel_rows", "kernel_columns", "stride", "padding"),
-    *("rows", "columns", "pooled", "out_rows", "out_columns"),
+    *("rows", "columns", "pool", "pool_stride", "pool_padding"),
+    *("out_rows", "out_columns"),
 )
 _PARAMETERS = ("weight", "bias", "gamma", "beta")
 _WORK = ("input", "sums", "d_output", "d_sums", "packed")
@@ -61,6 +65,7 @@ class Stage:
     core: nn.Conv2d | nn.Linear
     norm: nn.BatchNorm2d | None
     slope: float  # of the leaky ReLU; 1: none
+    flat: bool  # (N, values) leave it, not (N, channels, rows, columns)
     sizes: dict[str, int]
 
     def parameters(self) -> list[nn.Parameter | None]:
@@ -72,16 +77,18 @@ class Stage:
 
 def fuse(model: nn.Module) -> "Fused | None":
     """A training-mode `model` in C; None where that cannot be."""
-    stages = _stages(model)
+    stages, tail = _stages(model)
     library = _library() if stages else None
-    return Fused(stages, library) if stages and library else None
+    return Fused(stages, tail, library) if library else None
 
 
 class Fused:
     """Callable like the model: (N, 1, 28, 28) to (N, 10) logits."""
 
-    def __init__(self, stages: list[Stage], library: ctypes.CDLL) -> None:
-        self.stages, self.library = stages, library
+    def __init__(
+        self, stages: list[Stage], tail: nn.Sequential, library: ctypes.CDLL
+    ) -> None:
+        self.stages, self.tail, self.library = stages, tail, library
         self.lanes = library.fused_lanes()
         self.present = [p for s in stages for p in s.parameters() if p is not None]
         found = [s.norm.num_batches_tracked for s in stages if s.norm]
@@ -93,31 +100,33 @@ class Fused:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Logits that autograd can go back from."""
-        return _Pass.apply(images, self, *self.present)
+        return self.tail(_Pass.apply(images, self, *self.present))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits; moves the running statistics on."""
+        """What the last stage gives; moves the running statistics on."""
         self._provide(len(images))
         self.passes += 1
         if self.counters:
             torch._foreach_add_(self.counters, 1)
         images = images.float().contiguous()
-        logits = torch.empty(len(images), self.stages[-1].sizes["channels"])
+        last = self.stages[-1]
+        shape = [last.sizes[k] for k in ("channels", "out_rows", "out_columns")]
+        result = torch.empty(len(images), *shape)
         layers, kept = self._layers()
         self.library.fused_forward(
             *(layers, len(layers), ctypes.c_void_p(images.data_ptr())),
-            *(len(images), ctypes.c_void_p(logits.data_ptr())),
+            *(len(images), ctypes.c_void_p(result.data_ptr())),
         )
         del kept
-        return logits
+        return result.flatten(1) if last.flat else result
 
-    def backward(self, d_logits: Tensor) -> list[Tensor]:
+    def backward(self, d_result: Tensor) -> list[Tensor]:
         """A gradient for each tensor of `present`."""
-        d_logits = d_logits.float().contiguous()
+        d_result = d_result.float().contiguous()
         self.gradients = [torch.empty(p.shape) for p in self.present]
         layers, kept = self._layers()
         self.library.fused_backward(
-            *(layers, len(layers), ctypes.c_void_p(d_logits.data_ptr())), len(d_logits)
+            *(layers, len(layers), ctypes.c_void_p(d_result.data_ptr())), len(d_result)
         )
         del kept
         return self.gradients
@@ -195,63 +204,83 @@ def _aligned(floats: int) -> Tensor:
 
 # ==== Which layers there are ==================================================
 
+_FOLLOWERS = (nn.BatchNorm2d, nn.MaxPool2d, nn.LeakyReLU, nn.ReLU, nn.Flatten)
 
-def _stages(model: nn.Module) -> list[Stage] | None:
-    """The layers of a net that fused.c can do, else None."""
+
+def _stages(model: nn.Module) -> tuple[list[Stage], nn.Sequential]:
+    """The layers of a net that fused.c can do, and the others behind them."""
     if not isinstance(model, nn.Sequential):
-        return None
+        return [], nn.Sequential()
     groups: list[list[nn.Module]] = []
     for module in model:
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if not groups or not isinstance(module, _FOLLOWERS):
             groups.append([])
-        if not groups:
-            return None
         groups[-1].append(module)
     channels, side = 1, 28
     stages: list[Stage] = []
-    for place, group in enumerate(groups):
-        stage = _stage(group, channels, side, last=place == len(groups) - 1)
+    for group in groups:
+        stage = _stage(group, channels, side)
         if stage is None:
-            return None
+            break
         stages.append(stage)
         channels, side = stage.sizes["channels"], stage.sizes["out_rows"]
-    return stages
+    return stages, nn.Sequential(*sum(groups[len(stages) :], []))
 
 
-def _stage(
-    group: list[nn.Module], channels: int, side: int, last: bool
-) -> Stage | None:
+def _stage(group: list[nn.Module], channels: int, side: int) -> Stage | None:
     """What one convolution and its followers come to; None: not for fused.c."""
     core, *rest = group
+    pools = [module for module in rest if isinstance(module, nn.MaxPool2d)]
     found = {type(module): module for module in rest}
-    known = {nn.BatchNorm2d, nn.MaxPool2d, nn.LeakyReLU, nn.ReLU, nn.Flatten}
-    if not known.issuperset(found) or len(found) != len(rest):
+    if len(found) + max(len(pools) - 1, 0) != len(rest):
         return None
     kernel, stride, padding = side, 1, 0
-    if last != isinstance(core, nn.Linear):
-        return None
     if isinstance(core, nn.Conv2d):
         kernel, stride, padding = _square(core)
-    assert isinstance(core, nn.Conv2d | nn.Linear)
-    norm, pool = found.get(nn.BatchNorm2d), found.get(nn.MaxPool2d)
+    elif not isinstance(core, nn.Linear) or core.in_features != channels * side * side:
+        return None
+    norm = found.get(nn.BatchNorm2d)
     if not (norm is None or (norm is rest[0] and _usual(norm))):
         return None
-    if not (pool is None or (pool.kernel_size, pool.stride, pool.padding) == (2, 2, 0)):
+    window = _window(pools)
+    if window is None:
         return None
     outputs = core.weight.shape[0]
     if not 0 <= padding < kernel <= ROWS or outputs > WIDEST:
         return None
     rows = (side + 2 * padding - kernel) // stride + 1
-    out = rows // 2 if pool else rows
+    out = (rows + 2 * window[2] - window[0]) // window[1] + 1
     slope = 0.0 if nn.ReLU in found else 1.0
     if isinstance(leaky := found.get(nn.LeakyReLU), nn.LeakyReLU):
         slope = leaky.negative_slope
     sizes = (
         *(channels, side, side, outputs, kernel, kernel, stride, padding, rows, rows),
-        *(int(pool is not None), out, out),
+        *(*window, out, out),
     )
     named = dict(zip(_SIZES, sizes, strict=True))
-    return Stage(core, norm if isinstance(norm, nn.BatchNorm2d) else None, slope, named)
+    flat = isinstance(core, nn.Linear) or nn.Flatten in found
+    norm = norm if isinstance(norm, nn.BatchNorm2d) else None
+    return Stage(core, norm, slope, flat, named)
+
+
+def _window(pools: list[nn.MaxPool2d]) -> tuple[int, int, int] | None:
+    """Size, stride and padding of square max pools in a row, which are one max pool.
+
+    The activation may stand between them: it is monotone. None: not for fused.c.
+    """
+    size, stride, padding = 1, 1, 0
+    for pool in pools:
+        k, step, border = pool.kernel_size, pool.stride, pool.padding
+        if not (
+            isinstance(k, int) and isinstance(step, int) and isinstance(border, int)
+        ):
+            return None
+        if pool.dilation != 1 or pool.ceil_mode or pool.return_indices:
+            return None
+        if border and stride > 1:  # it would lie between the pixels
+            return None
+        size, padding, stride = size + (k - 1) * stride, padding + border, stride * step
+    return size, stride, padding
 
 
 def _square(core: nn.Conv2d) -> tuple[int, int, int]:

@@ -5,7 +5,8 @@
 
 A spec is one word a layer: `c10` convolution 3x3 to 10 channels with batch norm and
 leaky ReLU, `d` depthwise, `w16` pointwise, `r` residual; behind it `k5` kernel size,
-`s2` stride, `a1` padding, `p` max pool 2x2 before the activation; last `fc` or `gap`.
+`s2` stride, `a1` padding, `p` max pool 2x2 before the activation (`p4`: windows of 4x4
+that overlap, every second place); last `fc` or `gap`.
 Several averages of the weights are followed in one run. Each run adds one line to
 `training/results/search.jsonl`, which the table in `training/README.md` is made from.
 """
@@ -33,7 +34,9 @@ from training.recipes import recipe
 
 RECORD = ROOT / "training" / "results" / "search.jsonl"
 DECAYS = (0.99, 0.996, 0.998, 0.999)  # averages that every run follows
-_WORD = re.compile(r"(?P<kind>[cdwr])(?P<width>\d*)(?P<rest>(?:[ksa]\d+)*)(?P<pool>p?)")
+_WORD = re.compile(
+    r"(?P<kind>[cdwr])(?P<width>\d*)(?P<rest>(?:[ksa]\d+)*)(?P<pool>(?:p\d?)?)"
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Config:
     decay: float | None = option(None, "weight decay")
     batch: int | None = option(None, "images a step")
     warmup: float | None = option(None, "share of the steps before the peak")
+    optimizer: str | None = option(None, "adamw or soap")
+    beta2: float | None = option(None, "decay of the squared gradients")
     degrees: float | None = option(None, "rotation of the augmentation")
     scale: float | None = option(None, "scale of the augmentation")
     shear: float | None = option(None, "shear of the augmentation")
@@ -103,8 +108,9 @@ def _layer(word: str, width: int, side: int) -> tuple[list[nn.Module], int, int]
     side = (side + 2 * padding - kernel) // stride + 1
     layers: list[nn.Module] = [conv, nn.BatchNorm2d(outputs)]
     if match["pool"]:
-        layers.append(nn.MaxPool2d(2))
-        side //= 2
+        window = int(match["pool"][1:] or 2)
+        layers.append(nn.MaxPool2d(window, 2, (window - 1) // 2))
+        side = (side + (window - 1) // 2 * 2 - window) // 2 + 1
     return [*layers, nn.LeakyReLU(0.01)], outputs, side
 
 
@@ -144,7 +150,7 @@ def chosen_recipe(config: Config) -> Recipe:
     base = recipe(config.model, config.epochs)
     options = asdict(config)
     affine = {k: options[k] for k in asdict(Affine()) if options[k] is not None}
-    rest = ("peak", "decay", "batch", "warmup")
+    rest = ("peak", "decay", "batch", "warmup", "optimizer", "beta2")
     given = {k: options[k] for k in rest if options[k] is not None}
     return replace(base, affine=replace(base.affine, **affine), **given)
 
