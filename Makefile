@@ -10,6 +10,7 @@ PROFILE ?= balanced#  speed, balanced, size: what the generated C is made for
 BOARD   ?=#           virtual, twin, riscv, esp32dev, ...: found when empty
 PORT    ?=#           serial port, found when empty
 ENGINE  ?= int8#      int8, f16
+RESUME  ?=#           train: 1 goes on with an interrupted run
 INDEX   ?=#           classify: number of a test image
 IMG     ?=#           classify: an image file
 
@@ -17,7 +18,7 @@ IMG     ?=#           classify: an image file
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-KNOWN := $(notdir $(basename $(wildcard training/pretrained/*.pt)))
+KNOWN := $(shell sed -n 's/^MODELS = (\(.*\))/\1/p' training/paths.py | tr -d '",')
 ifeq ($(filter $(MODEL),$(KNOWN)),)
 $(error there is no model $(MODEL), MODEL is one of: $(KNOWN))
 endif
@@ -33,7 +34,8 @@ ifneq ($(filter train,$(MAKECMDGOALS))$(wildcard $(OUT)/model.pt),)
 CHECKPOINT := $(OUT)/model.pt
 endif
 
-TRAINER   := $(addprefix training/,models.py data.py augment.py fit.py recipes.py checkpoint.py)
+TRAINER   := $(addprefix training/,models.py data.py augment.py fit.py fused.py fused.c \
+               soap.py recipes.py checkpoint.py)
 EXPORTER  := $(wildcard export/*.py export/templates/* firmware/components/nn/*)
 
 # ==== The pipeline ============================================================
@@ -85,8 +87,8 @@ budget: setup ## measure our figures anew and rewrite firmware/budget.json
 chaos: export ## 100,000 requests over a line that loses and damages bytes
 	@$(PYTHON) -m tools.chaos --model $(MODEL)
 
-fuzz: setup ## ten minutes of libFuzzer over the device's parsers
-	@$(PYTHON) -m tools.fuzz --seconds 600
+fuzz: setup ## libFuzzer over the device's three parsers, ten minutes each
+	@$(PYTHON) -m tools.fuzz --seconds 1800
 
 mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
 	@$(PYTHON) -m tools.mlperf_data

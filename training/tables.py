@@ -5,6 +5,8 @@
 
 import json
 import re
+import statistics
+from typing import Any
 
 from training import lessdata
 from training.errors import run
@@ -38,23 +40,40 @@ def results() -> str:
     return "\n".join(rows)
 
 
+SHOWN = 3  # runs that a row of the search's table has at least
+
+
 def search() -> str:
-    """One row a run, from `results/search.jsonl`, the least loss first."""
-    rows = [
-        "| layers | parameters | MACs | seed | what else | accuracy | loss |",
-        "|---|--:|--:|--:|---|--:|--:|",
-    ]
-    lines = (RESULTS / "search.jsonl").read_text().splitlines()
-    runs = [json.loads(line) for line in lines]
-    for r in sorted(runs, key=lambda r: r["validation"]["0.998"]["loss"]):
-        seen = r["validation"]["0.998"]
-        extra = [r["note"]] if r["note"] else []
-        extra += ["bfloat16"] if r["recipe"].get("bf16") else []
-        rows.append(
-            f"| `{r['spec']}` | {r['parameters']:,} | {r['macs']:,} | {r['seed']} "
-            f"| {', '.join(extra)} | {seen['accuracy']:.2f} | {seen['loss']:.4f} |"
-        )
-    return "\n".join(rows)
+    """One row a net and recipe, from `results/search.jsonl`, the least loss first."""
+    runs: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for line in (RESULTS / "search.jsonl").read_text().splitlines():
+        r = json.loads(line)
+        runs.setdefault((f"`{r['spec']}`", *_how(r)), []).append(r)
+    rows = []
+    for key, found in runs.items():
+        seen = [r["validation"]["0.998"] for r in found]
+        loss = statistics.mean(v["loss"] for v in seen)
+        accuracy = statistics.mean(v["accuracy"] for v in seen)
+        if len(found) >= SHOWN:
+            first, how = found[0], " | ".join(key[1:])
+            text = f"| {key[0]} | {first['macs']:,} | {how} | {len(found)} "
+            rows.append((loss, f"{text}| {accuracy:.2f} | {loss:.4f} |"))
+    head = "| layers | MACs | optimizer | views | what else | runs | accuracy | loss |"
+    return "\n".join(
+        [head, "|---|--:|---|---|---|--:|--:|--:|", *(text for _, text in sorted(rows))]
+    )
+
+
+def _how(r: dict[str, Any]) -> tuple[str, str, str]:
+    """Optimizer, views and the rest of a run, as the table says them."""
+    c, a = r["recipe"], r["recipe"]["affine"]
+    optimizer = f"{c.get('optimizer', 'adamw')} {c['peak']:g}, batch {c['batch']}"
+    views = f"{a['degrees']:g}°, {a['scale']:g}, {a['shift']:g} px"
+    views += f", shear {a['shear']:g}" if a["shear"] else ""
+    usual = {"warmup": 0.25, "decay": 0.01, "epochs": 5, "beta2": 0.999}
+    rest = [r["note"]] if r["note"] else []
+    rest += [f"{k} {c[k]:g}" for k, v in usual.items() if c.get(k, v) != v]
+    return optimizer, views, ", ".join(rest)
 
 
 def less_data() -> str:
