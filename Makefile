@@ -134,7 +134,7 @@ $(OUT)/.export-options: FORCE
 
 $(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options | $(SETUP)
 	@$(PYTHON) -m training.train --model $(MODEL) --seed $(SEED) \
-	  --epochs $(EPOCHS) --dataset $(DATASET)
+	  --epochs $(EPOCHS) --dataset $(DATASET) $(if $(RESUME),--resume)
 
 $(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP)
 	@$(PYTHON) -m export --model $(MODEL) --profile $(PROFILE)
