@@ -14,13 +14,14 @@
 #define NN_INLINE static inline
 #endif
 
-#if defined(__XTENSA__) && defined(__has_include)
+/* cppcheck can neither look for headers nor take their names from macros. */
+#if defined(__XTENSA__) && defined(__has_include) && !defined(__cppcheck__)
 #if __has_include(<xtensa/config/core-isa.h>)
 #include <xtensa/config/core-isa.h>
 #endif
 #endif
 
-#if defined(NN_MAC16_MODEL)
+#if defined(NN_MAC16_MODEL) && !defined(__cppcheck__)
 #define NN_MAC16 1
 #elif defined(XCHAL_HAVE_MAC16)
 #define NN_MAC16 XCHAL_HAVE_MAC16
