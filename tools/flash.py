@@ -24,7 +24,7 @@ from typing import Any
 from tools import boards, image_format, memory, memory_stack, pio
 from training import cli
 from training.errors import DeviceError, Esp8kError, run
-from training.paths import model_dir
+from training.paths import MODELS, model_dir
 
 OFFSET = 0x1000  # where the ESP32's ROM expects the first program
 ESPTOOL_TIMEOUT_S = 120  # a real board at 460800 baud takes seconds
@@ -36,7 +36,7 @@ IMAGE_OPTIONS = ["--flash-mode", "dio", "--flash-freq", "40m", "--flash-size", "
 class Config:
     """What to write where."""
 
-    model: str = cli.option("v2", "v1, v2: whose firmware")
+    model: str = cli.option("v2", "whose firmware", MODELS)
     board: str | None = cli.option(None, "virtual, twin, riscv, esp32dev, ...")
     port: str | None = cli.option(None, "serial port of a real board")
     build_only: bool = cli.option(False, "compile, write nothing to a board")

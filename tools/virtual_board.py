@@ -25,7 +25,7 @@ from types import TracebackType
 from tools import image_format
 from training import cli
 from training.errors import DeviceError, Esp8kError, run
-from training.paths import model_dir
+from training.paths import MODELS, model_dir
 
 EXIT_RESET = 3  # as port/*/ leave on hal_reset()
 EXIT_PANIC = 4
@@ -44,7 +44,7 @@ QUIET = ["-display", "none", "-monitor", "none"]
 class Config:
     """Which firmware to run."""
 
-    model: str = cli.option("v2", "v1, v2: whose firmware")
+    model: str = cli.option("v2", "whose firmware", MODELS)
     board: str = cli.option("virtual", "which board", ("virtual", "twin", "riscv"))
     count: bool = cli.option(False, "count instructions exactly (slower)")
 

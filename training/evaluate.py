@@ -15,7 +15,7 @@ from training import checkpoint, data
 from training.cli import option, parse
 from training.errors import run
 from training.fit import logits, normalise, prepare
-from training.models import CLASSES
+from training.layers import CLASSES
 from training.paths import checkpoint as find
 
 

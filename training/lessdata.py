@@ -27,7 +27,7 @@ from training import data, models, seeds
 from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.fit import Recipe
-from training.models import CLASSES
+from training.layers import CLASSES
 from training.paths import build_root
 from training.plots import BLUE, GREY, RED, figure, store
 from training.recipes import recipe

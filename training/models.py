@@ -1,4 +1,4 @@
-"""The networks: v1, v2 and v3, all below 8,000 trainable parameters.
+"""The networks: v1, v2, v3 and v3-small, all below 8,000 trainable parameters.
 
 Every model takes normalised floats (N, 1, 28, 28) and gives logits (N, 10). Only
 operations that the int8 export knows bit for bit are used: convolution, max pool,
@@ -8,28 +8,22 @@ leaky ReLU, ReLU, flatten, linear; batch norm folds away at export.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from training.errors import Esp8kError, run
+from training.layers import CLASSES, SIDE, network
 from training.paths import MODELS
 
-CLASSES = 10
-SIDE = 28
 LIMIT = 8_000  # trainable parameters a model must stay below
 
 
-def _block(
-    inputs: int, outputs: int, pool: bool = False, bias: bool = True
-) -> list[nn.Module]:
-    """3x3 convolution without padding, batch norm, max pool if wanted, leaky ReLU.
-
-    The pool stands before the activation: a monotone function commutes with max, and
-    so it runs on a quarter of the values, in training as on the chip.
-    """
+def _block(inputs: int, outputs: int, pool: bool = False) -> list[nn.Module]:
+    """3x3 convolution without padding, batch norm, max pool if wanted, leaky ReLU."""
     return [
-        nn.Conv2d(inputs, outputs, 3, bias=bias),
+        nn.Conv2d(inputs, outputs, 3),
         nn.BatchNorm2d(outputs),
         *([nn.MaxPool2d(2)] if pool else []),
         nn.LeakyReLU(0.01),
@@ -64,25 +58,15 @@ def _v2() -> nn.Sequential:
     )
 
 
-def _v3() -> nn.Sequential:
-    """Two wide layers at full size, then two at half: few weights, much arithmetic.
-
-    No bias before batch norm, which has its own: 68 parameters that buy channels.
-    """
-    return nn.Sequential(
-        *_block(1, 10, bias=False),  # (N, 10, 26, 26)
-        *_block(10, 10, pool=True, bias=False),  # (N, 10, 24, 24) -> (N, 10, 12, 12)
-        *_block(10, 14, bias=False),  # (N, 14, 10, 10)
-        *_block(14, 18, pool=True, bias=False),  # (N, 18, 8, 8) -> (N, 18, 4, 4)
-        *_block(18, 16, bias=False),  # (N, 16, 2, 2)
-        nn.Flatten(),  # (N, 64)
-        nn.Linear(64, CLASSES),
-    )
-
-
-BUILDERS: dict[str, Callable[[], nn.Module]] = dict(
-    zip(MODELS, (_v1, _v2, _v3), strict=True)
-)
+BUILDERS: dict[str, Callable[[], nn.Module]] = {
+    "v1": _v1,
+    "v2": _v2,
+    # Two wide layers at full size, then two at half: few weights, much arithmetic.
+    "v3": partial(network, "c10 c10p c14 c18p c16 fc"),
+    # Most of the weights where the images are smallest: few multiplications.
+    "v3-small": partial(network, "c6p c8 c16p c32 fc"),
+}
+assert tuple(BUILDERS) == MODELS
 
 
 def build(name: str) -> nn.Module:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Every network of ours, by the name of its files; `training/models.py` builds them.
 # The names stand here because most commands need them and not torch, which takes a
 # second to import.
-MODELS = ("v1", "v2", "v3")
+MODELS = ("v1", "v2", "v3", "v3-small")
 
 
 def build_root() -> Path:

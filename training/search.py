@@ -3,16 +3,12 @@
     .venv/bin/python -m training.search --spec "c10 c10p c14 c18p c16 fc" --seed 0
     .venv/bin/python -m training.search --model v2 --peak 0.02 --note "higher peak"
 
-A spec is one word a layer: `c10` convolution 3x3 to 10 channels with batch norm and
-leaky ReLU, `d` depthwise, `w16` pointwise, `r` residual; behind it `k5` kernel size,
-`s2` stride, `a1` padding, `p` max pool 2x2 before the activation (`p4`: windows of 4x4
-that overlap, every second place); last `fc` or `gap`.
-Several averages of the weights are followed in one run. Each run adds one line to
-`training/results/search.jsonl`, which the table in `training/README.md` is made from.
+A spec is one word a layer, see `training/layers.py`. Several averages of the weights
+are followed in one run. Each run adds one line to `training/results/search.jsonl`,
+which the table in `training/README.md` is made from.
 """
 
 import json
-import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,18 +21,15 @@ from training import data, models
 from training.augment import Affine
 from training.cli import option, parse
 from training.confidence import fit_temperature, loss
-from training.errors import Esp8kError, run
+from training.errors import run
 from training.evaluate import evaluate
 from training.fit import Recipe, Trainer
-from training.models import CLASSES, SIDE
+from training.layers import network
 from training.paths import ROOT
 from training.recipes import recipe
 
 RECORD = ROOT / "training" / "results" / "search.jsonl"
 DECAYS = (0.99, 0.996, 0.998, 0.999)  # averages that every run follows
-_WORD = re.compile(
-    r"(?P<kind>[cdwr])(?P<width>\d*)(?P<rest>(?:[ksa]\d+)*)(?P<pool>(?:p\d?)?)"
-)
 
 
 @dataclass(frozen=True)
@@ -60,58 +53,6 @@ class Config:
     images: int | None = option(None, "train on the first N of them only")
     note: str = option("", "what this run tries, for the record")
     record: Path = option(RECORD, "file of results, one JSON object a line")
-
-
-class Residual(nn.Module):
-    """x + leaky ReLU(batch norm(convolution(x)))."""
-
-    def __init__(self, width: int, kernel: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(width, width, kernel, padding=kernel // 2, bias=False)
-        self.norm = nn.BatchNorm2d(width)
-        self.act = nn.LeakyReLU(0.01)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, width, H, W) to the same shape."""
-        return x + self.act(self.norm(self.conv(x)))
-
-
-def network(spec: str) -> nn.Sequential:
-    """The layers that a spec names."""
-    layers: list[nn.Module] = []
-    width, side = 1, SIDE
-    for word in spec.split():
-        if word == "fc":
-            layers += [nn.Flatten(), nn.Linear(width * side * side, CLASSES)]
-        elif word == "gap":
-            layers += [nn.AvgPool2d(side), nn.Flatten(), nn.Linear(width, CLASSES)]
-        else:
-            added, width, side = _layer(word, width, side)
-            layers += added
-    return nn.Sequential(*layers)
-
-
-def _layer(word: str, width: int, side: int) -> tuple[list[nn.Module], int, int]:
-    """One word's layers, and the width and side that they leave."""
-    match = _WORD.fullmatch(word)
-    if match is None:
-        raise Esp8kError(f"no layer {word!r}", "see python -m training.search --help")
-    kind = match["kind"]
-    sizes = {t[0]: int(t[1:]) for t in re.findall(r"[ksa]\d+", match["rest"])}
-    kernel = sizes.get("k", 1 if kind == "w" else 3)
-    stride, padding = sizes.get("s", 1), sizes.get("a", 0)
-    outputs = int(match["width"] or width)
-    if kind == "r":
-        return [Residual(width, kernel)], width, side
-    groups = width if kind == "d" else 1
-    conv = nn.Conv2d(width, outputs, kernel, stride, padding, 1, groups, bias=False)
-    side = (side + 2 * padding - kernel) // stride + 1
-    layers: list[nn.Module] = [conv, nn.BatchNorm2d(outputs)]
-    if match["pool"]:
-        window = int(match["pool"][1:] or 2)
-        layers.append(nn.MaxPool2d(window, 2, (window - 1) // 2))
-        side = (side + (window - 1) // 2 * 2 - window) // 2 + 1
-    return [*layers, nn.LeakyReLU(0.01)], outputs, side
 
 
 class Averages(Trainer):

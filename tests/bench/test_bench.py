@@ -208,14 +208,14 @@ def test_every_rival_of_the_notes_is_shown_or_has_its_reason() -> None:
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     from tools import bench_plot
 
-    wide = row(model="v3", macs=861_400)
+    wide, small = row(model="v3", macs=861_400), row(model="v3-small", macs=201_800)
     shape = row(model="ds_cnn", target="host", ram_bytes=90, io_bytes=10)
     theirs = replace(shape, source="TFLite Micro", profile="")
-    rows = [row(), wide, shape, theirs, *published.rows()]
+    rows = [row(), wide, small, shape, theirs, *published.rows()]
     groups = bench_plot._groups(rows)
     titles = [group.title.split(",")[0] for group in groups]
-    assert titles == ["231", "861", "MLPerf Tiny's shapes"]
-    assert groups[2].rows == [theirs, shape]
+    assert titles == ["v3-small", "v2", "v3", "MLPerf Tiny's shapes"]
+    assert groups[3].rows == [theirs, shape]
     first, second = tmp_path / "a.png", tmp_path / "b.png"
     bench_plot.plot(rows, first)
     bench_plot.plot(rows, second)

@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from training import fused, models, search
+from training import fused, models
 from training.errors import Esp8kError
 from training.fit import Recipe, Trainer
+from training.layers import network
 from training.paths import ROOT
 
 NETS = (
@@ -30,7 +31,7 @@ def net(spec: str) -> nn.Module:
     """Weights away from their tidy start: scales of both signs, shifts, biases."""
     torch.manual_seed(0)
     known = spec in models.BUILDERS
-    model = models.build(spec) if known else search.network(spec)
+    model = models.build(spec) if known else network(spec)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight)

@@ -7,7 +7,12 @@ from torch import nn
 from training import models
 from training.errors import Esp8kError
 
-SIZES = {"v1": (7_762, 231_392), "v2": (7_890, 231_392), "v3": (7_896, 861_400)}
+SIZES = {
+    "v1": (7_762, 231_392),
+    "v2": (7_890, 231_392),
+    "v3": (7_896, 861_400),
+    "v3-small": (7_660, 201_800),
+}
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -42,7 +47,7 @@ def test_pooling_before_the_activation_is_the_same_function() -> None:
 def test_an_unknown_model_is_refused_with_the_known_names() -> None:
     with pytest.raises(Esp8kError, match="no model 'v9'") as caught:
         models.build("v9")
-    assert "v1, v2, v3" in caught.value.hint
+    assert "v1, v2, v3, v3-small" in caught.value.hint
 
 
 def test_a_model_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,24 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from training import data, models, search
 from training.errors import Esp8kError
+from training.layers import network
 
 
-def test_the_spec_of_v3_is_v3() -> None:
-    ours, spec = models.build("v3"), search.network("c10 c10p c14 c18p c16 fc")
-    assert [str(a) for a in ours.children()] == [str(b) for b in spec.children()]
+def test_the_spec_of_v2s_layers_is_v2_without_its_idle_biases() -> None:
+    ours, spec = models.build("v2"), network("c8p c8 c16p c32 fc")
+    plain = [str(layer).replace(", bias=False", "") for layer in spec]
+    assert [str(layer) for layer in ours.children()] == plain
+
+
+def test_overlapping_pools_keep_the_size_of_plain_ones() -> None:
+    wide, plain = network("c10p4 c8 fc"), network("c10p c8 fc")
+    pools = [layer for layer in wide if isinstance(layer, nn.MaxPool2d)]
+    assert [str(p) for p in pools] == [str(nn.MaxPool2d(4, 2, 1))]
+    assert models.parameters(wide) == models.parameters(plain)
 
 
 @pytest.mark.parametrize(
@@ -25,13 +35,13 @@ def test_the_spec_of_v3_is_v3() -> None:
 def test_a_spec_has_the_size_counted_by_hand(
     spec: str, parameters: int, macs: int
 ) -> None:
-    model = search.network(spec)
+    model = network(spec)
     assert (models.parameters(model), models.macs(model)) == (parameters, macs)
 
 
 def test_an_unknown_word_is_refused() -> None:
     with pytest.raises(Esp8kError, match="no layer 'q3'"):
-        search.network("c8 q3 fc")
+        network("c8 q3 fc")
 
 
 def test_a_network_over_the_limit_is_refused() -> None:
