@@ -109,13 +109,11 @@ static uint32_t fifo_waiting(void)
     return (register_read(UART_STATUS) & 0xFFu) > 0u ? UART_FIFO_BYTES : 0u;
 }
 
-void uart_receive(void)
+/* Everything that waits, into the ring. */
+static void move_received(void)
 {
     uint32_t waiting = fifo_waiting();
 
-    if ((register_read(UART_INT_RAW) & UART_INT_RX_OVERFLOW) != 0u) {
-        lost_bytes++;
-    }
     while (waiting > 0u) {
         uint8_t byte = (uint8_t)register_read(UART_RX_FIFO);
         uint32_t next = (ring_head + 1u) % UART_RING_BYTES;
@@ -131,8 +129,19 @@ void uart_receive(void)
             waiting = fifo_waiting();
         }
     }
+}
+
+/* Moved again behind the clearing: the flag of a byte that came meanwhile is
+ * cleared with the others, and nothing would tell of it before the next. */
+void uart_receive(void)
+{
+    if ((register_read(UART_INT_RAW) & UART_INT_RX_OVERFLOW) != 0u) {
+        lost_bytes++;
+    }
+    move_received();
     register_write(UART_INT_CLR, UART_INT_RX_FULL | UART_INT_RX_TIMEOUT |
                                      UART_INT_RX_OVERFLOW);
+    move_received();
 }
 
 uint32_t uart_take(uint8_t *bytes, uint32_t capacity)
