@@ -171,18 +171,17 @@ def _f16(network: Network, profile: str, prefix: str) -> layout.Engine:
     network = _named_end(network)
     stages = plan_stages(network)
     rows = emit_f16.streamed(network, stages)
-    flushed = reference_f16.flushed(network, stages)
+    rounding = reference_f16.roundings(network, stages)
     emitted = [
         emit_f16.emit(
             network,
             stage,
             options,
             _pitch(network, stage),
-            last,
             row_by_row=stage.number < rows,
-            flush=stage.number in flushed,
+            rounding=emit_f16.ROUNDING[rounding[stage.number]],
         )
-        for stage, last in _ends(network, stages)
+        for stage in stages
     ]
     return _engine(network, stages, emitted, "f16", rows)
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from export import emit_f16
+from export import emit_f16, emit_pool_f16
 from export.memory import Memory
-from export.network import Network
+from export.network import Network, pads_before
 from export.planner import Stage
 
 
@@ -34,52 +34,68 @@ class Calls:
         """The first `count` stages, row by row.
 
         Each stage writes one row; its reader runs as soon as its window is full,
-        and moves on by dropping the oldest rows.
+        and moves on by dropping the oldest rows. A window that begins with padding
+        has that from the start; one that ends with it is never full.
         """
         chain = self.stages[:count]
-        first, last = chain[0], chain[-1]
+        pairs = list(zip(chain, chain[1:], strict=False))
         lines = []
         for stage in chain[:-1]:
             at = self._place(self.memory.offsets[stage.output], "nn_real_t")
             lines.append(f"nn_real_t *const rows_{stage.name} = {at};")
-        lines.append(f"nn_real_t *out = {self._target(last)};")
-        lines += [f"uint32_t count_{stage.name} = 0;" for stage in chain[:-1]]
-        window = emit_f16.window(self.network, first)
-        whole = self.network.tensors[first.inputs[0]].shape[2] * first.in_live[0][2]
-        move = window.step * whole
-        lines.append("")
-        lines.append(f"for (int32_t y = 0; y < {first.out_live[0]}; ++y) {{")
-        source = f"image + y * {move}"
-        for stage, after in zip(chain, [*chain[1:], None], strict=True):
-            width = stage.out_live[1] * stage.out_live[2]
-            target = "out"
-            if after is not None:
-                target = f"rows_{stage.name} + count_{stage.name} * {width}"
-            call = [source, target]
-            if self.scratch[stage.number]:
-                call.append(self._scratch(stage))
-            lines.append(f"    {stage.name}({', '.join(call)});")
-            lines += ["    " + x for x in self._hook(stage, target, width)]
-            if after is None:
-                lines.append(f"    out += {width};")
-                break
+        lines.append(f"nn_real_t *out = {self._target(chain[-1])};")
+        fills = []
+        for stage, after in pairs:
+            above, width = pads_before(self.network, after.head)[0], _width(stage)
+            lines.append(f"int32_t count_{stage.name} = {above};")
+            if above:
+                fills.append(f"nn_fill(rows_{stage.name}, {above * width});")
+        height = chain[0].out_live[0]
+        lines += ["", *fills, f"for (int32_t y = 0; y < {height}; ++y) {{"]
+        lines += ["    " + line for line in self._first_row(chain[0], count == 1)]
+        for stage, after in pairs:
             need = emit_f16.window(self.network, after)
-            lines.append(f"    if (++count_{stage.name} < {need.rows}) {{")
+            end = f" && y < {height - 1}" if self._short(after) else ""
+            lines.append(f"    if (++count_{stage.name} < {need.rows}{end}) {{")
             lines += ["        continue;", "    }"]
-            lines.append(f"    count_{stage.name} = {need.rows - need.step};")
-            source = f"rows_{stage.name}"
-        for stage, after in reversed(list(zip(chain, chain[1:], strict=False))):
-            need = emit_f16.window(self.network, after)
-            drop, keep = need.step * need.width, (need.rows - need.step) * need.width
-            slide = f"nn_slide(rows_{stage.name}, {drop}, {keep});"
-            place = next(
-                i
-                for i, line in enumerate(lines)
-                if line.startswith(f"    {after.name}(")
-            )
-            # behind the reader's call and its hook
-            lines.insert(place + 1 + len(self._hook(stage, "", 0)), "    " + slide)
-        return [*lines, "}"]
+            row = self._next_row(stage, after, need, after is chain[-1])
+            lines += ["    " + line for line in row]
+        return [*lines, f"    out += {_width(chain[-1])};", "}"]
+
+    def _first_row(self, stage: Stage, last: bool) -> list[str]:
+        """A row of the first stage, from the image."""
+        move = emit_f16.window(self.network, stage).step
+        move *= self.network.tensors[stage.inputs[0]].shape[2] * stage.in_live[0][2]
+        return self._row(stage, [f"image + y * {move}"], last)
+
+    def _next_row(
+        self, before: Stage, stage: Stage, need: emit_f16.Window, last: bool
+    ) -> list[str]:
+        """A row of another stage, from the window of rows in front of it."""
+        source = [f"rows_{before.name}"]
+        if self._short(stage):
+            source.insert(1, f"count_{before.name}")
+        keep = need.rows - need.step
+        drop = f"{need.step * need.width}, {keep * need.width}"
+        slide = [f"nn_slide(rows_{before.name}, {drop});"] if keep else []
+        slide.append(f"count_{before.name} = {keep};")
+        return [*self._row(stage, source, last), *slide]
+
+    def _row(self, stage: Stage, source: list[str], last: bool) -> list[str]:
+        """Call of a stage that writes one row, where its reader wants it."""
+        width, target = _width(stage), "out"
+        if not last:
+            target = f"rows_{stage.name} + count_{stage.name} * {width}"
+        call = [*source[:1], target, *source[1:]]
+        if self.scratch[stage.number]:
+            call.append(self._scratch(stage))
+        hook = self._hook(stage, target, width)
+        return [f"{stage.name}({', '.join(call)});", *hook]
+
+    def _short(self, stage: Stage) -> bool:
+        return stage.head.kind == "MAX_POOL_2D" and emit_pool_f16.is_short(
+            self.network, stage
+        )
 
     def _hook(self, stage: Stage, target: str, elements: int) -> list[str]:
         size = elements * (1 if self.engine == "int8" else 4)
@@ -110,3 +126,8 @@ class Calls:
         """An address in the arena; uint8_t needs no cast."""
         plain = kind.endswith(("uint8_t", "void"))
         return f"a + {offset}" if plain else f"({kind} *)(a + {offset})"
+
+
+def _width(stage: Stage) -> int:
+    """Elements in a row of a stage's output."""
+    return stage.out_live[1] * stage.out_live[2]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from export import emit_pool_f16
 from export.emit_int8 import Array, Emitted, Options, reads_beyond
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
@@ -20,6 +21,7 @@ from export.tile_f16 import MOST_UNROLL, divisor, tile_of
 from training.errors import Esp8kError
 
 MOST_KEPT = 9  # weights of a filter that stay in registers over all positions
+ROUNDING = {"none": "{x}", "round": "nn_round({x})", "flush": "nn_round_flush({x})"}
 SMALLEST_NORMAL = 2.0**-14  # of binary16
 
 
@@ -37,19 +39,26 @@ def streamed(network: Network, stages: tuple[Stage, ...]) -> int:
 
     All but the last of them store only the window that their reader needs.
     """
-    count = 0
+    if stages[0].head.kind != "CONV_2D":
+        return 0
+    count = 1
     for stage, after in zip(stages, stages[1:], strict=False):
-        plain = stage.head.kind == "CONV_2D" and after.head.kind == "CONV_2D"
+        plain = {stage.head.kind, after.head.kind} <= {"CONV_2D", "MAX_POOL_2D"}
         if not plain or after.inputs != (stage.output,):
             break
-        if 2 * window(network, after).rows > stage.out_live[0]:
+        need = window(network, after)
+        if 2 * need.rows > stage.out_live[0] or need.step > need.rows:
+            break
+        if after.head.kind == "MAX_POOL_2D" and not emit_pool_f16.streams(
+            network, after
+        ):
             break
         count += 1
-    return count + 1 if count else 0
+    return count
 
 
 def window(network: Network, stage: Stage) -> Window:
-    """The rows of its input that one output row of a convolution reads."""
+    """The rows of its input that one output row of a stage reads, padding too."""
     kernel_h, _ = kernel_size(network, stage.head)
     a = stage.head.attributes
     rows = stage.pool.attributes["filter_h"] if stage.pool else 1
@@ -64,12 +73,20 @@ def emit(
     stage: Stage,
     options: Options,
     pitch: int,
-    last: bool,
     row_by_row: bool = False,
-    flush: bool = False,
+    rounding: str = "{x}",
 ) -> Emitted:
-    """The C of one stage; `pitch` is the stored width of its input in elements."""
+    """The C of one stage; `pitch` is the stored width of its input in elements.
+
+    `rounding` is what becomes of a value {x} when it is stored.
+    """
     op = stage.head
+    first = stage.inputs[0] == network.inputs[0]
+    if op.kind == "MAX_POOL_2D" and not first:
+        value = rounding.format(x=_finish(network, stage, False))
+        return Emitted(
+            emit_pool_f16.context(network, stage, pitch, row_by_row, value), []
+        )
     if op.kind not in ("CONV_2D", "FULLY_CONNECTED"):
         raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
     weights = _half(network, op.inputs[1])
@@ -86,7 +103,6 @@ def emit(
                 "use the int8 engine",
             )
     _, kernel_h, kernel_w, depth = weights.shape
-    first = stage.inputs[0] == network.inputs[0]
     if first and not row_by_row:
         raise Esp8kError("the first float16 layer must be streamed")
     out_h, out_w, out_c = stage.out_live
@@ -99,7 +115,7 @@ def emit(
     window_h = ((tile.rows if stage.pool else out_h) - 1) * stride_h + kernel_h
     unroll = tile.unroll(row)
     stem = f"{options.prefix}_f16_{stage.name}"
-    value = _finish(network, stage, first, last, flush)
+    value = rounding.format(x=_finish(network, stage, first))
     at = to = ""
     if out_h > tile.out_rows:
         at = f" + y * {tile.rows // tile.out_rows * stride_h * pitch}"
@@ -198,10 +214,8 @@ def _soft(
     }
 
 
-def _finish(
-    network: Network, stage: Stage, first: bool, last: bool, flush: bool
-) -> str:
-    """What becomes of a sum {x} after the pool."""
+def _finish(network: Network, stage: Stage, first: bool) -> str:
+    """What becomes of a sum {x} after the pool, before it is rounded."""
     text = "{x}"
     if first:
         text = f"{text} * {_constant(float(PIXEL_SCALE))} + b"
@@ -223,9 +237,7 @@ def _finish(
             text = f"nn_relu({text})"
         else:
             raise Esp8kError(f"no float16 kernel for {op.kind}", "use int8")
-    if last:
-        return text
-    return f"nn_round_flush({text})" if flush else f"nn_round({text})"
+    return text
 
 
 def _decoder(values: np.ndarray) -> str:

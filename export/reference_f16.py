@@ -21,9 +21,10 @@ scalar by callgrind; 9,862,756 on lx106 and 9,605,500 on RV32IMC in whole number
 """
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from export.network import Network, pads_before
-from export.planner import Stage, hwc, kernel_size, plan_stages
+from export.network import Network, Operator, pads_before
+from export.planner import MAC_KINDS, Stage, hwc, kernel_size, plan_stages
 from training.errors import Esp8kError
 
 PIXEL_SCALE = np.float32(1 / 255)
@@ -40,12 +41,12 @@ def run(network: Network, pixels: np.ndarray) -> dict[int, np.ndarray]:
     count = len(pixels)
     values = {start: np.asarray(pixels, np.float32).reshape(count, *shape)}
     stages = plan_stages(network)
-    flushes = flushed(network, stages)
+    rounding = roundings(network, stages)
     for stage in stages:
         source = values[stage.inputs[0]]
         value = _stage(network, stage, source, start)
-        if stage is not stages[-1]:
-            value = rounded(value, stage.number in flushes)
+        if rounding[stage.number] != "none":
+            value = rounded(value, rounding[stage.number] == "flush")
         values[stage.output] = value
     return values
 
@@ -69,6 +70,20 @@ def rounded(x: np.ndarray, flush: bool) -> np.ndarray:
     return bits.view(np.float32)
 
 
+def roundings(network: Network, stages: tuple[Stage, ...]) -> dict[int, str]:
+    """By stage number what becomes of a value that is stored: none, round, flush.
+
+    The output is not, nor what only a pool reads: it is rounded behind the pool.
+    """
+    found = dict.fromkeys((stage.number for stage in stages), "round")
+    found |= dict.fromkeys(flushed(network, stages), "flush")
+    for stage in stages:
+        readers = [s.head.kind for s in stages if stage.output in s.inputs]
+        if set(readers) <= {"MAX_POOL_2D"}:
+            found[stage.number] = "none"
+    return found
+
+
 def flushed(network: Network, stages: tuple[Stage, ...]) -> set[int]:
     """Numbers of the stages whose least values must become zero.
 
@@ -81,23 +96,24 @@ def flushed(network: Network, stages: tuple[Stage, ...]) -> set[int]:
     grid = 0  # log2: pixels are whole numbers
     most = 255.0
     for stage, after in zip(stages, [*stages[1:], None], strict=True):
-        weights = constant(network, stage.head.inputs[1])
-        bias = constant(network, stage.head.inputs[2])
-        gain = np.abs(weights, dtype=np.float64).reshape(len(weights), -1).sum(1)
-        most = float((gain * most + np.abs(bias)).max())
-        if not most < LARGEST:
-            raise Esp8kError(
-                f"the values of {stage.name} may be too large for float32",
-                "train again with smaller weights, or use the int8 engine",
-            )
-        grid += least_bit(weights)
-        if stage is stages[0]:
-            grid += least_bit(PIXEL_SCALE)
-        grid = min(grid, least_bit(bias))
+        if stage.head.kind in MAC_KINDS:
+            weights = constant(network, stage.head.inputs[1])
+            bias = constant(network, stage.head.inputs[2])
+            gain = np.abs(weights, dtype=np.float64).reshape(len(weights), -1).sum(1)
+            most = float((gain * most + np.abs(bias)).max())
+            if not most < LARGEST:
+                raise Esp8kError(
+                    f"the values of {stage.name} may be too large for float32",
+                    "train again with smaller weights, or use the int8 engine",
+                )
+            grid += least_bit(weights)
+            if stage is stages[0]:
+                grid += least_bit(PIXEL_SCALE)
+            grid = min(grid, least_bit(bias))
         for op in stage.unary:
             grid += min(0, least_bit(np.float32(op.attributes.get("alpha", 1))))
-        if after is None:
-            break
+        if after is None or after.head.kind not in MAC_KINDS:
+            continue  # the end, or a pool, which passes values on
         if grid + least_bit(constant(network, after.head.inputs[1])) < LEAST_NORMAL:
             found.add(stage.number)
             grid = ROUNDED_GRID
@@ -128,6 +144,10 @@ def constant(network: Network, index: int) -> np.ndarray:
 
 def _stage(network: Network, stage: Stage, x: np.ndarray, start: int) -> np.ndarray:
     op = stage.head
+    if op.kind == "MAX_POOL_2D" and stage.inputs[0] != start:
+        return _finish(
+            stage, _activate(op.attributes["activation"], _largest(network, op, x))
+        )
     if op.kind not in ("CONV_2D", "FULLY_CONNECTED"):
         raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
     weights = constant(network, op.inputs[1])
@@ -158,15 +178,29 @@ def _stage(network: Network, stage: Stage, x: np.ndarray, start: int) -> np.ndar
     if first:
         acc = acc * PIXEL_SCALE + bias
         acc = _activate(op.attributes["activation"], acc)
+    return _finish(stage, acc)
+
+
+def _finish(stage: Stage, x: np.ndarray) -> np.ndarray:
+    """The activations behind a stage's head and pool."""
     for unary in stage.unary:
         if unary.kind == "LEAKY_RELU":
             alpha = np.float32(unary.attributes["alpha"])
-            acc = np.where(acc >= 0, acc, acc * alpha)
+            x = np.where(x >= 0, x, x * alpha)
         elif unary.kind == "RELU":
-            acc = _activate("RELU", acc)
+            x = _activate("RELU", x)
         else:
             raise Esp8kError(f"no float16 kernel for {unary.kind}", "use int8")
-    return acc
+    return x
+
+
+def _largest(network: Network, op: Operator, x: np.ndarray) -> np.ndarray:
+    """A max pool of its own; padding never wins."""
+    kernel, a = kernel_size(network, op), op.attributes
+    stride, out_hw = (a["stride_h"], a["stride_w"]), hwc(network.output(op).shape)[:2]
+    x = _pad(x, pads_before(network, op), stride, out_hw, kernel, -np.inf)
+    windows = sliding_window_view(x, kernel, (1, 2))[:, :: stride[0], :: stride[1]]
+    return windows[:, : out_hw[0], : out_hw[1]].max((-2, -1))
 
 
 def _activate(kind: str, x: np.ndarray) -> np.ndarray:
@@ -203,10 +237,11 @@ def _pad(
     stride: tuple[int, int],
     out_hw: tuple[int, int],
     kernel: tuple[int, int],
+    value: float = 0,
 ) -> np.ndarray:
     sides = []
     for axis in (0, 1):
         reach = (out_hw[axis] - 1) * stride[axis] + kernel[axis]
         after = max(reach - x.shape[axis + 1] - pads[axis], 0)
         sides.append((pads[axis], after))
-    return np.pad(x, ((0, 0), *sides, (0, 0)))
+    return np.pad(x, ((0, 0), *sides, (0, 0)), constant_values=value)

@@ -33,7 +33,7 @@ class Tile:
 
     def unroll(self, row: int) -> int:
         """Weights that are held at a time: sums and a product need registers too."""
-        most = min(MOST_UNROLL, REGISTERS - 1 - self.rows * self.columns)
+        most = max(1, min(MOST_UNROLL, REGISTERS - 1 - self.rows * self.columns))
         return divisor(row, most)
 
 

@@ -1,5 +1,5 @@
-/* What all kernels need: how layers and their inner blocks are inlined, and whether
- * the core has what nn_mac16.h needs. */
+/* What all kernels need: how layers and their inner blocks are inlined, whether
+ * the core has what nn_mac16.h needs, the larger and the smaller of two. */
 #ifndef NN_COMMON_H
 #define NN_COMMON_H
 
@@ -28,5 +28,15 @@
 #else
 #define NN_MAC16 0
 #endif
+
+NN_INLINE int32_t nn_max(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+NN_INLINE int32_t nn_min(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
 
 #endif

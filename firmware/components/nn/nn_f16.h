@@ -170,6 +170,14 @@ NN_INLINE float nn_leaky(float x, float alpha)
 
 #endif
 
+/* Rows of padding above a window of a max pool: less than any value. */
+NN_INLINE void nn_fill(nn_real_t *window, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        window[i] = nn_float(0xFF7FFFFFu);
+    }
+}
+
 /* Keep the last `keep` values of a window, `drop` values further down. */
 NN_INLINE void nn_slide(nn_real_t *window, uint32_t drop, uint32_t keep)
 {

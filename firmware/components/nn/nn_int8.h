@@ -47,16 +47,6 @@ typedef struct {
     int32_t bias;
 } nn_wide_t;
 
-NN_INLINE int32_t nn_max(int32_t a, int32_t b)
-{
-    return a > b ? a : b;
-}
-
-NN_INLINE int32_t nn_min(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
-
 NN_INLINE int32_t nn_clamp(int32_t u, int32_t low, int32_t high)
 {
     if (low == 0 && high == 255) { /* one comparison in the usual case */
