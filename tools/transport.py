@@ -22,6 +22,11 @@ WRITE_TIMEOUT_S = 20.0  # a device that takes no byte for so long is stuck
 POLL_S = 0.02  # where a port cannot be waited for: the longest single read
 BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 GONE_HINT = "plug the board in again and run the same command"
+BROKEN: tuple[type[Exception], ...] = (serial.SerialException, OSError)
+if os.name == "posix":
+    import termios
+
+    BROKEN += (termios.error,)  # which is no OSError
 
 
 class Transport(Protocol):
@@ -64,7 +69,7 @@ class SerialTransport:
                     return b""
                 return self._port.read(READ_BYTES)
             return self._poll(time.monotonic() + timeout_s)
-        except (serial.SerialException, OSError) as error:
+        except BROKEN as error:
             raise self._gone(error) from error
 
     def _poll(self, until: float) -> bytes:
@@ -83,12 +88,19 @@ class SerialTransport:
                 f"the device on {self.name} takes no more bytes",
                 "press reset on the board",
             ) from error
-        except (serial.SerialException, OSError) as error:
+        except BROKEN as error:
             raise self._gone(error) from error
 
     def set_baud(self, baud: int) -> None:
-        self._port.flush()
-        self._port.baudrate = baud
+        try:
+            self._port.flush()
+            self._port.baudrate = baud
+        except ValueError as error:
+            raise DeviceError(
+                f"the port {self.name} cannot do {baud} baud", "choose another rate"
+            ) from error
+        except BROKEN as error:
+            raise self._gone(error) from error
         self.baud = baud
 
     def clock(self) -> float:

@@ -16,6 +16,7 @@ from tools import client
 from tools.client import Device
 from tools.faults import BOOT_TEXT, PANIC_TEXT
 from tools.memory_board import MemoryBoard
+from tools.transport import SerialTransport
 from training.errors import EXIT_DEVICE, DeviceError
 
 Behind = Callable[..., PtyHost]
@@ -158,7 +159,17 @@ def test_a_port_that_vanishes_is_reported(
     host._master = os.open(os.devnull, os.O_RDONLY)
     with pytest.raises(DeviceError, match="gone|no answer"):
         device.statistics()
+    with pytest.raises(DeviceError, match="gone"):  # termios has errors of its own
+        device.session.transport.set_baud(921600)
     device.close()
+
+
+def test_a_rate_that_the_port_cannot_have_is_said(behind_pty: Behind) -> None:
+    transport = SerialTransport(behind_pty(lambda data: b"").port, 115200)
+    with pytest.raises(DeviceError, match="cannot do -1 baud"):
+        transport.set_baud(-1)
+    assert transport.baud == 115200
+    transport.close()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
