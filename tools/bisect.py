@@ -20,7 +20,8 @@ from export import codegen, network
 from export.codegen import Plan, StagePlan
 from export.network import Network
 from tools import boards
-from tools.client import ENGINES, Device, require_identity
+from tools.client import ENGINES, Device
+from tools.identity_lock import require_identity
 from training.cli import option, parse
 from training.errors import CheckFailed, Esp8kError, run
 from training.paths import MODELS, model_dir

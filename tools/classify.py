@@ -17,7 +17,8 @@ import numpy as np
 
 from tools import image, terminal
 from tools.classify_host import ENGINES, Host
-from tools.client import Device, Result, require_identity
+from tools.client import Device, Result
+from tools.identity_lock import require_identity
 from training import paths
 from training.cli import option, parse
 from training.errors import CheckFailed, Esp8kError, run

@@ -10,17 +10,15 @@ Any pyserial URL is a port: a PTY's path, /dev/ttyUSB0, COM3, socket://host:port
 rfc2217://host:port. What goes wrong is a `DeviceError` with a cause and a cure.
 """
 
-import json
 import struct
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
-from tools import fragments
+from tools import fragments, pipeline
 from tools.framing import Request
 from tools.messages import (
     ENGINES,
@@ -38,7 +36,7 @@ from tools.messages import (
 )
 from tools.session import REQUEST_BUDGET_S, Refused, Session, Silent
 from tools.transport import SerialTransport, Transport
-from training.errors import CheckFailed, DeviceError, Esp8kError
+from training.errors import DeviceError
 
 DEFAULT_BAUD = 115200
 
@@ -60,7 +58,6 @@ __all__ = [
     "Result",
     "Statistics",
     "pixels",
-    "require_identity",
 ]
 
 
@@ -155,7 +152,7 @@ class Device:
                 yield head + image
 
         window = self.identity.batch_images
-        for payload in self.session.pipeline(Request.INFER, payloads(), window):
+        for payload in pipeline.run(self.session, Request.INFER, payloads(), window):
             image = sent.popleft()
             if payload is None:
                 self._fragmented = True
@@ -263,7 +260,8 @@ class Device:
         end = clock() + REQUEST_BUDGET_S
         payload = None
         if not self._fragmented:
-            payload = next(self.session.pipeline(kind, iter([head + image]), 1))
+            alone = iter([head + image])
+            payload = next(pipeline.run(self.session, kind, alone, 1))
             self._fragmented = payload is None
         if payload is None:
             payload = self._staged(kind, head, image, end - clock())
@@ -319,25 +317,3 @@ class Device:
         end = transport.clock() + seconds
         while (left := end - transport.clock()) > 0:
             transport.read(left)
-
-
-def require_identity(device: Device, model_dir: Path) -> None:
-    """The identity lock: refuse a device that runs other weights than `model_dir`."""
-    path = model_dir / "plan.json"
-    try:
-        expected = str(json.loads(path.read_text())["weights_hash"])
-    except FileNotFoundError:
-        model = model_dir.name
-        raise Esp8kError(
-            f"{path} is missing: {model} is not exported",
-            f"run: make export MODEL={model}",
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise Esp8kError(f"{path} is damaged ({error})", "run: make export") from None
-    runs = device.identity.weights_hash
-    if runs != expected:
-        raise CheckFailed(
-            f"the device runs {device.identity.model} {runs[:16]}, "
-            f"this folder holds {model_dir.name} {expected[:16]}",
-            f"bring them together: make flash MODEL={model_dir.name}",
-        )

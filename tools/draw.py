@@ -28,7 +28,8 @@ from PIL import Image
 
 from tools import classify
 from tools.classify_host import ENGINES, Host
-from tools.client import Device, require_identity
+from tools.client import Device
+from tools.identity_lock import require_identity
 from tools.image import load_stream
 from training import paths
 from training.cli import option, parse

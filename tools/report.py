@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from tools.classify_host import ENGINES, Host
-from tools.client import Device, Result, require_identity
+from tools.client import Device, Result
+from tools.identity_lock import require_identity
 from tools.report_data import (
     Collected,
     Opener,

@@ -4,14 +4,13 @@ A reply names its request twice: by sequence number and by the CRC-32 of the who
 request frame. So a late, repeated or foreign reply is never taken for another's,
 and a request may be sent again as often as needed.
 
-`Session.call` does one request. `Session.pipeline` keeps a window of them on the
-wire. `tools.fragments` carries an image in pieces, from the same parts.
+`Session.call` does one request. `tools.pipeline` keeps a window of them on the wire,
+`tools.fragments` carries an image in pieces: both from the same parts.
 """
 
 import struct
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tools.framing import (
@@ -32,7 +31,6 @@ from tools.transport import Transport
 from training.errors import DeviceError
 
 REQUEST_BUDGET_S = 20.0  # a request is answered or has failed by then
-WHOLE_ATTEMPTS = 3  # sendings of a long frame before it goes in fragments
 PREFIX = struct.Struct("<IBB")  # request's CRC-32, boot count, identity
 
 
@@ -78,7 +76,7 @@ class Session:
         self._say = say
         self._pending: dict[int, Pending] = {}
         self._pace = Pace()
-        self._progress_at = transport.clock()  # when the last reply came
+        self.progress_at = transport.clock()  # when the last reply came
         # A restarted host begins elsewhere: nothing old can fit by accident.
         self._sequence = zlib.crc32(struct.pack("<d", transport.clock())) & 0xFFFF
 
@@ -101,85 +99,6 @@ class Session:
             return self.result(pending)
         finally:
             self.forget(pending)
-
-    # ==== Many requests ====
-
-    def pipeline(
-        self,
-        kind: Request,
-        payloads: Iterator[bytes],
-        window: int,
-    ) -> Iterator[bytes | None]:
-        """Replies in order; None for one that WHOLE_ATTEMPTS did not bring through.
-
-        The first of its kind goes alone: a window of requests that a slow board
-        cannot have answered in time would be repeated until its buffer is full.
-        """
-        queue: deque[Pending] = deque()
-        exhausted = False
-        try:
-            while True:
-                if not exhausted and len(queue) <= window // 2:
-                    exhausted = self._fill(queue, kind, payloads, window)
-                if not queue:
-                    return
-                head = queue[0]
-                if head.reply is None and not self._advance(queue):
-                    yield None
-                else:
-                    yield self.result(head)
-                queue.popleft()
-                self.forget(head)
-        finally:
-            for pending in queue:
-                self.forget(pending)
-
-    def _fill(
-        self,
-        queue: deque[Pending],
-        kind: Request,
-        payloads: Iterator[bytes],
-        window: int,
-    ) -> bool:
-        """Put new requests on the wire; True when there are no more."""
-        fresh = []
-        exhausted = False
-        while len(queue) < window:
-            payload = next(payloads, None)
-            if payload is None:
-                exhausted = True
-                break
-            fresh.append(self.prepare(kind, payload))
-            queue.append(fresh[-1])
-            if not self._pace.known(fresh[-1].key):
-                break
-        self.send(fresh)
-        return exhausted
-
-    def _advance(self, queue: deque[Pending]) -> bool:
-        """Wait for the head's reply; False when it is time for fragments."""
-        head = queue[0]
-        while head.reply is None:
-            outstanding = sum(len(p.wire) for p in queue if p.reply is None)
-            wait = self.timeout(head, outstanding)
-            progress = self.counts.replies
-            self._read(wait)
-            if head.reply is not None:
-                return True
-            # The device answers in order: a later answer means ours was lost.
-            overtaken = any(
-                p.reply is not None and p.sent_at >= head.sent_at for p in queue
-            )
-            if not overtaken and self.counts.replies > progress:
-                continue
-            since = max(head.sent_at, self._progress_at)
-            if not overtaken and self.transport.clock() < since + wait:
-                continue
-            if head.attempts >= WHOLE_ATTEMPTS:
-                return False
-            lost = [head] if overtaken else [p for p in queue if p.reply is None]
-            self.send(lost)
-        return True
 
     # ==== Sending, waiting, matching ====
 
@@ -218,15 +137,19 @@ class Session:
         tries = pending.attempts if attempts is None else attempts
         return self._pace.timeout(pending.key, wire_s, tries)
 
+    def timed(self, pending: Pending) -> bool:
+        """Is it known how long one of its kind takes?"""
+        return self._pace.known(pending.key)
+
     def wait(self, pending: Pending, until: float) -> None:
         """Read until it is answered or that moment has come."""
         while pending.reply is None:
             left = until - self.transport.clock()
             if left <= 0:
                 return
-            self._read(left)
+            self.read(left)
 
-    def _read(self, timeout_s: float) -> None:
+    def read(self, timeout_s: float) -> None:
         """Read once; hand every frame to the request that it answers."""
         data = self.transport.read(timeout_s)
         for frame in self.splitter.feed(data) if data else ():
@@ -246,12 +169,12 @@ class Session:
         pending.reply = frame
         now = self.transport.clock()
         if pending.attempts == 1:  # of a repeated one nobody knows which was answered
-            took = now - max(pending.sent_at, self._progress_at)
+            took = now - max(pending.sent_at, self.progress_at)
             took -= len(pending.wire) * BITS_A_BYTE / self.transport.baud
             self._pace.timed(pending.key, took)
         if frame.type == Request.INFER | REPLY:
             self._pace.result(frame.payload[PREFIX.size :])
-        self._progress_at = now
+        self.progress_at = now
         self._watch(boot, identity)
         self.splitter.forget_noise()
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tests.link.conftest import random_images
-from tools.client import Device, require_identity
+from tools.client import Device
 from tools.faults import Faults, FaultyLine
 from tools.framing import Request, Splitter, encode
+from tools.identity_lock import require_identity
 from tools.memory_board import MemoryBoard, MemoryLine
 from tools.session import REQUEST_BUDGET_S, Refused, Silent
 from training.errors import CheckFailed, DeviceError, Esp8kError

@@ -11,8 +11,9 @@ from tests.conftest import TEST_BUILD
 from tests.link.conftest import flashed_port
 from tests.link.test_mlperf import Runner
 from tools import bisect, chaos
-from tools.client import Device, require_identity
+from tools.client import Device
 from tools.faults import Faults
+from tools.identity_lock import require_identity
 from tools.proxy import FaultyProxy
 from training import data
 

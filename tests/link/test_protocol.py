@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools import fragments, framing, messages, pace, session
+from tools import fragments, framing, messages, pace, pipeline, session
 from tools.client import HELLO_BUDGET_S, HELLO_TRIES_S, NOISY_BUDGET_S
 from tools.framing import Request
 from tools.memory_board import MemoryBoard
@@ -77,7 +77,7 @@ def test_the_clients_patience_is_as_written() -> None:
     assert f"at least {pace.LEAST_TIMEOUT_S * 1000:.0f} ms" in TEXT
     assert f"{session.REQUEST_BUDGET_S:.0f} s for a request" in TEXT
     assert (pace.FIRST_TIMEOUT_S, pace.TIMEOUT_FACTOR) == (1.0, 4.0)
-    assert session.WHOLE_ATTEMPTS == 3
+    assert pipeline.WHOLE_ATTEMPTS == 3
 
 
 def test_request_types_are_one_in_text_host_and_firmware() -> None:

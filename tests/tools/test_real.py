@@ -13,7 +13,8 @@ import pytest
 
 from tools import session, virtual_board
 from tools.classify_host import Host
-from tools.client import Device, require_identity
+from tools.client import Device
+from tools.identity_lock import require_identity
 from tools.report_data import collect
 from training.data import load
 from training.paths import ROOT
