@@ -18,6 +18,7 @@ import numpy as np
 
 from export import (
     cost,
+    emit_band,
     emit_conv,
     emit_f16,
     emit_simple,
@@ -137,7 +138,7 @@ def _int8(network: Network, profile: str, prefix: str) -> layout.Engine:
         winograd=profile == "speed",
     )
     network = _named_end(network)
-    stages = plan_stages(network)
+    stages = plan_stages(network, bands=True)
     emitted = [
         _emit_int8(network, stage, options, last)
         for stage, last in _ends(network, stages)
@@ -150,13 +151,19 @@ def _emit_int8(network: Network, stage: Stage, options: Options, last: bool) -> 
     pitches = [_pitch(network, stage, at) for at in range(len(stage.inputs))]
     if stage.head.kind not in MAC_KINDS:
         return emit_simple.emit(network, stage, options, pitches, last)
-    direct = emit_conv.emit(network, stage, options, pitches[0], last)
-    if not options.winograd:
-        return direct
-    made = emit_winograd.emit(network, stage, options, pitches[0], last)
-    if made is None or _cost(made) >= _cost(direct):
-        return direct
-    return made
+    make = emit_band.ways if emit_band.applies(stage) else _ways
+    return min(make(network, stage, options, pitches[0], last), key=_cost)
+
+
+def _ways(
+    network: Network, stage: Stage, options: Options, pitch: int, last: bool
+) -> list[Emitted]:
+    """What a profile has to choose from."""
+    found = [emit_conv.emit(network, stage, options, pitch, last)]
+    if options.winograd:
+        tiled = emit_winograd.emit(network, stage, options, pitch, last)
+        found += [tiled] if tiled else []
+    return found
 
 
 def _cost(made: Emitted) -> int:

@@ -32,6 +32,9 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "larger": 4.8,  # comparison of a pool
         "moved": 1.34,  # byte of a window that moves on
         "copied": 7.61,  # byte of the image copied into a window
+        "band": 400.0,  # step of a band: its loops, what is kept of it
+        "cells": 14.0,  # maximum of four cells
+        "cell": 3.0,  # byte of a cell
         "transform": 82.5,  # tile and channel of a Winograd input
         "tile": 3.4,  # tile and channel of a Winograd output
         "stored": 1.18,  # sum written or read between the two
@@ -54,6 +57,9 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "larger": 0.08,
         "moved": 3.53,
         "copied": 6.11,
+        "band": 400.0,
+        "cells": 14.0,
+        "cell": 3.0,
         "transform": 77.74,
         "tile": 15.44,
         "stored": 1.27,
@@ -63,6 +69,8 @@ WEIGHTS: dict[str, dict[str, float]] = {
 
 def work(c: dict[str, Any]) -> dict[str, float]:
     """How often a stage does each kind of work; `c` is its template's context."""
+    if c["template"] == "band_int8.c.jinja":
+        return _band(c)
     if c["template"] == "winograd_int8.c.jinja":
         return _winograd(c)
     if c["template"] == "depthwise_int8.c.jinja":
@@ -141,6 +149,15 @@ def _winograd(c: dict[str, Any]) -> dict[str, float]:
     found["load"] = visits * depth * (tiles + q)
     found["turn"] = visits
     found["stored"] = 2 * visits * tiles * q
+    return found
+
+
+def _band(c: dict[str, Any]) -> dict[str, float]:
+    """Its rows, and the maxima of the band's cells."""
+    found = {kind: c["steps"] * count for kind, count in work(c["rows"]).items()}
+    found["band"] = c["steps"]
+    found["cell"] = (c["out_h"] + 1) * c["out_w"] * c["out_c"] * c["size"] ** 2
+    found["cells"] = (c["out_h"] + 1) * c["out_w"] * c["out_c"]
     return found
 
 

@@ -74,9 +74,14 @@ def shape_of(network: Network, stage: Stage) -> Shape:
 
 
 def emit(
-    network: Network, stage: Stage, options: Options, pitch: int, last: bool
+    network: Network,
+    stage: Stage,
+    options: Options,
+    pitch: int,
+    last: bool,
+    out_pitch: int | None = None,
 ) -> Emitted:
-    """The C of one stage; `pitch` is the stored width of its input in elements."""
+    """The C of one stage; the pitches are the stored widths in elements."""
     op = stage.head
     data = network.tensors[op.inputs[1]].data
     assert data is not None
@@ -94,6 +99,10 @@ def emit(
     if options.wide_tables and wide is not None:
         values, offset = wide
     channels = stage.out_live[2]
+    row = stage.out_live[1] * channels
+    place = f"(y * {stage.out_live[1]} + x) * {channels}"
+    if out_pitch not in (None, row):
+        place = f"y * {out_pitch} + x * {channels}"
     rows, columns, abreast = blocks(stage)
     if depthwise:
         abreast = 1
@@ -108,6 +117,8 @@ def emit(
     context = {
         "template": "depthwise_int8.c.jinja" if depthwise else "conv_int8.c.jinja",
         "name": stage.name,
+        "function": stage.name,
+        "place": place,
         "out_type": "int8_t" if last else "uint8_t",
         "out_h": stage.out_live[0],
         "out_w": stage.out_live[1],

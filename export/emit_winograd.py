@@ -20,7 +20,12 @@ from export.planner import Stage, kernel_size
 
 
 def emit(
-    network: Network, stage: Stage, options: Options, pitch: int, last: bool
+    network: Network,
+    stage: Stage,
+    options: Options,
+    pitch: int,
+    last: bool,
+    out_pitch: int | None = None,
 ) -> Emitted | None:
     """F(2x2, 3x3), or None where it does not apply or cannot be proved."""
     op = stage.head
@@ -63,6 +68,14 @@ def emit(
     )
     arrays = stage_arrays(stage, stem, filters, found, values)
     out_w = stage.out_live[1]
+    out_pitch = out_pitch or out_w * out_c
+    one_row = mac_h == 2
+    place = f"(y * {out_w} + x) * {out_c}"
+    if stage.pool:
+        place = f"((y >> 1) * {out_w} + (x >> 1)) * {out_c}"
+    if one_row:
+        place = f"(x >> 1) * {out_c}" if stage.pool else f"x * {out_c}"
+    across = "x" + (f" * {depth}" if depth > 1 else "")
     expression = store(
         found, table_name, last, offset, 0 if values is None else len(values)
     )
@@ -71,13 +84,15 @@ def emit(
         "template": "winograd_int8.c.jinja",
         "method": "winograd",
         "name": stage.name,
+        "function": stage.name,
+        "one_row": one_row,
         "out_type": "int8_t" if last else "uint8_t",
         "depth": depth,
         "tiles": tiles,
         "total": total,
         "adjacent": tiles == 2 and mac_w % 4 == 0,  # no pair crosses a row's end
         "pitch": pitch,
-        "corner": f"in + y * {pitch} + x" + (f" * {depth}" if depth > 1 else ""),
+        "corner": f"in + {across}" if one_row else f"in + y * {pitch} + {across}",
         "mac_w": mac_w,
         "out_c": out_c,
         "block_q": block_q,
@@ -86,13 +101,11 @@ def emit(
         "channels": f"{stem}_channels",
         "channel_type": C_TYPES[found.form],
         "pooled": stage.pool is not None,
-        "place": (
-            f"((y >> 1) * {out_w} + (x >> 1)) * {out_c}"
-            if stage.pool
-            else f"(y * {out_w} + x) * {out_c}"
-        ),
+        "place": place,
         "store": expression,
-        "finish": [_finish_tile(stage, biased, f"o{p}", depth) for p in range(tiles)],
+        "finish": [
+            _finish_tile(stage, biased, f"o{p}", depth, out_pitch) for p in range(tiles)
+        ],
         "lines": [[_product(f, p, tiles) for p in range(tiles)] for f in range(16)],
         "vertical": [[_vertical(r, p) for p in range(tiles)] for r in range(4)],
         "requant": found,
@@ -102,7 +115,9 @@ def emit(
     return Emitted(context, arrays)
 
 
-def _finish_tile(stage: Stage, biased: bool, out: str, depth: int) -> str:
+def _finish_tile(
+    stage: Stage, biased: bool, out: str, depth: int, pitch: int
+) -> str:
     """C that turns the four sums in `t` into one or four stored bytes."""
     indent = " " * (16 if depth > 1 else 12)
     bias = " + k->bias" if biased else ""
@@ -111,12 +126,12 @@ def _finish_tile(stage: Stage, biased: bool, out: str, depth: int) -> str:
         best = "nn_max(nn_max(t.y00, t.y01), nn_max(t.y10, t.y11))"
         lines = [f"t.y00 = {best}{bias};", f"*{out} = {byte}(t.y00, k);"]
     else:
-        _, width, channels = stage.out_live
+        channels = stage.out_live[2]
         places = (
             ("t.y00", 0),
             ("t.y01", channels),
-            ("t.y10", width * channels),
-            ("t.y11", (width + 1) * channels),
+            ("t.y10", pitch),
+            ("t.y11", pitch + channels),
         )
         lines = [f"{out}[{at}] = {byte}({name}{bias}, k);" for name, at in places]
     return "\n".join(indent + line for line in lines)

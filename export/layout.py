@@ -69,7 +69,9 @@ def _kernels(stages: list[dict[str, Any]]) -> list[str]:
     """The kernel headers that an int8 engine needs."""
     found = {"nn_int8.h"}
     for stage in stages:
-        if stage["template"] == "winograd_int8.c.jinja":
+        if stage["template"] == "band_int8.c.jinja":
+            found.add("nn_band.h")
+        if stage.get("method") == "winograd":
             found.add("nn_winograd.h")
         if stage.get("mac16"):
             found.add("nn_mac16.h")

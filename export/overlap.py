@@ -26,6 +26,7 @@ def lags(stage: Stage, context: dict[str, Any]) -> list[int | None]:
         "conv_int8.c.jinja": _direct,
         "depthwise_int8.c.jinja": _depthwise,
         "winograd_int8.c.jinja": _winograd,
+        "band_int8.c.jinja": _band,
     }.get(context["template"])
     if maker is not None:
         return [maker(context)]
@@ -90,6 +91,14 @@ def _winograd(c: dict[str, Any]) -> int:
     passes = np.arange(0, c["total"], c["tiles"])
     ends = np.maximum.reduceat(ends, passes)
     return _lag(ends, np.minimum.reduceat(starts, passes), rereads=False)
+
+
+def _band(c: dict[str, Any]) -> int:
+    """Steps are bands: rows are summed into the band, then pooled rows written."""
+    step = np.arange(c["steps"])
+    done = (step + 1) * c["cells"] - 1  # rows of the output behind a step
+    done[-1] = c["out_h"]
+    return _lag(done * c["out_w"] * c["out_c"], step * c["move"], rereads=False)
 
 
 def _elementwise(stage: Stage, shape: tuple[int, int, int], pitch: int) -> int | None:

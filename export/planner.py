@@ -60,10 +60,13 @@ def hwc(shape: tuple[int, ...]) -> Shape:
     return 1, 1, math.prod(body)
 
 
-def plan_stages(network: Network) -> tuple[Stage, ...]:
-    """Group the operators of `network` and find each stage's live region."""
+def plan_stages(network: Network, bands: bool = False) -> tuple[Stage, ...]:
+    """Group the operators of `network` and find each stage's live region.
+
+    `bands`: the engine can fuse a pool whose windows overlap (export.emit_band).
+    """
     alias = aliases(network)
-    groups = _groups(network, alias)
+    groups = _groups(network, alias, bands)
     live = _live_regions(network, alias, groups)
     stages = []
     counts: dict[str, int] = {}
@@ -94,7 +97,9 @@ def aliases(network: Network) -> dict[int, int]:
     return alias
 
 
-def _groups(network: Network, alias: dict[int, int]) -> list[list[Operator]]:
+def _groups(
+    network: Network, alias: dict[int, int], bands: bool
+) -> list[list[Operator]]:
     users: dict[int, list[Operator]] = {}
     operators = [op for op in network.operators if op.kind != "RESHAPE"]
     for op in operators:
@@ -113,7 +118,10 @@ def _groups(network: Network, alias: dict[int, int]) -> list[list[Operator]]:
                 break
             if group[-1].outputs[0] not in readers[0].inputs:
                 break  # it reads another shape
-            if not _fuses(group, readers[0]):
+            if not (
+                _fuses(group, readers[0])
+                or (bands and _fuses_in_bands(network, group, readers[0]))
+            ):
                 break
             group.append(readers[0])
         taken.update(member.index for member in group)
@@ -127,15 +135,40 @@ def _fuses(group: list[Operator], follower: Operator) -> bool:
         return True
     attributes = follower.attributes
     return (
-        follower.kind == "MAX_POOL_2D"
+        _commutes(group, follower)
         and group[0].kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
-        and all(member.kind != "MAX_POOL_2D" for member in group)
-        and all(member.kind in ("LEAKY_RELU", "RELU") for member in group[1:])
         and attributes["padding"] == "VALID"
-        and all(member.attributes.get("alpha", 0) >= 0 for member in group)
-        and attributes["activation"] == "NONE"
         and attributes["filter_h"] == attributes["stride_h"]
         and attributes["filter_w"] == attributes["stride_w"]
+    )
+
+
+def _fuses_in_bands(network: Network, group: list[Operator], pool: Operator) -> bool:
+    """Whether a pool of windows twice its stride can follow the group row by row."""
+    head, a = group[0], pool.attributes
+    if not _commutes(group, pool) or head.kind != "CONV_2D":
+        return False
+    height, width, _ = hwc(network.output(head).shape)
+    in_h, in_w, _ = hwc(network.tensors[head.inputs[0]].shape)
+    rows, columns = _reads(network, head, height, width)
+    return (
+        pads_before(network, head) == (0, 0)
+        and rows <= in_h
+        and columns <= in_w
+        and a["filter_h"] == 2 * a["stride_h"]
+        and a["filter_w"] == 2 * a["stride_w"]
+        and height % a["stride_h"] == 0
+    )
+
+
+def _commutes(group: list[Operator], pool: Operator) -> bool:
+    """Whether `pool` is a maximum that can be taken before what stands in the group."""
+    return (
+        pool.kind == "MAX_POOL_2D"
+        and all(member.kind != "MAX_POOL_2D" for member in group)
+        and all(member.kind in ("LEAKY_RELU", "RELU") for member in group[1:])
+        and all(member.attributes.get("alpha", 0) >= 0 for member in group)
+        and pool.attributes["activation"] == "NONE"
     )
 
 
@@ -181,8 +214,11 @@ def _live_regions(
                 root = alias.get(index, index)
                 if root != index or op.kind == "FULLY_CONNECTED":
                     need(root, *hwc(network.tensors[root].shape)[:2])
-                else:
-                    need(root, *_reads(network, op, rows, columns))
+                    continue
+                below, beside = _reads(network, op, rows, columns)
+                if op is not group[0] and overlaps(op):  # computed in whole strides
+                    below += -below % op.attributes["stride_h"]
+                need(root, below, beside)
     return live
 
 
@@ -201,6 +237,12 @@ def _reads(network: Network, op: Operator, rows: int, columns: int) -> tuple[int
         (rows - 1) * a["stride_h"] + reach_h - top,
         (columns - 1) * a["stride_w"] + reach_w - left,
     )
+
+
+def overlaps(pool: Operator) -> bool:
+    """Whether the windows of a pool that fuses overlap."""
+    a = pool.attributes
+    return pool.kind == "MAX_POOL_2D" and a["filter_h"] > a["stride_h"]
 
 
 def kernel_size(network: Network, op: Operator) -> tuple[int, int]:

@@ -1,0 +1,123 @@
+"""A convolution with an overlapping max pool behind it, a band of rows at a time.
+
+Windows of 2s x 2s at every s-th place are maxima of four cells of s x s, and each cell
+belongs to four windows. So the convolution writes a few rows into a band, already
+requantised and through its table (a max pool commutes with both); the maxima of the
+band's cells are taken once, and what the row above left of them is kept. Nothing of
+the convolution's full output is ever stored.
+
+Around the image a cell's bytes are zero, the least there is: they change no maximum.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from export import emit_conv, emit_winograd
+from export.emit_int8 import Emitted, Options, stored
+from export.network import Network, pads_before
+from export.planner import Stage, overlaps
+
+
+def applies(stage: Stage) -> bool:
+    """Whether the stage's pool overlaps: planner has seen to everything else."""
+    return stage.pool is not None and overlaps(stage.pool)
+
+
+def ways(
+    network: Network, stage: Stage, options: Options, pitch: int, last: bool
+) -> list[Emitted]:
+    """All that the rows can be made by."""
+    return [
+        _banded(network, stage, rows, made, pitch, last)
+        for rows, made in _rows(network, stage, options, pitch)
+        if made is not None
+    ]
+
+
+def _rows(
+    network: Network, stage: Stage, options: Options, pitch: int
+) -> Iterator[tuple[int, Emitted | None]]:
+    """(rows at a time, how they are made)."""
+    height, width, channels = stage.mac_live
+    assert stage.pool is not None
+    least = stage.pool.attributes["stride_h"]
+    out_pitch = _pitch(stage)
+    for rows, maker in ((least, emit_conv.emit), (2, emit_winograd.emit)):
+        if maker is not emit_conv.emit and not options.winograd:
+            continue
+        if rows % least or height % rows:
+            continue
+        live = (rows, width, channels)
+        part = replace(stage, pool=None, mac_live=live, out_live=live)
+        yield rows, maker(network, part, options, pitch, False, out_pitch)
+
+
+def _pitch(stage: Stage) -> int:
+    """Bytes of a row of the band: whole cells, whole words."""
+    assert stage.pool is not None
+    across = stage.pool.attributes["stride_w"] * (stage.out_live[1] + 1)
+    return -(-across * stage.out_live[2] // 4) * 4
+
+
+def _banded(
+    network: Network,
+    stage: Stage,
+    rows: int,
+    made: Emitted,
+    pitch: int,
+    last: bool,
+) -> Emitted:
+    """The stage around `made`, which fills the band."""
+    assert stage.pool is not None
+    pool = stage.pool.attributes
+    size_h, size_w = pool["stride_h"], pool["stride_w"]
+    top, left = pads_before(network, stage.pool)
+    inner = made.context
+    inner["function"] = f"{stage.name}_rows"
+    inner["restrict"] = "restrict "
+    height, width, channels = stage.out_live
+    band = _pitch(stage)
+    steps = stage.mac_live[0] // rows
+    context: dict[str, Any] = {
+        "template": "band_int8.c.jinja",
+        "rows": inner,
+        "name": stage.name,
+        "out_type": "int8_t" if last else "uint8_t",
+        "out_h": height,
+        "out_w": width,
+        "out_c": channels,
+        "steps": steps,
+        "cells": rows // size_h,  # rows of cells that a step completes
+        "size": size_h,
+        "size_w": size_w,
+        "maximum": _maximum(
+            [
+                f"r{y}[{x * channels}]"
+                for y in range(size_h)
+                for x in range(size_w)
+            ]
+        ),
+        "pitch": band,
+        "kept": top,
+        "more": height + 1 - steps * rows // size_h,
+        "fresh": top * band + left * channels,
+        "band_bytes": (top + rows) * band,
+        "above_bytes": -(-width * channels // 4) * 4,
+        "inner_bytes": -(-inner["scratch"] // 4) * 4,
+        "move": rows * stage.head.attributes["stride_h"] * pitch,
+        "store": stored("best", None, last),
+        **{key: inner.get(key) for key in ("requant", "weights", "mac16")},
+        "method": inner.get("method", "direct"),
+    }
+    sizes = ("inner_bytes", "band_bytes", "above_bytes")
+    context["scratch"] = sum(context[key] for key in sizes)
+    return Emitted(context, made.arrays)
+
+
+def _maximum(values: list[str]) -> str:
+    """C for the greatest of a few values."""
+    if len(values) == 1:
+        return values[0]
+    half = len(values) // 2
+    return f"nn_max({_maximum(values[:half])}, {_maximum(values[half:])})"

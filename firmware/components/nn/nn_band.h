@@ -1,0 +1,33 @@
+/* A band of rows between a convolution and the pool behind it.
+ *
+ * It lies on a multiple of 4 and its rows are whole words long, so that they
+ * are moved a word at a time.
+ */
+#ifndef NN_BAND_H
+#define NN_BAND_H
+
+#include "nn_common.h"
+
+#include <stdint.h>
+
+/* Zeros are the least of all bytes u: they change no maximum. */
+NN_INLINE void nn_band_clear(uint8_t *band, int32_t words)
+{
+    uint32_t *const to = (uint32_t *)(void *)band;
+
+    for (int32_t i = 0; i < words; ++i) {
+        to[i] = 0;
+    }
+}
+
+/* The words from `first` on become the first ones. */
+NN_INLINE void nn_band_move(uint8_t *band, int32_t first, int32_t words)
+{
+    uint32_t *const to = (uint32_t *)(void *)band;
+
+    for (int32_t i = 0; i < words; ++i) {
+        to[i] = to[first + i];
+    }
+}
+
+#endif
