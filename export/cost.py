@@ -28,6 +28,7 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "constants": 6.79,  # of a channel, loaded
         "output": 16.46,  # byte requantised and stored
         "signed": 3.03,  # more for its two offsets
+        "triple": 7.0,  # the same, and a third multiplication
         "wide": 62.7,  # more for 64 bits
         "larger": 4.8,  # comparison of a pool
         "moved": 1.34,  # byte of a window that moves on
@@ -53,6 +54,7 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "constants": 5.29,
         "output": 9.0,
         "signed": 1.99,
+        "triple": 6.0,
         "wide": 29.8,
         "larger": 0.08,
         "moved": 3.53,
@@ -168,6 +170,7 @@ def _outputs(c: dict[str, Any], groups: int, size: int) -> dict[str, float]:
         "output": count,
         "constants": groups,
         "signed": count if form == "signed" else 0,
+        "triple": count if form == "triple" else 0,
         "wide": count if form == "wide" else 0,
     }
 

@@ -92,11 +92,7 @@ def _banded(
         "size": size_h,
         "size_w": size_w,
         "maximum": _maximum(
-            [
-                f"r{y}[{x * channels}]"
-                for y in range(size_h)
-                for x in range(size_w)
-            ]
+            [f"r{y}[{x * channels}]" for y in range(size_h) for x in range(size_w)]
         ),
         "pitch": band,
         "kept": top,

@@ -15,7 +15,8 @@ from export.network import Network, Operator
 from export.planner import Stage, hwc, kernel_size
 from export.requant import Requant, Steps
 
-C_TYPES = {f: f"nn_{f}_t" for f in ("single", "split", "signed", "wide")}
+FORMS = ("single", "split", "signed", "triple", "wide")
+C_TYPES = {form: f"nn_{form}_t" for form in FORMS}
 
 
 @dataclass
@@ -153,11 +154,12 @@ def channel_array(name: str, comment: str, found: Requant) -> Array:
     """The constants of a requantisation as an array of structures."""
     rows = []
     for c in found.channels:
-        high, low = found.halves(c.multiplier)
+        high, middle, low = found.parts(c.multiplier)
         parts = {
             "single": [c.multiplier, c.offset],
             "split": [high, low, c.offset, c.bias],
             "signed": [high, low, c.offset, c.negative, c.bias],
+            "triple": [high, middle, low, c.offset, c.negative, c.bias],
             "wide": [c.multiplier, c.shift, c.bias],
         }[found.form]
         rows.append("{" + ", ".join(literal(p) for p in parts) + "}")
@@ -213,11 +215,12 @@ def store(
         u = f"nn_single({acc}, {{k}}, {found.shift})"
     elif found.form == "split":
         u = f"nn_split({acc}, {{k}}, {found.low_bits}, {found.shift})"
-    elif found.form == "signed":
+    elif found.signed:
         centre = found.centre
         if offset and (length + 1) << found.shift < 1 << 31:  # all sums stay int32
             centre, offset = centre + (offset << found.shift), 0
-        u = f"nn_signed({acc}, {{k}}, {found.low_bits}, {found.shift}, {centre})"
+        bits = f"{found.low_bits}, {found.shift}"
+        u = f"nn_{found.form}({acc}, {{k}}, {bits}, {centre})"
     else:
         u = f"nn_wide({acc}, {{k}}) + {found.zero}"
     if offset is not None:

@@ -115,9 +115,7 @@ def emit(
     return Emitted(context, arrays)
 
 
-def _finish_tile(
-    stage: Stage, biased: bool, out: str, depth: int, pitch: int
-) -> str:
+def _finish_tile(stage: Stage, biased: bool, out: str, depth: int, pitch: int) -> str:
     """C that turns the four sums in `t` into one or four stored bytes."""
     indent = " " * (16 if depth > 1 else 12)
     bias = " + k->bias" if biased else ""

@@ -10,6 +10,7 @@ accumulator if and only if it steps at the same places. `solve` looks for
     split:   t = sum + bias, M = Mh * 2^k + Ml,
              u = clamp((t * Mh + ((t * Ml + C) >> k)) >> s)
     signed:  u = clamp((t * Mh + ((t * Ml + C) >> k) + K) >> s), C by the sign of t
+    triple:  the same with M in three parts: ((t * Mm + C + (t * Ml >> k)) >> k)
 
 with integers that satisfy the 510 inequalities "the step to u lies between T[u] - 1
 and T[u]", then bounds every intermediate over the reachable sums. (split is the
@@ -28,6 +29,9 @@ from export import arithmetic
 
 INT32_MAX = (1 << 31) - 1
 FAR = np.int64(1 << 60)  # an open side of a range
+FEW = 4  # bits of a scale that are tried one by one
+SIGNED = ("signed", "triple")
+SHIFTS = {"single": 30, "split": 44, "signed": 44, "triple": 52}  # the most tried
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,17 @@ class Channel:
     bias: int  # added to the (scaled) sum of products before anything else
     multiplier: int  # M, or TFLite's mantissa in the wide form
     offset: int  # C
-    negative: int  # C where sum + bias is negative; used by the signed form only
+    negative: int  # C where sum + bias is negative; used by the signed forms only
     shift: int  # TFLite's shift, used by the wide form only
 
 
 @dataclass(frozen=True)
 class Requant:
-    """How one layer requantises: "single", "split", "signed" or "wide"."""
+    """How one layer requantises."""
 
-    form: str
+    form: str  # "single", "split", "signed", "triple" or "wide"
     channels: tuple[Channel, ...]
-    shift: int  # s, or s - k in the split form
+    shift: int  # s
     low_bits: int  # k; 0 in the single form
     drop: int  # low accumulator bits that are dropped first (a scaled sum)
     low: int  # least u that the fused activation lets through
@@ -55,13 +59,18 @@ class Requant:
     zero: int  # the output's zero point on the u scale where added apart, or 0
 
     @property
+    def signed(self) -> bool:
+        """Whether C goes by the sign, and K is added."""
+        return self.form in SIGNED
+
+    @property
     def centre(self) -> int:
-        """K of the signed form: the zero point and the half that rounds."""
+        """K of the signed forms: the zero point and the half that rounds."""
         return (2 * self.zero + 1) << (self.shift - 1)
 
-    def halves(self, multiplier: int) -> tuple[int, int]:
-        """(Mh, Ml) of a multiplier."""
-        return halves(multiplier, self.low_bits)
+    def parts(self, multiplier: int) -> tuple[int, int, int]:
+        """(Mh, Mm, Ml) of a multiplier; Mm is 0 where there are two."""
+        return parts(multiplier, self.low_bits, self.form == "triple")
 
 
 @dataclass(frozen=True)
@@ -109,11 +118,13 @@ def solve(
     """The cheapest form that is exact on every channel.
 
     `goals` are the u whose thresholds the steps hold. The sums come times `scale`
-    (4 from Winograd), as do the biases that the split form adds.
+    (from Winograd), as do the biases that are added to them.
     """
-    for form in ("single", "split", "signed"):
-        for drop in range(scale.bit_length()):  # dropping bits costs a shift
-            trial = Trial(form, drop, scale, zero if form == "signed" else 0)
+    most = scale.bit_length() - 1
+    for form in ("single", "split", "signed", "triple"):
+        # Dropping bits costs a shift, keeping many of them precision.
+        for drop in range(most + 1) if most < FEW else (most,):
+            trial = Trial(form, drop, scale, zero if form in SIGNED else 0)
             found = _solve(trial, steps, goals, low, high)
             if found is not None:
                 return found
@@ -137,6 +148,11 @@ class Trial:
     scale: int
     zero: int
 
+    @property
+    def signed(self) -> bool:
+        """As of Requant."""
+        return self.form in SIGNED
+
     def view(self, one: Steps, acc: np.ndarray | int) -> np.ndarray:
         """What is multiplied, for a true accumulator (bias included)."""
         total = np.asarray(acc, np.int64) * self.scale
@@ -155,7 +171,8 @@ def _solve(
     single = trial.form == "single"
     room = (INT32_MAX - (1 << 26)) // max(spread, 1)
     low_bits = 0 if single else max(room.bit_length(), 1)
-    for shift in range(30 if single else 44, low_bits + 4, -1):
+    below = low_bits * (2 if trial.form == "triple" else 1)
+    for shift in range(SHIFTS[trial.form], below + 4, -1):
         channels: list[Channel] = []
         for one, bound in zip(steps, bounds, strict=True):
             channel = _channel(trial, one, bound, goals, shift, low_bits)
@@ -166,7 +183,7 @@ def _solve(
             return Requant(
                 trial.form,
                 tuple(channels),
-                shift - low_bits,
+                shift - below,
                 low_bits,
                 trial.drop,
                 low,
@@ -187,9 +204,10 @@ def _channel(
     """M and C for one channel at one shift, or None."""
     real = one.mantissa * 2.0 ** (one.shift - 31) / trial.scale * (1 << trial.drop)
     centre = round(real * 2.0**shift)
-    if not 2 <= centre <= INT32_MAX >> 4:
+    triple = trial.form == "triple"
+    if not 2 <= centre <= (1 << 36 if triple else INT32_MAX >> 4):
         return None
-    half = 1 << (shift - 1) if trial.form == "signed" else 0  # K holds it
+    half = 1 << (shift - 1) if trial.signed else 0  # K holds it
     always = one.thresholds <= one.least
     never = one.thresholds > one.greatest
     live = ~always & ~never
@@ -203,8 +221,10 @@ def _channel(
     # (accumulator's view, goal) pairs that must, and must not, reach the goal
     must = _pairs(first, step[live], bound[0], step[always])
     must_not = _pairs(below, step[live], bound[1], step[never])
-    signs = (False, True) if trial.form == "signed" else (None,)
+    signs = (False, True) if trial.signed else (None,)
     ranges = [_offsets(m, must, must_not, negative) for negative in signs]
+    unit = 1 << low_bits if triple else 1  # of C
+    ranges = [(-(-low // unit), high // unit) for low, high in ranges]
     good = np.flatnonzero(np.all([low <= high for low, high in ranges], axis=0))
     for index in good[np.argsort(np.abs(m[good, 0] - centre), kind="stable")]:
         multiplier = int(m[index, 0])
@@ -218,11 +238,12 @@ def _channel(
         elif trial.form == "split":  # whole multipliers in C join the bias
             moved, middle[0] = divmod(middle[0], multiplier)
             bias += moved << trial.drop
-        elif middle[1] > middle[0] + multiplier:
+        elif unit * middle[1] > unit * middle[0] + multiplier:
             continue  # would fall between -1 and 0
         part = bound[0] + moved, bound[1] + moved
-        k = (2 * trial.zero + 1) << (shift - low_bits - 1) if half else 0
-        if all(_fits(part, multiplier, c, low_bits, k) for c in middle):
+        under = low_bits * (2 if triple else 1)
+        k = (2 * trial.zero + 1) << (shift - under - 1) if half else 0
+        if all(_fits(part, multiplier, c, low_bits, k, triple) for c in middle):
             return Channel(bias, multiplier, middle[0], middle[-1], 0)
     return None
 
@@ -265,23 +286,36 @@ def _pick(lowest: int, highest: int, near: int) -> int:
     return min(max(near, lowest), highest)
 
 
-def halves(multiplier: int, low_bits: int) -> tuple[int, int]:
-    """M as (Mh, Ml) with M = Mh * 2^k + Ml and -2^(k-1) <= Ml < 2^(k-1)."""
+def parts(multiplier: int, low_bits: int, triple: bool) -> tuple[int, int, int]:
+    """M as (Mh, Mm, Ml), M = (Mh * 2^k + Mm) * 2^k + Ml; else M = Mh * 2^k + Ml.
+
+    Mm and Ml lie in -2^(k-1) ... 2^(k-1) - 1.
+    """
     half = (1 << low_bits) >> 1
     high = (multiplier + half) >> low_bits
-    return high, multiplier - (high << low_bits)
+    low = multiplier - (high << low_bits)
+    if not triple:
+        return high, 0, low
+    rest = high
+    high = (rest + half) >> low_bits
+    return high, rest - (high << low_bits), low
 
 
 def _fits(
-    bound: tuple[int, int], multiplier: int, c: int, low_bits: int, k: int
+    bound: tuple[int, int], multiplier: int, c: int, low_bits: int, k: int, triple: bool
 ) -> bool:
     """Whether no intermediate leaves int32 over the reachable accumulators."""
     values = [c, k]
-    high, low = halves(multiplier, low_bits)
+    high, middle, low = parts(multiplier, low_bits, triple)
     for t in (*bound, 0, -1):  # everything is linear in t, but for C's sign
-        part = (t * low + c) >> low_bits
-        values += [t, t * low, t * low + c, t * high, t * high + part]
-        values.append(t * high + part + k)
+        if triple:
+            under = (t * low) >> low_bits
+            values += [t * low, t * middle, t * middle + c, t * middle + c + under]
+            part = (t * middle + c + under) >> low_bits
+        else:
+            values += [t * low, t * low + c]
+            part = (t * low + c) >> low_bits
+        values += [t, t * high, t * high + part, t * high + part + k]
     return all(abs(v) <= INT32_MAX for v in values)
 
 
@@ -294,8 +328,11 @@ def evaluate(
     if requant.form == "wide":
         u = arithmetic.requantize(t, c.multiplier, c.shift) + requant.zero
     else:
-        high, low = requant.halves(c.multiplier)
+        high, middle, low = requant.parts(c.multiplier)
         offset = np.where(t < 0, c.negative, c.offset)
-        u = t * high + ((t * low + offset) >> requant.low_bits)
-        u = (u + (requant.centre if requant.form == "signed" else 0)) >> requant.shift
+        part = t * low + offset
+        if requant.form == "triple":
+            part = t * middle + offset + ((t * low) >> requant.low_bits)
+        u = t * high + (part >> requant.low_bits)
+        u = (u + (requant.centre if requant.signed else 0)) >> requant.shift
     return np.clip(u, requant.low, requant.high) if clamp else u

@@ -44,7 +44,8 @@ REACHED = {
     *("an operand broadcast", "a tensor read twice"),
     "an image made of another shape",
     *("requantised single", "requantised split", "requantised signed"),
-    *("requantised wide", "Winograd", "a pool in a convolution", "a padded window"),
+    *("requantised triple", "requantised wide", "Winograd", "a padded window"),
+    *("a pool in a convolution", "overlapping windows behind a convolution"),
     *codegen.PROFILES,
 }
 
@@ -125,9 +126,10 @@ def ways(source: str) -> set[str]:
         "Winograd": "nn_winograd_input",
         "a pool in a convolution": "_2D, MAX_POOL_2D",
         "a padded window": "nn_window(",
+        "overlapping windows behind a convolution": "nn_band_clear(",
     }
     found = {name for name, sign in signs.items() if sign in source}
-    forms = ("single", "split", "signed", "wide")
+    forms = ("single", "split", "signed", "triple", "wide")
     return found | {
         f"requantised {f}" for f in forms if f"requantisation: {f}\n" in source
     }

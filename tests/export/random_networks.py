@@ -113,10 +113,14 @@ class Generator(Draw):
         return self.halved(y)
 
     def halved(self, y: Value) -> Value:
-        """A max pool as convolutions have behind them."""
+        """A max pool as convolutions have behind them; its windows may overlap."""
         halves = {"padding": VALID, "strideH": 2, "strideW": 2}
-        halves |= {"filterHeight": 2, "filterWidth": 2}
-        shape = (1, *self.spatial(y, 2, 2, halves), y.shape[3])
+        size = 2
+        if min(y.shape[1:3]) >= 4 and not self.rng.integers(3):
+            size = 4
+            halves["padding"] = int(self.pick(VALID, SAME, SAME))  # type: ignore[call-overload]
+        halves |= {"filterHeight": size, "filterWidth": size}
+        shape = (1, *self.spatial(y, size, size, halves), y.shape[3])
         pooled = self.value(shape, y.scale, y.zero_point)
         self.builder.operator("MAX_POOL_2D", [y.index], pooled.index, **halves)
         return pooled

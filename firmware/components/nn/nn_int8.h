@@ -6,6 +6,7 @@
  *     single: u = clamp((sum * M + C) >> s)
  *     split:  t = sum + bias, u = clamp((t * Mh + ((t * Ml + C) >> k)) >> s)
  *     signed: the same with another C below zero, and the zero point apart
+ *     triple: the same with M in three parts, where sums are large
  *     wide:   TFLite's definition, two roundings in 64 bits
  *
  * The generator proves for every channel that the others equal wide on
@@ -40,6 +41,16 @@ typedef struct {
     int32_t negative;
     int32_t bias;
 } nn_signed_t;
+
+/* M = (high * 2^k + middle) * 2^k + low. */
+typedef struct {
+    int32_t high;
+    int32_t middle;
+    int32_t low;
+    int32_t offset;
+    int32_t negative;
+    int32_t bias;
+} nn_triple_t;
 
 typedef struct {
     int32_t multiplier;
@@ -77,6 +88,16 @@ NN_INLINE int32_t nn_signed(int32_t t, const nn_signed_t *k, int low_bits,
 {
     const int32_t offset = t < 0 ? k->negative : k->offset;
     const int32_t part = (t * k->low + offset) >> low_bits;
+
+    return (t * k->high + part + centre) >> shift;
+}
+
+NN_INLINE int32_t nn_triple(int32_t t, const nn_triple_t *k, int low_bits,
+                                int shift, int32_t centre)
+{
+    const int32_t offset = t < 0 ? k->negative : k->offset;
+    const int32_t low = (t * k->low) >> low_bits;
+    const int32_t part = (t * k->middle + offset + low) >> low_bits;
 
     return (t * k->high + part + centre) >> shift;
 }
