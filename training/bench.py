@@ -26,6 +26,7 @@ from training.errors import run
 from training.fit import Trainer, normalise, prepare
 from training.paths import build_root
 from training.recipes import recipe
+from training.soap import Soap
 from training.vision import torchvision
 
 Batches = Iterator[tuple[Tensor, Tensor]]
@@ -110,7 +111,9 @@ def measure(config: Config) -> Speed:
         seed=0,
     )
     model = models.build(config.model)
-    optimizer = torch.optim.AdamW(model.parameters())
+    optimizer: torch.optim.Optimizer = torch.optim.AdamW(model.parameters())
+    if chosen.optimizer == "soap":  # torch has none
+        optimizer = Soap(model.parameters(), chosen.peak)
 
     def ours() -> Batches:
         return our_batches(config, images, labels)

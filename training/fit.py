@@ -115,7 +115,8 @@ class Trainer:
         _check(len(images), recipe)
         self.recipe, self.seed = recipe, seed
         self.model, self.fused = model, fuse(model)
-        self.engine = "fused" if self.fused else "torch"
+        # The width of its vectors decides how sums are rounded.
+        self.engine = f"fused x{self.fused.lanes}" if self.fused else "torch"
         if self.fused is None:  # what oneDNN is fastest with at these widths
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.images = prepare(images)

@@ -15,17 +15,25 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __AVX__
+#include <immintrin.h>
+#endif
 
 #ifdef __AVX512F__
 #define LANES 16
 #define OUTPUTS 4 /* a tile of the convolution: channels ... */
 #define COLUMNS 6 /* ... by columns; its sums stay in registers */
 #define ABREAST 8 /* channels of a tile of the weights' gradient */
+#define SQUARE 3  /* channels of one of a whole kernel 3x3 */
+/* GCC would load an operand anew for each product: more loads than products. */
+#define IN_REGISTER(v) __asm__("" : "+v"(v))
 #else
 #define LANES 8
 #define OUTPUTS 3
 #define COLUMNS 4
 #define ABREAST 4
+#define SQUARE 1
+#define IN_REGISTER(v)
 #endif
 #define TAPS 3 /* columns of the kernel in a tile of the weights' gradient */
 #define ROWS 32 /* rows of a kernel at most */
@@ -47,6 +55,7 @@ typedef struct {
     lanes_t *input;      /* all blocks; rows have `padding` zeros at both ends */
     lanes_t *sums;       /* all blocks: what the convolution gives */
     lanes_t *d_output;   /* all blocks: gradient of this layer's output */
+    lanes_t *picked;     /* all blocks: of `sums`, what the max pool passes on */
     lanes_t *d_sums;     /* one block: gradient of `sums`, see d_width() */
     float *packed;       /* weights in the order of the tiles */
     float *mean, *inverse, *scale, *shift; /* of the batch, a channel each */
@@ -119,8 +128,10 @@ tile(const conv_t *c, const meeting_t *m, const float *weights, int first, int x
                                            c->kernel_columns * outputs;
             for (int k = 0; k < c->kernel_columns; ++k, ++in, w += outputs) {
                 for (int j = 0; j < columns; ++j) {
+                    lanes_t value = in[j * stride];
+                    IN_REGISTER(value);
                     for (int o = 0; o < outputs; ++o) {
-                        sum[o][j] += w[o] * in[j * stride];
+                        sum[o][j] += w[o] * value;
                     }
                 }
             }
@@ -296,8 +307,60 @@ weight_tile(const layer_t *l, const lanes_t *in, int first, int i, int row, int 
         break;
 #define WEIGHT_TILES(o) WEIGHT_TILE(o, 1) WEIGHT_TILE(o, 2) WEIGHT_TILE(o, 3)
 
+/* All of a kernel 3x3 at once: a gradient that was loaded meets nine values, which lie
+ * in the cache nearby. */
+static inline __attribute__((always_inline)) void
+square_tile(const layer_t *l, const lanes_t *in, int first, int i, const int channels) {
+    const int plane = l->rows * d_width(l), width = in_width(l);
+    lanes_t sum[SQUARE][9];
+    for (int o = 0; o < channels; ++o) {
+        for (int k = 0; k < 9; ++k) {
+            sum[o][k] = (lanes_t){0};
+        }
+    }
+    for (int y = 0; y < l->rows; ++y) {
+        const lanes_t *a = in + (i * l->in_rows + y) * width;
+        const lanes_t *d = l->d_sums + first * plane + y * d_width(l) + d_left(l);
+        for (int x = 0; x < l->columns; ++x, ++a, ++d) {
+            for (int k = 0; k < 9; ++k) {
+                lanes_t value = a[k / 3 * width + k % 3];
+                IN_REGISTER(value);
+                for (int o = 0; o < channels; ++o) {
+                    sum[o][k] += d[o * plane] * value;
+                }
+            }
+        }
+    }
+    float *out = l->d_weight + (first * l->in_channels + i) * 9;
+    for (int o = 0; o < channels; ++o, out += l->in_channels * 9) {
+        for (int k = 0; k < 9; ++k) {
+            out[k] += total(sum[o][k]);
+        }
+    }
+}
+
+static void square_gradient(const layer_t *l, const lanes_t *in) {
+    for (int first = 0, height; first < l->channels; first += height) {
+        height = part(l->channels - first, SQUARE);
+        for (int i = 0; i < l->in_channels; ++i) {
+            switch (height) {
+            case 1: square_tile(l, in, first, i, 1); break;
+#ifdef __AVX512F__
+            case 2: square_tile(l, in, first, i, 2); break;
+            case 3: square_tile(l, in, first, i, 3); break;
+#endif
+            }
+        }
+    }
+}
+
 static void weight_gradient(const layer_t *l, int block) {
     const lanes_t *in = l->input + block * in_block(l);
+    if (l->kernel_rows == 3 && l->kernel_columns == 3 && l->stride == 1 &&
+        l->padding == 0) {
+        square_gradient(l, in);
+        return;
+    }
     for (int first = 0, height; first < l->channels; first += height) {
         height = part(l->channels - first, ABREAST);
         for (int i = 0; i < l->in_channels; ++i) {
@@ -380,14 +443,23 @@ static inline lanes_t choose(choice_t which, lanes_t a, lanes_t b) {
     return (lanes_t)((which & (choice_t)a) | (~which & (choice_t)b));
 }
 
-static inline lanes_t larger(lanes_t a, lanes_t b) { return choose(a > b, a, b); }
+static inline lanes_t larger(lanes_t a, lanes_t b) {
+#if defined __AVX512F__
+    return (lanes_t)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined __AVX__
+    return (lanes_t)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return choose(a > b, a, b);
+#endif
+}
 
 static inline lanes_t leaky(lanes_t v, float slope) {
     return choose(v > 0, v, v * slope);
 }
 
-static lanes_t *d_output_row(const layer_t *l, int block, int c, int y) {
-    return l->d_output + block * out_block(l) + (c * l->out_rows + y) * l->out_columns;
+/* Where row `y` of the output stands in `d_output` and `picked`. */
+static int out_row(const layer_t *l, int block, int c, int y) {
+    return block * out_block(l) + (c * l->out_rows + y) * l->out_columns;
 }
 
 /* The part of the convolution's plane that one output pools; no pool: one value. */
@@ -403,56 +475,66 @@ static inline window_t window(const layer_t *l, int y, int x) {
                       smaller(column + l->pool, l->columns) - left};
 }
 
-/* The largest of a window behind batch norm, and which value gave it: the first of
- * equals, as torch has it. */
-typedef struct {
-    lanes_t best, value;
-} peak_t;
-
-static inline __attribute__((always_inline)) peak_t
-peak_of(const lanes_t *in, int width, int rows, int columns, float scale, float shift) {
-    peak_t p = {in[0] * scale + shift, in[0]};
+/* The value of a window that is largest behind batch norm: the largest itself, or the
+ * smallest where batch norm turns the sign (`turn` is then -1, else 1). */
+static inline __attribute__((always_inline)) lanes_t
+pick_of(const lanes_t *in, int width, int rows, int columns, float turn) {
+    lanes_t best = in[0] * turn;
     for (int r = 0; r < rows; ++r, in += width) {
-        for (int k = r == 0; k < columns; ++k) {
-            const lanes_t found = in[k] * scale + shift;
-            const choice_t more = found > p.best;
-            p.best = choose(more, found, p.best);
-            p.value = choose(more, in[k], p.value);
+        for (int k = 0; k < columns; ++k) {
+            best = larger(in[k] * turn, best);
         }
     }
-    return p;
+    return best * turn;
 }
 
 /* Literal sizes for the usual windows: loops that the compiler unrolls. */
-static inline peak_t peak(const layer_t *l, const lanes_t *plane, window_t w,
-                          float scale, float shift) {
+static inline lanes_t pick(const layer_t *l, const lanes_t *plane, window_t w,
+                           float turn) {
     const lanes_t *in = plane + w.row * l->columns + w.column;
-    if (w.rows == 1 && w.columns == 1) {
-        return peak_of(in, l->columns, 1, 1, scale, shift);
-    }
     if (w.rows == 2 && w.columns == 2) {
-        return peak_of(in, l->columns, 2, 2, scale, shift);
+        return pick_of(in, l->columns, 2, 2, turn);
     }
     if (w.rows == 4 && w.columns == 4) {
-        return peak_of(in, l->columns, 4, 4, scale, shift);
+        return pick_of(in, l->columns, 4, 4, turn);
     }
-    return peak_of(in, l->columns, w.rows, w.columns, scale, shift);
+    return pick_of(in, l->columns, w.rows, w.columns, turn);
 }
 
 static const lanes_t *sums_plane(const layer_t *l, int block, int c) {
     return l->sums + block * sums_block(l) + c * l->rows * l->columns;
 }
 
+/* What stands before batch norm and the activation of each output of a block. */
+static const lanes_t *passed(const layer_t *l, int block) {
+    return l->pool == 1 ? l->sums + block * sums_block(l)
+                        : l->picked + block * out_block(l);
+}
+
+static void pool_block(const layer_t *l, int block) {
+    for (int c = 0; c < l->channels; ++c) {
+        const lanes_t *plane = sums_plane(l, block, c);
+        const float turn = l->scale[c] < 0 ? -1.0f : 1.0f;
+        for (int y = 0; y < l->out_rows; ++y) {
+            lanes_t *out = l->picked + out_row(l, block, c, y);
+            for (int x = 0; x < l->out_columns; ++x) {
+                out[x] = pick(l, plane, window(l, y, x), turn);
+            }
+        }
+    }
+}
+
 /* This layer's output of one block, into rows of `width` vectors. */
 static void finish_block(const layer_t *l, int block, lanes_t *to, int width) {
+    if (l->pool > 1) {
+        pool_block(l, block);
+    }
+    const lanes_t *in = passed(l, block);
     for (int c = 0; c < l->channels; ++c) {
         const float scale = l->scale[c], shift = l->shift[c];
-        const lanes_t *plane = sums_plane(l, block, c);
-        for (int y = 0; y < l->out_rows; ++y) {
-            lanes_t *out = to + (c * l->out_rows + y) * width;
+        for (int y = 0; y < l->out_rows; ++y, in += l->out_columns, to += width) {
             for (int x = 0; x < l->out_columns; ++x) {
-                const peak_t p = peak(l, plane, window(l, y, x), scale, shift);
-                out[x] = leaky(p.best, l->slope);
+                to[x] = leaky(in[x] * scale + shift, l->slope);
             }
         }
     }
@@ -461,58 +543,53 @@ static void finish_block(const layer_t *l, int block, lanes_t *to, int width) {
 /* d_output becomes the gradient before the activation; its sums go to `sum`, those of
  * its product with (value - mean) to `product`. */
 static void add_gradient_sums(const layer_t *l, int block, double *sum, double *product) {
-    for (int c = 0; c < l->channels; ++c) {
+    const int plane = l->out_rows * l->out_columns;
+    const lanes_t *in = passed(l, block);
+    lanes_t *d = l->d_output + block * out_block(l);
+    for (int c = 0; c < l->channels; ++c, in += plane, d += plane) {
         const float scale = l->scale[c], shift = l->shift[c], mean = l->mean[c];
-        const lanes_t *plane = sums_plane(l, block, c);
-        lanes_t s = {0}, q = {0};
-        for (int y = 0; y < l->out_rows; ++y) {
-            lanes_t *d = d_output_row(l, block, c, y);
-            for (int x = 0; x < l->out_columns; ++x) {
-                const peak_t p = peak(l, plane, window(l, y, x), scale, shift);
-                const lanes_t g = choose(p.best > 0, d[x], d[x] * l->slope);
-                d[x] = g;
-                s += g;
-                q += g * (p.value - mean);
-            }
+        lanes_t s[2] = {{0}}, q[2] = {{0}};
+        for (int p = 0; p < plane; ++p) {
+            const lanes_t g = choose(in[p] * scale + shift > 0, d[p], d[p] * l->slope);
+            d[p] = g;
+            s[p & 1] += g;
+            q[p & 1] += g * (in[p] - mean);
         }
-        sum[c] += (double)total(s);
-        product[c] += (double)total(q);
+        sum[c] += (double)total(s[0] + s[1]);
+        product[c] += (double)total(q[0] + q[1]);
     }
 }
 
-/* `g` to where the window's maximum came from. */
+/* `g` to the first of a window's values that equals the one picked. */
 static inline __attribute__((always_inline)) void
-spread(const lanes_t *in, int width, int rows, int columns, float scale, float shift,
-       lanes_t g, lanes_t *d, int d_across, int d_down) {
-    const lanes_t best = peak_of(in, width, rows, columns, scale, shift).best;
+spread(const lanes_t *in, int width, int rows, int columns, lanes_t picked, lanes_t g,
+       lanes_t *d, int d_across, int d_down) {
     const lanes_t none = {0};
     for (int r = 0; r < rows; ++r, in += width, d += d_down) {
         for (int k = 0; k < columns; ++k) {
-            const choice_t here = in[k] * scale + shift == best;
+            const choice_t here = in[k] == picked;
             d[k * d_across] += choose(here, g, none);
             g = choose(here, none, g);
         }
     }
 }
 
-/* scale * gradient of the output, into d_sums. */
-static void add_output_gradient(const layer_t *l, int block, int c, int y) {
-    const float scale = l->scale[c], shift = l->shift[c];
-    const int s = l->stride, width = d_width(l);
-    const lanes_t *g = d_output_row(l, block, c, y);
+/* scale * gradient of the output, into d_sums, where a pool has picked. */
+static void add_picked_gradient(const layer_t *l, int block, int c, int y) {
+    const float scale = l->scale[c];
+    const int s = l->stride, width = d_width(l), row = out_row(l, block, c, y);
+    const lanes_t *g = l->d_output + row, *picked = l->picked + row;
     for (int x = 0; x < l->out_columns; ++x) {
         const window_t w = window(l, y, x);
         const lanes_t *in = sums_plane(l, block, c) + w.row * l->columns + w.column;
         lanes_t *d = l->d_sums + (c * l->rows + w.row) * width + d_left(l) + w.column * s;
-        if (w.rows == 1 && w.columns == 1) {
-            *d += g[x] * scale;
-        } else if (w.rows == 2 && w.columns == 2) {
-            spread(in, l->columns, 2, 2, scale, shift, g[x] * scale, d, s, width);
+        const lanes_t by = g[x] * scale;
+        if (w.rows == 2 && w.columns == 2) {
+            spread(in, l->columns, 2, 2, picked[x], by, d, s, width);
         } else if (w.rows == 4 && w.columns == 4) {
-            spread(in, l->columns, 4, 4, scale, shift, g[x] * scale, d, s, width);
+            spread(in, l->columns, 4, 4, picked[x], by, d, s, width);
         } else {
-            spread(in, l->columns, w.rows, w.columns, scale, shift, g[x] * scale, d, s,
-                   width);
+            spread(in, l->columns, w.rows, w.columns, picked[x], by, d, s, width);
         }
     }
 }
@@ -525,15 +602,18 @@ static void sums_gradient(const layer_t *l, int block, lanes_t held, const float
     const int s = l->stride, width = d_width(l);
     for (int c = 0; c < l->channels; ++c) {
         const float mean = l->mean[c], by = linear[c], add = constant[c];
-        const lanes_t *in = l->sums + (block * l->channels + c) * l->rows * l->columns;
+        const float scale = l->pool == 1 ? l->scale[c] : 0.0f;
+        const lanes_t *in = sums_plane(l, block, c);
         lanes_t *out = l->d_sums + c * l->rows * width + d_left(l);
         for (int y = 0; y < l->rows; ++y, in += l->columns, out += width) {
+            const lanes_t *g = l->d_output + out_row(l, block, c, y);
             for (int x = 0; x < l->columns; ++x) {
-                out[x * s] = ((mean - in[x]) * by - add) * held;
+                const lanes_t common = ((mean - in[x]) * by - add) * held;
+                out[x * s] = l->pool == 1 ? common + g[x] * scale : common;
             }
         }
-        for (int y = 0; y < l->out_rows; ++y) {
-            add_output_gradient(l, block, c, y);
+        for (int y = 0; l->pool > 1 && y < l->out_rows; ++y) {
+            add_picked_gradient(l, block, c, y);
         }
     }
 }

@@ -41,7 +41,7 @@ _SIZES = (
     *("out_rows", "out_columns"),
 )
 _PARAMETERS = ("weight", "bias", "gamma", "beta")
-_WORK = ("input", "sums", "d_output", "d_sums", "packed")
+_WORK = ("input", "sums", "d_output", "picked", "d_sums", "packed")
 _CHANNELS = ("mean", "inverse", "scale", "shift")
 
 
@@ -96,7 +96,11 @@ class Fused:
         self.passes = 0  # a backward pass must follow the forward pass of its batch
         self.work: list[dict[str, Tensor]] = []
         self.batch = 0
-        self.gradients: list[Tensor] = []
+        self.gradients = [torch.empty(p.shape) for p in self.present]
+        norms = [s.norm for s in stages if s.norm]
+        self.moving = [t for n in norms for t in (n.running_mean, n.running_var)]
+        self.places: list[int] = []  # of what of the model `layers` points to
+        self.layers: Any = None
 
     def __call__(self, images: Tensor) -> Tensor:
         """Logits that autograd can go back from."""
@@ -112,29 +116,31 @@ class Fused:
         last = self.stages[-1]
         shape = [last.sizes[k] for k in ("channels", "out_rows", "out_columns")]
         result = torch.empty(len(images), *shape)
-        layers, kept = self._layers()
+        layers = self._layers()
         self.library.fused_forward(
             *(layers, len(layers), ctypes.c_void_p(images.data_ptr())),
             *(len(images), ctypes.c_void_p(result.data_ptr())),
         )
-        del kept
         return result.flatten(1) if last.flat else result
 
     def backward(self, d_result: Tensor) -> list[Tensor]:
         """A gradient for each tensor of `present`."""
         d_result = d_result.float().contiguous()
-        self.gradients = [torch.empty(p.shape) for p in self.present]
-        layers, kept = self._layers()
+        layers = self._layers()
         self.library.fused_backward(
             *(layers, len(layers), ctypes.c_void_p(d_result.data_ptr())), len(d_result)
         )
-        del kept
         return self.gradients
 
-    def _layers(self) -> tuple[Any, list[Tensor]]:
-        """The C structures, and tensors that must outlive the call."""
+    def _layers(self) -> Any:
+        """The C structures; made anew when the weights or the work space have moved."""
+        places = [t.data_ptr() for t in (*self.present, *self.moving) if t is not None]
+        if self.layers is None or places != self.places:
+            self.layers, self.places = self._structures(), places
+        return self.layers
+
+    def _structures(self) -> Any:
         layers = (_Layer * len(self.stages))()
-        kept: list[Tensor] = []
         gradients = iter(self.gradients)
         for layer, stage, work in zip(layers, self.stages, self.work, strict=True):
             for name, size in stage.sizes.items():
@@ -145,33 +151,34 @@ class Fused:
             for name, parameter in zip(_PARAMETERS, stage.parameters(), strict=True):
                 if parameter is None:
                     continue
-                plain = parameter.detach().contiguous()
-                kept.append(plain)
-                setattr(layer, name, plain.data_ptr())
-                if self.gradients:
-                    setattr(layer, f"d_{name}", next(gradients).data_ptr())
+                if not parameter.is_contiguous():
+                    raise RuntimeError(f"{name} is not contiguous, fused.c wants it so")
+                setattr(layer, name, parameter.data_ptr())
+                setattr(layer, f"d_{name}", next(gradients).data_ptr())
             if stage.norm:
                 mean, variance = stage.norm.running_mean, stage.norm.running_var
                 assert mean is not None and variance is not None  # see _usual()
                 layer.momentum, layer.epsilon = stage.norm.momentum, stage.norm.eps
                 layer.running_mean = mean.data_ptr()
                 layer.running_variance = variance.data_ptr()
-        return layers, kept
+        return layers
 
     def _provide(self, batch: int) -> None:
         """Work space for a batch; all zero, because borders stay so."""
         if batch == self.batch:
             return
         blocks = -(-batch // self.lanes)
-        self.batch, self.work = batch, []
+        self.batch, self.work, self.layers = batch, [], None
         for stage in self.stages:
             s = stage.sizes
             area = s["rows"] * s["columns"]
             width = s["in_columns"] + 2 * s["padding"]
+            outputs = blocks * s["channels"] * s["out_rows"] * s["out_columns"]
             vectors = {
                 "input": blocks * s["in_channels"] * s["in_rows"] * width,
                 "sums": blocks * s["channels"] * area,
-                "d_output": blocks * s["channels"] * s["out_rows"] * s["out_columns"],
+                "d_output": outputs,
+                "picked": outputs if s["pool"] > 1 else 0,
                 "d_sums": s["channels"]
                 * s["rows"]
                 * (s["in_columns"] + s["kernel_columns"] - 1),

@@ -178,7 +178,7 @@ def test_a_run_of_one_engine_is_not_resumed_by_the_other() -> None:
     ]
     state = trainers[0].state()
     trainers[1].restore(state)
-    with pytest.raises(Esp8kError, match="had engine torch, not fused"):
+    with pytest.raises(Esp8kError, match="had engine torch, not fused x"):
         trainers[1].restore(state | {"engine": "torch"})
 
 
