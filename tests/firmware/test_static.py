@@ -49,6 +49,25 @@ def test_the_stack_is_bounded_and_more_than_was_ever_used(flashed: Flashed) -> N
 
 
 @pytest.mark.emulator
+def test_every_frame_is_the_one_that_the_compiler_tells(flashed: Flashed) -> None:
+    """What is read off the linked code, against gcc's own -fstack-usage."""
+    need("xtensa-lx106-elf-objdump")
+    folder = flashed("v2", "virtual")
+    objects = folder.parent / "platformio" / "build" / "virtual"
+    told: dict[str, set[int]] = {}
+    for path in objects.rglob("*.su"):
+        for line in path.read_text().splitlines():
+            place, frame, kind = line.split("\t")
+            assert kind == "static", line
+            told.setdefault(place.rpartition(":")[2], set()).add(int(frame))
+    linked = memory_stack.read(folder / "firmware.elf").values()
+    checked = [one for one in linked if one.name in told]
+    assert len(checked) > 80, "all but assembly and the C library"
+    for one in checked:
+        assert one.frame in told[one.name], one.name
+
+
+@pytest.mark.emulator
 @pytest.mark.parametrize("longcalls", [[], ["-mlongcalls"]], ids=["call0", "callx0"])
 @pytest.mark.parametrize("called", ["other", "depth"], ids=["mutual", "direct"])
 def test_recursion_is_found(tmp_path: Path, called: str, longcalls: list[str]) -> None:
