@@ -1,12 +1,13 @@
 """The bare port's own C: soft arithmetic, interrupts, UART registers."""
 
+import struct
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.firmware.conftest import C99, FIXTURES, need
-from tools import flash, virtual_board
+from tools import flash, image_format, virtual_board
 from training.paths import ROOT
 
 DIRECT = ROOT / "firmware" / "port" / "esp32_direct"
@@ -67,22 +68,53 @@ def test_a_wrong_rounding_would_be_noticed(tmp_path: Path) -> None:
 
 def on_core(folder: Path, *arguments: str) -> str:
     """Build bare C for lx106 and run it, counting; what it prints."""
-    parts = [str(DIRECT / "start.S"), str(DIRECT / "simcall.c"), *RUNTIME, *arguments]
-    link = ["-nostartfiles", f"-T{DIRECT / 'esp32_direct.ld'}", "-Wl,--gc-sections"]
-    link += ["-Wl,--no-warn-rwx-segments", "-lc", "-lgcc"]
-    cross = [PICOLIBC, "-mlongcalls", "-ffunction-sections", f"-I{DIRECT}"]
-    elf = build("xtensa-lx106-elf-gcc", folder / "a.elf", *cross, *parts, *link)
-    image = flash.make_image(elf, folder / "app.bin")
+    image = flash.make_image(link(folder, SCRIPT, *arguments), folder / "app.bin")
     board = virtual_board.VirtualBoard("virtual", image, count=True)
+    return told(board.command(folder)(1, 1))
+
+
+SCRIPT = (DIRECT / "esp32_direct.ld").read_text()
+
+
+def link(folder: Path, script: str, *arguments: str) -> Path:
+    """The port's start and simcalls with `arguments`, linked as `script` says."""
+    (folder / "link.ld").write_text(script)
+    parts = [str(DIRECT / "start.S"), str(DIRECT / "simcall.c"), *RUNTIME, *arguments]
+    options = ["-nostartfiles", f"-T{folder / 'link.ld'}", "-Wl,--gc-sections"]
+    options += ["-Wl,--no-warn-rwx-segments", "-lc", "-lgcc"]
+    cross = [PICOLIBC, "-mlongcalls", "-ffunction-sections", f"-I{DIRECT}"]
+    return build("xtensa-lx106-elf-gcc", folder / "a.elf", *cross, *parts, *options)
+
+
+def told(command: list[str], status: int = 0) -> str:
     done = subprocess.run(
-        board.command(folder)(1, 1),
+        command,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == status, done.stdout
     return done.stdout
+
+
+def on_lx6_vectors(folder: Path, status: int, number: int, *arguments: str) -> str:
+    """The same on QEMU's de212, a core that has its vectors where LX6 has them. Its
+    only RAM begins at 0x60000000, so it is linked there."""
+    folder = folder / "lx6"
+    folder.mkdir()
+    script = SCRIPT.replace("ORIGIN = 0x40080000", "ORIGIN = 0x60000000")
+    script = script.replace("ORIGIN = 0x3FFB0000", "ORIGIN = 0x60020000")
+    elf = link(folder, script, *arguments)
+    (entry,) = struct.unpack_from("<I", elf.read_bytes(), 24)  # e_entry
+    jump = image_format.reset_stub(image_format.Image("esp32", entry, (), 0))
+    (folder / "stub").write_bytes(jump)
+    stub = f"loader,file={folder / 'stub'},addr={image_format.RESET_ADDRESS:#x}"
+    machine = "qemu-system-xtensa -M sim -cpu de212 -serial none -display none".split()
+    machine += ["-monitor", "none", "-icount", "shift=10,sleep=off"]
+    machine += ["-semihosting-config", f"enable=on,arg=fw,arg=b{number}"]
+    machine += ["-device", f"{stub},force-raw=on", "-kernel", str(elf)]
+    return told(machine, status)
 
 
 @pytest.mark.emulator
@@ -90,10 +122,31 @@ def test_the_core_computes_as_the_host_also_under_interrupts(tmp_path: Path) -> 
     need("xtensa-lx106-elf-gcc", "qemu-system-xtensa")
     source = str(FIXTURES / "core_test.c")
     expected = run(build("gcc", tmp_path / "host", "-DHOST", source))
-    told = on_core(tmp_path, source)
-    *sums, interrupts = told.splitlines(keepends=True)
-    assert len(sums) == 11 and set(sums) == {expected}
-    assert int(interrupts, 16) > 10_000
+    for lines in (on_core(tmp_path, source), on_lx6_vectors(tmp_path, 0, 1, source)):
+        *sums, interrupts = lines.splitlines(keepends=True)
+        assert len(sums) == 11 and set(sums) == {expected}
+        assert int(interrupts, 16) > 10_000
+
+
+FAULTS = {
+    1: "user exception, cause 0x00000000 IllegalInstruction at pc 0x{place} ",
+    2: "user exception, cause 0x00000009 LoadStoreAlignment at pc 0x{place} "
+    "address 0x3ffb0002 ",
+    3: "kernel exception, cause 0x00000000 IllegalInstruction at pc 0x{place} ",
+    4: "double exception, cause 0x00000000 IllegalInstruction at pc 0x{place} ",
+    5: "unexpected exception, ",
+}
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("number", FAULTS)
+def test_a_fault_is_told_by_the_vectors_of_lx6(tmp_path: Path, number: int) -> None:
+    need("xtensa-lx106-elf-gcc", "qemu-system-xtensa")
+    names = (FIXTURES / "vectors_test.c", DIRECT / "panic.c", DIRECT / "uart.c")
+    status, files = virtual_board.EXIT_PANIC, map(str, names)
+    place, _, panic = on_lx6_vectors(tmp_path, status, number, *files).splitlines()
+    assert panic.startswith("esp8k panic: " + FAULTS[number].format(place=place))
+    assert panic.endswith("; resetting")
 
 
 def test_uart0_loses_no_byte_and_counts_what_it_must_drop(tmp_path: Path) -> None:
@@ -109,9 +162,9 @@ def test_the_interrupt_keeps_up_with_921600_baud_at_40_mhz(tmp_path: Path) -> No
     fit while it is entered and the first are moved."""
     need("xtensa-lx106-elf-gcc", "qemu-system-xtensa")
     files = [str(FIXTURES / "uart_cost.c"), str(DIRECT / "uart.c")]
-    told = on_core(tmp_path, "-DESP8K_FAKE_REGISTERS", *files)
+    lines = on_core(tmp_path, "-DESP8K_FAKE_REGISTERS", *files).splitlines()
     byte_cycles = 40_000_000 * 10 / 921_600
-    half, full = (int(line, 16) / TICKS / ROUNDS for line in told.splitlines())
+    half, full = (int(line, 16) / TICKS / ROUNDS for line in lines)
     print(f"{half / 64:.1f} and {full / 128:.1f} instructions a byte (emulated)")
     assert 0 < full - half < 128 * byte_cycles / 4, "a quarter of the time is enough"
     assert half < 64 * byte_cycles / 2, "and the FIFO is never full meanwhile"
