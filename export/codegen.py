@@ -23,6 +23,7 @@ from export import (
     emit_f16,
     emit_simple,
     emit_winograd,
+    emit_winograd4,
     layout,
     overlap,
     reference,
@@ -161,8 +162,9 @@ def _ways(
     """What a profile has to choose from."""
     found = [emit_conv.emit(network, stage, options, pitch, last)]
     if options.winograd:
-        tiled = emit_winograd.emit(network, stage, options, pitch, last)
-        found += [tiled] if tiled else []
+        for tiles in (emit_winograd, emit_winograd4):
+            tiled = tiles.emit(network, stage, options, pitch, last)
+            found += [tiled] if tiled else []
     return found
 
 

@@ -28,16 +28,17 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "constants": 6.79,  # of a channel, loaded
         "output": 16.46,  # byte requantised and stored
         "signed": 3.03,  # more for its two offsets
-        "triple": 7.0,  # the same, and a third multiplication
+        "triple": 4.7,  # the same, and a third multiplication
         "wide": 62.7,  # more for 64 bits
         "larger": 4.8,  # comparison of a pool
         "moved": 1.34,  # byte of a window that moves on
         "copied": 7.61,  # byte of the image copied into a window
-        "band": 400.0,  # step of a band: its loops, what is kept of it
-        "cells": 14.0,  # maximum of four cells
-        "cell": 3.0,  # byte of a cell
+        "band": 200.0,  # step of a band: its loops, what is kept of it
+        "cell": 4.7,  # byte of a cell, or a cell of a window
         "transform": 82.5,  # tile and channel of a Winograd input
         "tile": 3.4,  # tile and channel of a Winograd output
+        "transform4": 300.0,  # tile and channel of F(4, 3)'s input
+        "tile4": 213.0,  # tile and channel of its output
         "stored": 1.18,  # sum written or read between the two
     },
     "riscv": {
@@ -54,16 +55,17 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "constants": 5.29,
         "output": 9.0,
         "signed": 1.99,
-        "triple": 6.0,
+        "triple": 6.2,
         "wide": 29.8,
         "larger": 0.08,
         "moved": 3.53,
         "copied": 6.11,
-        "band": 400.0,
-        "cells": 14.0,
-        "cell": 3.0,
-        "transform": 77.74,
+        "band": 200.0,
+        "cell": 4.7,
+        "transform": 68.0,
         "tile": 15.44,
+        "transform4": 341.0,
+        "tile4": 291.0,
         "stored": 1.27,
     },
 }
@@ -73,6 +75,8 @@ def work(c: dict[str, Any]) -> dict[str, float]:
     """How often a stage does each kind of work; `c` is its template's context."""
     if c["template"] == "band_int8.c.jinja":
         return _band(c)
+    if c["template"] == "winograd4_int8.c.jinja":
+        return _winograd4(c)
     if c["template"] == "winograd_int8.c.jinja":
         return _winograd(c)
     if c["template"] == "depthwise_int8.c.jinja":
@@ -154,12 +158,29 @@ def _winograd(c: dict[str, Any]) -> dict[str, float]:
     return found
 
 
+def _winograd4(c: dict[str, Any]) -> dict[str, float]:
+    tiles, depth, channels = c["total"], c["depth"], c["out_c"]
+    p, q = c["tiles"], c["block_q"]
+    visits = tiles * channels // (p * q) * 36
+    groups = tiles * channels * (4 if c["pooled"] else 16)
+    return {
+        "transform4": tiles * depth,
+        "tile4": tiles * channels,
+        "product": visits * depth * p * q,
+        "load": visits * depth * (p + q),
+        "turn": visits,
+        "stored": visits * p * q,
+        **_outputs(c, groups, 1),
+        "larger": tiles * channels * 12 if c["pooled"] else 0,
+    }
+
+
 def _band(c: dict[str, Any]) -> dict[str, float]:
     """Its rows, and the maxima of the band's cells."""
     found = {kind: c["steps"] * count for kind, count in work(c["rows"]).items()}
     found["band"] = c["steps"]
-    found["cell"] = (c["out_h"] + 1) * c["out_w"] * c["out_c"] * c["size"] ** 2
-    found["cells"] = (c["out_h"] + 1) * c["out_w"] * c["out_c"]
+    cells = (c["out_h"] + 1) * c["out_w"] * c["out_c"]
+    found["cell"] = cells * (c["size"] * c["size_w"] + 2)
     return found
 
 

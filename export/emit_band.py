@@ -9,14 +9,16 @@ the convolution's full output is ever stored.
 Around the image a cell's bytes are zero, the least there is: they change no maximum.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from export import emit_conv, emit_winograd
+from export import emit_conv, emit_winograd, emit_winograd4
 from export.emit_int8 import Emitted, Options, stored
 from export.network import Network, pads_before
 from export.planner import Stage, overlaps
+
+Maker = Callable[[Network, Stage, Options, int, bool, int | None], Emitted | None]
 
 
 def applies(stage: Stage) -> bool:
@@ -43,9 +45,10 @@ def _rows(
     assert stage.pool is not None
     least = stage.pool.attributes["stride_h"]
     out_pitch = _pitch(stage)
-    for rows, maker in ((least, emit_conv.emit), (2, emit_winograd.emit)):
-        if maker is not emit_conv.emit and not options.winograd:
-            continue
+    makers: list[tuple[int, Maker]] = [(least, emit_conv.emit)]
+    if options.winograd:
+        makers += [(2, emit_winograd.emit), (4, emit_winograd4.emit)]
+    for rows, maker in makers:
         if rows % least or height % rows:
             continue
         live = (rows, width, channels)

@@ -73,6 +73,8 @@ def _kernels(stages: list[dict[str, Any]]) -> list[str]:
             found.add("nn_band.h")
         if stage.get("method") == "winograd":
             found.add("nn_winograd.h")
+        if stage.get("method") == "winograd4":
+            found.add("nn_winograd4.h")
         if stage.get("mac16"):
             found.add("nn_mac16.h")
         if stage.get("window"):

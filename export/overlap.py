@@ -26,6 +26,7 @@ def lags(stage: Stage, context: dict[str, Any]) -> list[int | None]:
         "conv_int8.c.jinja": _direct,
         "depthwise_int8.c.jinja": _depthwise,
         "winograd_int8.c.jinja": _winograd,
+        "winograd4_int8.c.jinja": _winograd4,
         "band_int8.c.jinja": _band,
     }.get(context["template"])
     if maker is not None:
@@ -91,6 +92,17 @@ def _winograd(c: dict[str, Any]) -> int:
     passes = np.arange(0, c["total"], c["tiles"])
     ends = np.maximum.reduceat(ends, passes)
     return _lag(ends, np.minimum.reduceat(starts, passes), rereads=False)
+
+
+def _winograd4(c: dict[str, Any]) -> int:
+    """Steps are tiles of 4x4, a few abreast in a row."""
+    y = np.arange(0, c["mac_h"], 4)[:, None]
+    x = np.arange(0, c["mac_w"], 4 * c["tiles"])
+    size = 4 // c["across"]
+    last_row = (y + 4) // size - 1
+    last_column = (x + 4 * c["tiles"]) // size
+    ends = last_row * c["out_pitch"] + last_column * c["out_c"]
+    return _lag(ends, y * c["pitch"] + x * c["depth"], rereads=False)
 
 
 def _band(c: dict[str, Any]) -> int:

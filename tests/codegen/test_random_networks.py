@@ -44,7 +44,8 @@ REACHED = {
     *("an operand broadcast", "a tensor read twice"),
     "an image made of another shape",
     *("requantised single", "requantised split", "requantised signed"),
-    *("requantised triple", "requantised wide", "Winograd", "a padded window"),
+    *("requantised triple", "requantised wide", "a padded window"),
+    *("Winograd F(2, 3)", "Winograd F(4, 3)"),
     *("a pool in a convolution", "overlapping windows behind a convolution"),
     *codegen.PROFILES,
 }
@@ -123,7 +124,8 @@ def features(network: Network) -> set[str]:
 def ways(source: str) -> set[str]:
     """Which of the generator's ways a network's C takes."""
     signs = {
-        "Winograd": "nn_winograd_input",
+        "Winograd F(2, 3)": "nn_winograd_input",
+        "Winograd F(4, 3)": "nn_winograd4_input",
         "a pool in a convolution": "_2D, MAX_POOL_2D",
         "a padded window": "nn_window(",
         "overlapping windows behind a convolution": "nn_band_clear(",
