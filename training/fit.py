@@ -26,6 +26,7 @@ from training.fused import fuse
 from training.soap import Soap
 
 OPTIMIZERS = ("adamw", "soap")
+DESCENTS = ("cosine", "linear")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Recipe:
     batch: int = 64  # images a step
     peak: float = 0.015  # highest learning rate of the cycle
     warmup: float = 0.25  # share of the steps before the peak
+    descent: str = "cosine"  # or "linear": how the rate falls from the peak
     decay: float = 0.01  # weight decay
     optimizer: str = "adamw"  # or "soap", training/soap.py
     beta2: float = 0.999  # decay of the squared gradients
@@ -70,20 +72,23 @@ def normalise(images: Tensor) -> Tensor:
 
 
 def schedule(step: int, steps: int, recipe: Recipe) -> tuple[float, float]:
-    """Learning rate and first beta of one cycle: cosine up, cosine down to nothing.
+    """Learning rate and first beta of one cycle: cosine up, down to nothing.
 
     The rate goes peak/25 -> peak -> peak/250,000; beta1 goes 0.95 -> 0.85 -> 0.95.
     """
 
-    def cosine(start: float, end: float, share: float) -> float:
-        return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
+    def between(start: float, end: float, share: float, descent: str) -> float:
+        if descent == "cosine":
+            share = (1 - math.cos(math.pi * share)) / 2
+        return start + (end - start) * share
 
+    peak = recipe.peak
     top = max(recipe.warmup * steps - 1, 1e-9)
     if step <= top:
-        share = step / top
-        return cosine(recipe.peak / 25, recipe.peak, share), cosine(0.95, 0.85, share)
-    share = min((step - top) / max(steps - 1 - top, 1e-9), 1.0)
-    return cosine(recipe.peak, recipe.peak / 250_000, share), cosine(0.85, 0.95, share)
+        way = step / top, "cosine"
+        return between(peak / 25, peak, *way), between(0.95, 0.85, *way)
+    way = min((step - top) / max(steps - 1 - top, 1e-9), 1.0), recipe.descent
+    return between(peak, peak / 250_000, *way), between(0.85, 0.95, *way)
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
@@ -250,9 +255,10 @@ def _check(images: int, recipe: Recipe) -> None:
         raise Esp8kError("there are no training images", "choose a larger subset")
     if recipe.epochs < 1:
         raise Esp8kError(f"cannot train {recipe.epochs} epochs", "--epochs 1 or more")
-    if recipe.optimizer not in OPTIMIZERS:
-        raise Esp8kError(
-            f"no optimizer {recipe.optimizer!r}", f"one of {', '.join(OPTIMIZERS)}"
-        )
+    for name, known in (("optimizer", OPTIMIZERS), ("descent", DESCENTS)):
+        if getattr(recipe, name) not in known:
+            raise Esp8kError(
+                f"no {name} {getattr(recipe, name)!r}", f"one of {', '.join(known)}"
+            )
     if recipe.batch < 2:
         raise Esp8kError("batch norm needs two images a batch", "--batch 2 or more")

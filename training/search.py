@@ -43,6 +43,7 @@ class Config:
     decay: float | None = option(None, "weight decay")
     batch: int | None = option(None, "images a step")
     warmup: float | None = option(None, "share of the steps before the peak")
+    descent: str | None = option(None, "cosine or linear, from the peak to nothing")
     optimizer: str | None = option(None, "adamw or soap")
     beta2: float | None = option(None, "decay of the squared gradients")
     degrees: float | None = option(None, "rotation of the augmentation")
@@ -91,7 +92,7 @@ def chosen_recipe(config: Config) -> Recipe:
     base = recipe(config.model, config.epochs)
     options = asdict(config)
     affine = {k: options[k] for k in asdict(Affine()) if options[k] is not None}
-    rest = ("peak", "decay", "batch", "warmup", "optimizer", "beta2")
+    rest = ("peak", "decay", "batch", "warmup", "descent", "optimizer", "beta2")
     given = {k: options[k] for k in rest if options[k] is not None}
     return replace(base, affine=replace(base.affine, **affine), **given)
 

@@ -73,6 +73,7 @@ def _how(r: dict[str, Any]) -> tuple[str, str, str]:
     usual = {"warmup": 0.25, "decay": 0.01, "epochs": 5, "beta2": 0.999}
     rest = [r["note"]] if r["note"] else []
     rest += [f"{k} {c[k]:g}" for k, v in usual.items() if c.get(k, v) != v]
+    rest += ["linear"] if c.get("descent") == "linear" else []
     return optimizer, views, ", ".join(rest)
 
 

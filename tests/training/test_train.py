@@ -6,9 +6,11 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -110,6 +112,16 @@ def test_the_schedule_rises_to_the_peak_and_falls_to_nothing() -> None:
         assert beta == pytest.approx(group["betas"][0], rel=1e-6)
         torch_says.optimizer.step()
         torch_says.step()
+
+
+def test_a_linear_descent_loses_the_same_at_each_step() -> None:
+    recipe = Recipe(peak=0.01, warmup=0.1, descent="linear")
+    cosine = replace(recipe, descent="cosine")
+    rates = [schedule(step, 1_000, recipe)[0] for step in range(1_000)]
+    assert rates[:100] == [schedule(step, 1_000, cosine)[0] for step in range(100)]
+    falls = np.diff(rates[99:])
+    assert falls == pytest.approx(falls[0]) and rates[-1] == pytest.approx(4e-8)
+    assert schedule(999, 1_000, recipe)[1] == pytest.approx(0.95)
 
 
 @pytest.mark.parametrize(
