@@ -148,7 +148,6 @@ def emit(
         "pixel_unroll": divisor(window_h * pitch, MOST_UNROLL),
         "row": row,
         "unroll": unroll,
-        "groups": divisor(row // unroll, MOST_UNROLL // unroll),
         "taps": [ky * pitch + k for ky in range(kernel_h) for k in range(row)],
         "kept": kept,
         "offsets": [
@@ -167,7 +166,7 @@ def emit(
             for group in [tile.group(r, c)]
         ],
         "decoded": decoded,
-        "decode": _decoder(weights),
+        "decode": _decoder(weights) if kept else _decoder(weights, "minus_"),
         "decode_unroll": divisor(size, MOST_UNROLL),
         "scratch": 4 * (decoded + (window_h * pitch if first else 0)),
         "method": "row by row" if row_by_row else "whole",
@@ -240,10 +239,10 @@ def _finish(network: Network, stage: Stage, first: bool) -> str:
     return text
 
 
-def _decoder(values: np.ndarray) -> str:
+def _decoder(values: np.ndarray, sign: str = "") -> str:
     """The cheapest function that is exact for these weights."""
     least = np.abs(values.astype(np.float32)).min()
-    return "nn_half_normal" if least >= SMALLEST_NORMAL else "nn_half_finite"
+    return f"nn_{sign}half_{'normal' if least >= SMALLEST_NORMAL else 'finite'}"
 
 
 def _constant(value: float) -> str:

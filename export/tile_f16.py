@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from export.planner import Stage
 
-REGISTERS = 16  # of floating point, on LX6 as on x86
-MOST_SUMS = 10
+MOST_SUMS = 14  # of 16 registers, on LX6 as on x86: a weight and a product need two
+MOST_STRAIGHT = 128  # multiplications in one piece of straight code
 MOST_UNROLL = 10  # weights in one piece of straight code
 
 
@@ -32,9 +32,8 @@ class Tile:
         ]
 
     def unroll(self, row: int) -> int:
-        """Weights that are held at a time: sums and a product need registers too."""
-        most = max(1, min(MOST_UNROLL, REGISTERS - 1 - self.rows * self.columns))
-        return divisor(row, most)
+        """Weights in one piece of straight code."""
+        return divisor(row, max(1, MOST_STRAIGHT // (self.rows * self.columns)))
 
 
 def tile_of(stage: Stage, out_h: int) -> Tile:

@@ -72,6 +72,17 @@ NN_INLINE float nn_half_normal(uint16_t half)
     return nn_float(nn_half_bits(half) + (112u << 23));
 }
 
+/* The same two with the other sign, for nn_less. */
+NN_INLINE float nn_minus_half_finite(uint16_t half)
+{
+    return nn_float(nn_half_bits(half)) * -5.192296858534828e33f;
+}
+
+NN_INLINE float nn_minus_half_normal(uint16_t half)
+{
+    return nn_float(nn_half_bits(half) + (112u << 23) + 0x80000000u);
+}
+
 /* Any binary16. */
 NN_INLINE float nn_half(uint16_t half)
 {
@@ -142,6 +153,18 @@ NN_INLINE float nn_mac(float a, float x, float w)
     return __builtin_fmaf(x, w, a);
 #else
     return a + x * w;
+#endif
+}
+
+/* a - x * w, which has the bits of a + x * -w. Sums that live through a loop are
+ * subtracted from, as that has but one operand where the result may stay: a
+ * compiler that may swap the two moves sums from register to register. */
+NN_INLINE float nn_less(float a, float x, float w)
+{
+#ifdef __FP_FAST_FMAF
+    return __builtin_fmaf(-x, w, a);
+#else
+    return a - x * w;
 #endif
 }
 
