@@ -346,3 +346,17 @@ def test_a_loop_is_made_to_last_three_seconds(
     config = mlperf_data.Config(images=10, microseconds=us)
     folder = mlperf_data.write(config, IMAGES, LABELS)
     assert steps(folder, "tests_performance.yaml")[2] == times
+
+
+def test_a_board_is_asked_how_long_it_takes(
+    behind_pty: Callable[..., PtyHost],
+    board: MemoryBoard,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    board.boot()
+    board.slow(4_000)
+    config = mlperf_data.Config(images=10, port=behind_pty(board.feed).port)
+    folder = mlperf_data.write(mlperf_data.measured(config, IMAGES), IMAGES, LABELS)
+    assert steps(folder, "tests_performance.yaml")[2] == 750
