@@ -88,8 +88,9 @@ def _flash_espressif(
     model: str, board: boards.Board, build_only: bool
 ) -> dict[str, Any]:
     """Espressif's platform does it all: build, bootloader, partitions, upload."""
-    targets = [] if build_only else ["upload"]
-    built = pio.build(model, board.name, targets, board.port)
+    built = pio.build(model, board.name)
+    if not build_only:  # apart: a compiler's complaint is no board's
+        pio.build(model, board.name, ["upload"], board.port)
     out = model_dir(model) / board.name
     out.mkdir(parents=True, exist_ok=True)
     firmware = _install(built, out / "firmware.elf")

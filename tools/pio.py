@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training import cli
-from training.errors import Esp8kError, run
+from training.errors import DeviceError, Esp8kError, run
 from training.paths import ROOT, build_root, model_dir
 
 FIRMWARE = ROOT / "firmware"
@@ -151,6 +151,12 @@ def build(
             f"the build for {board} did not end within {error.timeout:.0f} s",
             f"see what it waits for: {' '.join(command[1:])}",
         ) from error
+    if done.returncode and "upload" in targets:
+        raise DeviceError(
+            f"writing to {board} on {port or 'its port'} failed",
+            "PlatformIO said why above; the same command again, BOOT held while it "
+            "connects (the ROM's loader cannot be overwritten); else make doctor",
+        )
     if done.returncode:
         raise _build_error(board, done.stdout or "")
     return Path(env["PLATFORMIO_BUILD_DIR"]) / board / "firmware.elf"

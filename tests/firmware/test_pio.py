@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.firmware.conftest import FIXTURES, need
-from tools import pio
-from training.errors import Esp8kError
+from tools import boards, flash, pio
+from training.errors import DeviceError, Esp8kError
 
 BAD = '#include "app.h"\nvoid esp8k_app(void) { int never_used; }\n'
 
@@ -74,6 +74,33 @@ def test_the_compilers_complaint_is_shown(
         pio.build("v2", "twin")
     assert error.value.message == "the build for twin failed"
     assert "app.c:2" in error.value.hint and "never_used" in error.value.hint
+
+
+@pytest.mark.parametrize("failing", ["", "upload"])
+def test_a_real_boards_build_and_its_write_fail_differently(
+    failing: str, echo_build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Espressif's platform, played: the build works or fails, the write fails."""
+    ran = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        return subprocess.CompletedProcess(
+            command, int(failing in command or not failing)
+        )
+
+    monkeypatch.setattr(pio.subprocess, "run", run)
+    board = boards.Board("esp32dev", boards.HARDWARE, "/dev/ttyUSB7", "esp32")
+    with pytest.raises(Esp8kError) as error:
+        flash.flash("v2", board)
+    if not failing:
+        assert len(ran) == 1 and error.value.message == "the build for esp32dev failed"
+        return
+    assert isinstance(error.value, DeviceError) and "upload" not in ran[0]
+    assert error.value.message == "writing to esp32dev on /dev/ttyUSB7 failed"
+    assert (
+        "same command again" in error.value.hint and "make doctor" in error.value.hint
+    )
 
 
 def test_the_project_file_is_valid_and_defaults_to_virtual(
