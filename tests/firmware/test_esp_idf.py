@@ -1,5 +1,6 @@
 """The ESP-IDF port, against headers that declare what ESP-IDF 5.1 declares."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -127,18 +128,45 @@ OURS = {"nn", "link", "model"}
 def test_it_requires_the_components_of_each_version(
     minor: int, components: set[str]
 ) -> None:
+    told = asked("src", "-DIDF_VERSION_MAJOR=5", f"-DIDF_VERSION_MINOR={minor}")
+    assert set(told["requires"].split(";")) == OURS | components
+    assert told["left"] == "" and told["flags"] == "PRIVATE;-ffp-contract=off"
+
+
+def asked(component: str, *definitions: str) -> dict[str, str]:
+    """What a component's CMakeLists.txt asks of ESP-IDF."""
     need("cmake")
     done = subprocess.run(
-        ["cmake", "-DIDF_VERSION_MAJOR=5", f"-DIDF_VERSION_MINOR={minor}"]
-        + [f"-DFILE={FIRMWARE / 'src' / 'CMakeLists.txt'}"]
+        ["cmake", *definitions, f"-DFILE={FIRMWARE / component / 'CMakeLists.txt'}"]
         + ["-P", str(FIXTURES / "idf_cmake" / "requirements.cmake")],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    told = dict(re.findall(r"^-- (\w+) ?(.*)$", done.stdout, re.MULTILINE))
-    assert set(told["requires"].split(";")) == OURS | components
-    assert told["left"] == "" and told["flags"] == "PRIVATE;-ffp-contract=off"
+    return dict(re.findall(r"^-- (\w+) ?(.*)$", done.stdout, re.MULTILINE))
+
+
+@pytest.mark.parametrize(("arch", "xtensa"), [("xtensa", "ON"), ("riscv", "OFF")])
+def test_the_model_is_compiled_with_the_flags_that_were_measured(
+    arch: str, xtensa: str, exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    component = exported("v2") / "component"
+    monkeypatch.setenv("ESP8K_MODEL_DIR", str(component))
+    told = asked("components/model", f"-DCONFIG_IDF_TARGET_ARCH_XTENSA={xtensa}")
+    groups = json.loads((FIRMWARE / "components" / "nn" / "flags.json").read_text())
+    flags = ["PRIVATE", "-ffp-contract=off", *groups["all"], *groups[arch]]
+    assert told["flags"].split(";") == flags and told["left"] == ""
+    sources = {str(path) for path in (component / "src").glob("*.c")}
+    assert set(told["sources"].split(";")) == sources and len(sources) == 4
+    assert told["requires"] == "nn"
+
+
+def test_a_model_that_was_not_exported_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_MODEL_DIR", str(tmp_path))
+    with pytest.raises(AssertionError, match=r"export\s+MODEL=v2"):
+        asked("components/model")
 
 
 def test_every_call_has_its_row_in_the_table_and_its_declaration() -> None:
