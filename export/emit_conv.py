@@ -151,14 +151,18 @@ def emit(
 def blocks(stage: Stage) -> tuple[int, int, int]:
     """(rows, columns, channels) that are summed abreast."""
     _, width, channels = stage.mac_live
+    rows, columns = 1, [n for n in (2, 1, 4) if width % n == 0]
     if stage.pool is not None:
         rows = stage.pool.attributes["filter_h"]
-        columns = stage.pool.attributes["filter_w"]
-    else:
-        rows, columns = 1, 2 if width % 2 == 0 else 1
-    most = max(ACCUMULATORS // (rows * columns), 1)
-    size = next(n for n in range(min(most, channels), 0, -1) if channels % n == 0)
-    return rows, columns, size
+        columns = [stage.pool.attributes["filter_w"]]
+    found = [
+        (rows, x, n)
+        for x in columns
+        for n in range(1, max(ACCUMULATORS // (rows * x), 1) + 1)
+        if channels % n == 0
+    ]
+    # Every product needs a value and a weight: as few loads of them as can be.
+    return min(found, key=lambda block: 1 / (rows * block[1]) + 1 / block[2])
 
 
 def _geometry(
