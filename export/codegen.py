@@ -22,6 +22,7 @@ from export import (
     emit_conv,
     emit_f16,
     emit_simple,
+    emit_stream,
     emit_winograd,
     emit_winograd4,
     layout,
@@ -144,7 +145,9 @@ def _int8(network: Network, profile: str, prefix: str) -> layout.Engine:
         _emit_int8(network, stage, options, last)
         for stage, last in _ends(network, stages)
     ]
-    return _engine(network, stages, emitted, "int8", 0)
+    pitch = _pitch(network, stages[0]) if stages else 0
+    windows = emit_stream.attach(network, stages, emitted, options, pitch)
+    return _engine(network, stages, emitted, "int8", 2 * len(windows), windows)
 
 
 def _emit_int8(network: Network, stage: Stage, options: Options, last: bool) -> Emitted:
@@ -192,7 +195,12 @@ def _f16(network: Network, profile: str, prefix: str) -> layout.Engine:
         )
         for stage in stages
     ]
-    return _engine(network, stages, emitted, "f16", rows)
+    windows = {
+        before.output: window.rows * window.width
+        for before, after in zip(stages, stages[1:rows], strict=False)
+        for window in [emit_f16.window(network, after)]
+    }
+    return _engine(network, stages, emitted, "f16", rows, windows)
 
 
 def _ends(network: Network, stages: tuple[Stage, ...]) -> list[tuple[Stage, bool]]:
@@ -220,15 +228,12 @@ def _engine(
     emitted: list[Emitted],
     engine: str,
     streamed: int,
+    windows: dict[int, int],
 ) -> layout.Engine:
+    """Memory, calls and plans; `windows`: elements kept of what is streamed."""
     scratch = {
         stage.number: made.context.get("scratch", 0)
         for stage, made in zip(stages, emitted, strict=True)
-    }
-    windows = {
-        before.output: window.rows * window.width
-        for before, after in zip(stages, stages[1:streamed], strict=False)
-        for window in [emit_f16.window(network, after)]
     }
     item = 1 if engine == "int8" else 4
     lags = {}
@@ -248,7 +253,9 @@ def _engine(
         arrays += made.arrays
         plans.append(_stage_plan(stage, engine, made, last))
     calls = Calls(network, stages, memory, scratch, engine)
-    lines = calls.rows(streamed) if streamed else []
+    lines = []
+    if streamed:
+        lines = calls.rows(streamed) if engine == "f16" else calls.pair(*stages[:2])
     for stage in stages[streamed:]:
         lines += calls.whole(stage)
     return layout.Engine(contexts, lines, arrays, memory.size, tuple(plans))

@@ -73,6 +73,12 @@ WEIGHTS: dict[str, dict[str, float]] = {
 
 def work(c: dict[str, Any]) -> dict[str, float]:
     """How often a stage does each kind of work; `c` is its template's context."""
+    found = _work(c)
+    return {kind: c.get("repeats", 1) * count for kind, count in found.items()}
+
+
+def _work(c: dict[str, Any]) -> dict[str, float]:
+    """The same of one call of its function."""
     if c["template"] == "band_int8.c.jinja":
         return _band(c)
     if c["template"] == "winograd4_int8.c.jinja":

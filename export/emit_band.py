@@ -105,6 +105,8 @@ def _banded(
         "above_bytes": -(-width * channels // 4) * 4,
         "inner_bytes": -(-inner["scratch"] // 4) * 4,
         "move": rows * stage.head.attributes["stride_h"] * pitch,
+        "number": stage.number,
+        "stream": None,
         "store": stored("best", None, last),
         **{key: inner.get(key) for key in ("requant", "weights", "mac16")},
         "method": inner.get("method", "direct"),

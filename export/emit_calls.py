@@ -30,6 +30,16 @@ class Calls:
             *self._hook(stage, target, stage.out_size),
         ]
 
+    def pair(self, first: Stage, second: Stage) -> list[str]:
+        """int8: the first two stages, which the second's function drives."""
+        arguments = [
+            self._source(first.inputs[0]),
+            self._place(self.memory.offsets[first.output], "uint8_t"),
+            self._target(second),
+            self._scratch(second),
+        ]
+        return [f"{second.name}({', '.join(arguments)}, hook, context);"]
+
     def rows(self, count: int) -> list[str]:
         """The first `count` stages, row by row.
 

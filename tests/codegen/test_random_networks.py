@@ -47,6 +47,7 @@ REACHED = {
     *("requantised triple", "requantised wide", "a padded window"),
     *("Winograd F(2, 3)", "Winograd F(4, 3)"),
     *("a pool in a convolution", "overlapping windows behind a convolution"),
+    "a convolution a few rows ahead of its reader",
     *codegen.PROFILES,
 }
 
@@ -129,6 +130,7 @@ def ways(source: str) -> set[str]:
         "a pool in a convolution": "_2D, MAX_POOL_2D",
         "a padded window": "nn_window(",
         "overlapping windows behind a convolution": "nn_band_clear(",
+        "a convolution a few rows ahead of its reader": "just before they are read",
     }
     found = {name for name, sign in signs.items() if sign in source}
     forms = ("single", "split", "signed", "triple", "wide")

@@ -18,6 +18,7 @@ from tests.export.random_values import BOUND_SCALE, SAME, VALID, Draw, Value
 
 SOFTMAX_LIMIT = 256  # classes; TFLite Micro aborts where the sum of exps reaches 512
 SOFTMAX_SCALE = 2.0**-25  # below it TFLite Micro aborts too (beta is at least 0.5)
+CURVE_SCALE = 2.0**-27  # below it TFLite Micro shifts by less than nothing
 LEAST_SCALE = 2.0**-40  # of a product: one more of such factors leaves float32
 
 
@@ -112,18 +113,28 @@ class Generator(Draw):
             return y
         return self.halved(y)
 
-    def halved(self, y: Value) -> Value:
+    def halved(self, y: Value, size: int = 2) -> Value:
         """A max pool as convolutions have behind them; its windows may overlap."""
         halves = {"padding": VALID, "strideH": 2, "strideW": 2}
-        size = 2
         if min(y.shape[1:3]) >= 4 and not self.rng.integers(3):
             size = 4
+        if size > 2:
             halves["padding"] = int(self.pick(VALID, SAME, SAME))  # type: ignore[call-overload]
         halves |= {"filterHeight": size, "filterWidth": size}
         shape = (1, *self.spatial(y, size, size, halves), y.shape[3])
         pooled = self.value(shape, y.scale, y.zero_point)
         self.builder.operator("MAX_POOL_2D", [y.index], pooled.index, **halves)
         return pooled
+
+    def deep(self, x: Value) -> Value:
+        """Two 3x3 convolutions and a pool of overlapping windows, as v3 begins."""
+        plain = {"padding": VALID, "strideH": 1, "strideW": 1}
+        plain |= {"dilationHFactor": 1, "dilationWFactor": 1}
+        for _ in range(2):
+            x = self.convolved(x, 3, 3, plain)
+            if not self.rng.integers(3):
+                x = self.unary(x)
+        return self.halved(x, 4)
 
     def depthwise(self, x: Value) -> Value:
         kh, kw, o = self.window(x)
@@ -205,6 +216,8 @@ class Generator(Draw):
         )
         if kind == "RELU6" and x.scale < BOUND_SCALE:
             kind = "RELU"
+        if kind in ("LOGISTIC", "TANH") and x.scale < CURVE_SCALE:
+            kind = "QUANTIZE"
         options: dict[str, float] = {}
         scale, zero = x.scale * self.power(-3, 2), self.zero_point()
         if kind == "RELU6":
@@ -305,11 +318,17 @@ class Generator(Draw):
         shape = (1, self.integer(2, 40))
         if not flat:
             shape = (1, self.integer(2, 13), self.integer(2, 13), self.integer(1, 5))
+        deep = not flat and not self.rng.integers(8)
+        if deep:
+            shape = (1, self.integer(8, 20), self.integer(8, 20), self.integer(1, 3))
         scale = self.power(-9, 0) if self.rng.integers(4) else self.power(-14, 10)
         x = start = self.value(shape, scale, self.zero_point())
         for number in range(self.integer(1, 6)):
             first = number == 0 and not flat and self.rng.integers(2)
-            x = self.usual(x) if first else self.step(x)
+            if number == 0 and deep:
+                x = self.deep(x)
+            else:
+                x = self.usual(x) if first else self.step(x)
             if math.prod(x.shape) > 4000:
                 x = self.mean(x) if len(x.shape) == 4 else self.fully_connected(x)
         if not self.rng.integers(3):
