@@ -29,6 +29,7 @@ from export import (
     overlap,
     reference,
     reference_f16,
+    stream_f16,
 )
 from export.emit_calls import Calls
 from export.emit_int8 import Emitted, Options
@@ -181,8 +182,19 @@ def _f16(network: Network, profile: str, prefix: str) -> layout.Engine:
         profile, prefix, wide_tables=False, wide_weights=False, winograd=False
     )
     network = _named_end(network)
+    small = _f16_stream(network, options, False)
+    if profile == "size":
+        return small
+    wide = _f16_stream(network, options, True)
+    limit = max(stream_f16.ARENA, small.arena * stream_f16.MORE)
+    if small.arena <= stream_f16.ARENA:
+        limit = stream_f16.ARENA
+    return wide if wide.arena <= limit else small
+
+
+def _f16_stream(network: Network, options: Options, wide: bool) -> layout.Engine:
     stages = plan_stages(network)
-    rows = emit_f16.streamed(network, stages)
+    stream = stream_f16.plan(network, stages, wide)
     rounding = reference_f16.roundings(network, stages)
     emitted = [
         emit_f16.emit(
@@ -190,17 +202,16 @@ def _f16(network: Network, profile: str, prefix: str) -> layout.Engine:
             stage,
             options,
             _pitch(network, stage),
-            row_by_row=stage.number < rows,
+            rows=stream.rows[stage.number] if stage.number < len(stream) else 0,
             rounding=emit_f16.ROUNDING[rounding[stage.number]],
         )
         for stage in stages
     ]
     windows = {
-        before.output: window.rows * window.width
-        for before, after in zip(stages, stages[1:rows], strict=False)
-        for window in [emit_f16.window(network, after)]
+        stage.output: link.room * link.width
+        for stage, link in zip(stages, stream.links, strict=False)
     }
-    return _engine(network, stages, emitted, "f16", rows, windows)
+    return _engine(network, stages, emitted, "f16", len(stream), windows, stream)
 
 
 def _ends(network: Network, stages: tuple[Stage, ...]) -> list[tuple[Stage, bool]]:
@@ -229,6 +240,7 @@ def _engine(
     engine: str,
     streamed: int,
     windows: dict[int, int],
+    stream: stream_f16.Stream = stream_f16.NONE,
 ) -> layout.Engine:
     """Memory, calls and plans; `windows`: elements kept of what is streamed."""
     scratch = {
@@ -243,7 +255,11 @@ def _engine(
             for source, lag in zip(stage.inputs, found, strict=True):
                 if lag is not None:
                     lags[source, stage.output] = lag
-    memory = allocate(network, stages, item, scratch, streamed, windows, lags)
+    homes = stream_f16.homes(stream, stages, scratch)
+    wanted = {n: 0 if n in homes else size for n, size in scratch.items()}
+    memory = allocate(network, stages, item, wanted, streamed, windows, lags)
+    for number, (tensor, at) in homes.items():
+        memory.scratch[number] = memory.offsets[tensor] + at
     contexts, arrays, plans = [], [], []
     for (stage, last), made in zip(_ends(network, stages), emitted, strict=True):
         made.context["comment"] = layout.describe(network, stage, made)
@@ -255,7 +271,7 @@ def _engine(
     calls = Calls(network, stages, memory, scratch, engine)
     lines = []
     if streamed:
-        lines = calls.rows(streamed) if engine == "f16" else calls.pair(*stages[:2])
+        lines = calls.rows(stream) if stream else calls.pair(*stages[:2])
     for stage in stages[streamed:]:
         lines += calls.whole(stage)
     return layout.Engine(contexts, lines, arrays, memory.size, tuple(plans))

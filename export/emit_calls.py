@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from export import emit_f16, emit_pool_f16
+from export import stream_f16
 from export.memory import Memory
-from export.network import Network, pads_before
+from export.network import Network
 from export.planner import Stage
+from export.stream_f16 import Stream
 
 
 @dataclass(frozen=True)
@@ -40,72 +41,70 @@ class Calls:
         ]
         return [f"{second.name}({', '.join(arguments)}, hook, context);"]
 
-    def rows(self, count: int) -> list[str]:
-        """The first `count` stages, row by row.
+    def rows(self, stream: Stream) -> list[str]:
+        """The chain at the start of the network, a few rows at a time.
 
-        Each stage writes one row; its reader runs as soon as its window is full,
-        and moves on by dropping the oldest rows. A window that begins with padding
-        has that from the start; one that ends with it is never full.
+        Each stage writes its rows behind those that its reader's window has; the
+        reader runs as soon as the window is full, and moves on by dropping the oldest
+        rows. A window that begins with padding has that from the start. One that ends
+        with padding is never full: its last call comes in the last turn, or, where
+        that has one already, in a turn of its own.
         """
-        chain = self.stages[:count]
-        pairs = list(zip(chain, chain[1:], strict=False))
-        lines = []
-        for stage in chain[:-1]:
+        chain = self.stages[: len(stream)]
+        lines, fills = [], []
+        for stage, link in zip(chain, stream.links, strict=False):
             at = self._place(self.memory.offsets[stage.output], "nn_real_t")
             lines.append(f"nn_real_t *const rows_{stage.name} = {at};")
+            lines.append(f"int32_t count_{stage.name} = {link.above};")
+            if link.above:
+                fills.append(f"nn_fill(rows_{stage.name}, {link.above * link.width});")
         lines.append(f"nn_real_t *out = {self._target(chain[-1])};")
-        fills = []
-        for stage, after in pairs:
-            above, width = pads_before(self.network, after.head)[0], _width(stage)
-            lines.append(f"int32_t count_{stage.name} = {above};")
-            if above:
-                fills.append(f"nn_fill(rows_{stage.name}, {above * width});")
-        height = chain[0].out_live[0]
-        lines += ["", *fills, f"for (int32_t y = 0; y < {height}; ++y) {{"]
-        lines += ["    " + line for line in self._first_row(chain[0], count == 1)]
-        for stage, after in pairs:
-            need = emit_f16.window(self.network, after)
-            end = f" && y < {height - 1}" if self._short(after) else ""
-            lines.append(f"    if (++count_{stage.name} < {need.rows}{end}) {{")
-            lines += ["        continue;", "    }"]
-            row = self._next_row(stage, after, need, after is chain[-1])
-            lines += ["    " + line for line in row]
-        return [*lines, f"    out += {_width(chain[-1])};", "}"]
+        turns = chain[0].out_live[0] // stream.rows[0]
+        body = self._row(stream, 0, [self._image(chain[0], stream.rows[0])])
+        for number, link in enumerate(stream.links, 1):
+            body += self._filled(stream, number, turns)
+            if link.late:
+                body = [f"if (y < {turns}) {{", *_indented(body), "}"]
+                turns += 1
+            body += self._reader(stream, number)
+        body.append(f"out += {stream.rows[-1] * _width(chain[-1])};")
+        head = f"for (int32_t y = 0; y < {turns}; ++y) {{"
+        return [*lines, "", *fills, head, *_indented(body), "}"]
 
-    def _first_row(self, stage: Stage, last: bool) -> list[str]:
-        """A row of the first stage, from the image."""
-        move = emit_f16.window(self.network, stage).step
+    def _image(self, stage: Stage, rows: int) -> str:
+        """Where the first stage reads."""
+        move = stream_f16.window(self.network, stage, rows).step
         move *= self.network.tensors[stage.inputs[0]].shape[2] * stage.in_live[0][2]
-        return self._row(stage, [f"image + y * {move}"], last)
+        return f"image + y * {move}"
 
-    def _next_row(
-        self, before: Stage, stage: Stage, need: emit_f16.Window, last: bool
-    ) -> list[str]:
-        """A row of another stage, from the window of rows in front of it."""
-        source = [f"rows_{before.name}"]
-        if self._short(stage):
-            source.insert(1, f"count_{before.name}")
-        keep = need.rows - need.step
-        drop = f"{need.step * need.width}, {keep * need.width}"
-        slide = [f"nn_slide(rows_{before.name}, {drop});"] if keep else []
-        slide.append(f"count_{before.name} = {keep};")
-        return [*self._row(stage, source, last), *slide]
+    def _filled(self, stream: Stream, number: int, turns: int) -> list[str]:
+        """Rows have come: the turn ends here unless the window of a stage is full."""
+        link, added = stream.links[number - 1], stream.rows[number - 1]
+        count = f"count_{self.stages[number - 1].name}"
+        more = f"++{count}" if added == 1 else f"({count} += {added})"
+        end = f" && y < {turns - 1}" if link.short and not link.late else ""
+        return [f"if ({more} < {link.need}{end}) {{", "    continue;", "}"]
 
-    def _row(self, stage: Stage, source: list[str], last: bool) -> list[str]:
-        """Call of a stage that writes one row, where its reader wants it."""
-        width, target = _width(stage), "out"
-        if not last:
-            target = f"rows_{stage.name} + count_{stage.name} * {width}"
+    def _reader(self, stream: Stream, number: int) -> list[str]:
+        """A stage reads its window, whose oldest rows go then."""
+        link, before = stream.links[number - 1], self.stages[number - 1].name
+        count, window = f"count_{before}", f"rows_{before}"
+        source = [window, count] if link.short else [window]
+        lines = self._row(stream, number, source)
+        drop = f"{link.step * link.width}, {link.keep * link.width}"
+        lines += [f"nn_slide({window}, {drop});"] if link.keep else []
+        return [*lines, f"{count} = {link.keep};"]
+
+    def _row(self, stream: Stream, number: int, source: list[str]) -> list[str]:
+        """Call of a stage that writes its rows where its reader wants them."""
+        stage, target = self.stages[number], "out"
+        if number + 1 < len(stream):
+            target = f"rows_{stage.name} + count_{stage.name} * {_width(stage)}"
         call = [*source[:1], target, *source[1:]]
         if self.scratch[stage.number]:
             call.append(self._scratch(stage))
-        hook = self._hook(stage, target, width)
+        hook = self._hook(stage, target, stream.rows[number] * _width(stage))
         return [f"{stage.name}({', '.join(call)});", *hook]
-
-    def _short(self, stage: Stage) -> bool:
-        return stage.head.kind == "MAX_POOL_2D" and emit_pool_f16.is_short(
-            self.network, stage
-        )
 
     def _hook(self, stage: Stage, target: str, elements: int) -> list[str]:
         size = elements * (1 if self.engine == "int8" else 4)
@@ -141,3 +140,7 @@ class Calls:
 def _width(stage: Stage) -> int:
     """Elements in a row of a stage's output."""
     return stage.out_live[1] * stage.out_live[2]
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return ["    " + line for line in lines]

@@ -8,64 +8,21 @@ is that of `export.reference_f16`; without an FPU it is done in whole numbers.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from export import emit_pool_f16
 from export.emit_int8 import Array, Emitted, Options, reads_beyond
 from export.network import Network, pads_before
-from export.planner import Stage, kernel_size
+from export.planner import Stage
 from export.reference_f16 import PIXEL_SCALE, constant
+from export.stream_f16 import MOST_KEPT
 from export.tile_f16 import MOST_UNROLL, divisor, tile_of
 from training.errors import Esp8kError
 
-MOST_KEPT = 9  # weights of a filter that stay in registers over all positions
 ROUNDING = {"none": "{x}", "round": "nn_round({x})", "flush": "nn_round_flush({x})"}
+HELD = 8  # sums that gcc 12 would copy between registers, which it does not with more
 SMALLEST_NORMAL = 2.0**-14  # of binary16
-
-
-@dataclass(frozen=True)
-class Window:
-    """How a streamed stage reads its input."""
-
-    rows: int  # rows that one output row needs
-    step: int  # rows by which it moves
-    width: int  # elements in a row
-
-
-def streamed(network: Network, stages: tuple[Stage, ...]) -> int:
-    """How many stages at the start are computed row by row.
-
-    All but the last of them store only the window that their reader needs.
-    """
-    if stages[0].head.kind != "CONV_2D":
-        return 0
-    count = 1
-    for stage, after in zip(stages, stages[1:], strict=False):
-        plain = {stage.head.kind, after.head.kind} <= {"CONV_2D", "MAX_POOL_2D"}
-        if not plain or after.inputs != (stage.output,):
-            break
-        need = window(network, after)
-        if 2 * need.rows > stage.out_live[0] or need.step > need.rows:
-            break
-        if after.head.kind == "MAX_POOL_2D" and not emit_pool_f16.streams(
-            network, after
-        ):
-            break
-        count += 1
-    return count
-
-
-def window(network: Network, stage: Stage) -> Window:
-    """The rows of its input that one output row of a stage reads, padding too."""
-    kernel_h, _ = kernel_size(network, stage.head)
-    a = stage.head.attributes
-    rows = stage.pool.attributes["filter_h"] if stage.pool else 1
-    _, width, depth = stage.in_live[0]
-    return Window(
-        (rows - 1) * a["stride_h"] + kernel_h, rows * a["stride_h"], width * depth
-    )
 
 
 def emit(
@@ -73,19 +30,20 @@ def emit(
     stage: Stage,
     options: Options,
     pitch: int,
-    row_by_row: bool = False,
+    rows: int = 0,
     rounding: str = "{x}",
 ) -> Emitted:
     """The C of one stage; `pitch` is the stored width of its input in elements.
 
-    `rounding` is what becomes of a value {x} when it is stored.
+    `rows` are those of its output that it computes a call, all of them if it is not
+    streamed; `rounding` is what becomes of a value {x} when it is stored.
     """
     op = stage.head
     first = stage.inputs[0] == network.inputs[0]
     if op.kind == "MAX_POOL_2D" and not first:
         value = rounding.format(x=_finish(network, stage, False))
         return Emitted(
-            emit_pool_f16.context(network, stage, pitch, row_by_row, value), []
+            emit_pool_f16.context(network, stage, pitch, rows > 0, value), []
         )
     if op.kind not in ("CONV_2D", "FULLY_CONNECTED"):
         raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
@@ -103,17 +61,18 @@ def emit(
                 "use the int8 engine",
             )
     _, kernel_h, kernel_w, depth = weights.shape
-    if first and not row_by_row:
+    if first and not rows:
         raise Esp8kError("the first float16 layer must be streamed")
     out_h, out_w, out_c = stage.out_live
-    out_h = 1 if row_by_row else out_h
+    out_h = rows or out_h
     size, row = math.prod(weights.shape[1:]), kernel_w * depth
     tile = tile_of(stage, out_h)
     blocks = out_h * out_w // (tile.out_rows * tile.out_columns)
     kept = size <= MOST_KEPT
     decoded = size if blocks > 1 and not kept else 0
-    window_h = ((tile.rows if stage.pool else out_h) - 1) * stride_h + kernel_h
-    unroll = tile.unroll(row)
+    pool_h = stage.pool.attributes["filter_h"] if stage.pool else 1
+    window_h = (out_h * pool_h - 1) * stride_h + kernel_h
+    unroll = tile.unroll(row, options.profile)
     stem = f"{options.prefix}_f16_{stage.name}"
     value = rounding.format(x=_finish(network, stage, first))
     at = to = ""
@@ -141,6 +100,7 @@ def emit(
         "start": "0.0f" if first else "b",
         "soft": _soft(stage, out_h, pitch, stride_h, stride_w, value),
         "block_p": tile.rows * tile.columns,
+        "holds": _holds(tile.rows * tile.columns, stage.pool is not None),
         "kernel_h": kernel_h,
         "window_h": window_h,
         "pitch": pitch,
@@ -169,7 +129,7 @@ def emit(
         "decode": _decoder(weights) if kept else _decoder(weights, "minus_"),
         "decode_unroll": divisor(size, MOST_UNROLL),
         "scratch": 4 * (decoded + (window_h * pitch if first else 0)),
-        "method": "row by row" if row_by_row else "whole",
+        "method": _method(rows),
     }
     return Emitted(
         context,
@@ -182,6 +142,19 @@ def emit(
             ),
         ],
     )
+
+
+def _holds(count: int, pooled: bool) -> list[str]:
+    """A fence that names all sums, in lines of four, for those that gain by it."""
+    if count != HELD or pooled:
+        return []
+    sums = [f"NN_SUM(a{n})" for n in range(count)]
+    lines = [", ".join(sums[i : i + 4]) for i in range(0, count, 4)]
+    return ("NN_HOLD(" + ",\n        ".join(lines) + ");").split("\n")
+
+
+def _method(rows: int) -> str:
+    return {0: "whole", 1: "row by row"}.get(rows, f"{rows} rows a call")
 
 
 def _soft(

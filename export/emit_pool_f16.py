@@ -3,22 +3,19 @@ are padded.
 
 A pool takes the largest of its rows first, then of that row's columns. What would lie
 beyond an edge is the edge again, which is in the same window, so padding never wins.
-The values pass as they are: a convolution in front of a pool leaves its sums unrounded,
-so a pool of its own gives the bits of one that is fused.
+The values pass as they are: a convolution in front of a pool leaves its sums
+unrounded, so a pool of its own gives the bits of one that is fused. Row by row, where
+windows are two strides high, what two of them share is kept as one row, its maximum.
 """
 
 from typing import Any
 
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
+from export.stream_f16 import merges
+from export.tile_f16 import divisor
 
-
-def streams(network: Network, stage: Stage) -> bool:
-    """Whether each row of the input completes at most one row of the output."""
-    step, before = stage.head.attributes["stride_h"], pads_before(network, stage.head)
-    kernel = kernel_size(network, stage.head)[0]
-    ahead = (stage.out_live[0] - 2) * step - before[0] + kernel
-    return stage.out_live[0] < 2 or ahead < stage.in_live[0][0]
+UNROLL = 10  # elements in one piece of straight code
 
 
 def is_short(network: Network, stage: Stage) -> bool:
@@ -41,11 +38,14 @@ def context(
     top, left = pads_before(network, stage.head)
     in_h, in_w, depth = stage.in_live[0]
     out_h, out_w, _ = stage.out_live
+    merged = row_by_row and merges(network, stage)
     if row_by_row:  # above the first row the window is filled
-        full = last_rows(network, stage)
-        rows = [str(i * pitch) for i in range(kernel_h)]
-        for i in range(full, kernel_h):
-            rows[i] = f"(rows < {kernel_h} ? {rows[full - 1]} : {rows[i]})"
+        full, need = last_rows(network, stage), kernel_h
+        if merged:  # the first half of the window is one row
+            full, need = full - a["stride_h"] + 1, a["stride_h"] + 1
+        rows = [str(i * pitch) for i in range(need)]
+        for i in range(full, need):
+            rows[i] = f"(rows < {need} ? {rows[full - 1]} : {rows[i]})"
     else:
         rows = [
             f"{_clamped('y', i - top, a['stride_h'], in_h, out_h)} * {pitch}"
@@ -64,10 +64,13 @@ def context(
         "short": row_by_row and is_short(network, stage),
         "in_place": in_place,
         "writes": row_by_row and kernel_h > 1,
+        "merged": merged,
         "out_h": 1 if row_by_row else out_h,
         "out_w": out_w,
         "depth": depth,
         "width": in_w * depth,
+        "unroll": divisor(in_w * depth, UNROLL),
+        "unroll_c": divisor(depth, UNROLL),
         "value": value,
         "scratch": 0 if in_place else 4 * in_w * depth,
         "method": "row by row" if row_by_row else "whole",

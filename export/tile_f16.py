@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from export.planner import Stage
 
 MOST_SUMS = 14  # of 16 registers, on LX6 as on x86: a weight and a product need two
-MOST_STRAIGHT = 128  # multiplications in one piece of straight code
+STRAIGHT = {"size": 32}  # multiplications in one piece of straight code, by profile
+MOST_STRAIGHT = 128
 MOST_UNROLL = 10  # weights in one piece of straight code
 
 
@@ -31,9 +32,10 @@ class Tile:
             for x in range(size_w)
         ]
 
-    def unroll(self, row: int) -> int:
+    def unroll(self, row: int, profile: str) -> int:
         """Weights in one piece of straight code."""
-        return divisor(row, max(1, MOST_STRAIGHT // (self.rows * self.columns)))
+        most = STRAIGHT.get(profile, MOST_STRAIGHT)
+        return divisor(row, max(1, most // (self.rows * self.columns)))
 
 
 def tile_of(stage: Stage, out_h: int) -> Tile:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import codegen, emit_f16, reference_f16
+from export import codegen, reference_f16, stream_f16
 from export.network import Network, read_tflite
 from export.planner import plan_stages
 from tests.codegen.conftest import IDENTITY
@@ -32,6 +32,8 @@ REACHED = {
     *("a row of padding above", "a row of padding below", "a pool behind a pool"),
     *("an activation behind a pool", "an activation before a pool"),
     *("nothing rounded before a pool", "a pool at the end", "tiny values that go"),
+    "a pool that keeps the largest of two rows",
+    *("2 rows a call", "a last window in a turn of its own"),
 }
 
 
@@ -47,8 +49,9 @@ def check(seed: int, options: tuple[str, ...], folder: Path) -> set[str]:
     """Hold one network's C to the reference; what the network has."""
     network = random_f16(seed)
     images = random_pixels(network, seed, 4)
+    profile = ("speed", "size", "balanced")[seed % 3]
     expected = reference_f16.outputs(network, images)
-    codegen.generate(twin(network), network, folder, "balanced", "net", IDENTITY)
+    codegen.generate(twin(network), network, folder, profile, "net", IDENTITY)
     trap = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
     native = Native(folder, folder / "native", options=(*options, *trap))
     found = native.run("f16", images)
@@ -60,7 +63,7 @@ def check(seed: int, options: tuple[str, ...], folder: Path) -> set[str]:
             assert np.array_equal(got.view(np.uint32), want.view(np.uint32)), label
     arena = native.plan.f16_arena_bytes
     assert native.touched("f16", images[-1]) <= arena, label
-    return features(network, (folder / "src" / "f16_network.c").read_text())
+    return features(network, (folder / "src" / "f16_network.c").read_text(), profile)
 
 
 def twin(network: Network) -> Network:
@@ -76,17 +79,20 @@ def twin(network: Network) -> Network:
     return read_tflite(builder.build([start], [end]), "twin")
 
 
-def features(network: Network, source: str) -> set[str]:
+def features(network: Network, source: str, profile: str) -> set[str]:
     """Which of the ways of pooling a network has."""
     stages = plan_stages(network)
     rounding = reference_f16.roundings(network, stages)
-    rows = emit_f16.streamed(network, stages)
-    found = set()
+    stream = stream_f16.plan(network, stages, profile != "size")
+    found = {f"{rows} rows a call" for rows in stream.rows}
+    found |= {"a last window in a turn of its own" for x in stream.links if x.late}
     for before, stage in zip(stages, stages[1:], strict=False):
         if stage.head.kind != "MAX_POOL_2D":
             continue
-        whole = stage.number >= rows
+        whole = stage.number >= len(stream)
         found.add("a pool as a whole" if whole else "a pool row by row")
+        if stage.number < len(stream) and stream_f16.merges(network, stage):
+            found.add("a pool that keeps the largest of two rows")
         if before.unary:
             found.add("an activation before a pool")
         if stage.unary:

@@ -85,6 +85,8 @@ class Draw:
         if not self.rng.integers(3):
             stride = kernel  # what a convolution takes along
         padding = str(self.rng.choice(["SAME", "VALID"]))
+        if not self.rng.integers(3) and min(height, width) > 4:
+            kernel, stride, padding = (4, 4), (2, 2), "SAME"  # the next v3's
         out = [
             -(-n // s) if padding == "SAME" else (n - k) // s + 1
             for n, k, s in zip((height, width), kernel, stride, strict=True)

@@ -38,6 +38,16 @@ typedef float nn_real_t;
 #define NN_FENCE() ((void)0)
 #endif
 
+/* A fence that names the sums of a loop, NN_SUM(a0), NN_SUM(a1), ...: at it each
+ * is in one register, so x86's gcc copies none from one to another in between. */
+#if defined(__GNUC__) && defined(__SSE__)
+#define NN_SUM(a) "+x"(a)
+#define NN_HOLD(...) __asm__ volatile("" : __VA_ARGS__ : : "memory")
+#else
+#define NN_SUM(a) a
+#define NN_HOLD(...) NN_FENCE()
+#endif
+
 NN_INLINE float nn_float(uint32_t bits)
 {
     union {
