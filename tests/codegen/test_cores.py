@@ -16,7 +16,7 @@ from tools import emulator
 
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os")
 LIMITS = {"speed": 500_000, "balanced": 900_000, "size": 900_000}
-F16_PER_MAC = 3.0  # with three-operand instructions, as LX6 has them
+F16_PER_MAC = 2.8  # with three-operand instructions, as LX6 has them
 SOFT_PER_MAC = 60  # in whole numbers, on a digit
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import reference_f16
-from export.codegen import KERNELS, flags
+from export import reference_f16, stream_f16
+from export.codegen import KERNELS, PROFILES, flags
 from export.network import Network
 from export.planner import plan_stages
 from tests.codegen.conftest import Components, Networks
@@ -198,6 +198,29 @@ def test_every_way_of_computing_gives_the_same_bits(
     images = images[[*range(20), *range(-22, 0)]]  # digits, noise and the extremes
     expected = reference_f16.outputs(networks(model)[1], images)
     assert same_bits(native.run("f16", images), expected)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_v2_takes_no_more_than_four_kilobytes(
+    profile: str, components: Components
+) -> None:
+    plan = Native.plan_of(components("v2", profile))
+    assert plan.f16_arena_bytes <= stream_f16.ARENA
+    rows = {stage.method for stage in plan.engine("f16")}
+    assert ("2 rows a call" in rows) == (profile != "size")
+
+
+def test_a_window_that_a_call_would_overfill_is_refused(networks: Networks) -> None:
+    """Two rows a call of conv1 do not fit conv2's three; four of conv2 fit conv3's."""
+    network = networks("v2")[1]
+    chain = plan_stages(network)[:3]
+    assert stream_f16.chained(network, chain, (1, 1, 1))
+    assert stream_f16.chained(network, chain, (2, 1, 1)) is None
+    assert stream_f16.chained(network, chain, (1, 4, 1)) is None
+    wide = stream_f16.chained(network, chain, (1, 2, 2))
+    assert wide
+    found = [(x.need, x.step, x.room, x.keep) for x in wide.links]
+    assert found == [(4, 2, 4, 2), (6, 4, 6, 2)]
 
 
 def scaled(network: Network, factor: float) -> Network:
