@@ -8,7 +8,7 @@
                                                     : ESP8K_F16_ARENA_BYTES)
 
 /* Owner: this file. 64-bit words, because an engine may want 8-byte loads. */
-static uint64_t esp8k_arena[(ARENA_BYTES + 7u) / 8u + 1u];
+static uint64_t esp8k_arena[(ARENA_BYTES + 7u) / 8u];
 
 uint32_t engine_stages(uint8_t engine)
 {
