@@ -16,10 +16,10 @@ from export.emit_int8 import (
     Emitted,
     Options,
     byte_array,
+    byte_function,
     reads_beyond,
     requantisation,
     stage_arrays,
-    store,
     table,
     unclamped,
 )
@@ -133,7 +133,7 @@ def emit(
         "sum": "uint32_t" if found.form == "wide" else "int32_t",
         "block_q": abreast,
         "pooled": stage.pool is not None,
-        "store": store(
+        **byte_function(
             found,
             f"{stem}_table" if values is not None else None,
             last,

@@ -164,7 +164,8 @@ def channel_array(name: str, comment: str, found: Requant) -> Array:
         }[found.form]
         rows.append("{" + ", ".join(literal(p) for p in parts) + "}")
     size = 4 * len(rows) * (rows[0].count(",") + 1)
-    return Array(name, C_TYPES[found.form], rows, comment, 2, size)
+    abreast = 2 if max(map(len, rows)) < 37 else 1  # in 80 columns
+    return Array(name, C_TYPES[found.form], rows, comment, abreast, size)
 
 
 def literal(value: int) -> str:
@@ -204,7 +205,23 @@ def store(
     offset: int | None = None,
     length: int = 256,
 ) -> str:
-    """The expression that turns {acc} with constants {k} into the stored byte.
+    """The expression that turns {acc} with constants {k} into the stored byte."""
+    unit, byte = _requantised(found, table_name, last, offset, length)
+    return byte.replace("{u}", unit)
+
+
+def byte_function(
+    found: Requant, table_name: str | None, last: bool, wide: int | None, length: int
+) -> dict[str, str]:
+    """Template variables of the function that makes a byte of a sum."""
+    unit, byte = _requantised(found, table_name, last, wide, length)
+    return {"unit": unit.format(acc="sum", k="k"), "byte": byte.format(u="u")}
+
+
+def _requantised(
+    found: Requant, table_name: str | None, last: bool, offset: int | None, length: int
+) -> tuple[str, str]:
+    """u of {acc} and {k}, and the byte of {u}.
 
     {acc} holds the bias already, as far as the form has one. `offset` says where
     u = 0 is in a table, of `length` entries, that needs no clamp.
@@ -224,8 +241,9 @@ def store(
     else:
         u = f"nn_wide({acc}, {{k}}) + {found.zero}"
     if offset is not None:
-        return stored(f"{u} + {offset}" if offset else u, table_name, last)
-    return stored(f"nn_clamp({u}, {found.low}, {found.high})", table_name, last)
+        return u, stored(f"{{u}} + {offset}" if offset else "{u}", table_name, last)
+    clamped = f"nn_clamp({{u}}, {found.low}, {found.high})"
+    return u, stored(clamped, table_name, last)
 
 
 def stored(u: str, table_name: str | None, last: bool) -> str:
@@ -239,7 +257,8 @@ def byte_array(name: str, comment: str, values: np.ndarray, kind: str) -> Array:
     """Weights or a table."""
     texts = [str(int(v)) for v in values]
     size = len(texts) * (2 if kind == "int16_t" else 1)
-    return Array(name, kind, texts, comment, 12, size)
+    abreast = 12 if max(map(len, texts)) < 5 else 10  # in 80 columns
+    return Array(name, kind, texts, comment, abreast, size)
 
 
 def word_array(name: str, comment: str, values: np.ndarray) -> Array:

@@ -8,10 +8,10 @@ from export.emit_int8 import (
     Emitted,
     Options,
     byte_array,
+    byte_function,
     reads_beyond,
     requantisation,
     stage_arrays,
-    store,
     table,
     unclamped,
 )
@@ -76,9 +76,7 @@ def emit(
     if one_row:
         place = f"(x >> 1) * {out_c}" if stage.pool else f"x * {out_c}"
     across = "x" + (f" * {depth}" if depth > 1 else "")
-    expression = store(
-        found, table_name, last, offset, 0 if values is None else len(values)
-    )
+    length = 0 if values is None else len(values)
     biased = found.form != "single"
     context = {
         "template": "winograd_int8.c.jinja",
@@ -102,7 +100,7 @@ def emit(
         "channel_type": C_TYPES[found.form],
         "pooled": stage.pool is not None,
         "place": place,
-        "store": expression,
+        **byte_function(found, table_name, last, offset, length),
         "finish": [
             _finish_tile(stage, biased, f"o{p}", depth, out_pitch) for p in range(tiles)
         ],
@@ -122,7 +120,7 @@ def _finish_tile(stage: Stage, biased: bool, out: str, depth: int, pitch: int) -
     byte = f"{stage.name}_byte"
     if stage.pool is not None:
         best = "nn_max(nn_max(t.y00, t.y01), nn_max(t.y10, t.y11))"
-        lines = [f"t.y00 = {best}{bias};", f"*{out} = {byte}(t.y00, k);"]
+        lines = [f"t.y00 = {best};", f"*{out} = {byte}(t.y00{bias}, k);"]
     else:
         channels = stage.out_live[2]
         places = (

@@ -107,9 +107,9 @@ def describe(network: Network, stage: Stage, made: Any) -> str:
     lines.append(f"{stage.macs} MACs, {stage.live_macs} live")
     if source.quant is not None and out.quant is not None:
         lines.append(
-            f"in: scale {float(source.scale):.9g}, zero point {source.zero_point}; "
-            f"out: scale {float(out.scale):.9g}, zero point {out.zero_point}"
+            f"in: scale {float(source.scale):.9g}, zero point {source.zero_point}"
         )
+        lines.append(f"out: scale {float(out.scale):.9g}, zero point {out.zero_point}")
         found = made.context.get("requant")
         if found is not None:
             lines.append(f"requantisation: {found.form}")

@@ -95,6 +95,16 @@ def test_the_code_needs_no_library_and_names_no_path(components: Components) -> 
         assert "/work" not in text and "malloc" not in text
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("model", ["v2", "v3"])
+def test_the_code_of_int8_is_80_columns_wide(
+    model: str, profile: str, components: Components
+) -> None:
+    for source in (components(model, profile) / "src").glob("int8_*.[ch]"):
+        lines = source.read_text().splitlines()
+        assert not [line for line in lines if len(line) > 80], source.name
+
+
 def test_an_unknown_profile_is_refused(networks: Networks, tmp_path: Path) -> None:
     with pytest.raises(Esp8kError, match="profile 'fast'"):
         generate(*networks("v2"), tmp_path, "fast", "esp8k", IDENTITY)
