@@ -27,7 +27,7 @@ class Affine:
 
 def matrices(count: int, affine: Affine, generator: torch.Generator) -> Tensor:
     """(count, 2, 3) maps from output to input coordinates, both in -1..1."""
-    draws = torch.rand(6, count, generator=generator) * 2 - 1
+    draws = torch.rand(6, count, generator=generator, device="cpu") * 2 - 1
     angle = draws[0] * math.radians(affine.degrees)
     scale_x = 1 + draws[1] * affine.scale
     scale_y = 1 + draws[2] * affine.scale

@@ -42,7 +42,6 @@ class Recipe:
     optimizer: str = "adamw"  # or "soap", training/soap.py
     beta2: float = 0.999  # decay of the squared gradients
     ema: float = 0.998  # decay of the average of the weights; 0 turns it off
-    bf16: bool = False  # bfloat16 inside the layers, where torch runs them
     affine: Affine = field(default_factory=Affine)
 
 
@@ -116,16 +115,19 @@ class Trainer:
         labels: np.ndarray,
         recipe: Recipe,
         seed: int,
+        device: str = "cpu",
     ) -> None:
         _check(len(images), recipe)
-        self.recipe, self.seed = recipe, seed
-        self.model, self.fused = model, fuse(model)
+        check_device(device)
+        self.recipe, self.seed, self.device = recipe, seed, device
+        self.model = model.to(device)
+        self.fused = fuse(model) if device == "cpu" else None
         # The width of its vectors decides how sums are rounded.
         self.engine = f"fused x{self.fused.lanes}" if self.fused else "torch"
         if self.fused is None:  # what oneDNN is fastest with at these widths
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.images = prepare(images)
-        self.labels = torch.from_numpy(labels).long()
+        self.images = prepare(images).to(device)
+        self.labels = torch.from_numpy(labels).long().to(device)
         self.optimizer = _optimizer(model, recipe)
         self.live = [t for t in model.state_dict().values() if t.is_floating_point()]
         self.average = [t.detach().clone() for t in self.live]
@@ -139,14 +141,17 @@ class Trainer:
     def run_epoch(self, on_step: Step | None = None) -> Epoch:
         """One pass: every image once."""
         start = time.perf_counter()
-        # One stream for order and views, its own for each epoch.
+        # One stream for order and views, its own for each epoch; drawn by the
+        # processor, so that a GPU sees the same.
         random = torch.Generator().manual_seed(self.seed * 1_000 + self.epoch)
-        order = torch.randperm(len(self.images), generator=random)
+        order = torch.randperm(len(self.images), generator=random, device="cpu")
+        order = order.to(self.device)
         count, steps = (
             self.steps_per_epoch(),
             self.steps_per_epoch() * self.recipe.epochs,
         )
-        total, right = torch.zeros(()), torch.zeros((), dtype=torch.long)
+        total = torch.zeros((), device=self.device)
+        right = torch.zeros((), dtype=torch.long, device=self.device)
         rate = 0.0
         self.model.train()
         for index, chosen in enumerate(order.split(self.recipe.batch)):
@@ -215,9 +220,7 @@ class Trainer:
     def _logits(self, views: Tensor) -> Tensor:
         if self.fused:
             return self.fused(views)
-        views = views.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
-            return self.model(views).float()
+        return self.model(views.contiguous(memory_format=torch.channels_last))
 
     def _set_rate(self, step: int, steps: int) -> float:
         rate, beta = schedule(step, steps, self.recipe)
@@ -241,6 +244,15 @@ class Trainer:
             averages = (t.clone() for t in self.average)
             state |= dict(zip(names, averages, strict=True))
         return {k: v.contiguous() for k, v in state.items()}
+
+
+def check_device(device: str) -> None:
+    """Refuse a GPU that PyTorch does not see."""
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise Esp8kError(
+            "there is no GPU that this PyTorch can use",
+            "install its CUDA build, or leave the GPU out",
+        )
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -5,7 +5,8 @@
 `c10` is a convolution 3x3 to 10 channels without bias or padding, batch norm and leaky
 ReLU; `d` depthwise, `w16` pointwise, `r` residual. Behind it `k5` kernel size, `s2`
 stride, `a1` padding, `p` max pool 2x2 (`p4`: windows of 4x4 that overlap, every second
-place). Last `fc`, a linear layer on all values, or `gap`, one on their means.
+place, the outer ones half over the border; `p3v`: of 3x3, none over the border). Last
+`fc`, a linear layer on all values, or `gap`, one on their means.
 
 The pool stands before the activation: a monotone function commutes with max, and so it
 runs on a quarter of the values, in training as on the chip. No bias before batch norm,
@@ -21,7 +22,7 @@ from training.errors import Esp8kError
 CLASSES = 10
 SIDE = 28
 _WORD = re.compile(
-    r"(?P<kind>[cdwr])(?P<width>\d*)(?P<rest>(?:[ksa]\d+)*)(?P<pool>(?:p\d?)?)"
+    r"(?P<kind>[cdwr])(?P<width>\d*)(?P<rest>(?:[ksa]\d+)*)(?P<pool>(?:p\d?v?)?)"
 )
 
 
@@ -73,7 +74,8 @@ def _layer(word: str, width: int, side: int) -> tuple[list[nn.Module], int, int]
     side = (side + 2 * padding - kernel) // stride + 1
     layers: list[nn.Module] = [conv, nn.BatchNorm2d(outputs)]
     if match["pool"]:
-        window = int(match["pool"][1:] or 2)
-        layers.append(nn.MaxPool2d(window, 2, (window - 1) // 2))
-        side = (side + (window - 1) // 2 * 2 - window) // 2 + 1
+        window = int(match["pool"].strip("pv") or 2)
+        border = 0 if match["pool"].endswith("v") else (window - 1) // 2
+        layers.append(nn.MaxPool2d(window, 2, border))
+        side = (side + 2 * border - window) // 2 + 1
     return [*layers, nn.LeakyReLU(0.01)], outputs, side

@@ -62,7 +62,7 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "v1": _v1,
     "v2": _v2,
     # Two wide layers at full size, then two at half: few weights, much arithmetic.
-    "v3": partial(network, "c10 c10p c14 c18p c16 fc"),
+    "v3": partial(network, "c10 c10p4 c14 c18p4 c16 fc"),
     # Most of the weights where the images are smallest: few multiplications.
     "v3-small": partial(network, "c6p c8 c16p c32 fc"),
 }

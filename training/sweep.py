@@ -6,7 +6,8 @@
 ASHA stops the trials whose validation loss lags behind after an epoch. A trial is kept
 after each epoch, so the same command goes on after a kill and loses at most the epochs
 in flight. Local by default; RAY_ADDRESS runs it on a cluster (and SWEEP_STORAGE then
-names storage that all nodes reach). The test set is never read.
+names storage that all nodes reach). With --gpu 0.1 ten trials share a GPU; that has
+never been run on one. The test set is never read.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ from training.cli import option, parse
 from training.confidence import loss
 from training.errors import Esp8kError, run
 from training.evaluate import evaluate
-from training.fit import Recipe, Trainer
+from training.fit import Recipe, Trainer, check_device
 from training.paths import ROOT, build_root
 from training.recipes import recipe
 from training.record import write_json
@@ -42,6 +43,7 @@ class Config:
     epochs: int = option(5, "passes over the 55,000 images")
     images: int | None = option(None, "train on the first N of them only")
     parallel: int = option(0, "trials side by side; 0: one a core")
+    gpu: float = option(0.0, "share of a GPU for each trial, say 0.1; 0: none")
     name: str = option("sweep", "folder of the results; the same name goes on")
 
 
@@ -74,6 +76,7 @@ def trial(drawn: dict[str, Any], config: Config) -> None:
         images.train_labels[fit],
         _recipe(drawn, config),
         drawn["seed"],
+        device="cuda" if config.gpu else "cpu",
     )
     kept = tune.get_checkpoint()
     if kept is not None:
@@ -110,9 +113,14 @@ def sweep(config: Config) -> list[dict[str, Any]]:
             "Ray Tune is not installed", "run: .venv/bin/pip install -e '.[sweep]'"
         ) from error
     models.build(config.model)  # an unknown name fails here, not in every trial
+    _resources(config)
+    if not os.environ.get("RAY_ADDRESS"):  # a cluster's nodes may have what we lack
+        check_device("cuda" if config.gpu else "cpu")
     storage = os.environ.get("SWEEP_STORAGE", str(build_root().resolve() / "sweeps"))
     ray.init(log_to_driver=False, **_place(config))
-    work = tune.with_resources(tune.with_parameters(trial, config=config), {"cpu": 1})
+    work = tune.with_resources(
+        tune.with_parameters(trial, config=config), _resources(config)
+    )
     path = f"{storage}/{config.name}"
     if tune.Tuner.can_restore(path):
         tuner = tune.Tuner.restore(path, work, resume_errored=True)
@@ -147,6 +155,13 @@ def _place(config: Config) -> dict[str, Any]:
         return {"runtime_env": sources}
     cores = config.parallel or os.cpu_count() or 1
     return {"num_cpus": cores, "include_dashboard": False}
+
+
+def _resources(config: Config) -> dict[str, float]:
+    """What Ray keeps for one trial: 1 / share of them run on a GPU at a time."""
+    if not 0 <= config.gpu <= 1:
+        raise Esp8kError(f"a trial cannot have {config.gpu} GPUs", "--gpu 0 to 1")
+    return {"cpu": 1, "gpu": config.gpu} if config.gpu else {"cpu": 1}
 
 
 def main() -> None:

@@ -6,14 +6,18 @@
 import json
 import re
 import statistics
+from pathlib import Path
 from typing import Any
 
-from training import lessdata
+from training import checkpoint, data, lessdata
+from training.confidence import TARGETS, report
 from training.errors import run
-from training.paths import ROOT
+from training.evaluate import evaluate
+from training.paths import MODELS, ROOT
 from training.seeds import RESULTS
 
 README = ROOT / "training" / "README.md"
+PRETRAINED = ROOT / "training" / "pretrained"
 
 
 def results() -> str:
@@ -23,7 +27,7 @@ def results() -> str:
         "| int8, mean | 95 % interval |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for path in sorted(RESULTS.glob("*.json")):
+    for path in filter(Path.exists, (RESULTS / f"{model}.json" for model in MODELS)):
         r = json.loads(path.read_text())
         integer = "" if r["int8_mean"] is None else f"{r['int8_mean']:.3f}"
         low, high = r["wilson95"]
@@ -98,6 +102,27 @@ def less_data() -> str:
     return "\n".join(rows)
 
 
+def confidence() -> str:
+    """One row a shipped model: its temperature, and how many images to reject."""
+    heads = " | ".join(f"for {target} %" for target in TARGETS)
+    rows = [
+        f"| model | right, % | temperature | calibration error | {heads} |",
+        f"|---|--:|--:|--:|{'--:|' * len(TARGETS)}",
+    ]
+    images = data.load()
+    for model in MODELS:
+        stored = checkpoint.load(PRETRAINED / f"{model}.pt", model)
+        seen = evaluate(stored.module(), images.test_images, images.test_labels)
+        found = report(seen, stored.temperature or 1.0)
+        before, after = found["calibration_error"]
+        rejected = " | ".join(f"{row['rejected']:,}" for row in found["risk_coverage"])
+        rows.append(
+            f"| {model} | {seen.accuracy:.2f} | {found['temperature']:.3f} "
+            f"| {before:.2f} to {after:.2f} | {rejected} |"
+        )
+    return "\n".join(rows)
+
+
 def filled(text: str, name: str, table: str) -> str:
     """`text` with what stands between two markers `name` replaced."""
     marker = f"<!-- {name} -->"
@@ -110,7 +135,12 @@ def filled(text: str, name: str, table: str) -> str:
 def main() -> None:
     """Rewrite the README's tables."""
     text = README.read_text()
-    tables = {"results": results, "search": search, "less-data": less_data}
+    tables = {
+        "results": results,
+        "search": search,
+        "less-data": less_data,
+        "confidence": confidence,
+    }
     for name, make in tables.items():
         table = make()
         text = filled(text, name, table)

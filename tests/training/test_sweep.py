@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from training import sweep
 from training.errors import Esp8kError
@@ -43,6 +44,23 @@ def test_ray_address_alone_decides_where_a_sweep_runs(
     place = sweep._place(sweep.Config(parallel=3))
     assert "num_cpus" not in place
     assert place["runtime_env"]["working_dir"] == str(ROOT)
+
+
+def test_a_share_of_a_gpu_is_asked_for_only_where_it_is_wanted() -> None:
+    assert sweep._resources(sweep.Config()) == {"cpu": 1}
+    assert sweep._resources(sweep.Config(gpu=0.1)) == {"cpu": 1, "gpu": 0.1}
+    with pytest.raises(Esp8kError, match="cannot have 1.5 GPUs"):
+        sweep._resources(sweep.Config(gpu=1.5))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.skipif(not HAS_RAY, reason="needs the extra .[sweep]")
+def test_a_missing_gpu_is_named_before_any_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(Esp8kError, match="there is no GPU"):
+        sweep.sweep(sweep.Config(gpu=0.1))
 
 
 @pytest.mark.skipif(HAS_RAY, reason="Ray is installed")
