@@ -1,7 +1,7 @@
 # esp8k: from a dataset to a digit classified on the chip.
 # Every verb is a line below; `make` alone lists them.
 
-MODEL   ?= v2#        v1, v2, v3: which network
+MODEL   ?= v3#        v1, v2, v3, v3-small: which network
 DATASET ?= mnist#     mnist, fashion, kmnist
 N       ?= 10#        seeds: how many
 SEED    ?= 0#         training seed
@@ -34,7 +34,7 @@ ifneq ($(filter train,$(MAKECMDGOALS))$(wildcard $(OUT)/model.pt),)
 CHECKPOINT := $(OUT)/model.pt
 endif
 
-TRAINER   := $(addprefix training/,models.py data.py augment.py fit.py fused.py fused.c \
+TRAINER   := $(addprefix training/,models.py layers.py data.py augment.py fit.py fused.py fused.c \
                soap.py recipes.py checkpoint.py)
 EXPORTER  := $(wildcard export/*.py export/templates/* firmware/components/nn/*)
 
@@ -91,7 +91,7 @@ fuzz: setup ## libFuzzer over the device's three parsers, ten minutes each
 	@$(PYTHON) -m tools.fuzz --seconds 1800
 
 mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
-	@$(PYTHON) -m tools.mlperf_data
+	@$(PYTHON) -m tools.mlperf_data $(if $(PORT),--port $(PORT))
 
 # ==== Checks ==================================================================
 

@@ -1,6 +1,6 @@
 """Export a checkpoint to every format and check each on the 10,000 test images.
 
-    .venv/bin/python -m export --model v2 [--checkpoint P] [--profile balanced]
+    .venv/bin/python -m export --model v3 [--checkpoint P] [--profile balanced]
 
 Writes below build/<model>/: five model files, the C component, model.json (what it
 is) and verify.json (how each artefact compares with PyTorch). model.json is written
@@ -36,7 +36,7 @@ TABLE_WIDTH = 108  # columns where stdout is no terminal
 class Config:
     """Options of `python -m export`."""
 
-    model: str = option("v2", "which network", paths.MODELS)
+    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
     checkpoint: str | None = option(None, "a .pt file; default: the trained one")
     profile: str = option("balanced", "what the C is made for", PROFILES)
     json: bool = option(False, "print the results as JSON")

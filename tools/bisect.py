@@ -1,6 +1,6 @@
 """Where does a device part from the reference? Stage, channel, position, values.
 
-    python -m tools.bisect --model v2 --board virtual --engine int8
+    python -m tools.bisect --model v3 --board virtual --engine int8
 
 Asks the device for a CRC of every stage's output, image after image, and compares
 with the reference's. At the first stage that differs it fetches the bytes and names
@@ -24,7 +24,7 @@ from tools.client import ENGINES, Device
 from tools.identity_lock import require_identity
 from training.cli import option, parse
 from training.errors import CheckFailed, Esp8kError, run
-from training.paths import MODELS, model_dir
+from training.paths import DEFAULT_MODEL, MODELS, model_dir
 
 BOTH = "both"
 TFLITE = {"int8": "model_int8.tflite", "f16": "model_fp16.tflite"}
@@ -33,7 +33,7 @@ CHANNELS_SHOWN = 8
 
 @dataclass(frozen=True)
 class Config:
-    model: str = option("v2", "what the device runs", MODELS)
+    model: str = option(DEFAULT_MODEL, "what the device runs", MODELS)
     board: str = option("", "which board; empty: the best one here")
     port: str = option("", "its serial port")
     engine: str = option(BOTH, "which engine", (*ENGINES, BOTH))

@@ -31,7 +31,7 @@ from tools.proxy import FaultyProxy
 from tools.session import REQUEST_BUDGET_S
 from training.cli import option, parse
 from training.errors import CheckFailed, DeviceError, run
-from training.paths import model_dir
+from training.paths import DEFAULT_MODEL, model_dir
 
 IMAGES = 256  # different ones, drawn from the test set
 GRACE_S = 2.0 * 4  # over the budget: a hello after a reset, its longest wait
@@ -44,7 +44,7 @@ class Config:
     requests: int = option(100_000, "how many")
     rate: float = option(0.01, "share of bytes hit by a fault")
     seed: int = option(0, "of faults, images and kinds of request")
-    model: str = option("v2", "exported model that the firmware runs")
+    model: str = option(DEFAULT_MODEL, "exported model that the firmware runs")
     board: str = option("", "board instead of the one in memory, e.g. twin")
     port: str = option("", "port instead of the board in memory")
     crash_every: int = option(2_000, "requests between two crashes (memory; 0: none)")

@@ -1,6 +1,6 @@
 """Classify one digit on a board and show the host's own answer beside it.
 
-    python -m tools.classify --model v2 --board virtual --engine int8 --index 7
+    python -m tools.classify --model v3 --board virtual --engine int8 --index 7
     python -m tools.classify --image photo.jpg --engine f16 --json
 
 `--index` takes an image of MNIST's test set, `--image` any picture of one digit (see
@@ -30,7 +30,7 @@ BAR = 24  # characters of the longest bar
 class Config:
     """Options of `python -m tools.classify`."""
 
-    model: str = option("v2", "which network", paths.MODELS)
+    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
     board: str | None = option(None, "virtual, twin, esp32dev, ...; found if absent")
     port: str | None = option(None, "serial port or pyserial URL; found if absent")
     engine: str = option("int8", "which arithmetic on the board", ENGINES)

@@ -1,6 +1,6 @@
 """Draw a digit in a web page and see what the board makes of it.
 
-    python -m tools.draw --model v2 --board virtual --engine int8
+    python -m tools.draw --model v3 --board virtual --engine int8
 
 Serves one page on 127.0.0.1 (nothing from the net, nothing to the net), with the
 board opened once and kept open. The browser sends the drawing, this program brings
@@ -52,7 +52,7 @@ HEADERS = {
 class Config:
     """Options of `python -m tools.draw`."""
 
-    model: str = option("v2", "which network", paths.MODELS)
+    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
     board: str | None = option(None, "virtual, twin, esp32dev, ...; found if absent")
     port: str | None = option(None, "serial port or pyserial URL; found if absent")
     engine: str = option("int8", "arithmetic that is chosen first", ENGINES)

@@ -1,6 +1,6 @@
 """Count what one engine of a generated component costs, instruction by instruction.
 
-    python -m tools.emulator --component build/v2/component --target lx106
+    python -m tools.emulator --component build/v3/component --target lx106
 
 runs one image through the harness of `make bench` and reports instructions in all and
 per stage, code, const and RAM bytes, and the logits. These are instructions of an
@@ -21,7 +21,7 @@ from tools.bench_build import TARGETS, Target
 from training import data as datasets
 from training.cli import option, parse
 from training.errors import Esp8kError, run
-from training.paths import ROOT
+from training.paths import DEFAULT_MODEL, ROOT
 
 LOGITS = {"int8": np.int8, "f16": np.float32}
 # Three-operand scalar instructions, as a core with an FPU has them.
@@ -93,7 +93,9 @@ def default_image() -> np.ndarray:
 class Config:
     """What to measure."""
 
-    component: Path = option(ROOT / "build/v2/component", "a generated component")
+    component: Path = option(
+        ROOT / "build" / DEFAULT_MODEL / "component", "a generated component"
+    )
     engine: str = option("int8", "which engine", ("int8", "f16"))
     target: str = option("lx106", "which core", tuple(TARGETS))
     extra: str = option("", "more compiler flags, separated by blanks")

@@ -1,9 +1,9 @@
 """Build the firmware and write it to a board.
 
-    python -m tools.flash --model v2                    # the board that is there
-    python -m tools.flash --model v2 --board virtual
-    python -m tools.flash --model v2 --board esp32dev --port /dev/ttyUSB0
-    python -m tools.flash --model v2 --board virtual --port /dev/ttyUSB0
+    python -m tools.flash --model v3                    # the board that is there
+    python -m tools.flash --model v3 --board virtual
+    python -m tools.flash --model v3 --board esp32dev --port /dev/ttyUSB0
+    python -m tools.flash --model v3 --board virtual --port /dev/ttyUSB0
 
 `virtual` is an ESP32 image without ESP-IDF. It is written with esptool to a mock
 of the ROM's bootloader, read back and compared; the emulated core then runs the
@@ -24,7 +24,7 @@ from typing import Any
 from tools import boards, image_format, memory, memory_stack, pio
 from training import cli
 from training.errors import DeviceError, Esp8kError, run
-from training.paths import MODELS, model_dir
+from training.paths import DEFAULT_MODEL, MODELS, model_dir
 
 OFFSET = 0x1000  # where the ESP32's ROM expects the first program
 ESPTOOL_TIMEOUT_S = 120  # a real board at 460800 baud takes seconds
@@ -36,7 +36,7 @@ IMAGE_OPTIONS = ["--flash-mode", "dio", "--flash-freq", "40m", "--flash-size", "
 class Config:
     """What to write where."""
 
-    model: str = cli.option("v2", "whose firmware", MODELS)
+    model: str = cli.option(DEFAULT_MODEL, "whose firmware", MODELS)
     board: str | None = cli.option(None, "virtual, twin, riscv, esp32dev, ...")
     port: str | None = cli.option(None, "serial port of a real board")
     build_only: bool = cli.option(False, "compile, write nothing to a board")

@@ -1,6 +1,6 @@
 """How much flash and RAM a firmware takes, from its symbols.
 
-    python -m tools.memory build/v2/virtual/firmware.elf
+    python -m tools.memory build/v3/virtual/firmware.elf
 
 The bare ports' linker scripts mark each region with two symbols; the twin's
 figures are its ELF sections. `tools.flash` writes them to memory.json.

@@ -1,6 +1,6 @@
 """The deepest stack that the firmware can need, along its call graph.
 
-    python -m tools.memory_stack build/v2/virtual/firmware.elf
+    python -m tools.memory_stack build/v3/virtual/firmware.elf
 
 Frames and calls are read from the linked code itself, so inlining, the C library
 and the soft-float runtime are in it. A call through a pointer may reach any

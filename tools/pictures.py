@@ -42,7 +42,7 @@ i {{ display: inline-block; width: 12px; height: 12px; border-radius: 50%;
 class Config:
     """Options of `python -m tools.pictures`."""
 
-    model: str = option("v2", "which network", paths.MODELS)
+    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
     board: str = option("virtual", "which board classifies")
     index: int = option(321, "a test image that the model is not quite sure of")
     docs: Path = option(paths.ROOT / "docs", "folder of the pictures")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from training import cli
 from training.errors import DeviceError, Esp8kError, run
-from training.paths import ROOT, build_root, model_dir
+from training.paths import DEFAULT_MODEL, ROOT, build_root, model_dir
 
 FIRMWARE = ROOT / "firmware"
 LOCAL_BOARDS = ("virtual", "twin", "riscv")
@@ -43,7 +43,7 @@ class Config:
     """What to build."""
 
     board: str = cli.option("virtual", "PlatformIO env of firmware/platformio.ini")
-    model: str = cli.option("v2", "whose generated component to compile in")
+    model: str = cli.option(DEFAULT_MODEL, "whose generated component to compile in")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 """All test images through a board, with both engines: host against device.
 
-    python -m tools.report --model v2 --board virtual
-    python -m tools.report --model v2 --board twin --engine int8 --limit 500 --json
+    python -m tools.report --model v3 --board virtual
+    python -m tools.report --model v3 --board twin --engine int8 --limit 500 --json
 
 Writes build/<model>/report/report.json and report.html (one file, nothing from the
 net). Refuses a device that runs other weights. Exit code 1 if an answer or the int8
@@ -49,7 +49,7 @@ COUNTED = 16  # images whose instructions are counted: a slower way to emulate
 class Config:
     """Options of `python -m tools.report`."""
 
-    model: str = option("v2", "which network", paths.MODELS)
+    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
     board: str | None = option(None, "virtual, twin, esp32dev, ...; found if absent")
     port: str | None = option(None, "serial port or pyserial URL; found if absent")
     engine: str = option("both", "which arithmetic on the board", (*ENGINES, "both"))

@@ -1,6 +1,6 @@
 """Run the flashed firmware on an emulated core, or as a process, behind a PTY.
 
-    python -m tools.virtual_board --model v2 --board virtual
+    python -m tools.virtual_board --model v3 --board virtual
 
 prints the path of a pseudo-terminal and stays: any serial program can talk to it.
 A VirtualBoard owns the emulator. It keeps both ends of the PTY open, so the line
@@ -25,7 +25,7 @@ from types import TracebackType
 from tools import image_format
 from training import cli
 from training.errors import DeviceError, Esp8kError, run
-from training.paths import MODELS, model_dir
+from training.paths import DEFAULT_MODEL, MODELS, model_dir
 
 EXIT_RESET = 3  # as port/*/ leave on hal_reset()
 EXIT_PANIC = 4
@@ -44,7 +44,7 @@ QUIET = ["-display", "none", "-monitor", "none"]
 class Config:
     """Which firmware to run."""
 
-    model: str = cli.option("v2", "whose firmware", MODELS)
+    model: str = cli.option(DEFAULT_MODEL, "whose firmware", MODELS)
     board: str = cli.option("virtual", "which board", ("virtual", "twin", "riscv"))
     count: bool = cli.option(False, "count instructions exactly (slower)")
 

@@ -19,6 +19,7 @@ from training import checkpoint, data
 from training.cli import option, parse
 from training.errors import run
 from training.evaluate import Evaluation, evaluate
+from training.paths import DEFAULT_MODEL
 from training.paths import checkpoint as find
 
 BINS = 10
@@ -103,7 +104,7 @@ def report(result: Evaluation, temperature: float) -> dict[str, Any]:
 class Config:
     """Options of `python -m training.confidence`."""
 
-    model: str = option("v2", "which network")
+    model: str = option(DEFAULT_MODEL, "which network")
     json: bool = option(False, "print JSON")
 
 

@@ -16,6 +16,7 @@ from training.cli import option, parse
 from training.errors import run
 from training.fit import logits, normalise, prepare
 from training.layers import CLASSES
+from training.paths import DEFAULT_MODEL
 from training.paths import checkpoint as find
 
 
@@ -77,7 +78,7 @@ def wilson(right: float, count: int) -> tuple[float, float]:
 class Config:
     """Options of `python -m training.evaluate`."""
 
-    model: str = option("v2", "which network")
+    model: str = option(DEFAULT_MODEL, "which network")
     dataset: str = option("mnist", "which data set", tuple(data.DATASETS))
     path: Path | None = option(None, "checkpoint; found when absent")
     json: bool = option(False, "print JSON")

@@ -28,7 +28,7 @@ from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.fit import Recipe
 from training.layers import CLASSES
-from training.paths import build_root
+from training.paths import DEFAULT_MODEL, build_root
 from training.plots import BLUE, GREY, RED, figure, store
 from training.recipes import recipe
 from training.record import environment, write_json
@@ -45,7 +45,7 @@ ORDER_SEED = 20_261  # fixes the subsets
 class Config:
     """Options of `python -m training.lessdata`."""
 
-    model: str = option("v2", "which network")
+    model: str = option(DEFAULT_MODEL, "which network")
     n: int = option(5, "seeds 0 to n-1 of each")
     jobs: int = option(1, "runs side by side, one thread each")
     json: bool = option(False, "print the result as JSON")

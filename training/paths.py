@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The names stand here because most commands need them and not torch, which takes a
 # second to import.
 MODELS = ("v1", "v2", "v3", "v3-small")
+DEFAULT_MODEL = "v3"  # the Makefile's too
 
 
 def build_root() -> Path:

@@ -27,7 +27,7 @@ from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.evaluate import evaluate, wilson
 from training.fit import Recipe, Trainer
-from training.paths import ROOT, build_root
+from training.paths import DEFAULT_MODEL, ROOT, build_root
 from training.recipes import TEMPERATURES, recipe
 from training.record import environment, write_json
 
@@ -48,7 +48,7 @@ for path in sys.argv[1:]:
 class Config:
     """Options of `make seeds`."""
 
-    model: str = option("v2", "which network")
+    model: str = option(DEFAULT_MODEL, "which network")
     n: int = option(10, "seeds 0 to n-1")
     jobs: int = option(2, "seeds trained side by side, one thread each")
     int8: bool = option(True, "also measure each seed after export to int8")

@@ -22,7 +22,7 @@ from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.evaluate import Evaluation, evaluate, wilson
 from training.fit import Recipe, Trainer
-from training.paths import model_dir
+from training.paths import DEFAULT_MODEL, model_dir
 from training.progress import Progress
 from training.recipes import TEMPERATURES, recipe
 from training.record import check_writable, environment, write_json
@@ -32,7 +32,7 @@ from training.record import check_writable, environment, write_json
 class Config:
     """Options of `make train`."""
 
-    model: str = option("v2", "which network")
+    model: str = option(DEFAULT_MODEL, "which network")
     seed: int = option(0, "of the initial weights, the order and the augmentation")
     epochs: int = option(5, "passes over the training images")
     dataset: str = option("mnist", "which data set", tuple(data.DATASETS))

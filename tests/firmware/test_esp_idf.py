@@ -165,7 +165,7 @@ def test_a_model_that_was_not_exported_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ESP8K_MODEL_DIR", str(tmp_path))
-    with pytest.raises(AssertionError, match=r"export\s+MODEL=v2"):
+    with pytest.raises(AssertionError, match=r"make\s+export"):
         asked("components/model")
 
 

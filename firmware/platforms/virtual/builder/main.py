@@ -5,7 +5,7 @@ application, the components and the generated model for one of three targets;
 what differs between them is in TARGETS and in port/<port>/.
 
 Read from the environment (tools/pio.py sets them):
-    ESP8K_MODEL_DIR   the generated component (default build/v2/component)
+    ESP8K_MODEL_DIR   the generated component (default build/v3/component)
     ESP8K_APP_DIR     an application instead of src/ (tests)
     ESP8K_EXTRA_FLAGS more compiler flags (sanitizers, -DESP8K_...)
 """
@@ -43,7 +43,7 @@ target = board.get("build.target")
 port = board.get("build.port")
 firmware = Path(env.subst("$PROJECT_DIR"))
 model = Path(
-    os.environ.get("ESP8K_MODEL_DIR", firmware.parent / "build" / "v2" / "component")
+    os.environ.get("ESP8K_MODEL_DIR", firmware.parent / "build" / "v3" / "component")
 )
 app = Path(os.environ.get("ESP8K_APP_DIR", firmware / "src"))
 
@@ -71,9 +71,7 @@ def folders() -> dict[str, Path]:
 
 
 if not (model / "include" / "esp8k_model.h").exists():
-    sys.stderr.write(
-        f"error: no generated model in {model}\nhint:  run: make export MODEL=v2\n"
-    )
+    sys.stderr.write(f"error: no generated model in {model}\nhint:  run: make export\n")
     env.Exit(2)
 
 settings = TARGETS[target]
