@@ -26,8 +26,8 @@ from training.paths import ROOT
 
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
-    """As much of build/v2 as is read before the device is asked."""
-    folder = tmp_path / "build" / "v2"
+    """As much of build/v3 as is read before the device is asked."""
+    folder = tmp_path / "build" / "v3"
     folder.mkdir(parents=True)
     manifest = {
         "weights_hash": HASH,
@@ -160,18 +160,18 @@ def test_a_number_that_is_none(build: Path):
 
 def test_a_model_that_was_not_exported(tmp_path: Path, digit: str):
     done = run(tmp_path, "tools.classify", "--board", "twin", "--image", digit)
-    expect(done, EXIT_USAGE, "v2 has not been exported", "make export MODEL=v2")
+    expect(done, EXIT_USAGE, "v3 has not been exported", "make export MODEL=v3")
 
 
 def test_a_damaged_manifest(build: Path, digit: str):
-    (build / "v2" / "model.json").write_text("{")
+    (build / "v3" / "model.json").write_text("{")
     done = run(build, "tools.classify", "--board", "twin", "--image", digit)
     expect(done, EXIT_USAGE, "model.json is damaged", "make export")
 
 
 def test_a_board_without_firmware(build: Path, digit: str):
     done = run(build, "tools.classify", "--board", "twin", "--image", digit)
-    expect(done, EXIT_USAGE, "twin has no firmware of v2", "make flash")
+    expect(done, EXIT_USAGE, "twin has no firmware of v3", "make flash")
 
 
 def test_a_full_disk(tmp_path: Path, digit: str):

@@ -20,6 +20,7 @@ from training.data import load
 from training.paths import ROOT
 
 Flashed = Callable[[str, str], Path]
+V2 = ("--model", "v2")
 
 
 def run(folder: Path, *words: str) -> dict:
@@ -54,7 +55,7 @@ def check_report(got: dict, images: int, evidence: str) -> None:
 
 @pytest.mark.parametrize("engine", ["int8", "f16"])
 def test_the_twin_classifies_as_the_host(flashed: Flashed, engine: str):
-    words = ("--board", "twin", "--engine", engine, "--index", "7")
+    words = (*V2, "--board", "twin", "--engine", engine, "--index", "7")
     got = run(flashed("v2", "twin"), "tools.classify", *words)
     assert got["class"] == got["label"] == 9 and got["host"]["agrees"]
     assert got["evidence"] == "host process"
@@ -62,7 +63,7 @@ def test_the_twin_classifies_as_the_host(flashed: Flashed, engine: str):
 
 def test_a_report_of_the_twin_is_clean(flashed: Flashed):
     folder = flashed("v2", "twin")
-    got = run(folder, "tools.report", "--board", "twin", "--limit", "400")
+    got = run(folder, "tools.report", *V2, "--board", "twin", "--limit", "400")
     check_report(got, 400, "host process")
     page = folder.parent / "report" / "report.html"
     assert got["engines"]["int8"]["digest"]["host"] in page.read_text()
@@ -104,7 +105,7 @@ def test_a_board_that_dies_in_mid_batch_costs_no_answer(
 
 @pytest.mark.emulator
 def test_a_report_of_the_emulated_board_counts_instructions(flashed: Flashed):
-    words = ("tools.report", "--board", "virtual", "--limit", "40")
+    words = ("tools.report", *V2, "--board", "virtual", "--limit", "40")
     got = run(flashed("v2", "virtual"), *words)
     check_report(got, 40, "emulated")
     assert got["counter"] == "instructions"

@@ -21,8 +21,9 @@ from training.fit import Recipe, Trainer, schedule
 from training.paths import ROOT
 from training.train import main
 
-TINY = ("--epochs", "2", "--subset", "512")
-THREE = ("--epochs", "3", "--subset", "256", "--no-plots")
+V2 = ("--model", "v2")
+TINY = (*V2, "--epochs", "2", "--subset", "512")
+THREE = (*V2, "--epochs", "3", "--subset", "256", "--no-plots")
 
 
 def train(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -39,7 +40,7 @@ def train(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`build/v2` of a tiny run."""
     build = tmp_path_factory.mktemp("build")
-    done = train(build, "--model", "v2", *TINY)
+    done = train(build, *TINY)
     assert done.returncode == 0, done.stderr
     assert "epoch 2/2" in done.stderr and "written to" in done.stdout
     return build / "v2"
@@ -243,7 +244,7 @@ def test_images_must_not_be_empty(mnist: data.Data) -> None:
 
 @pytest.mark.slow
 def test_v2_reaches_what_it_promises(tmp_path: Path, mnist: data.Data) -> None:
-    done = train(tmp_path, "--model", "v2", "--no-plots")
+    done = train(tmp_path, *V2, "--no-plots")
     assert done.returncode == 0, done.stderr
     model = checkpoint.load(tmp_path / "v2" / "model.pt").module()
     result = evaluate(model, mnist.test_images, mnist.test_labels)
