@@ -30,6 +30,7 @@ FIXED_OUTPUT = {  # kind: (scale, zero point) that TFLite Micro insists on
     "TANH": (1 / 128, 0),
 }
 SOFTMAX_CLASSES = 511  # TFLite Micro aborts where the sum of exps reaches 512
+CURVE_SCALE = 2.0**-27  # LOGISTIC, TANH: below it TFLite Micro shifts by less than none
 MAX_RANK = 4
 
 
@@ -238,6 +239,8 @@ def _check_scales(network: Network, op: Operator) -> None:
     if op.kind == "SOFTMAX":
         if op.attributes["beta"] * float(source.scale) * 2.0**26 <= 1:
             raise _refuse(network, op, "its input scale is too small", hint)
+    if op.kind in ("LOGISTIC", "TANH") and float(source.scale) < CURVE_SCALE:
+        raise _refuse(network, op, "its input scale is too small", hint)
     if op.kind == "RELU6":
         same = (source.scale, source.zero_point) == (out.scale, out.zero_point)
         if not same:

@@ -14,11 +14,11 @@ from collections.abc import Callable
 import numpy as np
 
 from export.network import Network
+from export.support import CURVE_SCALE
 from tests.export.random_values import BOUND_SCALE, SAME, VALID, Draw, Value
 
 SOFTMAX_LIMIT = 256  # classes; TFLite Micro aborts where the sum of exps reaches 512
 SOFTMAX_SCALE = 2.0**-25  # below it TFLite Micro aborts too (beta is at least 0.5)
-CURVE_SCALE = 2.0**-27  # below it TFLite Micro shifts by less than nothing
 LEAST_SCALE = 2.0**-40  # of a product: one more of such factors leaves float32
 
 

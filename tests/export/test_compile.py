@@ -219,6 +219,19 @@ def test_an_activation_beyond_int32_is_refused(tmp_path: Path) -> None:
     assert "too small for its activation" in error.message
 
 
+@pytest.mark.parametrize(("kind", "scale"), [("LOGISTIC", 256), ("TANH", 128)])
+def test_a_curve_of_too_small_a_scale_is_refused(
+    tmp_path: Path, kind: str, scale: int
+) -> None:
+    """TFLite Micro's own shift is negative there: its result is not to be met."""
+    builder = TfliteBuilder()
+    start = builder.tensor((1, 8), 2.0**-28)
+    end = builder.tensor((1, 8), 1 / scale, -128 if kind == "LOGISTIC" else 0)
+    builder.operator(kind, [start], end)
+    error = refusal(builder.build([start], [end]), tmp_path)
+    assert kind in error.message and "input scale is too small" in error.message
+
+
 def test_two_outputs_are_refused(tmp_path: Path) -> None:
     builder = TfliteBuilder()
     start, end = builder.tensor((1, 8), 0.1), builder.tensor((1, 8), 0.1)
