@@ -158,8 +158,12 @@ def _work_row(
     report: dict[str, Any], engine: str, values: dict[str, Any], unit: str
 ) -> dict[str, Any]:
     median = values["median"]
-    thousands = median >= 10_000
-    short = f"{median / 1000:,.0f}" if thousands else f"{median:,.0f}"
+    if median >= 1_000_000:  # more digits would not fit their card
+        short, prefix = f"{median / 1_000_000:,.2f}", "M "
+    elif median >= 10_000:
+        short, prefix = f"{median / 1000:,.0f}", "k "
+    else:
+        short, prefix = f"{median:,.0f}", ""
     short_unit = {"microseconds": "µs", "µs of this computer": "µs"}.get(unit, unit)
     macs = report["macs"]
     per_mac = f"{median / macs:.2f}" if macs and short_unit != "µs" else ""
@@ -169,7 +173,7 @@ def _work_row(
         "kind": engine,
         "unit": unit,
         "short": short,
-        "short_unit": ("k " if thousands else "") + short_unit,
+        "short_unit": prefix + short_unit,
         "note": notes.get(unit, f"{report['evidence']}, median of {values['n']:,}"),
         "min": f"{values['min']:,.0f}",
         "median": f"{median:,.0f}",

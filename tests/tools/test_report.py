@@ -160,6 +160,12 @@ def test_emulated_instructions_are_never_called_a_boards_time(host):
     assert "no time on a board is claimed" in page
 
 
+def test_a_number_of_millions_fits_its_card(host):
+    got, images = made(host, counting=opener(FakeDevice(count=2_986_157)))
+    page = re.sub(r"<[^>]*>|\s+", " ", render(got, images))
+    assert re.search(r"2\.99 +M instructions", page) and "2,986,157" in page
+
+
 def test_a_failed_report_says_so_at_its_top(host):
     flip = FakeDevice(flip=0)
     got, images = made(host, flip, engine="int8", evidence="on hardware")
