@@ -19,6 +19,8 @@ from training.paths import ROOT
 pytestmark = pytest.mark.emulator
 REASON_POWER_ON, REASON_SOFTWARE, REASON_PANIC = 1, 2, 3
 
+V2 = ("--model", "v2")
+
 
 class Line(serial.Serial):
     """Does not drop what was said before it was opened: the twin is quick."""
@@ -134,7 +136,7 @@ def test_two_boards_run_at_once(echo: str) -> None:
 
 @on("virtual")
 def test_the_command_prints_a_port_that_works(echo: str) -> None:
-    command = [sys.executable, "-m", "tools.virtual_board", "--board", echo]
+    command = [sys.executable, "-m", "tools.virtual_board", *V2, "--board", echo]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as run:
@@ -150,7 +152,7 @@ def test_the_command_prints_a_port_that_works(echo: str) -> None:
 
 @on("virtual", "twin")
 def test_the_emulator_dies_with_a_killed_parent(echo: str, echo_build: Path) -> None:
-    command = [sys.executable, "-m", "tools.virtual_board", "--board", echo]
+    command = [sys.executable, "-m", "tools.virtual_board", *V2, "--board", echo]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
         port = run.stdout.readline().decode().strip()
         with open_line(port) as line:
