@@ -12,16 +12,14 @@ import numpy as np
 
 from export import mac16
 from export.emit_int8 import (
-    C_TYPES,
     Emitted,
     Options,
     byte_array,
-    byte_function,
+    finished,
     reads_beyond,
     requantisation,
     stage_arrays,
     table,
-    unclamped,
 )
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
@@ -94,10 +92,6 @@ def emit(
         flat = weights.reshape(-1, weights.shape[3]).T
     values = table(network, stage.unary)
     found = requantisation(network, op, flat, values)
-    offset = None
-    wide = unclamped(found, flat, 1, values)
-    if options.wide_tables and wide is not None:
-        values, offset = wide
     channels = stage.out_live[2]
     row = stage.out_live[1] * channels
     place = f"(y * {stage.out_live[1]} + x) * {channels}"
@@ -109,6 +103,7 @@ def emit(
     depth = stage.in_live[0][2] if op.kind != "FULLY_CONNECTED" else flat.shape[1]
     order = flat.reshape(-1, abreast, flat.shape[1]).transpose(0, 2, 1).reshape(-1)
     stem = f"{options.prefix}_int8_{stage.name}"
+    values, output = finished(options, found, flat, values, stem, last)
     kind = "int16_t" if options.wide_weights else "int8_t"
     what = f"{stage.name}: weights, {abreast} channels abreast"
     array = byte_array(f"{stem}_weights", what, order, kind)
@@ -119,28 +114,18 @@ def emit(
         "name": stage.name,
         "function": stage.name,
         "place": place,
-        "out_type": "int8_t" if last else "uint8_t",
         "out_h": stage.out_live[0],
         "out_w": stage.out_live[1],
         "out_c": channels,
         "weights": f"{stem}_weights",
         "weight_type": kind,
         "mac16": mac16.context(array.mac16, stage),
-        "channels": f"{stem}_channels",
-        "channel_type": C_TYPES[found.form],
         "biased": found.form != "single",
         # Sums beyond int32 wrap around, as TFLite's do; unsigned may.
         "sum": "uint32_t" if found.form == "wide" else "int32_t",
         "block_q": abreast,
         "pooled": stage.pool is not None,
-        **byte_function(
-            found,
-            f"{stem}_table" if values is not None else None,
-            last,
-            offset,
-            0 if values is None else len(values),
-        ),
-        "requant": found,
+        **output,
         "times": channels // depth if depthwise else 1,
         "depth": depth,
         **_geometry(network, stage, shape, pitch, depth, (rows, columns)),

@@ -210,12 +210,33 @@ def store(
     return byte.replace("{u}", unit)
 
 
-def byte_function(
-    found: Requant, table_name: str | None, last: bool, wide: int | None, length: int
-) -> dict[str, str]:
-    """Template variables of the function that makes a byte of a sum."""
-    unit, byte = _requantised(found, table_name, last, wide, length)
-    return {"unit": unit.format(acc="sum", k="k"), "byte": byte.format(u="u")}
+def finished(
+    options: Options,
+    found: Requant,
+    weights: np.ndarray,
+    values: np.ndarray | None,
+    stem: str,
+    last: bool,
+    scale: int = 1,
+) -> tuple[np.ndarray | None, dict[str, Any]]:
+    """The table to store, and template variables of how a sum becomes a byte.
+
+    Sums are `scale` times the accumulator; weights as (O, K).
+    """
+    offset = None
+    wide = unclamped(found, weights, scale, values) if options.wide_tables else None
+    if wide is not None:
+        values, offset = wide
+    name, length = (f"{stem}_table", len(values)) if values is not None else (None, 0)
+    unit, byte = _requantised(found, name, last, offset, length)
+    return values, {
+        "out_type": "int8_t" if last else "uint8_t",
+        "channels": f"{stem}_channels",
+        "channel_type": C_TYPES[found.form],
+        "requant": found,
+        "unit": unit.format(acc="sum", k="k"),
+        "byte": byte.format(u="u"),
+    }
 
 
 def _requantised(

@@ -4,16 +4,14 @@ import numpy as np
 
 from export import winograd
 from export.emit_int8 import (
-    C_TYPES,
     Emitted,
     Options,
     byte_array,
-    byte_function,
+    finished,
     reads_beyond,
     requantisation,
     stage_arrays,
     table,
-    unclamped,
 )
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
@@ -45,10 +43,6 @@ def emit(
         found = requantisation(network, op, flat, values, winograd.SCALE)
     except ValueError:
         return None
-    offset = None
-    wide = unclamped(found, flat, winograd.SCALE, values)
-    if options.wide_tables and wide is not None:
-        values, offset = wide
     depth, out_c = weights.shape[3], len(weights)
     mac_h, mac_w, _ = stage.mac_live
     total = mac_h * mac_w // 4
@@ -56,7 +50,7 @@ def emit(
     most = 1 if depth == 1 else 8 // tiles
     block_q = next(n for n in range(min(most, out_c), 0, -1) if out_c % n == 0)
     stem = f"{options.prefix}_int8_{stage.name}"
-    table_name = f"{stem}_table" if values is not None else None
+    values, output = finished(options, found, flat, values, stem, last, winograd.SCALE)
     # (O / q, f, I, q): the order in which the inner loop reads
     order = transformed.reshape(out_c // block_q, block_q, 16, depth)
     flat_order = order.transpose(0, 2, 3, 1).reshape(-1)
@@ -76,7 +70,6 @@ def emit(
     if one_row:
         place = f"(x >> 1) * {out_c}" if stage.pool else f"x * {out_c}"
     across = "x" + (f" * {depth}" if depth > 1 else "")
-    length = 0 if values is None else len(values)
     biased = found.form != "single"
     context = {
         "template": "winograd_int8.c.jinja",
@@ -84,7 +77,6 @@ def emit(
         "name": stage.name,
         "function": stage.name,
         "one_row": one_row,
-        "out_type": "int8_t" if last else "uint8_t",
         "depth": depth,
         "tiles": tiles,
         "total": total,
@@ -96,17 +88,14 @@ def emit(
         "block_q": block_q,
         "filter_type": "int16_t",
         "weights": f"{stem}_filters",
-        "channels": f"{stem}_channels",
-        "channel_type": C_TYPES[found.form],
         "pooled": stage.pool is not None,
         "place": place,
-        **byte_function(found, table_name, last, offset, length),
+        **output,
         "finish": [
             _finish_tile(stage, biased, f"o{p}", depth, out_pitch) for p in range(tiles)
         ],
         "lines": [[_product(f, p, tiles) for p in range(tiles)] for f in range(16)],
         "vertical": [[_vertical(r, p) for p in range(tiles)] for r in range(4)],
-        "requant": found,
         "scratch": 16 * depth * tiles * 2
         + (16 * tiles * block_q * 4 if depth > 1 else 0),
     }

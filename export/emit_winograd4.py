@@ -4,16 +4,14 @@ import numpy as np
 
 from export import winograd
 from export.emit_int8 import (
-    C_TYPES,
     Emitted,
     Options,
     byte_array,
-    byte_function,
+    finished,
     reads_beyond,
     requantisation,
     stage_arrays,
     table,
-    unclamped,
 )
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
@@ -47,14 +45,11 @@ def emit(
     found = requantisation(network, op, flat, values)
     if found.form == "wide":
         return None
-    offset = None
-    wide = unclamped(found, flat, 1, values)
-    if options.wide_tables and wide is not None:
-        values, offset = wide
     depth, out_c = weights.shape[3], len(weights)
     mac_h, mac_w, _ = stage.mac_live
     tiles, block_q = _blocks(mac_w // 4, out_c)
     stem = f"{options.prefix}_int8_{stage.name}"
+    values, output = finished(options, found, flat, values, stem, last)
     # (O / q, f, I, q): the order in which the inner loop reads
     order = winograd.filters4(weights).reshape(out_c // block_q, block_q, 36, depth)
     filters = byte_array(
@@ -69,15 +64,12 @@ def emit(
     down = f"(y >> 1) * {out_pitch}" if stage.pool else f"y * {out_pitch}"
     right = f"(x >> 1) * {out_c}" if stage.pool else f"x * {out_c}"
     one_row = mac_h == 4
-    table_name = f"{stem}_table" if values is not None else None
-    length = 0 if values is None else len(values)
     context = {
         "template": "winograd4_int8.c.jinja",
         "method": "winograd4",
         "name": stage.name,
         "function": stage.name,
         "one_row": one_row,
-        "out_type": "int8_t" if last else "uint8_t",
         "depth": depth,
         "tiles": tiles,
         "total": mac_h * mac_w // 16,
@@ -90,13 +82,10 @@ def emit(
         "across": across,
         "block_q": block_q,
         "weights": f"{stem}_filters",
-        "channels": f"{stem}_channels",
-        "channel_type": C_TYPES[found.form],
         "pooled": stage.pool is not None,
         "place": right if one_row else f"{down} + {right}",
-        **byte_function(found, table_name, last, offset, length),
+        **output,
         "bias": " + k->bias" if found.form != "single" else "",
-        "requant": found,
         "scratch": 36 * tiles * (depth * 2 + block_q * 4),
     }
     return Emitted(context, arrays)
