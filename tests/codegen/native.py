@@ -8,7 +8,19 @@ import numpy as np
 
 from export.codegen import KERNELS, Plan, flags, load_plan
 
+TRAP = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
 WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror".split()
+
+
+def kernels(folder: Path, source: str, *options: str) -> ctypes.CDLL:
+    """The C of `source`, which may include any kernel, under the house's warnings."""
+    (folder / "test.c").write_text(source)
+    target = folder / "test.so"
+    command = ["gcc", *flags("host"), *WARNINGS, *options, "-fPIC", "-shared"]
+    command += [f"-I{KERNELS}", str(folder / "test.c"), "-o", str(target)]
+    subprocess.run(command, check=True)
+    return ctypes.CDLL(str(target))
+
 
 DRIVER = """
 #include "{prefix}_model.h"

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from export import reference_f16, stream_f16
-from export.codegen import KERNELS, PROFILES, flags
+from export.codegen import PROFILES
 from export.network import Network
 from export.planner import plan_stages
 from tests.codegen.conftest import Components, Networks
-from tests.codegen.native import WARNINGS, Native
+from tests.codegen.native import TRAP, Native, kernels
 from training.errors import Esp8kError
 
 SOURCE = """
@@ -56,25 +56,16 @@ void dots(const float *start, const float *v, const uint16_t *w, float *out,
 """
 
 
-def compiled(folder: Path, *options: str) -> ctypes.CDLL:
-    (folder / "f16.c").write_text(SOURCE)
-    target = folder / "f16.so"
-    command = ["gcc", *flags("host"), *WARNINGS, *options, "-fPIC", "-shared"]
-    command += [f"-I{KERNELS}", str(folder / "f16.c"), "-o", str(target)]
-    subprocess.run(command, check=True)
-    return ctypes.CDLL(str(target))
-
-
 @pytest.fixture(scope="module")
 def soft(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The whole numbers, with every undefined operation trapped."""
-    trap = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
-    return compiled(tmp_path_factory.mktemp("soft"), "-DNN_SOFT_FLOAT=1", *trap)
+    folder = tmp_path_factory.mktemp("soft")
+    return kernels(folder, SOURCE, "-DNN_SOFT_FLOAT=1", *TRAP)
 
 
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return compiled(tmp_path_factory.mktemp("hard"))
+    return kernels(tmp_path_factory.mktemp("hard"), SOURCE)
 
 
 def at(array: np.ndarray) -> ctypes.c_void_p:

@@ -1,14 +1,11 @@
 """Decoding of binary16 in C, over all 65,536 patterns."""
 
 import ctypes
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from export.codegen import KERNELS, flags
-from tests.codegen.native import WARNINGS
+from tests.codegen.native import kernels
 
 SOURCE = """
 #include "nn_f16.h"
@@ -36,12 +33,7 @@ void decode_normal(const uint16_t *half, float *out, uint32_t count)
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    folder: Path = tmp_path_factory.mktemp("half")
-    (folder / "half.c").write_text(SOURCE)
-    target = folder / "half.so"
-    command = ["gcc", *flags("host"), *WARNINGS, "-fPIC", "-shared", f"-I{KERNELS}"]
-    subprocess.run([*command, str(folder / "half.c"), "-o", str(target)], check=True)
-    return ctypes.CDLL(str(target))
+    return kernels(tmp_path_factory.mktemp("half"), SOURCE)
 
 
 @pytest.mark.parametrize("which", ["any", "finite", "normal"])

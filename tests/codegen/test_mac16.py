@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from export import reference
-from export.codegen import KERNELS, flags, generate
+from export.codegen import KERNELS, generate
 from export.network import read_tflite
 from export.support import integer_core
 from tests.codegen.conftest import IDENTITY, Components, Networks
-from tests.codegen.native import WARNINGS, Native
+from tests.codegen.native import TRAP, Native, kernels
 from tests.export.random_networks import random_inputs, random_network
 
 HERE = Path(__file__).parent
@@ -42,14 +42,7 @@ void gather(int16_t *to, const uint8_t *from, const int32_t *n)
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    folder = tmp_path_factory.mktemp("mac16")
-    (folder / "mac16.c").write_text(SOURCE)
-    target = folder / "mac16.so"
-    trap = ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
-    command = ["gcc", *flags("host"), *WARNINGS, *MODEL, *trap, "-fPIC", "-shared"]
-    command += [f"-I{KERNELS}", str(folder / "mac16.c"), "-o", str(target)]
-    subprocess.run(command, check=True)
-    return ctypes.CDLL(str(target))
+    return kernels(tmp_path_factory.mktemp("mac16"), SOURCE, *MODEL, *TRAP)
 
 
 def aligned(values: np.ndarray) -> np.ndarray:

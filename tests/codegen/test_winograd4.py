@@ -1,14 +1,12 @@
 """F(4, 3)'s C against a plain convolution, at the edge of what its arithmetic holds."""
 
 import ctypes
-import subprocess
 
 import numpy as np
 import pytest
 
 from export import winograd
-from export.codegen import KERNELS, flags
-from tests.codegen.native import WARNINGS
+from tests.codegen.native import TRAP, kernels
 
 DEPTH = 114  # the most whose worst sum is below 2^31 / 64
 SOURCE = """
@@ -43,14 +41,7 @@ void tile(const uint8_t *d, const int16_t *u, int32_t depth, int32_t *out)
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    folder = tmp_path_factory.mktemp("winograd4")
-    (folder / "tile.c").write_text(SOURCE)
-    target = folder / "tile.so"
-    trap = ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
-    command = ["gcc", *flags("host"), *WARNINGS, *trap, "-fPIC", "-shared"]
-    command += [f"-I{KERNELS}", str(folder / "tile.c"), "-o", str(target)]
-    subprocess.run(command, check=True)
-    return ctypes.CDLL(str(target))
+    return kernels(tmp_path_factory.mktemp("winograd4"), SOURCE, *TRAP)
 
 
 def by_tile(library: ctypes.CDLL, d: np.ndarray, g: np.ndarray) -> np.ndarray:
