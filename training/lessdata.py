@@ -199,8 +199,10 @@ def draw(found: list[dict[str, Any]]) -> Any:
         axes.set_axisbelow(True)
         axes.legend(fontsize=9)
     panels[0].set_ylabel("% wrong of the test images")
-    seen = [100 - p["mean"] for result in found for p in result["points"]]
-    panels[0].set_ylim(min(seen) * 0.8, max(seen) * 1.25)
+    points = [p for result in found for p in result["points"]]
+    least = min(100 - p["mean"] for p in points)
+    greatest = max(100 - p["mean"] + p["std"] for p in points)
+    panels[0].set_ylim(least * 0.8, greatest * 1.25)
     return picture
 
 
