@@ -2,6 +2,7 @@
 
 import copy
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from training import fused, models
+from training import fused, fused_library, models
 from training.errors import Esp8kError
 from training.fit import Recipe, Trainer
 from training.layers import network
@@ -157,9 +158,9 @@ def test_a_net_that_begins_otherwise_is_left_to_torch() -> None:
 @pytest.fixture
 def no_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("CC", "/nowhere/cc")
-    fused._library.cache_clear()
+    fused_library.load.cache_clear()
     yield
-    fused._library.cache_clear()
+    fused_library.load.cache_clear()
 
 
 @pytest.mark.usefixtures("no_compiler")
@@ -168,6 +169,25 @@ def test_without_a_compiler_torch_trains(
 ) -> None:
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
     assert fused.fuse(net("v2")) is None
+
+
+def test_a_change_in_a_header_is_compiled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "fused.c"
+    shutil.copy(fused_library.SOURCE, source)
+    parts = shutil.copytree(fused_library.PARTS, tmp_path / "fused")
+    monkeypatch.setattr(fused_library, "SOURCE", source)
+    monkeypatch.setattr(fused_library, "PARTS", parts)
+    monkeypatch.setattr(fused_library, "FLAGS", ("-std=gnu11",))
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    for change in ("", "/* changed */\n"):
+        with (parts / "pool.h").open("a") as header:
+            header.write(change)
+        fused_library.load.cache_clear()
+        fused_library.load()
+    fused_library.load.cache_clear()
+    assert len(list((tmp_path / "build" / "fused").glob("*.so"))) == 2
 
 
 def test_a_run_of_one_engine_is_not_resumed_by_the_other() -> None:
