@@ -19,6 +19,7 @@ GENERATOR = ("export/templates/**/*", "firmware/components/nn/**/*")
 FIRMWARE = ("firmware/**/*.[chS]", "firmware/**/*.ld", "firmware/**/*.py", "tools/*.py")
 
 TEST_BUILD = ROOT / "build" / "test"
+V2 = ("--model", "v2")  # what most tests of a command run it on
 
 # A shell that starts us in the background leaves Ctrl-C ignored, for us and for every
 # program that a test starts and interrupts.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import serial
 
+from tests.conftest import V2
 from tests.firmware.conftest import on
 from tools import virtual_board
 from training.errors import DeviceError, Esp8kError
@@ -18,8 +19,6 @@ from training.paths import ROOT
 
 pytestmark = pytest.mark.emulator
 REASON_POWER_ON, REASON_SOFTWARE, REASON_PANIC = 1, 2, 3
-
-V2 = ("--model", "v2")
 
 
 class Line(serial.Serial):

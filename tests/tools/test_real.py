@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import V2
 from tools import session, virtual_board
 from tools.classify_host import Host
 from tools.client import Device
@@ -20,7 +21,6 @@ from training.data import load
 from training.paths import ROOT
 
 Flashed = Callable[[str, str], Path]
-V2 = ("--model", "v2")
 
 
 def run(folder: Path, *words: str) -> dict:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.conftest import V2
 from training import checkpoint, data, models
 from training.errors import Esp8kError
 from training.evaluate import evaluate
@@ -21,7 +22,6 @@ from training.fit import Recipe, Trainer, schedule
 from training.paths import ROOT
 from training.train import main
 
-V2 = ("--model", "v2")
 TINY = (*V2, "--epochs", "2", "--subset", "512")
 THREE = (*V2, "--epochs", "3", "--subset", "256", "--no-plots")
 
