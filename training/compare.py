@@ -8,13 +8,11 @@ many epochs on the test set.
 """
 
 import json
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from training import models
 from training.errors import Esp8kError, run
-from training.plots import BLUE, GREY, INK, figure, store
+from training.plots import BLUE, GREY, INK, PALE, figure, store
 from training.seeds import RESULTS
 
 
@@ -34,39 +32,85 @@ PUBLISHED = (
 )
 
 
+@dataclass(frozen=True)
+class Row:
+    """One line of the picture."""
+
+    name: str
+    middle: float
+    least: float
+    best: float
+    words: tuple[str, ...]  # one for each of COLUMNS
+    ours: bool
+
+
+# Figures beside the bars: title, and where the column ends, in points from the bars.
+COLUMNS = (("right, %", 95), ("parameters", 170), ("MACs", 230), ("epochs", 300),
+           ("runs", 345))  # fmt: skip
+UNKNOWN = "–"
+
+
+def rows(results: list[dict[str, Any]]) -> list[Row]:
+    """Ours and theirs, the best first."""
+    ours = [
+        Row(
+            r["model"], r["mean"], r["min"], r["max"],
+            (
+                f"{r['mean']:.2f}", f"{r['parameters']:,}", f"{r['macs']:,}",
+                str(r["recipe"]["epochs"]), str(r["n"]),
+            ),
+            True,
+        )
+        for r in results
+    ]  # fmt: skip
+    theirs = [
+        Row(
+            p.name, sum(p.accuracy) / 2, *p.accuracy,
+            (
+                span(p.accuracy, ".2f"), f"{p.parameters:,}", UNKNOWN,
+                span(p.epochs, "d"), UNKNOWN,
+            ),
+            False,
+        )
+        for p in PUBLISHED
+    ]  # fmt: skip
+    return sorted(ours + theirs, key=lambda row: -row.middle)
+
+
+def span(ends: tuple[float, float], form: str) -> str:
+    """What somebody states as a range."""
+    return f"{ends[0]:{form}} to {ends[1]:{form}}"
+
+
 def draw(results: list[dict[str, Any]]) -> Any:
-    """Accuracy against parameters, multiply-accumulates and epochs."""
-    picture = figure(10.5, 3.8)
-    panels = picture.subplots(1, 3, sharey=True)
-    titles = ("parameters", "multiply-accumulates", "epochs")
-    for axes, title in zip(panels, titles, strict=True):
-        axes.set(title=f"Against {title}", xlabel=title, xscale="log")
-        axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
-        axes.set_axisbelow(True)
-    panels[0].set_ylabel("% of the test images")
-    ordered = sorted(results, key=lambda r: r["mean"])
-    lowest = min(r["min"] for r in results)
-    highest = max(
-        *(r["max"] for r in results), *(other.accuracy[1] for other in PUBLISHED)
-    )
-    label_gap = (highest - lowest) / 14  # one line of text
-    for key, axes in enumerate(panels):
-        _ours(axes, ordered, key, label_gap)
-    for other in PUBLISHED:
-        beside = 1.3 if other.parameters < models.LIMIT else 1.0  # where ours stand
-        _theirs(panels[0], other, other.parameters * beside)
-        _theirs(panels[2], other, math.sqrt(other.epochs[0] * other.epochs[1]))
-    panels[0].set_xlim(1_800, 100_000)
-    _ticks(panels[0], {4_000: "4k", 8_000: "8k", 16_000: "16k", 33_000: "33k"})
-    panels[2].set_xlim(0.6, 600)
-    _ticks(panels[2], {n: str(n) for n in (5, 10, 20, 50, 100)})
-    macs = [r["macs"] for r in results]
-    _ticks(panels[1], {n * 1000: f"{n}k" for n in (100, 200, 400, 800, 1_600)})
-    panels[1].set_xlim(min(macs) / 4, max(macs) * 2)
-    counts = ", ".join(f"{r['model']} {r['n']}" for r in ordered)
+    """A line for each: accuracy as a bar, and in figures what it took."""
+    lines = rows(results)
+    picture = figure(10.5, 1.3 + 0.36 * len(lines))
+    axes = picture.subplots()
+    for y, row in enumerate(lines):
+        color = BLUE if row.ours else GREY
+        spread = [[row.middle - row.least], [row.best - row.middle]]
+        axes.errorbar(
+            row.middle, y, xerr=spread, color=color, capsize=3,
+            fmt="o" if row.ours else "none",
+        )  # fmt: skip
+        for (_, end), word in zip(COLUMNS, row.words, strict=True):
+            _beside(axes, end, y, word, BLUE if row.ours else INK)
+    for title, end in COLUMNS:
+        _beside(axes, end, -0.9, title, GREY)
+    axes.set_yticks(range(len(lines)), [row.name for row in lines])
+    for label, row in zip(axes.get_yticklabels(), lines, strict=True):
+        label.set(color=BLUE if row.ours else INK)
+        label.set_fontweight("bold" if row.ours else "normal")
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=PALE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("% of the test images right")
     picture.suptitle(
-        f"Blue: ours, mean of several seeds ({counts}) with the least and the best; "
-        "at one place side by side. Grey: published, single runs",
+        "Blue: ours, mean of several seeds, with the least and the best. "
+        "Grey: published, the range of single runs",
         x=0.01,
         ha="left",
         fontsize=9,
@@ -74,68 +118,13 @@ def draw(results: list[dict[str, Any]]) -> Any:
     return picture
 
 
-def _ours(axes: Any, ordered: list[dict[str, Any]], key: int, label_gap: float) -> None:
-    """Our models in one panel; those of nearly one place beside each other."""
-    places = [(r["parameters"], r["macs"], r["recipe"]["epochs"])[key] for r in ordered]
-    for members in neighbours(places):
-        heights = apart([ordered[i]["mean"] for i in members], label_gap)
-        # Labels stand in a column left of the leftmost, a thin line leads to each.
-        column = min(places[i] for i in members) / 1.45
-        for rank, i in enumerate(members):
-            r, x = ordered[i], places[i]
-            if len(members) > 1:
-                x *= 1.09 ** (rank - len(members) / 2)
-            spread = [[r["mean"] - r["min"]], [r["max"] - r["mean"]]]
-            axes.errorbar(x, r["mean"], spread, fmt="o", color=BLUE, capsize=2)
-            axes.annotate(
-                r["model"], (x, r["mean"]), (column, heights[rank]), color=BLUE,
-                va="center", ha="right", fontweight="bold",
-                arrowprops={"arrowstyle": "-", "color": BLUE, "lw": 0.6, "shrinkB": 3},
-            )  # fmt: skip
-
-
-def neighbours(places: list[float], factor: float = 1.35) -> list[list[int]]:
-    """Indices in groups that lie too near for labels beside each point."""
-    groups: list[list[int]] = []
-    for i in sorted(range(len(places)), key=lambda i: places[i]):
-        if groups and places[i] < places[groups[-1][-1]] * factor:
-            groups[-1].append(i)
-        else:
-            groups.append([i])
-    return [sorted(group) for group in groups]
-
-
-def apart(values: list[float], gap: float) -> list[float]:
-    """Ascending values moved as little as it takes to lie `gap` from each other."""
-    runs: list[tuple[float, int]] = []  # middle and length of what touches
-    for value in values:
-        runs.append((value, 1))
-        while len(runs) > 1:
-            (low, below), (high, above) = runs[-2:]
-            if high - low >= gap * (below + above) / 2:
-                break
-            middle = (low * below + high * above) / (below + above)
-            runs[-2:] = [(middle, below + above)]
-    return [
-        middle + gap * (i - (count - 1) / 2)
-        for middle, count in runs
-        for i in range(count)
-    ]
-
-
-def _theirs(axes: Any, other: Published, x: float) -> None:
-    middle = sum(other.accuracy) / 2
-    half = (other.accuracy[1] - other.accuracy[0]) / 2
-    axes.errorbar(x, middle, half, fmt="D", color=GREY, capsize=3, markersize=5)
+def _beside(axes: Any, end: int, y: float, word: str, color: str) -> None:
+    """A word of the table right of the bars, `end` points from them."""
     axes.annotate(
-        other.name, (x, middle), (12, 0), color=INK, fontsize=8,
-        textcoords="offset points", va="center",
+        word, (1, y), (end, 0), xycoords=("axes fraction", "data"),
+        textcoords="offset points", ha="right", va="center_baseline", color=color,
+        fontsize=9, annotation_clip=False,
     )  # fmt: skip
-
-
-def _ticks(axes: Any, labels: dict[int, str]) -> None:
-    axes.set_xticks(list(labels), list(labels.values()))
-    axes.minorticks_off()
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ from training.errors import Esp8kError, run
 from training.fit import Recipe
 from training.layers import CLASSES
 from training.paths import DEFAULT_MODEL, build_root
-from training.plots import BLUE, GREY, RED, figure, store
+from training.plots import BLUE, GREY, PALE, RED, figure, store
 from training.recipes import recipe
 from training.record import environment, write_json
 
@@ -195,10 +195,11 @@ def draw(found: list[dict[str, Any]]) -> Any:
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.set_yticks(levels, [str(level) for level in levels])
         axes.minorticks_off()
-        axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+        axes.grid(axis="y", color=PALE, linewidth=0.8)
         axes.set_axisbelow(True)
-        axes.legend(fontsize=9)
+    panels[0].legend(fontsize=9)
     panels[0].set_ylabel("% wrong of the test images")
+    panels[1].tick_params(axis="y", length=0)  # the scale is that of the left panel
     points = [p for result in found for p in result["points"]]
     least = min(100 - p["mean"] for p in points)
     greatest = max(100 - p["mean"] + p["std"] for p in points)

@@ -18,6 +18,7 @@ from training.evaluate import Evaluation
 from training.fit import Epoch, Recipe, schedule
 
 INK, BLUE, RED, GREY = "#222222", "#1f6fb4", "#c8442b", "#8a8a8a"
+FAINT, PALE = "#f6f6f6", "#e6e6e6"  # the ground of a table; its diagonal, grid lines
 SHEET_LIMIT = 160  # images on the sheet of mistakes
 COLUMNS = 12
 CELL = (45, 34)  # rows and columns that a digit with its captions takes
@@ -63,6 +64,11 @@ def figure(width: float, height: float) -> Any:
             "axes.titlelocation": "left",
             "text.color": INK,
             "axes.labelcolor": INK,
+            "xtick.color": GREY,
+            "ytick.color": GREY,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "lines.markersize": 5,
             "legend.frameon": False,
         }
     )
@@ -82,6 +88,8 @@ def store(picture: Any, path: Path) -> None:
 
 def learning_curves(path: Path, run: Run) -> None:
     """Loss, error and learning rate, one panel each."""
+    from matplotlib.ticker import MaxNLocator
+
     title, history, recipe = run.title, run.history, run.recipe
     epochs = [e.epoch for e in history]
     picture = figure(10.5, 3.4)
@@ -97,8 +105,8 @@ def learning_curves(path: Path, run: Run) -> None:
         middle.plot(*zip(*tested, strict=True), "o-", color=BLUE, label="test")
         last_epoch, last = tested[-1]
         middle.annotate(
-            f"{last:.2f} %", (last_epoch, last), (0, 8), textcoords="offset points",
-            ha="center", color=BLUE, fontweight="bold",
+            f"{last:.2f} %", (last_epoch, last), (8, 0), textcoords="offset points",
+            va="center", color=BLUE, fontweight="bold",
         )  # fmt: skip
     middle.set(title="Errors", yscale="log", ylabel="% of images")
     middle.legend(fontsize=8)
@@ -108,9 +116,10 @@ def learning_curves(path: Path, run: Run) -> None:
     right.set(title="Learning rate", ylim=(0, None))
     for axes in (left, middle, right):
         axes.set_xlabel("epoch")
-        axes.set_xticks(epochs if axes is not right else [0, *epochs])
+        axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
         _plain_log_ticks(axes)
-    picture.suptitle(f"{title}: {len(history)} epochs", x=0.01, ha="left")
+    passes = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
+    picture.suptitle(f"{title}: {passes}", x=0.01, ha="left")
     store(picture, path)
 
 
@@ -118,21 +127,25 @@ def _plain_log_ticks(axes: Any) -> None:
     """0.5, 1, 2 instead of 10^0; a short log axis would otherwise have no label."""
     if axes.get_yscale() != "log":
         return
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.minorticks_off()
 
 
 def confusion(path: Path, title: str, result: Evaluation) -> None:
     """Counts of true against predicted class; only mistakes are coloured."""
+    from matplotlib.colors import to_rgb
+
     counts = result.confusion()
     wrong = counts - np.diag(np.diag(counts))
     size = len(counts)
     picture = figure(6.4, 5.6)
     axes = picture.subplots()
-    shades = np.ma.masked_equal(wrong, 0)  # white where nothing went wrong
+    ground = np.where(np.eye(size, dtype=bool)[..., None], to_rgb(PALE), to_rgb(FAINT))
+    axes.imshow(ground)
+    shades = np.ma.masked_equal(wrong, 0)  # the ground where nothing went wrong
     axes.imshow(
         shades, cmap="Reds", vmin=-wrong.max() * 0.15, vmax=max(1, wrong.max()) * 1.25
     )
@@ -142,7 +155,7 @@ def confusion(path: Path, title: str, result: Evaluation) -> None:
             if count == 0:
                 continue
             dark = true != predicted and count > wrong.max() * 0.75
-            color = "white" if dark else GREY if true == predicted else INK
+            color = "white" if dark else INK
             axes.text(
                 predicted, true, f"{count:,}", ha="center", va="center",
                 color=color, fontsize=9,
@@ -151,7 +164,10 @@ def confusion(path: Path, title: str, result: Evaluation) -> None:
     axes.set_yticks(range(size), range(size))
     axes.set(xlabel="predicted", ylabel="true")
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
+    axes.set_xticks(np.arange(size - 1) + 0.5, minor=True)  # where cells meet
+    axes.set_yticks(np.arange(size - 1) + 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=2)
+    axes.tick_params(which="both", length=0)
     axes.set_title(
         f"{title}: {len(result.wrong)} of {len(result.labels):,} wrong "
         f"({result.accuracy:.2f} %)"
@@ -167,7 +183,7 @@ def trust(path: Path, run: Run, result: Evaluation) -> None:
     digits = np.arange(10)
     shares = [100 * wrong[result.labels == d].mean() for d in digits]
     left.bar(digits, shares, color=BLUE)
-    left.set(title="Errors of each digit", xlabel="true digit", ylabel="%")
+    left.set(title="Errors of each digit", xlabel="true digit", ylabel="% wrong")
     left.set_xticks(digits)
     _reliability(middle, run, result)
     sure = result.probabilities(run.temperature).max(1)
@@ -189,7 +205,10 @@ def trust(path: Path, run: Run, result: Evaluation) -> None:
 def _reliability(axes: Any, run: Run, result: Evaluation) -> None:
     """Accuracy in ten bins of equal confidence width; bins of under 5 are left out."""
     right = result.predicted == result.labels
-    axes.plot([0, 100], [0, 100], color=GREY, linewidth=0.8, linestyle="--")
+    axes.plot(
+        [30, 100], [30, 100], color=GREY, linewidth=0.8, linestyle="--",
+        label="as sure as right",
+    )  # fmt: skip
     styles = [(1.0, RED, "o-"), (run.temperature, BLUE, "s-")]
     if run.temperature == 1.0:
         styles = styles[1:]
@@ -199,10 +218,10 @@ def _reliability(axes: Any, run: Run, result: Evaluation) -> None:
         full = [b for b in range(10) if (bins == b).sum() >= 5]
         x = [100 * sure[bins == b].mean() for b in full]
         y = [100 * right[bins == b].mean() for b in full]
-        label = f"temperature {temperature:.2f}"
-        axes.plot(x, y, style, color=color, label=label, markersize=4)
+        label = "as trained" if color == RED else f"temperature {temperature:.2f}"
+        axes.plot(x, y, style, color=color, label=label, clip_on=False)
     axes.set(title="Reliability", xlabel="confidence, %", ylabel="% right")
-    axes.set(xlim=(30, 101), ylim=(0, 101))
+    axes.set(xlim=(30, 100), ylim=(0, 100))
     axes.legend(fontsize=8, loc="lower right")
 
 
