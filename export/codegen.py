@@ -167,9 +167,8 @@ def _ways(
     found = [emit_conv.emit(network, stage, options, pitch, last)]
     if options.winograd:
         for tiles in (emit_winograd, emit_winograd4):
-            tiled = tiles.emit(network, stage, options, pitch, last)
-            found += [tiled] if tiled else []
-    return found
+            found.append(tiles.emit(network, stage, options, pitch, last))
+    return [made for made in found if made is not None]
 
 
 def _cost(made: Emitted) -> int:

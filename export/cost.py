@@ -87,15 +87,28 @@ def _work(c: dict[str, Any]) -> dict[str, float]:
         return _winograd(c)
     if c["template"] == "depthwise_int8.c.jinja":
         return _depthwise(c)
-    visits = c["out_h"] * (c["out_w"] // c["step_x"]) * (c["out_c"] // c["block_q"])
+    found: dict[str, float] = dict(_window(c))
+    for part in c["parts"]:
+        for kind, count in _block(c, part).items():
+            found[kind] = found.get(kind, 0) + count
+    return found
+
+
+def _block(c: dict[str, Any], part: dict[str, Any]) -> dict[str, float]:
+    """One loop of a direct sum over all rows."""
+    across = (part["end"] - part["start"]) // part["step"]
+    visits = c["out_h"] * across * (c["out_c"] // c["block_q"])
     taps = c["kernel_h"] * c["kernel_w"] * c["depth"]
     if c["kernel_h"] == c["kernel_w"] == 1:
         taps = c["row"]
-    p, q = c["block_p"], c["block_q"]
+    p, q = part["block_p"], c["block_q"]
+    outputs, larger = 1 if c["pooled"] else p, p - 1 if c["pooled"] else 0
+    if c["maxima"]:
+        outputs, larger = p // 2, 5 * p // 4
     # A loop of one turn is none, and what is left without any is cheaper.
     looped = c["row"] > c["unroll"]
     turns = taps // c["unroll"] if looped else 0
-    rows = c["kernel_h"] if c["kernel_h"] > 1 else 0
+    rows = c["rows"] if c["rows"] > 1 else 0
     return {
         "product": visits * taps * p * q,
         "load": visits * taps * (p + q),
@@ -107,17 +120,17 @@ def _work(c: dict[str, Any]) -> dict[str, float]:
         "visit": visits if looped or rows else 0,
         "short visit": 0 if looped or rows else visits,
         "place": visits * q // c["out_c"],
-        **_outputs(c, visits * q, 1 if c["pooled"] else p),
+        **_outputs(c, visits * q, outputs),
         # Of one block of channels they stay where they are.
         "constants": visits * q if q < c["out_c"] else 0,
-        "larger": visits * q * (p - 1) if c["pooled"] else 0,
-        **_window(c),
+        "larger": visits * q * larger,
     }
 
 
 def _depthwise(c: dict[str, Any]) -> dict[str, float]:
-    visits = c["out_h"] * (c["out_w"] // c["step_x"]) * c["out_c"]
-    taps, p = c["kernel_h"] * c["kernel_w"], c["block_p"]
+    part = c["parts"][0]
+    visits = c["out_h"] * (part["end"] // part["step"]) * c["out_c"]
+    taps, p = c["kernel_h"] * c["kernel_w"], part["block_p"]
     return {
         "product": visits * taps * p,
         "load": visits * taps * (p + 1),
@@ -186,7 +199,8 @@ def _band(c: dict[str, Any]) -> dict[str, float]:
     found = {kind: c["steps"] * count for kind, count in work(c["rows"]).items()}
     found["band"] = c["steps"]
     cells = (c["out_h"] + 1) * c["out_w"] * c["out_c"]
-    found["cell"] = cells * (c["size"] * c["size_w"] + 2)
+    wide = 1 if c["maxima"] else c["size_w"]
+    found["cell"] = cells * (c["size"] * wide + 2)
     return found
 
 

@@ -9,16 +9,15 @@ the convolution's full output is ever stored.
 Around the image a cell's bytes are zero, the least there is: they change no maximum.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from export import emit_conv, emit_winograd, emit_winograd4
+from export import across, emit_conv, emit_winograd, emit_winograd4
+from export.emit_conv import Band
 from export.emit_int8 import Emitted, Options, stored
 from export.network import Network, pads_before
 from export.planner import Stage, overlaps
-
-Maker = Callable[[Network, Stage, Options, int, bool, int | None], Emitted | None]
 
 
 def applies(stage: Stage) -> bool:
@@ -43,17 +42,31 @@ def _rows(
     """(rows at a time, how they are made)."""
     height, width, channels = stage.mac_live
     assert stage.pool is not None
-    least = stage.pool.attributes["stride_h"]
-    out_pitch = _pitch(stage)
-    makers: list[tuple[int, Maker]] = [(least, emit_conv.emit)]
-    if options.winograd:
-        makers += [(2, emit_winograd.emit), (4, emit_winograd4.emit)]
-    for rows, maker in makers:
-        if rows % least or height % rows:
-            continue
+    pool = stage.pool.attributes
+    least = pool["stride_h"]
+    bands = [Band(_pitch(stage), 0, 0)]
+    if pool["stride_w"] == across.STRIDE:
+        left = pads_before(network, stage.pool)[1]
+        words = -(-stage.out_live[1] * channels // 4)
+        bands.append(Band(4 * words, left, stage.out_live[1]))
+
+    def part(rows: int) -> Stage:
         live = (rows, width, channels)
-        part = replace(stage, pool=None, mac_live=live, out_live=live)
-        yield rows, maker(network, part, options, pitch, False, out_pitch)
+        return replace(stage, pool=None, mac_live=live, out_live=live)
+
+    if height % least == 0:
+        for band in bands:
+            yield (
+                least,
+                emit_conv.emit(network, part(least), options, pitch, False, band),
+            )
+    for rows, tiles in ((2, emit_winograd), (4, emit_winograd4)):
+        if options.winograd and rows % least == 0 and height % rows == 0:
+            out_pitch = bands[0].pitch
+            yield (
+                rows,
+                tiles.emit(network, part(rows), options, pitch, False, out_pitch),
+            )
 
 
 def _pitch(stage: Stage) -> int:
@@ -80,7 +93,8 @@ def _banded(
     inner["function"] = f"{stage.name}_rows"
     inner["restrict"] = "restrict "
     height, width, channels = stage.out_live
-    band = _pitch(stage)
+    maxima = inner.get("maxima")
+    band = inner["band_pitch"] if maxima else _pitch(stage)
     steps = stage.mac_live[0] // rows
     context: dict[str, Any] = {
         "template": "band_int8.c.jinja",
@@ -94,31 +108,26 @@ def _banded(
         "cells": rows // size_h,  # rows of cells that a step completes
         "size": size_h,
         "size_w": size_w,
-        "maximum": _maximum(
-            [f"r{y}[{x * channels}]" for y in range(size_h) for x in range(size_w)]
+        "maxima": maxima,
+        "maximum": across.maximum(
+            [f"rows[i + {y * band}]" for y in range(size_h)]
+            if maxima
+            else [f"r{y}[{x * channels}]" for y in range(size_h) for x in range(size_w)]
         ),
         "pitch": band,
         "kept": top,
         "more": height + 1 - steps * rows // size_h,
-        "fresh": top * band + left * channels,
+        "fresh": top * band + (0 if maxima else left * channels),
         "band_bytes": (top + rows) * band,
         "above_bytes": -(-width * channels // 4) * 4,
         "inner_bytes": -(-inner["scratch"] // 4) * 4,
         "move": rows * stage.head.attributes["stride_h"] * pitch,
         "number": stage.number,
         "stream": None,
-        "store": stored("best", None, last),
+        "store": stored("best", inner.get("late_table"), last),
         **{key: inner.get(key) for key in ("requant", "weights", "mac16")},
         "method": inner.get("method", "direct"),
     }
     sizes = ("inner_bytes", "band_bytes", "above_bytes")
     context["scratch"] = sum(context[key] for key in sizes)
     return Emitted(context, made.arrays)
-
-
-def _maximum(values: list[str]) -> str:
-    """C for the greatest of a few values."""
-    if len(values) == 1:
-        return values[0]
-    half = len(values) // 2
-    return f"nn_max({_maximum(values[:half])}, {_maximum(values[half:])})"

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from export import mac16
+from export import across, mac16
+from export.across import Across
+from export.blocks import blocks, parts
 from export.emit_int8 import (
     Emitted,
     Options,
@@ -24,8 +26,17 @@ from export.emit_int8 import (
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
 
-ACCUMULATORS = 8  # what 16 registers hold beside operands and pointers
+FLAT = 12  # taps of a kernel that needs no loop
 UNROLL = (8, 7, 6, 5, 4, 3, 2, 1)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where rows go that a pool reads next (export.emit_band)."""
+
+    pitch: int  # bytes from one row to the next
+    left: int  # columns that its first window begins before the first
+    windows: int  # in a row; 0: the pool does not want their maxima
 
 
 @dataclass(frozen=True)
@@ -77,9 +88,12 @@ def emit(
     options: Options,
     pitch: int,
     last: bool,
-    out_pitch: int | None = None,
-) -> Emitted:
-    """The C of one stage; the pitches are the stored widths in elements."""
+    band: Band | None = None,
+) -> Emitted | None:
+    """The C of one stage; `pitch` is the stored width of its input in elements.
+
+    None where a band wants maxima that cannot be taken on the way.
+    """
     op = stage.head
     data = network.tensors[op.inputs[1]].data
     assert data is not None
@@ -93,27 +107,35 @@ def emit(
     values = table(network, stage.unary)
     found = requantisation(network, op, flat, values)
     channels = stage.out_live[2]
-    row = stage.out_live[1] * channels
-    place = f"(y * {stage.out_live[1]} + x) * {channels}"
-    if out_pitch not in (None, row):
-        place = f"y * {out_pitch} + x * {channels}"
-    rows, columns, abreast = blocks(stage)
+    wants = band is not None and band.windows > 0
+    rows, columns, abreast = blocks(stage, whole=depthwise or wants)
     if depthwise:
         abreast = 1
+    maxima = None
+    if band is not None and wants:
+        if columns % across.STRIDE or found.form == "wide":
+            return None
+        width = stage.mac_live[1]
+        maxima = across.plan(width, band.left, band.windows, columns)
     depth = stage.in_live[0][2] if op.kind != "FULLY_CONNECTED" else flat.shape[1]
     order = flat.reshape(-1, abreast, flat.shape[1]).transpose(0, 2, 1).reshape(-1)
     stem = f"{options.prefix}_int8_{stage.name}"
-    values, output = finished(options, found, flat, values, stem, last)
+    # Of windows' maxima the table is taken later, unless it saves a clamp here.
+    late = band is not None and not options.wide_tables and values is not None
+    entries, output = finished(
+        options, found, flat, None if late else values, stem, last
+    )
     kind = "int16_t" if options.wide_weights else "int8_t"
     what = f"{stage.name}: weights, {abreast} channels abreast"
     array = byte_array(f"{stem}_weights", what, order, kind)
     if options.wide_weights and not depthwise:
-        array = replace(array, mac16=mac16.weights(stage, flat))
+        sums = columns if maxima else 1 if stage.pool else 0
+        array = replace(array, mac16=mac16.weights(flat, sums))
     context = {
         "template": "depthwise_int8.c.jinja" if depthwise else "conv_int8.c.jinja",
         "name": stage.name,
         "function": stage.name,
-        "place": place,
+        "place": _place(stage, band, maxima),
         "out_h": stage.out_live[0],
         "out_w": stage.out_live[1],
         "out_c": channels,
@@ -125,29 +147,26 @@ def emit(
         "sum": "uint32_t" if found.form == "wide" else "int32_t",
         "block_q": abreast,
         "pooled": stage.pool is not None,
+        "maxima": maxima,
+        "band_pitch": band.pitch if band else 0,
+        "late_table": f"{stem}_table" if late else None,
         **output,
         "times": channels // depth if depthwise else 1,
         "depth": depth,
-        **_geometry(network, stage, shape, pitch, depth, (rows, columns)),
+        **_geometry(network, stage, shape, pitch, depth, (rows, columns), options),
     }
-    return Emitted(context, stage_arrays(stage, stem, array, found, values))
+    if maxima:
+        context["scratch"] = 4 * maxima.states * channels
+    entries = values if late else entries
+    return Emitted(context, stage_arrays(stage, stem, array, found, entries))
 
 
-def blocks(stage: Stage) -> tuple[int, int, int]:
-    """(rows, columns, channels) that are summed abreast."""
-    _, width, channels = stage.mac_live
-    rows, columns = 1, [n for n in (2, 1, 4) if width % n == 0]
-    if stage.pool is not None:
-        rows = stage.pool.attributes["filter_h"]
-        columns = [stage.pool.attributes["filter_w"]]
-    found = [
-        (rows, x, n)
-        for x in columns
-        for n in range(1, max(ACCUMULATORS // (rows * x), 1) + 1)
-        if channels % n == 0
-    ]
-    # Every product needs a value and a weight: as few loads of them as can be.
-    return min(found, key=lambda block: 1 / (rows * block[1]) + 1 / block[2])
+def _place(stage: Stage, band: Band | None, maxima: Across | None) -> str:
+    """Where a position's bytes are stored: C of y and x."""
+    width, channels = stage.out_live[1:]
+    if band is None or band.pitch == width * channels:
+        return f"(y * {width} + x) * {channels}"
+    return f"y * {band.pitch} + {'(x >> 1)' if maxima else 'x'} * {channels}"
 
 
 def _geometry(
@@ -157,6 +176,7 @@ def _geometry(
     pitch: int,
     depth: int,
     block: tuple[int, int],
+    options: Options,
 ) -> dict[str, Any]:
     """Where the loops read and write."""
     rows, columns = block
@@ -182,11 +202,18 @@ def _geometry(
         pitch, move_y = width * depth, 0
     contiguous = shape.dilation_w == 1
     row = (shape.kernel_w if contiguous else 1) * depth
-    positions = [(r, c) for r in range(rows) for c in range(columns)]
+    beside, below = shape.stride_w * depth, shape.stride_h * pitch
+    channels = stage.out_live[2]
+    if pooled:  # x counts the pool's outputs
+        loops = parts(columns, rows, columns, beside, below, channels)
+        loops[0] |= {"end": stage.out_live[1], "step": 1}
+    else:
+        width = stage.mac_live[1]
+        loops = parts(width, rows, columns, beside, below, channels)
     return {
         "window": window,
         "scratch": window["rows"] * window["width"] if window else 0,
-        "step_x": 1 if pooled else columns,
+        "parts": loops,
         "move_y": move_y,
         "move_x": right * shape.stride_w * depth,
         "kernel_h": shape.kernel_h,
@@ -196,12 +223,23 @@ def _geometry(
         "tap_pitch": shape.dilation_h * pitch,
         "tap_step": shape.dilation_w * depth,
         "row": row,
-        "unroll": next(n for n in UNROLL if row % n == 0),
-        "block_p": rows * columns,
-        "offsets": [
-            r * shape.stride_h * pitch + c * shape.stride_w * depth
-            for r, c in positions
-        ],
-        "out_offsets": [c * stage.out_live[2] for _, c in positions],
-        "hold_weights": len(positions) >= 4,
+        **_turn(shape, row, shape.dilation_h * pitch, options),
+    }
+
+
+def _turn(shape: Shape, row: int, down: int, options: Options) -> dict[str, Any]:
+    """What one turn of the innermost loop sums: part of a kernel's row, or all of it.
+
+    `row` bytes of the kernel lie together, rows `down` apart.
+    """
+    small = shape.dilation_w == 1 < shape.kernel_h and shape.kernel_h * row <= FLAT
+    if small and options.profile != "size":
+        taps = [y * down + k for y in range(shape.kernel_h) for k in range(row)]
+        return {"unroll": len(taps), "taps": taps, "flat": True, "rows": 1}
+    unroll = next(n for n in UNROLL if row % n == 0)
+    return {
+        "unroll": unroll,
+        "taps": list(range(unroll)),
+        "flat": False,
+        "rows": shape.kernel_h,
     }

@@ -39,7 +39,7 @@ def attach(
         return {}
     made = [
         (rows, way)
-        for rows, way in _ways(network, first, options, pitch)
+        for rows, way in _ways(network, first, options, pitch, band["inner_bytes"])
         if kept % rows == 0 and need % rows == 0
     ]
     if not made:
@@ -80,14 +80,17 @@ def _applies(network: Network, first: Stage, second: Stage, made: Emitted) -> bo
 
 
 def _ways(
-    network: Network, stage: Stage, options: Options, pitch: int
+    network: Network, stage: Stage, options: Options, pitch: int, room: int
 ) -> Iterator[tuple[int, Emitted]]:
-    """(rows of output a call, how they are made)."""
+    """(rows of output a call, how they are made); `room`: scratch that is there.
+
+    Where only that is needed, and weights are wide anyway, Winograd is never dear.
+    """
     _, width, channels = stage.mac_live
     _, out_w, _ = stage.out_live
     down = stage.pool.attributes["stride_h"] if stage.pool else 1
     for rows, maker in ((1, emit_conv.emit), (2 // down, emit_winograd.emit)):
-        if rows < 1 or (maker is emit_winograd.emit and not options.winograd):
+        if rows < 1:
             continue
         part = replace(
             stage,
@@ -95,6 +98,9 @@ def _ways(
             out_live=(rows, out_w, channels),
         )
         made = maker(network, part, options, pitch, False)
-        if made is not None:
+        if made is None:
+            continue
+        free = options.wide_weights and made.context["scratch"] <= room
+        if maker is emit_conv.emit or options.winograd or free:
             made.context["repeats"] = stage.out_live[0] // rows
             yield rows, made

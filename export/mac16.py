@@ -11,15 +11,17 @@ import numpy as np
 from export.emit_int8 import Array, byte_array
 from export.planner import Stage
 
-MOST_STACK = 2_048  # bytes: one position's bytes as int16, a pool's sums
+MOST_STACK = 2_048  # bytes: one position's bytes as int16, some sums
 
 
-def weights(stage: Stage, flat: np.ndarray) -> Array | None:
-    """`flat` (channels, taps) in pairs; None where the stack would not hold a tile."""
+def weights(flat: np.ndarray, kept: int) -> Array | None:
+    """`flat` (channels, taps) in pairs; None where the stack would not hold a tile.
+
+    `kept`: positions whose sums are kept there.
+    """
     channels, taps = flat.shape
     pairs = -(-taps // 2)
-    sums = 4 * channels if stage.pool is not None else 0
-    if 4 * pairs + sums > MOST_STACK:
+    if 4 * pairs + 4 * channels * kept > MOST_STACK:
         return None
     order = np.pad(flat, ((0, 0), (0, 2 * pairs - taps))).reshape(-1)
     return byte_array("", "", order, "int16_t")

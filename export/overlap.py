@@ -56,9 +56,15 @@ def _direct(c: dict[str, Any]) -> int:
     if c["window"]:
         return _windowed(c, c["out_w"] * c["out_c"])
     y = np.arange(c["out_h"])[:, None]
-    x = np.arange(0, c["out_w"], c["step_x"])
-    ends = (y * c["out_w"] + x + c["step_x"]) * c["out_c"]
+    loops = [(x, p["step"]) for p in c["parts"] for x in _places(p)]
+    x, size = np.array(loops).T
+    ends = (y * c["out_w"] + x + size) * c["out_c"]
     return _lag(ends, y * c["move_y"] + x * c["move_x"], rereads=True)
+
+
+def _places(part: dict[str, Any]) -> range:
+    """Where in a row the blocks of a loop begin."""
+    return range(part["start"], part["end"], part["step"])
 
 
 def _depthwise(c: dict[str, Any]) -> int:

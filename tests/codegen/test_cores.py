@@ -52,12 +52,15 @@ def test_int8_is_exact_and_within_its_instructions(
 
 @pytest.mark.slow
 @pytest.mark.emulator
-@pytest.mark.parametrize("target", ["lx106", "rv32imc"])
+@pytest.mark.parametrize(
+    "target, profile",  # on rv32imc the others take up to 3 % more
+    [*(("lx106", profile) for profile in LIMITS), ("rv32imc", "speed")],
+)
 def test_v3_takes_no_more_instructions_a_live_mac_than_v2(
-    target: str, components: Components
+    target: str, profile: str, components: Components
 ) -> None:
     found = [
-        emulator.measure(components(model, "speed"), "int8", target)
+        emulator.measure(components(model, profile), "int8", target)
         for model in ("v3", "v2")
     ]
     v3, v2 = (f["instructions"] / f["live_macs"] for f in found)

@@ -120,16 +120,17 @@ def test_values_overlap_only_where_the_lag_is_kept() -> None:
 
 def steps(c: dict) -> Iterator[tuple[np.ndarray, range]]:
     """What a directly summed stage reads and writes, block by block, as its C does."""
-    for y, x in itertools.product(range(c["out_h"]), range(0, c["out_w"], c["step_x"])):
-        start = y * c["move_y"] + x * c["move_x"]
-        reads = [
-            start + at + ky * c["tap_pitch"] + k
-            for at in c["offsets"]
-            for ky in range(c["kernel_h"])
-            for k in range(c["row"])
-        ]
-        to = (y * c["out_w"] + x) * c["out_c"]
-        yield np.array(reads), range(to, to + c["step_x"] * c["out_c"])
+    for y, part in itertools.product(range(c["out_h"]), c["parts"]):
+        for x in range(part["start"], part["end"], part["step"]):
+            start = y * c["move_y"] + x * c["move_x"]
+            reads = [
+                start + at + ky * c["tap_pitch"] + k
+                for at in part["offsets"]
+                for ky in range(c["kernel_h"])
+                for k in range(c["row"])
+            ]
+            to = (y * c["out_w"] + x) * c["out_c"]
+            yield np.array(reads), range(to, to + part["step"] * c["out_c"])
 
 
 def test_a_lag_is_safe_and_no_larger_than_it_must_be() -> None:

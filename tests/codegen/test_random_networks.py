@@ -9,6 +9,7 @@ longer draws something fails.
 """
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -48,6 +49,7 @@ REACHED = {
     *("Winograd F(2, 3)", "Winograd F(4, 3)"),
     *("a pool in a convolution", "overlapping windows behind a convolution"),
     "a convolution a few rows ahead of its reader",
+    *("maxima taken along a row", "a row's rest", "a kernel without a loop"),
     *codegen.PROFILES,
 }
 
@@ -131,8 +133,14 @@ def ways(source: str) -> set[str]:
         "a padded window": "nn_window(",
         "overlapping windows behind a convolution": "nn_band_clear(",
         "a convolution a few rows ahead of its reader": "just before they are read",
+        "maxima taken along a row": "nn_band_least(edges",
     }
     found = {name for name, sign in signs.items() if sign in source}
+    signs = {
+        "a row's rest": r"int32_t x = [1-9]",
+        "a kernel without a loop": r"\*v = window;\n\n +\{",
+    }
+    found |= {name for name, sign in signs.items() if re.search(sign, source)}
     forms = ("single", "split", "signed", "triple", "wide")
     return found | {
         f"requantised {f}" for f in forms if f"requantisation: {f}\n" in source

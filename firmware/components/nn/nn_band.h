@@ -20,6 +20,14 @@ NN_INLINE void nn_band_clear(uint8_t *band, int32_t words)
     }
 }
 
+/* Before a row's first sum there is no maximum. */
+NN_INLINE void nn_band_least(int32_t *maxima, int32_t count)
+{
+    for (int32_t i = 0; i < count; ++i) {
+        maxima[i] = INT32_MIN;
+    }
+}
+
 /* The words from `first` on become the first ones. */
 NN_INLINE void nn_band_move(uint8_t *band, int32_t first, int32_t words)
 {
