@@ -104,6 +104,10 @@ def _recipe(drawn: dict[str, Any], config: Config) -> Recipe:
 
 def sweep(config: Config) -> list[dict[str, Any]]:
     """Run, or go on with, a sweep; one row a trial, the least loss first."""
+    models.build(config.model)  # an unknown name fails here, not in every trial
+    _resources(config)
+    if not os.environ.get("RAY_ADDRESS"):  # a cluster's nodes may have what we lack
+        check_device("cuda" if config.gpu else "cpu")
     try:
         import ray
         from ray import tune
@@ -112,10 +116,6 @@ def sweep(config: Config) -> list[dict[str, Any]]:
         raise Esp8kError(
             "Ray Tune is not installed", "run: .venv/bin/pip install -e '.[sweep]'"
         ) from error
-    models.build(config.model)  # an unknown name fails here, not in every trial
-    _resources(config)
-    if not os.environ.get("RAY_ADDRESS"):  # a cluster's nodes may have what we lack
-        check_device("cuda" if config.gpu else "cpu")
     storage = os.environ.get("SWEEP_STORAGE", str(build_root().resolve() / "sweeps"))
     ray.init(log_to_driver=False, **_place(config))
     work = tune.with_resources(
@@ -154,7 +154,8 @@ def _place(config: Config) -> dict[str, Any]:
         sources = {"working_dir": str(ROOT), "excludes": kept_here}
         return {"runtime_env": sources}
     cores = config.parallel or os.cpu_count() or 1
-    return {"num_cpus": cores, "include_dashboard": False}
+    # "local": else a cluster that somebody has left or lost on this computer is tried.
+    return {"address": "local", "num_cpus": cores, "include_dashboard": False}
 
 
 def _resources(config: Config) -> dict[str, float]:

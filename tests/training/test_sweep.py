@@ -39,7 +39,8 @@ def test_ray_address_alone_decides_where_a_sweep_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert sweep._place(sweep.Config(parallel=3))["num_cpus"] == 3
+    here = sweep._place(sweep.Config(parallel=3))
+    assert (here["address"], here["num_cpus"]) == ("local", 3)
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     place = sweep._place(sweep.Config(parallel=3))
     assert "num_cpus" not in place
@@ -54,7 +55,6 @@ def test_a_share_of_a_gpu_is_asked_for_only_where_it_is_wanted() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-@pytest.mark.skipif(not HAS_RAY, reason="needs the extra .[sweep]")
 def test_a_missing_gpu_is_named_before_any_trial(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -63,8 +63,8 @@ def test_a_missing_gpu_is_named_before_any_trial(
         sweep.sweep(sweep.Config(gpu=0.1))
 
 
-@pytest.mark.skipif(HAS_RAY, reason="Ray is installed")
-def test_a_missing_ray_is_named_with_its_cure() -> None:
+def test_a_missing_ray_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)  # importing it fails
     with pytest.raises(Esp8kError, match="Ray Tune is not installed") as caught:
         sweep.sweep(sweep.Config())
     assert ".[sweep]" in caught.value.hint
