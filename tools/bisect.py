@@ -20,8 +20,9 @@ from export import codegen, network
 from export.codegen import Plan, StagePlan
 from export.network import Network
 from tools import boards
-from tools.client import ENGINES, Device
+from tools.client import Device
 from tools.identity_lock import require_identity
+from tools.messages import ENGINES
 from training.cli import option, parse
 from training.errors import CheckFailed, Esp8kError, run
 from training.paths import DEFAULT_MODEL, MODELS, model_dir

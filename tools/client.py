@@ -20,45 +20,23 @@ import numpy as np
 
 from tools import fragments, pipeline
 from tools.framing import Request
+from tools.meeting import Meeting
 from tools.messages import (
-    ENGINES,
-    RESETS,
     STAGE_HEAD,
     DeviceIdentity,
     Result,
     Statistics,
     engine_number,
     image_head,
-    parse_identity,
     parse_result,
     parse_statistics,
     pixels,
 )
-from tools.session import REQUEST_BUDGET_S, Refused, Session, Silent
+from tools.session import REQUEST_BUDGET_S, Session
 from tools.transport import SerialTransport, Transport
-from training.errors import DeviceError
 
 DEFAULT_BAUD = 115200
-
-HELLO_BUDGET_S = 4.0  # an ESP32 that reset itself on opening answers within two
-NOISY_BUDGET_S = 8.0  # ... and so long where at least something was heard
-HELLO_TRIES_S = 0.3  # between two hellos: a booting device hears none of them
-BAUD_TRIES_S = 0.8  # the device waits 1 s for a frame at a new rate
-BAUD_BACK_S = 1.2  # after that it is back at the old one
-LEFT_RATES = (921600, 460800)  # where an interrupted program may have left a device
 CLEAN_STREAK = 4  # fragmented images without a loss: try whole frames again
-UNSUPPORTED = 7  # error code
-
-__all__ = [
-    "DEFAULT_BAUD",
-    "ENGINES",
-    "RESETS",
-    "Device",
-    "DeviceIdentity",
-    "Result",
-    "Statistics",
-    "pixels",
-]
 
 
 def _tell(message: str) -> None:
@@ -68,17 +46,14 @@ def _tell(message: str) -> None:
 class Device:
     """A device behind a serial port. Use it as a context manager."""
 
-    identity: DeviceIdentity
-
     def __init__(
         self, transport: Transport, say: Callable[[str], None] = _tell
     ) -> None:
         """Say hello over `transport`; `open` is the way for a port's name."""
         self.session = Session(transport, say)
-        self.resets = 0  # noticed since we opened
         self._fragmented = False  # the line is bad: images go in fragments
         self._clean = 0
-        self.identity = self._find()
+        self.meeting = Meeting(self.session)
 
     @classmethod
     def open(
@@ -110,6 +85,16 @@ class Device:
         """Give the port back."""
         self.session.transport.close()
 
+    @property
+    def identity(self) -> DeviceIdentity:
+        """Board, model, weights and limits, as the device last gave them."""
+        return self.meeting.identity
+
+    @property
+    def resets(self) -> int:
+        """How often the device has started anew since we opened it."""
+        return self.meeting.resets
+
     # ==== Inference ====
 
     def infer(self, engine: str, image: np.ndarray) -> Result:
@@ -139,7 +124,7 @@ class Device:
                     progress(done)
             if done == before:
                 if self.session.counts.retries > retries:
-                    self._look_again()
+                    self.meeting.look_again()
                 return
 
     def _pipelined(self, head: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
@@ -157,7 +142,7 @@ class Device:
             if payload is None:
                 self._fragmented = True
                 payload = self._staged(Request.INFER, head, image)
-            self._settle()
+            self.meeting.settle()
             yield payload
 
     def _one_by_one(self, head: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
@@ -195,64 +180,15 @@ class Device:
 
     def set_baud(self, baud: int) -> bool:
         """Go to `baud`; False (and the old rate) when the other side cannot follow."""
-        old = self.session.transport.baud
-        try:
-            self.session.call(Request.SET_BAUD, struct.pack("<I", baud))
-        except Refused as refused:
-            if refused.code == UNSUPPORTED:
-                return False
-            raise
-        self.session.transport.set_baud(baud)
-        try:
-            self.identity = self._hello(BAUD_TRIES_S, BAUD_TRIES_S)
-            return True
-        except Silent:
-            self.session.transport.set_baud(old)
-            # Wait for the device to be back, then find it there.
-            self._drain(BAUD_BACK_S)
-            self.identity = self._hello(HELLO_BUDGET_S, NOISY_BUDGET_S)
-            return False
+        return self.meeting.set_baud(baud)
 
     def statistics(self) -> Statistics:
         """The device's counts since its boot."""
         payload = self.session.call(Request.STATISTICS, b"")
-        self._settle()
+        self.meeting.settle()
         return parse_statistics(payload)
 
     # ==== Inside ====
-
-    def _find(self) -> DeviceIdentity:
-        """The first hello, at our rate or at one where the device was left."""
-        try:
-            return self._hello(HELLO_BUDGET_S, NOISY_BUDGET_S)
-        except Silent:
-            transport = self.session.transport
-            home = transport.baud
-            for rate in LEFT_RATES:
-                transport.set_baud(rate)
-                try:
-                    self.identity = self._hello(BAUD_TRIES_S, BAUD_TRIES_S)
-                except Silent:
-                    continue
-                self.set_baud(home)
-                return self.identity
-            transport.set_baud(home)
-            raise
-
-    def _hello(self, quiet_s: float, noisy_s: float) -> DeviceIdentity:
-        """Short tries: a board that just reset hears nothing until it has booted."""
-        clock = self.session.transport.clock
-        start = clock()
-        while True:
-            try:
-                return parse_identity(
-                    self.session.call(Request.HELLO, b"", HELLO_TRIES_S)
-                )
-            except Silent:
-                heard = bool(self.session.splitter.noise)
-                budget = noisy_s if heard else quiet_s
-                if clock() - start >= budget:
-                    raise self.session.silent(budget) from None
 
     def _with_image(self, kind: Request, head: bytes, image: bytes) -> bytes:
         """One request that carries an image, whole or in fragments."""
@@ -265,7 +201,7 @@ class Device:
             self._fragmented = payload is None
         if payload is None:
             payload = self._staged(kind, head, image, end - clock())
-        self._settle()
+        self.meeting.settle()
         return payload
 
     def _staged(
@@ -281,39 +217,3 @@ class Device:
             self._clean = 0
             self._fragmented = False
         return payload
-
-    def _settle(self) -> None:
-        """After a reset the device may have become another one: ask again."""
-        if not self.session.boot_changed:
-            return
-        self.session.boot_changed = False
-        self.resets += 1
-        self._meet_again()
-
-    def _look_again(self) -> None:
-        """Something was lost: was it a reset whose boot byte fitted by accident?"""
-        known = self.identity.boot_id
-        self._meet_again()
-        if self.session.boot_changed:  # and was told
-            self.session.boot_changed = False
-            self.resets += 1
-        elif self.identity.boot_id != known:
-            self.session.say_reset(f"boot {known:08x} -> {self.identity.boot_id:08x}")
-            self.resets += 1
-
-    def _meet_again(self) -> None:
-        """Hello, as long as a booting board takes; still the same model?"""
-        identity = self._hello(NOISY_BUDGET_S, NOISY_BUDGET_S)
-        if identity.identity_crc != self.identity.identity_crc:
-            raise DeviceError(
-                f"the device came back with other weights ({identity.weights_hash[:16]}"
-                f", not {self.identity.weights_hash[:16]})",
-                "start again: the answers so far belong to another model",
-            )
-        self.identity = identity
-
-    def _drain(self, seconds: float) -> None:
-        transport = self.session.transport
-        end = transport.clock() + seconds
-        while (left := end - transport.clock()) > 0:
-            transport.read(left)

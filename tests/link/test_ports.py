@@ -12,7 +12,7 @@ import serial
 
 from tests.link.conftest import PtyHost, random_images
 from tests.link.test_client import fake_int8
-from tools import client
+from tools import meeting
 from tools.client import Device
 from tools.faults import BOOT_TEXT, PANIC_TEXT
 from tools.memory_board import MemoryBoard
@@ -26,10 +26,10 @@ IMAGES = random_images(40, seed=5)
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds of patience are tested once, not in every test."""
-    monkeypatch.setattr(client, "HELLO_BUDGET_S", 0.3)
-    monkeypatch.setattr(client, "NOISY_BUDGET_S", 0.3)
-    monkeypatch.setattr(client, "HELLO_TRIES_S", 0.1)
-    monkeypatch.setattr(client, "LEFT_RATES", ())
+    monkeypatch.setattr(meeting, "HELLO_BUDGET_S", 0.3)
+    monkeypatch.setattr(meeting, "NOISY_BUDGET_S", 0.3)
+    monkeypatch.setattr(meeting, "HELLO_TRIES_S", 0.1)
+    monkeypatch.setattr(meeting, "LEFT_RATES", ())
 
 
 def error_of(port: str) -> DeviceError:

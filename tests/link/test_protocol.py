@@ -5,8 +5,8 @@ import re
 import pytest
 
 from tools import fragments, framing, messages, pace, pipeline, session
-from tools.client import HELLO_BUDGET_S, HELLO_TRIES_S, NOISY_BUDGET_S
 from tools.framing import Request
+from tools.meeting import HELLO_BUDGET_S, HELLO_TRIES_S, NOISY_BUDGET_S
 from tools.memory_board import MemoryBoard
 from training.paths import ROOT
 
