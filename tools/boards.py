@@ -13,7 +13,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tools import pio, virtual_board
 from tools.client import Device
@@ -163,8 +163,3 @@ def open_board(board: Board, model: str, count: bool = False) -> Iterator[Device
     """A `Device` on that board. `count`: instructions, exact (emulated only)."""
     with open_port(board, model, count) as port, Device.open(port) as device:
         yield device
-
-
-def at_port(board: Board, port: str) -> Board:
-    """The same board behind another port (a proxy, say)."""
-    return replace(board, port=port)

@@ -21,7 +21,6 @@ HEADER = struct.Struct("<BBH")
 CRC = struct.Struct("<I")
 FRAME_OVERHEAD = HEADER.size + CRC.size
 MAX_REQUEST_PAYLOAD = 792  # the device's buffer: an 8-byte head and an image
-MAX_REPLY_PAYLOAD = 266
 NOISE_KEPT = 4096  # bytes of what was no frame, for error messages
 FRAME_KEPT = 2048  # longer without a delimiter is no frame of ours
 DELIMITER = b"\0"

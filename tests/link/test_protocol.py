@@ -61,7 +61,6 @@ def test_a_limit_is_the_firmwares(row: str, name: str) -> None:
 
 def test_the_hosts_limits_are_the_firmwares() -> None:
     assert framing.MAX_REQUEST_PAYLOAD == constant("LINK_MAX_REQUEST_PAYLOAD_BYTES")
-    assert framing.MAX_REPLY_PAYLOAD == constant("LINK_MAX_REPLY_PAYLOAD_BYTES")
     assert framing.VERSION == constant("LINK_VERSION")
     assert fragments.FRAGMENT_BYTES == constant("APP_FRAGMENT_BYTES")
     assert f"9600 to {constant('APP_MAX_BAUD')}" in TEXT
