@@ -10,34 +10,17 @@ give the same bytes. `make export` calls it; Jinja lays out, Python computes.
 import json
 import math
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export import (
-    cost,
-    emit_band,
-    emit_conv,
-    emit_f16,
-    emit_simple,
-    emit_stream,
-    emit_winograd,
-    emit_winograd4,
-    layout,
-    overlap,
-    reference,
-    reference_f16,
-    stream_f16,
-)
-from export.emit_calls import Calls
-from export.emit_int8 import Emitted, Options
+from export import engines, layout, reference, reference_f16
 from export.identity import Identity
-from export.memory import allocate
 from export.network import Network
 from export.plan import Plan, StagePlan, load_plan
-from export.planner import MAC_KINDS, Stage, aliases, hwc, plan_stages
+from export.planner import hwc
 from training.errors import Esp8kError
 from training.paths import ROOT
 
@@ -72,11 +55,11 @@ def generate(
     }
     environment = layout.environment()
     files: dict[str, str] = {}
-    int8 = _int8(network_int8, profile, prefix)
+    int8 = engines.int8(network_int8, profile, prefix)
     layout.render_engine(environment, files, "int8", int8, common)
     f16 = None
     if network_f16 is not None:
-        f16 = _f16(network_f16, profile, prefix)
+        f16 = engines.f16(network_f16, profile, prefix)
         layout.render_engine(environment, files, "f16", f16, common)
     plan = Plan(
         model=identity.model,
@@ -127,171 +110,6 @@ def stage_outputs(plan: Plan, network: Network, image: np.ndarray) -> list[np.nd
             live = (live.astype(np.int16) + 128).astype(np.uint8)
         found.append(np.ascontiguousarray(live))
     return found
-
-
-# ==== One engine ====
-
-
-def _int8(network: Network, profile: str, prefix: str) -> layout.Engine:
-    options = Options(
-        profile,
-        prefix,
-        wide_tables=profile == "speed",
-        wide_weights=profile != "size",
-        winograd=profile == "speed",
-    )
-    network = _named_end(network)
-    stages = plan_stages(network, bands=True)
-    emitted = [
-        _emit_int8(network, stage, options, last)
-        for stage, last in _ends(network, stages)
-    ]
-    pitch = _pitch(network, stages[0]) if stages else 0
-    windows = emit_stream.attach(network, stages, emitted, options, pitch)
-    return _engine(network, stages, emitted, "int8", 2 * len(windows), windows)
-
-
-def _emit_int8(network: Network, stage: Stage, options: Options, last: bool) -> Emitted:
-    """The cheapest way that the profile allows for one stage."""
-    pitches = [_pitch(network, stage, at) for at in range(len(stage.inputs))]
-    if stage.head.kind not in MAC_KINDS:
-        return emit_simple.emit(network, stage, options, pitches, last)
-    make = emit_band.ways if emit_band.applies(stage) else _ways
-    return min(make(network, stage, options, pitches[0], last), key=_cost)
-
-
-def _ways(
-    network: Network, stage: Stage, options: Options, pitch: int, last: bool
-) -> list[Emitted]:
-    """What a profile has to choose from."""
-    found = [emit_conv.emit(network, stage, options, pitch, last)]
-    if options.winograd:
-        for tiles in (emit_winograd, emit_winograd4):
-            found.append(tiles.emit(network, stage, options, pitch, last))
-    return [made for made in found if made is not None]
-
-
-def _cost(made: Emitted) -> int:
-    """What a profile for speed goes by."""
-    return cost.estimate(made.context, "xtensa")
-
-
-def _f16(network: Network, profile: str, prefix: str) -> layout.Engine:
-    options = Options(
-        profile, prefix, wide_tables=False, wide_weights=False, winograd=False
-    )
-    network = _named_end(network)
-    small = _f16_stream(network, options, False)
-    if profile == "size":
-        return small
-    wide = _f16_stream(network, options, True)
-    limit = max(stream_f16.ARENA, small.arena * stream_f16.MORE)
-    if small.arena <= stream_f16.ARENA:
-        limit = stream_f16.ARENA
-    return wide if wide.arena <= limit else small
-
-
-def _f16_stream(network: Network, options: Options, wide: bool) -> layout.Engine:
-    stages = plan_stages(network)
-    stream = stream_f16.plan(network, stages, wide)
-    rounding = reference_f16.roundings(network, stages)
-    emitted = [
-        emit_f16.emit(
-            network,
-            stage,
-            options,
-            _pitch(network, stage),
-            rows=stream.rows[stage.number] if stage.number < len(stream) else 0,
-            rounding=emit_f16.ROUNDING[rounding[stage.number]],
-        )
-        for stage in stages
-    ]
-    windows = {
-        stage.output: link.room * link.width
-        for stage, link in zip(stages, stream.links, strict=False)
-    }
-    return _engine(network, stages, emitted, "f16", len(stream), windows, stream)
-
-
-def _ends(network: Network, stages: tuple[Stage, ...]) -> list[tuple[Stage, bool]]:
-    """Each stage, and whether it writes the network's output."""
-    return [(stage, stage.output in network.outputs) for stage in stages]
-
-
-def _pitch(network: Network, stage: Stage, at: int = 0) -> int:
-    """Elements from one stored row of one of the stage's inputs to the next."""
-    _, width, channels = stage.in_live[at]
-    if stage.inputs[at] == network.inputs[0]:  # stored whole, whatever is read
-        width = hwc(network.tensors[stage.reads[at]].shape)[1]
-    return width * channels
-
-
-def _named_end(network: Network) -> Network:
-    """Let the output be the value itself, not a RESHAPE of it."""
-    alias = aliases(network)
-    return replace(network, outputs=tuple(alias.get(i, i) for i in network.outputs))
-
-
-def _engine(
-    network: Network,
-    stages: tuple[Stage, ...],
-    emitted: list[Emitted],
-    engine: str,
-    streamed: int,
-    windows: dict[int, int],
-    stream: stream_f16.Stream = stream_f16.NONE,
-) -> layout.Engine:
-    """Memory, calls and plans; `windows`: elements kept of what is streamed."""
-    scratch = {
-        stage.number: made.context.get("scratch", 0)
-        for stage, made in zip(stages, emitted, strict=True)
-    }
-    item = 1 if engine == "int8" else 4
-    lags = {}
-    for stage, made in zip(stages, emitted, strict=True):
-        if engine == "int8":
-            found = overlap.lags(stage, made.context)
-            for source, lag in zip(stage.inputs, found, strict=True):
-                if lag is not None:
-                    lags[source, stage.output] = lag
-    homes = stream_f16.homes(stream, stages, scratch)
-    wanted = {n: 0 if n in homes else size for n, size in scratch.items()}
-    memory = allocate(network, stages, item, wanted, streamed, windows, lags)
-    for number, (tensor, at) in homes.items():
-        memory.scratch[number] = memory.offsets[tensor] + at
-    contexts, arrays, plans = [], [], []
-    for (stage, last), made in zip(_ends(network, stages), emitted, strict=True):
-        made.context["comment"] = layout.describe(network, stage, made)
-        shares = any((i, stage.output) in memory.shared for i in stage.inputs)
-        made.context["restrict"] = "" if shares else "restrict "
-        contexts.append(made.context)
-        arrays += made.arrays
-        plans.append(_stage_plan(stage, engine, made, last))
-    calls = Calls(network, stages, memory, scratch, engine)
-    lines = []
-    if streamed:
-        lines = calls.rows(stream) if stream else calls.pair(*stages[:2])
-    for stage in stages[streamed:]:
-        lines += calls.whole(stage)
-    return layout.Engine(contexts, lines, arrays, memory.size, tuple(plans))
-
-
-def _stage_plan(stage: Stage, engine: str, made: Any, last: bool) -> StagePlan:
-    representation = "float32"
-    if engine == "int8":
-        representation = "int8" if last else "u8=q+128"
-    return StagePlan(
-        name=stage.name,
-        engine=engine,
-        number=stage.number,
-        tensor=stage.output,
-        shape=stage.out_live,
-        representation=representation,
-        macs=stage.macs,
-        live_macs=stage.live_macs,
-        weight_bytes=sum(a.size for a in made.arrays),
-        method=made.context.get("method", "direct"),
-    )
 
 
 def _header(network: Network, plan: Plan, has_f16: bool) -> dict[str, Any]:

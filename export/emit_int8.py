@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from export import arithmetic, requant
+from export import arithmetic, requant, requant_proof
 from export.network import Network, Operator
 from export.planner import Stage, hwc, kernel_size
-from export.requant import Requant, Steps
+from export.requant import Requant
+from export.requant_proof import Steps
 
 FORMS = ("single", "split", "signed", "triple", "wide")
 C_TYPES = {form: f"nn_{form}_t" for form in FORMS}
@@ -117,11 +118,11 @@ def requantisation(
             u = arithmetic.requantize(acc, mantissa, shift) + zero
             return np.clip(u, low, high)
 
-        at = requant.thresholds(function, goals, lo, hi) if plain else goals
+        at = requant_proof.thresholds(function, goals, lo, hi) if plain else goals
         steps.append(Steps(int(bias[c]), mantissa, shift, lo, hi, at))
     if not plain:
-        return requant.wide(steps, low, high, zero)
-    return requant.solve(steps, goals, low, high, zero, scale)
+        return requant_proof.wide(steps, low, high, zero)
+    return requant_proof.solve(steps, goals, low, high, zero, scale)
 
 
 def scalar_requantisation(
@@ -143,11 +144,11 @@ def scalar_requantisation(
         return np.clip(u, low, high)
 
     plain = mantissa > 0 and max(map(abs, reach)) << max(shift, 0) < 1 << 31
-    at = requant.thresholds(function, goals, *reach) if plain else goals
+    at = requant_proof.thresholds(function, goals, *reach) if plain else goals
     steps = [Steps(0, mantissa, shift, *reach, at)]
     if not plain:
-        return requant.wide(steps, low, high, zero)
-    return requant.solve(steps, goals, low, high, zero)
+        return requant_proof.wide(steps, low, high, zero)
+    return requant_proof.solve(steps, goals, low, high, zero)
 
 
 def channel_array(name: str, comment: str, found: Requant) -> Array:

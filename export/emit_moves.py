@@ -1,5 +1,6 @@
 """CONCATENATION and PAD for the int8 engine: bytes that only move."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,35 +11,40 @@ from export.planner import Stage, hwc
 from training.errors import Esp8kError
 
 
-def concatenation(
-    network: Network,
-    stage: Stage,
-    stem: str,
-    context: dict[str, Any],
-    arrays: list[Array],
-    values: np.ndarray | None,
-) -> None:
-    op = stage.head
-    out = network.output(op)
+@dataclass(frozen=True)
+class Making:
+    """A stage without weights while it is made; context and arrays are filled."""
+
+    network: Network
+    stage: Stage
+    stem: str  # of the names of its constants
+    context: dict[str, Any]  # the template's variables
+    arrays: list[Array]
+    values: np.ndarray | None  # the table of the activations behind it
+
+
+def concatenation(m: Making) -> None:
+    op = m.stage.head
+    out = m.network.output(op)
     axis = {4: (None, 0, 1, 2), 3: (None, 0, 2), 2: (None, 2)}[len(out.shape)][
         op.attributes["axis"]
     ]
     if axis is None:
         raise Esp8kError(f"CONCATENATION of batches (tensor {out.name})", "axis 1 to 3")
-    height, width, channels = stage.out_live
+    height, width, channels = m.stage.out_live
     parts: list[dict[str, Any]] = []
     at, start = 0, [0, 0, 0]
     for index in op.inputs:
-        tensor = network.tensors[index]
+        tensor = m.network.tensors[index]
         shape = hwc(tensor.shape)
         if tensor.data is None:
-            source, pitch = f"in{at}", context["pitches"][at]
+            source, pitch = f"in{at}", m.context["pitches"][at]
             at += 1
         else:
-            source = f"{stem}_part{len(parts)}"
+            source = f"{m.stem}_part{len(parts)}"
             data = tensor.data.reshape(-1).astype(np.int64) + 128
-            what = f"{stage.name}: constant part"
-            arrays.append(byte_array(source, what, data, "uint8_t"))
+            what = f"{m.stage.name}: constant part"
+            m.arrays.append(byte_array(source, what, data, "uint8_t"))
             pitch = shape[1] * shape[2]
         rows = min(shape[0], height - start[0])
         columns = min(shape[1], width - start[1])
@@ -54,35 +60,30 @@ def concatenation(
                 }
             )
         start[axis] += shape[axis]
-    context["parts"] = parts
+    m.context["parts"] = parts
     read = {part["source"] for part in parts}
-    context["unread"] = [name for name in context["inputs"] if name not in read]
-    context["store"] = stored("{u}", context["table"], context["last"])
+    m.context["unread"] = [name for name in m.context["inputs"] if name not in read]
+    m.context["store"] = stored("{u}", m.context["table"], m.context["last"])
 
 
-def pad(
-    network: Network,
-    stage: Stage,
-    stem: str,
-    context: dict[str, Any],
-    arrays: list[Array],
-    values: np.ndarray | None,
-) -> None:
-    op = stage.head
-    source = network.tensors[op.inputs[0]]
+def pad(m: Making) -> None:
+    op = m.stage.head
+    source = m.network.tensors[op.inputs[0]]
     if len(source.shape) != 4 or op.attributes["paddings"][0] != (0, 0):
         raise Esp8kError("PAD of other than (N, H, W, C)", "pad height, width, channel")
     (top, _), (left, _), (before, _) = op.attributes["paddings"][1:]
     in_h, in_w, depth = hwc(source.shape)
-    height, width, channels = stage.out_live
-    context.update(
+    height, width, channels = m.stage.out_live
+    m.context.update(
         kind="PAD",
         rows=max(min(in_h, height - top), 0),
         columns=max(min(in_w, width - left), 0),
         depth=depth,
         start=(top * width + left) * channels + before,
         fill=stored(
-            str(network.output(op).zero_point + 128), context["table"], context["last"]
+            str(m.network.output(op).zero_point + 128),
+            m.context["table"],
+            m.context["last"],
         ),
-        store=stored("{u}", context["table"], context["last"]),
+        store=stored("{u}", m.context["table"], m.context["last"]),
     )

@@ -18,8 +18,10 @@ from export.emit_int8 import (
     table,
     word_array,
 )
+from export.emit_moves import Making
 from export.network import Network, Tensor, pads_before
 from export.planner import UNARY_KINDS, Shape, Stage, hwc, kernel_size
+from export.requant import Requant
 from training.errors import Esp8kError
 
 BINARY = ("ADD", "MUL")
@@ -63,21 +65,14 @@ def emit(
         "last": last,
         "requant": None,
     }
-    maker(network, stage, stem, context, arrays, values)
+    maker(Making(network, stage, stem, context, arrays, values))
     return Emitted(context, arrays)
 
 
-def _unary(
-    network: Network,
-    stage: Stage,
-    stem: str,
-    context: dict[str, Any],
-    arrays: list[Array],
-    values: np.ndarray | None,
-) -> None:
+def _unary(m: Making) -> None:
     """A table alone."""
-    context["store"] = stored("{u}", context["table"], context["last"])
-    context["flat"] = _flat(stage, context["pitches"])
+    m.context["store"] = stored("{u}", m.context["table"], m.context["last"])
+    m.context["flat"] = _flat(m.stage, m.context["pitches"])
 
 
 def _flat(stage: Stage, pitches: list[int]) -> bool:
@@ -89,24 +84,17 @@ def _flat(stage: Stage, pitches: list[int]) -> bool:
 # ==== Pools ====
 
 
-def _pool(
-    network: Network,
-    stage: Stage,
-    stem: str,
-    context: dict[str, Any],
-    arrays: list[Array],
-    values: np.ndarray | None,
-) -> None:
-    op = stage.head
-    low, high = (b + 128 for b in arithmetic.activation_range(op, network.output(op)))
-    top, left = pads_before(network, op)
-    kernel_h, kernel_w = kernel_size(network, op)
+def _pool(m: Making) -> None:
+    op = m.stage.head
+    low, high = (b + 128 for b in arithmetic.activation_range(op, m.network.output(op)))
+    top, left = pads_before(m.network, op)
+    kernel_h, kernel_w = kernel_size(m.network, op)
     a = op.attributes
-    in_h, in_w, _ = hwc(network.tensors[op.inputs[0]].shape)
-    height, width, _ = stage.mac_live
+    in_h, in_w, _ = hwc(m.network.tensors[op.inputs[0]].shape)
+    height, width, _ = m.stage.mac_live
     bottom = (height - 1) * a["stride_h"] + kernel_h - top
     right = (width - 1) * a["stride_w"] + kernel_w - left
-    context.update(
+    m.context.update(
         top=top,
         left=left,
         in_h=in_h,
@@ -117,21 +105,14 @@ def _pool(
         stride_w=a["stride_w"],
         padded=top > 0 or left > 0 or bottom > in_h or right > in_w,
         store=stored(
-            f"nn_clamp({{u}}, {low}, {high})", context["table"], context["last"]
+            f"nn_clamp({{u}}, {low}, {high})", m.context["table"], m.context["last"]
         ),
     )
 
 
-def _mean(
-    network: Network,
-    stage: Stage,
-    stem: str,
-    context: dict[str, Any],
-    arrays: list[Array],
-    values: np.ndarray | None,
-) -> None:
-    op = stage.head
-    source, out = network.tensors[op.inputs[0]], network.output(op)
+def _mean(m: Making) -> None:
+    op = m.stage.head
+    source, out = m.network.tensors[op.inputs[0]], m.network.output(op)
     if tuple(op.attributes["axes"]) != (1, 2) or len(source.shape) != 4:
         raise Esp8kError(
             f"MEAN over axes {op.attributes['axes']} (tensor {out.name})"
@@ -140,23 +121,21 @@ def _mean(
         )
     in_h, in_w, _ = hwc(source.shape)
     count, zero = in_h * in_w, source.zero_point + 128
-    mantissa, shift = arithmetic.mean_constant(network, op)
+    mantissa, shift = arithmetic.mean_constant(m.network, op)
     reach = (-zero * count, (255 - zero) * count)
     found = scalar_requantisation(
-        int(mantissa), int(shift), reach, out.zero_point + 128, (0, 255), values
+        int(mantissa), int(shift), reach, out.zero_point + 128, (0, 255), m.values
     )
-    _requantised(stage, stem, context, arrays, found)
-    context.update(in_h=in_h, in_w=in_w, start=-zero * count)
+    _requantised(m, found)
+    m.context.update(in_h=in_h, in_w=in_w, start=-zero * count)
 
 
-def _requantised(
-    stage: Stage, stem: str, context: dict[str, Any], arrays: list[Array], found: Any
-) -> None:
-    name = f"{stem}_scale"
-    arrays.append(channel_array(name, f"{stage.name}: requantisation", found))
+def _requantised(m: Making, found: Requant) -> None:
+    name = f"{m.stem}_scale"
+    m.arrays.append(channel_array(name, f"{m.stage.name}: requantisation", found))
     acc = "{acc}" if found.form == "single" else "{acc} + " + name + "->bias"
-    text = store(found, context["table"], context["last"])
-    context.update(
+    text = store(found, m.context["table"], m.context["last"])
+    m.context.update(
         requant=found,
         type=C_TYPES[found.form],
         store=text.replace("{acc}", acc).replace("{k}", name),
@@ -166,68 +145,54 @@ def _requantised(
 # ==== Two operands ====
 
 
-def _binary(
-    network: Network,
-    stage: Stage,
-    stem: str,
-    context: dict[str, Any],
-    arrays: list[Array],
-    values: np.ndarray | None,
-) -> None:
-    op = stage.head
-    first, second = (network.tensors[i] for i in op.inputs[:2])
-    out = network.output(op)
+def _binary(m: Making) -> None:
+    op = m.stage.head
+    first, second = (m.network.tensors[i] for i in op.inputs[:2])
+    out = m.network.output(op)
     operands, at = [], 0
     for tensor, letter in ((first, "a"), (second, "b")):
         if tensor.data is None:
-            place = _broadcast(hwc(tensor.shape), context["pitches"][at])
+            place = _broadcast(hwc(tensor.shape), m.context["pitches"][at])
             operands.append(f"in{at}[{place}]")
             at += 1
         else:
-            operands.append(_constant(stage, stem, tensor, letter, context, arrays))
+            operands.append(_constant(m, tensor, letter))
     low, high = (b + 128 for b in arithmetic.activation_range(op, out))
     zero = out.zero_point + 128
     if op.kind == "ADD":
-        constants = arithmetic.add_constants(network, op)
+        constants = arithmetic.add_constants(m.network, op)
         for tensor, constant, letter in (
             (first, constants.first, "a"),
             (second, constants.second, "b"),
         ):
             scaled = arithmetic.add_table(constant, tensor.zero_point)
-            name = f"{stem}_scaled_{letter}"
-            what = f"{stage.name}: operand {letter} by u, scaled"
-            arrays.append(word_array(name, what, scaled))
-        total = f"{stem}_scaled_a[{operands[0]}] + {stem}_scaled_b[{operands[1]}]"
+            name = f"{m.stem}_scaled_{letter}"
+            what = f"{m.stage.name}: operand {letter} by u, scaled"
+            m.arrays.append(word_array(name, what, scaled))
+        total = f"{m.stem}_scaled_a[{operands[0]}] + {m.stem}_scaled_b[{operands[1]}]"
         mantissa, shift = constants.output
         u = f"nn_scale({total}, {mantissa}, {shift}) + {zero}"
         u = f"nn_clamp({u}, {low}, {high})"
-        context["store"] = stored(u, context["table"], context["last"])
+        m.context["store"] = stored(u, m.context["table"], m.context["last"])
         return
     zeros = [t.zero_point + 128 for t in (first, second)]
     ends = [(-z, 255 - z) for z in zeros]
     products = [a * b for a in ends[0] for b in ends[1]]
-    mantissa, shift = arithmetic.mul_constant(network, op)
+    mantissa, shift = arithmetic.mul_constant(m.network, op)
     reach = min(products), max(products)
-    found = scalar_requantisation(mantissa, shift, reach, zero, (low, high), values)
-    _requantised(stage, stem, context, arrays, found)
+    found = scalar_requantisation(mantissa, shift, reach, zero, (low, high), m.values)
+    _requantised(m, found)
     product = " * ".join(f"({o} - {z})" for o, z in zip(operands, zeros, strict=True))
-    context["store"] = context["store"].format(acc=product)
+    m.context["store"] = m.context["store"].format(acc=product)
 
 
-def _constant(
-    stage: Stage,
-    stem: str,
-    tensor: Tensor,
-    letter: str,
-    context: dict[str, Any],
-    arrays: list[Array],
-) -> str:
+def _constant(m: Making, tensor: Tensor, letter: str) -> str:
     """A constant operand as an array, and how it is indexed."""
     assert tensor.data is not None
-    name = f"{stem}_{letter}"
+    name = f"{m.stem}_{letter}"
     data = tensor.data.reshape(-1).astype(np.int64) + 128
-    what = f"{stage.name}: operand {letter}"
-    arrays.append(byte_array(name, what, data, "uint8_t"))
+    what = f"{m.stage.name}: operand {letter}"
+    m.arrays.append(byte_array(name, what, data, "uint8_t"))
     shape = hwc(tensor.shape)
     return f"{name}[{_broadcast(shape, shape[1] * shape[2])}]"
 
@@ -243,20 +208,13 @@ def _broadcast(shape: Shape, pitch: int) -> str:
     return " + ".join(part for part in parts if part) or "0"
 
 
-def _softmax(
-    network: Network,
-    stage: Stage,
-    stem: str,
-    context: dict[str, Any],
-    arrays: list[Array],
-    values: np.ndarray | None,
-) -> None:
-    name = f"{stem}_exps"
-    exps = arithmetic.softmax_table(network, stage.head)
-    what = f"{stage.name}: exp(-i * scale * beta), Q0.31"
-    arrays.append(word_array(name, what, exps))
-    context["exps"] = name
-    context["store"] = stored("{u}", context["table"], context["last"])
+def _softmax(m: Making) -> None:
+    name = f"{m.stem}_exps"
+    exps = arithmetic.softmax_table(m.network, m.stage.head)
+    what = f"{m.stage.name}: exp(-i * scale * beta), Q0.31"
+    m.arrays.append(word_array(name, what, exps))
+    m.context["exps"] = name
+    m.context["store"] = stored("{u}", m.context["table"], m.context["last"])
 
 
 _MAKERS = {

@@ -11,7 +11,6 @@ constant itself. Nothing here knows any arithmetic; see `export.arithmetic`.
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from export.attributes import kind_of, options
 from training.errors import Esp8kError
 
 DTYPES = {
@@ -30,16 +30,6 @@ DTYPES = {
     schema.TensorType.INT8: "int8",
     schema.TensorType.INT16: "int16",
     schema.TensorType.BOOL: "bool",
-}
-KINDS = {
-    code: name
-    for name, code in vars(schema.BuiltinOperator).items()
-    if not name.startswith("_")
-}
-ACTIVATIONS = {
-    code: name
-    for name, code in vars(schema.ActivationFunctionType).items()
-    if not name.startswith("_")
 }
 
 
@@ -185,7 +175,7 @@ def read_tflite(source: Path | str | bytes, name: str) -> Network:
         model = schema.ModelT.InitFromPackedBuf(raw, 0)
         graph = model.subgraphs[0]
         tensors = [_tensor(model, raw, i, t) for i, t in enumerate(graph.tensors)]
-        kinds = [_kind(code) for code in model.operatorCodes]
+        kinds = [kind_of(code) for code in model.operatorCodes]
         operators = [_operator(kinds, tensors, op) for op in graph.operators]
         ends = _indices(graph.inputs), _indices(graph.outputs)
     except Esp8kError:
@@ -216,15 +206,6 @@ def read_tflite(source: Path | str | bytes, name: str) -> Network:
 
 def _indices(values: Any) -> tuple[int, ...]:
     return () if values is None else tuple(int(v) for v in values)
-
-
-def _kind(code: Any) -> str:
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    if number == schema.BuiltinOperator.CUSTOM:
-        custom = code.customCode
-        label = custom.decode() if isinstance(custom, bytes) else str(custom)
-        return f"CUSTOM {label}"
-    return KINDS.get(number, f"BUILTIN {number}")
 
 
 def _tensor(model: Any, raw: bytes, index: int, t: Any) -> Tensor:
@@ -265,10 +246,7 @@ def _data(model: Any, raw: bytes, t: Any, shape: tuple[int, ...]) -> np.ndarray 
 def _operator(kinds: list[str], tensors: list[Tensor], op: Any) -> Operator:
     kind = kinds[op.opcodeIndex]
     inputs, outputs = _indices(op.inputs), _indices(op.outputs)
-    read = _ATTRIBUTES.get(kind)
-    attributes: dict[str, Any] = {}
-    if read is not None:
-        attributes = read(op.builtinOptions)
+    attributes = options(kind, op.builtinOptions)
     if kind == "MEAN":
         axes = _constant(tensors, inputs[1], kind)
         rank = len(tensors[inputs[0]].shape)
@@ -291,44 +269,6 @@ def _constant(tensors: list[Tensor], index: int, kind: str) -> np.ndarray:
             "fix the shapes of the model before converting it",
         )
     return data
-
-
-def _window(o: Any) -> dict[str, Any]:
-    return {
-        "stride_h": o.strideH,
-        "stride_w": o.strideW,
-        "padding": "SAME" if o.padding == schema.Padding.SAME else "VALID",
-        "activation": ACTIVATIONS[o.fusedActivationFunction],
-    }
-
-
-def _conv(o: Any) -> dict[str, Any]:
-    dilation = {"dilation_h": o.dilationHFactor, "dilation_w": o.dilationWFactor}
-    return {**_window(o), **dilation}
-
-
-def _pool(o: Any) -> dict[str, Any]:
-    return {**_window(o), "filter_h": o.filterHeight, "filter_w": o.filterWidth}
-
-
-def _activation(o: Any) -> dict[str, Any]:
-    code = 0 if o is None else o.fusedActivationFunction
-    return {"activation": ACTIVATIONS[code]}
-
-
-_ATTRIBUTES: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "CONV_2D": _conv,
-    "DEPTHWISE_CONV_2D": lambda o: {**_conv(o), "depth_multiplier": o.depthMultiplier},
-    "FULLY_CONNECTED": lambda o: {**_activation(o), "keep_dims": bool(o.keepNumDims)},
-    "MAX_POOL_2D": _pool,
-    "AVERAGE_POOL_2D": _pool,
-    "ADD": _activation,
-    "MUL": _activation,
-    "CONCATENATION": lambda o: {**_activation(o), "axis": o.axis},
-    "MEAN": lambda o: {"keep_dims": bool(o.keepDims)},
-    "SOFTMAX": lambda o: {"beta": float(o.beta)},
-    "LEAKY_RELU": lambda o: {"alpha": float(np.float32(o.alpha))},
-}
 
 
 def _collapse_float16(

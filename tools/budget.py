@@ -2,6 +2,7 @@
 
     python -m tools.budget              # measure, and rewrite firmware/budget.json
     python -m tools.budget --check      # measure, and fail if a figure got worse
+    python -m tools.budget --json       # measure and print; writes nothing
 
 Instruction counts are exact, so a change of 2 % is a change of the code. The models
 are the shipped ones: a figure does not depend on what somebody has trained.
@@ -45,7 +46,7 @@ class Config:
 
     models: tuple[str, ...] = option(paths.MODELS, "which networks")
     check: bool = option(False, "compare with the committed figures, write nothing")
-    json: bool = option(False, "print the measured figures as JSON")
+    json: bool = option(False, "print the measured figures as JSON, write nothing")
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,8 @@ def main() -> None:
         Console(width=TABLE_WIDTH).print(table(changes))
     else:
         print("every figure is as committed" if committed else "first figures")
+    if config.json and not config.check:
+        return  # asked for, not changed
     if not config.check:
         write(merge(committed, lines))
         _say(f"wrote {FILE.relative_to(paths.ROOT)}, {len(lines)} rows measured")

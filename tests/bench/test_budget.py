@@ -101,6 +101,22 @@ def test_a_failed_check_prints_the_difference(
     assert json.loads(capsys.readouterr().out) == worse
 
 
+def test_json_without_check_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "budget.json"
+    path.write_text("as it was")
+    monkeypatch.setattr(budget, "FILE", path)
+    monkeypatch.setattr(budget, "load", lambda: [])
+    monkeypatch.setattr(budget, "measure", lambda *_: [LINE])
+    monkeypatch.setattr("sys.argv", ["budget", "--json"])
+    budget.main()
+    assert json.loads(capsys.readouterr().out) == [LINE]
+    assert path.read_text() == "as it was"
+
+
 # One network in the fast suite, the others beside it in the whole.
 EACH = [
     model if model == "v2" else pytest.param(model, marks=pytest.mark.slow)

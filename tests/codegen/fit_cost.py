@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from export import codegen, cost
+from export import codegen, cost, engines
 from export.emit_int8 import Emitted
 from export.network import Network, read_tflite
 from tests.codegen.conftest import IDENTITY
@@ -37,16 +37,16 @@ def counted(
     network: Network, image: np.ndarray | None, profile: str, method: str, core: str
 ) -> Iterator[tuple[dict[str, Any], str, int]]:
     """(template context, method, instructions) of each weighted layer."""
-    kept = codegen._cost
-    codegen._cost = only(method)
+    kept = engines._cost
+    engines._cost = only(method)
     try:
-        engine = codegen._int8(network, profile, "net")
+        engine = engines.int8(network, profile, "net")
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             codegen.generate(network, None, folder, profile, "net", IDENTITY)
             found = emulator.measure(folder, "int8", CORES[core], image=image)
     finally:
-        codegen._cost = kept
+        engines._cost = kept
     for context, plan in zip(engine.stages, engine.plans, strict=True):
         if "weights" in context:
             yield context, plan.method, found["per_stage"][plan.name]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import codegen, overlap
+from export import codegen, engines, overlap
 from export.__main__ import summary
 from export.memory import allocate
 from export.network import read_tflite
@@ -96,7 +96,7 @@ def test_values_overlap_only_where_the_lag_is_kept() -> None:
     shared = 0
     for seed in range(60):
         network = integer_core(read_tflite(random_network(seed), "net"))
-        network = codegen._named_end(network)
+        network = engines.named_end(network)
         stages = plan_stages(network)
         last = {i: s.number for s in stages for i in s.inputs}
         lags = {(i, s.output): 8 for s in stages for i in s.inputs}
@@ -138,7 +138,7 @@ def test_a_lag_is_safe_and_no_larger_than_it_must_be() -> None:
     tried = 0
     for seed in range(60):
         network = integer_core(read_tflite(random_network(seed), "net"))
-        for made in codegen._int8(network, "size", "net").stages:
+        for made in engines.int8(network, "size", "net").stages:
             if made["template"] != "conv_int8.c.jinja" or made["window"]:
                 continue
             if made["segments"] > 1 or made["out_h"] * made["out_w"] < 4:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export import arithmetic, emit_int8, requant
+from export import arithmetic, emit_int8, requant, requant_proof
 from export.planner import MAC_KINDS, plan_stages
 from tests.codegen.conftest import Networks
 
@@ -70,11 +70,11 @@ def test_large_sums_are_requantised_exactly_in_three_parts(networks: Networks) -
 
 def test_what_has_no_narrow_form_stays_wide() -> None:
     # Two steps one accumulator apart, then a thousand: no line passes there.
-    steps = [requant.Steps(0, 1 << 30, -9, -5000, 5000, np.array([0, 1, 4000]))]
-    found = requant.solve(steps, np.array([1, 2, 3]), 0, 3, 0)
+    steps = [requant_proof.Steps(0, 1 << 30, -9, -5000, 5000, np.array([0, 1, 4000]))]
+    found = requant_proof.solve(steps, np.array([1, 2, 3]), 0, 3, 0)
     assert found.form == "wide"
 
 
 def test_thresholds_are_the_first_accumulators_of_their_value() -> None:
-    at = requant.thresholds(lambda x: x // 10, np.arange(1, 8), -5, 60)
+    at = requant_proof.thresholds(lambda x: x // 10, np.arange(1, 8), -5, 60)
     assert at.tolist() == [10, 20, 30, 40, 50, 60, 61]
