@@ -11,8 +11,8 @@ resumed at an epoch ends with the same bytes as one that was never interrupted.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -42,7 +42,23 @@ class Recipe:
     optimizer: str = "adamw"  # or "soap", training/soap.py
     beta2: float = 0.999  # decay of the squared gradients
     ema: float = 0.998  # decay of the average of the weights; 0 turns it off
+    distill: float = 0.0  # share of the loss that a teacher gives
+    soften: float = 2.0  # temperature at which teacher and student are compared
     affine: Affine = field(default_factory=Affine)
+
+    def alone(self) -> "Recipe":
+        """The same without a teacher."""
+        return replace(self, distill=0.0)
+
+
+class Hints(Protocol):
+    """A teacher."""
+
+    def __call__(self, views: Tensor) -> Tensor:
+        """Normalised (N, 1, 28, 28) to logits (N, 10)."""
+
+    def record(self) -> dict[str, Any]:
+        """What a result of its student says of it."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,19 @@ def logits(model: nn.Module, images: Tensor, batch: int = 500) -> Tensor:
     return result
 
 
+def distillation(output: Tensor, hints: Tensor, soften: float) -> Tensor:
+    """How far the student's probabilities are from the teacher's, both softened.
+
+    Kullback-Leibler divergence, times soften^2 so that its gradients keep their size.
+    """
+    student = functional.log_softmax(output / soften, 1)
+    teacher = functional.log_softmax(hints / soften, 1)
+    divergence = functional.kl_div(
+        student, teacher, log_target=True, reduction="batchmean"
+    )
+    return divergence * soften**2
+
+
 class Trainer:
     """One run: `for epoch in trainer: ...`, then `trainer.weights()`."""
 
@@ -116,8 +145,11 @@ class Trainer:
         recipe: Recipe,
         seed: int,
         device: str = "cpu",
+        teacher: Hints | None = None,
     ) -> None:
         _check(len(images), recipe)
+        assert (teacher is None) == (recipe.distill == 0), "see teacher.teacher_for"
+        self.teacher = teacher
         check_device(device)
         self.recipe, self.seed, self.device = recipe, seed, device
         self.model = model.to(device)
@@ -185,6 +217,7 @@ class Trainer:
             "recipe": asdict(self.recipe),
             "images": len(self.images),
             "engine": self.engine,
+            "teacher": self.teacher.record() if self.teacher else None,
             "model": self.model.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
@@ -194,7 +227,7 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave; it must be of the same run."""
         mine = self.state()
-        for key in ("seed", "recipe", "images", "engine"):
+        for key in ("seed", "recipe", "images", "engine", "teacher"):
             if state.get(key) != mine[key]:
                 raise Esp8kError(
                     f"the interrupted run had {key} {state.get(key)}, not {mine[key]}",
@@ -210,6 +243,10 @@ class Trainer:
     def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         output = self._logits(views)  # (N, 10)
         loss = functional.cross_entropy(output, labels)
+        if self.teacher:
+            hints, share = self.teacher(views), self.recipe.distill
+            lesson = distillation(output, hints, self.recipe.soften)
+            loss = loss * (1 - share) + lesson * share
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

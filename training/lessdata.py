@@ -30,8 +30,8 @@ from training.fit import Recipe
 from training.layers import CLASSES
 from training.paths import DEFAULT_MODEL, build_root
 from training.plots import BLUE, GREY, PALE, RED, figure, store
-from training.recipes import recipe
 from training.record import environment, write_json
+from training.seeds import Series
 
 RESULTS = seeds.RESULTS / "less-data"
 PICTURE = seeds.RESULTS / "less-data.png"
@@ -68,9 +68,18 @@ class Case:
 
     def origin(self) -> dict[str, Any]:
         """What a stored run must have been made with to count."""
-        chosen = asdict(shortened(recipe(self.model), self.percent, self.way))
         share = {"percent": self.percent, "way": self.way}
-        return seeds.wanted(self.model) | {"recipe": chosen} | share
+        return series(self.model).wanted() | {"recipe": asdict(self.recipe)} | share
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained."""
+        return shortened(series(self.model).recipe, self.percent, self.way)
+
+
+def series(model: str) -> Series:
+    """All images; without a teacher, which would have to learn from less as well."""
+    return Series(model, teacher=False)
 
 
 def subset(labels: np.ndarray, percent: int) -> np.ndarray:
@@ -101,9 +110,8 @@ def train_case(case: Case) -> dict[str, Any]:
     """Train one case and file it."""
     labels = data.load().train_labels
     origin = case.origin()
-    chosen = shortened(recipe(case.model), case.percent, case.way)
     return seeds.train_one(
-        case.path, chosen, case.seed, origin, subset(labels, case.percent)
+        case.path, case.recipe, case.seed, origin, subset(labels, case.percent)
     )
 
 
@@ -121,15 +129,16 @@ def train_missing(cases: list[Case], jobs: int) -> Iterator[dict[str, Any]]:
 
 def complete(model: str, count: int, jobs: int) -> list[dict[str, Any]]:
     """The records with all images: from the file of seeds, else trained here."""
-    path = seeds.RESULTS / f"{model}.json"
+    whole = series(model)
+    path = seeds.RESULTS / f"{whole.name}.json"
     if path.exists():
         filed = json.loads(path.read_text())
-        same = all(filed.get(k) == v for k, v in seeds.wanted(model).items())
+        same = all(filed.get(k) == v for k, v in whole.wanted().items())
         if same and filed["n"] >= count:
             return filed["seeds"][:count]
-    for _ in seeds.train_missing(model, range(count), jobs):
+    for _ in seeds.train_missing(whole, range(count), jobs):
         pass
-    found = (seeds.stored(model, seed) for seed in range(count))
+    found = (whole.stored(seed) for seed in range(count))
     return [record for record in found if record]
 
 
@@ -158,12 +167,12 @@ def summary(config: Config) -> dict[str, Any]:
         for percent in PERCENTS:
             cases = [Case(model, percent, way, seed) for seed in range(config.n)]
             records = [seeds.stored_at(c.path, c.origin()) for c in cases]
-            chosen = asdict(shortened(recipe(model), percent, way))
+            chosen = asdict(cases[0].recipe)
             found = point(percent, way, [r for r in records if r])
             points.append(found | {k: chosen[k] for k in ("epochs", "ema")})
     command = f"python -m training.lessdata --model {model} --n {config.n}"
     return {
-        **seeds.wanted(model),
+        **series(model).wanted(),
         "command": command,
         "environment": environment(),
         "points": points,

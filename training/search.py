@@ -9,7 +9,7 @@ which the table in `training/README.md` is made from.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from training.fit import Recipe, Trainer
 from training.layers import network
 from training.paths import ROOT
 from training.recipes import recipe
+from training.teacher import teacher_for
 
 RECORD = ROOT / "training" / "results" / "search.jsonl"
 DECAYS = (0.99, 0.996, 0.998, 0.999)  # averages that every run follows
@@ -46,6 +47,8 @@ class Config:
     descent: str | None = option(None, "cosine or linear, from the peak to nothing")
     optimizer: str | None = option(None, "adamw or soap")
     beta2: float | None = option(None, "decay of the squared gradients")
+    distill: float | None = option(None, "share of the loss that a teacher gives")
+    soften: float | None = option(None, "temperature of the distillation")
     degrees: float | None = option(None, "rotation of the augmentation")
     scale: float | None = option(None, "scale of the augmentation")
     shear: float | None = option(None, "shear of the augmentation")
@@ -67,7 +70,9 @@ class Averages(Trainer):
         recipe: Recipe,
         seed: int,
     ) -> None:
-        super().__init__(model, images, labels, replace(recipe, ema=0.0), seed)
+        teacher = teacher_for(recipe, images, labels)
+        recipe = replace(recipe, ema=0.0)
+        super().__init__(model, images, labels, recipe, seed, teacher=teacher)
         self.followed = {d: [t.detach().clone() for t in self.live] for d in DECAYS}
 
     def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,8 +97,8 @@ def chosen_recipe(config: Config) -> Recipe:
     base = recipe(config.model, config.epochs)
     options = asdict(config)
     affine = {k: options[k] for k in asdict(Affine()) if options[k] is not None}
-    rest = ("peak", "decay", "batch", "warmup", "descent", "optimizer", "beta2")
-    given = {k: options[k] for k in rest if options[k] is not None}
+    rest = {f.name for f in fields(Recipe)} - {"affine", "epochs", "ema"}
+    given = {k: options[k] for k in sorted(rest) if options[k] is not None}
     return replace(base, affine=replace(base.affine, **affine), **given)
 
 

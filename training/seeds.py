@@ -5,7 +5,8 @@
 Each seed trains on all 60,000 images with the model's recipe and meets the test set
 once, with its last weights. Finished seeds stay in `build/<model>/seeds/`, so a run
 that was stopped goes on where it was. The result is `training/results/<model>.json`.
-The int8 figures come from the exporter and its integer reference.
+The int8 figures come from the exporter and its integer reference. With --no-teacher the
+model learns alone, and the result is `<model>-alone.json`.
 """
 
 import json
@@ -30,6 +31,7 @@ from training.fit import Recipe, Trainer
 from training.paths import DEFAULT_MODEL, ROOT, build_root
 from training.recipes import TEMPERATURES, recipe
 from training.record import environment, write_json
+from training.teacher import teacher_for
 
 RESULTS = ROOT / "training" / "results"
 TEST_IMAGES = 10_000
@@ -51,6 +53,7 @@ class Config:
     model: str = option(DEFAULT_MODEL, "which network")
     n: int = option(10, "seeds 0 to n-1")
     jobs: int = option(2, "seeds trained side by side, one thread each")
+    teacher: bool = option(True, "learn from a teacher, where the recipe has one")
     int8: bool = option(True, "also measure each seed after export to int8")
     json: bool = option(False, "print the result as JSON")
 
@@ -61,36 +64,56 @@ def main() -> None:
     if config.n < 1:
         raise Esp8kError(f"cannot train {config.n} seeds", "--n 1 or more")
     models.build(config.model)  # an unknown name fails here, not in a worker
-    for done in train_missing(config.model, range(config.n), config.jobs):
+    series = Series(config.model, config.teacher)
+    for done in train_missing(series, range(config.n), config.jobs):
         accuracy = f"{done['float_accuracy']:.2f} %"
-        print(f"{config.model} seed {done['seed']}: {accuracy}", file=sys.stderr)
+        print(f"{series.name} seed {done['seed']}: {accuracy}", file=sys.stderr)
     if config.int8:
-        add_int8(config.model, range(config.n))
-    result = summary(config.model, config.n)
+        add_int8(series, range(config.n))
+    result = summary(series, config.n)
     RESULTS.mkdir(exist_ok=True)
-    write_json(RESULTS / f"{config.model}.json", result)
+    write_json(RESULTS / f"{series.name}.json", result)
     print(json.dumps(result, indent=1) if config.json else sentence(result))
 
 
-def folder(model: str) -> Path:
-    """Where finished seeds lie."""
-    return build_root() / model / "seeds"
+@dataclass(frozen=True)
+class Series:
+    """A model by its recipe, or without the teacher that the recipe gives it."""
 
+    model: str
+    teacher: bool = True
 
-def wanted(model: str) -> dict[str, Any]:
-    """What a stored seed must have been trained with to count."""
-    module = models.build(model)
-    return {
-        "model": model,
-        "recipe": asdict(recipe(model)),
-        "parameters": models.parameters(module),
-        "macs": models.macs(module),
-    }
+    @property
+    def recipe(self) -> Recipe:
+        """How each seed is trained."""
+        chosen = recipe(self.model)
+        return chosen if self.teacher else chosen.alone()
 
+    @property
+    def name(self) -> str:
+        """Of its file of results."""
+        return (
+            self.model if self.recipe == recipe(self.model) else f"{self.model}-alone"
+        )
 
-def stored(model: str, seed: int) -> dict[str, Any] | None:
-    """The record of a finished seed, unless it was made with another recipe."""
-    return stored_at(folder(model) / f"{seed}.json", wanted(model))
+    @property
+    def folder(self) -> Path:
+        """Where finished seeds lie."""
+        return build_root() / self.model / self.name.replace(self.model, "seeds")
+
+    def wanted(self) -> dict[str, Any]:
+        """What a stored seed must have been trained with to count."""
+        module = models.build(self.model)
+        return {
+            "model": self.model,
+            "recipe": asdict(self.recipe),
+            "parameters": models.parameters(module),
+            "macs": models.macs(module),
+        }
+
+    def stored(self, seed: int) -> dict[str, Any] | None:
+        """The record of a finished seed, unless it was made with another recipe."""
+        return stored_at(self.folder / f"{seed}.json", self.wanted())
 
 
 def stored_at(path: Path, like: dict[str, Any]) -> dict[str, Any] | None:
@@ -102,20 +125,23 @@ def stored_at(path: Path, like: dict[str, Any]) -> dict[str, Any] | None:
     return record if same else None
 
 
-def train_missing(model: str, seeds: range, jobs: int) -> Iterator[dict[str, Any]]:
+def train_missing(series: Series, seeds: range, jobs: int) -> Iterator[dict[str, Any]]:
     """Train the seeds that are not there yet; yields each record as it is done."""
-    todo = [seed for seed in seeds if stored(model, seed) is None]
+    todo = [seed for seed in seeds if series.stored(seed) is None]
+    if todo:  # the teacher first, and once
+        images = data.load()
+        teacher_for(series.recipe, images.train_images, images.train_labels)
     workers = max(1, min(jobs, len(todo)))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        pending = [pool.submit(train_seed, model, seed) for seed in todo]
+        pending = [pool.submit(train_seed, series, seed) for seed in todo]
         for future in as_completed(pending):
             yield future.result()
 
 
-def train_seed(model: str, seed: int) -> dict[str, Any]:
+def train_seed(series: Series, seed: int) -> dict[str, Any]:
     """One headline run: five passes over all images, one look at the test set."""
-    path = folder(model) / f"{seed}.json"
-    return train_one(path, recipe(model), seed, wanted(model))
+    path = series.folder / f"{seed}.json"
+    return train_one(path, series.recipe, seed, series.wanted())
 
 
 def train_one(
@@ -131,13 +157,9 @@ def train_one(
     torch.manual_seed(seed)
     model = origin["model"]
     shown = slice(None) if part is None else part
-    trainer = Trainer(
-        models.build(model),
-        images.train_images[shown],
-        images.train_labels[shown],
-        chosen,
-        seed,
-    )
+    pairs = images.train_images[shown], images.train_labels[shown]
+    teacher = teacher_for(chosen, *pairs)
+    trainer = Trainer(models.build(model), *pairs, chosen, seed, teacher=teacher)
     for _ in range(chosen.epochs):
         trainer.run_epoch()
     result = models.build(model)
@@ -156,19 +178,20 @@ def train_one(
         "weights": digest,
         "seconds": round(sum(epoch.seconds for epoch in trainer.history), 1),
         "data_hash": images.hash,
+        "teacher": teacher.record() if teacher else None,
         "environment": environment() | {"engine": trainer.engine},
     }
     write_json(path, record)
     return record
 
 
-def add_int8(model: str, seeds: range) -> None:
+def add_int8(series: Series, seeds: range) -> None:
     """Fill in the int8 accuracy of every seed that lacks it."""
-    records = [stored(model, seed) for seed in seeds]
+    records = [series.stored(seed) for seed in seeds]
     todo = [r for r in records if r is not None and r["int8_accuracy"] is None]
     if not todo:
         return
-    paths = [str(folder(model) / f"{record['seed']}.pt") for record in todo]
+    paths = [str(series.folder / f"{record['seed']}.pt") for record in todo]
     process = subprocess.Popen(
         [sys.executable, "-c", _INT8, *paths],
         cwd=ROOT,
@@ -180,26 +203,27 @@ def add_int8(model: str, seeds: range) -> None:
     lines = [line for line in output.splitlines() if line.startswith("int8 ")]
     for record, line in zip(todo, lines, strict=False):
         record["int8_accuracy"] = float(line.split()[1])
-        write_json(folder(model) / f"{record['seed']}.json", record)
+        write_json(series.folder / f"{record['seed']}.json", record)
     if process.returncode != 0 or len(lines) != len(todo):
         last = (errors.strip().splitlines() or ["no message"])[-1]
         raise Esp8kError(
-            f"the int8 accuracy of {model} could not be measured: {last}",
+            f"the int8 accuracy of {series.name} could not be measured: {last}",
             "the float results are kept; --no-int8 leaves the int8 ones out",
         )
 
 
-def summary(model: str, count: int) -> dict[str, Any]:
+def summary(series: Series, count: int) -> dict[str, Any]:
     """The content of the results file; every figure in percent."""
-    records = [r for r in (stored(model, seed) for seed in range(count)) if r]
+    records = [r for r in (series.stored(seed) for seed in range(count)) if r]
     values = [record["float_accuracy"] for record in records]
     integer = [r["int8_accuracy"] for r in records if r["int8_accuracy"] is not None]
     mean = statistics.fmean(values)
     low, high = wilson(mean / 100 * TEST_IMAGES, TEST_IMAGES)
     complete = len(integer) == len(values)
     keys = ("seed", "float_accuracy", "int8_accuracy", "weights")
+    alone = "" if series.name == series.model else " TEACHER=no"
     return {
-        "model": model,
+        "model": series.model,
         "mean": round(mean, 4),
         "std": round(statistics.stdev(values), 4) if len(values) > 1 else None,
         "min": min(values),
@@ -207,8 +231,9 @@ def summary(model: str, count: int) -> dict[str, Any]:
         "n": len(values),
         "wilson95": [round(low, 4), round(high, 4)],
         "int8_mean": round(statistics.fmean(integer), 4) if complete else None,
-        **{k: v for k, v in wanted(model).items() if k != "model"},
-        "command": f"make seeds MODEL={model} N={count}",
+        **{k: v for k, v in series.wanted().items() if k != "model"},
+        "teacher": records[0].get("teacher"),
+        "command": f"make seeds MODEL={series.model} N={count}{alone}",
         "data_hash": records[0]["data_hash"],
         "environment": records[0]["environment"],
         "seeds": [{key: record[key] for key in keys} for record in records],

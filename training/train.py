@@ -26,6 +26,7 @@ from training.paths import DEFAULT_MODEL, model_dir
 from training.progress import Progress
 from training.recipes import TEMPERATURES, recipe
 from training.record import check_writable, environment, write_json
+from training.teacher import teacher_for
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Config:
     holdout: bool = option(False, "leave the 5,000 validation images out, fit on them")
     batch: int | None = option(None, "images a step; the recipe's own when absent")
     peak: float | None = option(None, "highest learning rate, likewise")
+    teacher: bool = option(True, "learn from a teacher, where the recipe has one")
     threads: int = option(1, "one is fastest for nets this small: more only wait")
     plots: bool = option(True, "draw the pictures")
     tensorboard: bool = option(False, "also write TensorBoard logs")
@@ -116,16 +118,17 @@ def make_trainer(config: Config, images: data.Data) -> Trainer:
     if config.holdout:
         part, _ = data.split(images.train_labels)
     part = part[: config.subset]
-    return Trainer(
-        model, images.train_images[part], images.train_labels[part], chosen, config.seed
-    )
+    shown = images.train_images[part], images.train_labels[part]
+    teacher = teacher_for(chosen, *shown)
+    return Trainer(model, *shown, chosen, config.seed, teacher=teacher)
 
 
 def _recipe(config: Config) -> Recipe:
     chosen = recipe(config.model, config.epochs)
     batch = chosen.batch if config.batch is None else config.batch
     peak = chosen.peak if config.peak is None else config.peak
-    return replace(chosen, batch=batch, peak=peak)
+    chosen = replace(chosen, batch=batch, peak=peak)
+    return chosen if config.teacher else chosen.alone()
 
 
 def _evaluate(trainer: Trainer, config: Config, images: data.Data) -> Evaluation:
@@ -164,6 +167,7 @@ def _metrics(
         "config": asdict(config),
         "recipe": asdict(trainer.recipe),
         "engine": trainer.engine,
+        "teacher": trainer.teacher.record() if trainer.teacher else None,
         "parameters": models.parameters(trainer.model),
         "macs": models.macs(trainer.model),
         "accuracy": round(result.accuracy, 4),

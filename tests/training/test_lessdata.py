@@ -90,7 +90,8 @@ def test_a_study_gives_one_point_a_share_and_way(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed in range(2):
-        fake(seeds.folder("v2") / f"{seed}.json", seeds.wanted("v2"), seed)
+        whole = lessdata.series("v2")
+        fake(whole.folder / f"{seed}.json", whole.wanted(), seed)
         for percent in lessdata.PERCENTS:
             for way in lessdata.WAYS:
                 case = lessdata.Case("v2", percent, way, seed)
@@ -132,9 +133,9 @@ def test_a_case_is_trained_on_its_subset_alone(
     shown: list[int] = []
     trainer = seeds.Trainer
 
-    def watched(model: Any, images: np.ndarray, *rest: Any) -> Any:
+    def watched(model: Any, images: np.ndarray, *rest: Any, **named: Any) -> Any:
         shown.append(len(images))
-        return trainer(model, images, *rest)
+        return trainer(model, images, *rest, **named)
 
     monkeypatch.setattr(seeds, "Trainer", watched)
     case = lessdata.Case("v2", 1, "epochs", 0)

@@ -12,13 +12,14 @@ from training import checkpoint, data, seeds
 from training.errors import Esp8kError
 from training.paths import ROOT
 
+V2 = seeds.Series("v2")
 KEYS = {"mean", "std", "min", "max", "n", "wilson95", "seeds", "command", "recipe"}
 
 
 def file_away(seed: int, accuracy: float, **changes: Any) -> None:
     """A finished seed of v2 in the build folder."""
     record = {
-        **seeds.wanted("v2"),
+        **V2.wanted(),
         "seed": seed,
         "float_accuracy": accuracy,
         "int8_accuracy": accuracy - 0.01,
@@ -27,7 +28,7 @@ def file_away(seed: int, accuracy: float, **changes: Any) -> None:
         "environment": {},
         **changes,
     }
-    place = seeds.folder("v2")
+    place = V2.folder
     place.mkdir(parents=True, exist_ok=True)
     (place / f"{seed}.json").write_text(json.dumps(record))
     (place / f"{seed}.pt").touch()
@@ -41,7 +42,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_summary_is_the_arithmetic_of_its_seeds() -> None:
     for seed, accuracy in enumerate((99.40, 99.44, 99.48)):
         file_away(seed, accuracy)
-    result = seeds.summary("v2", 3)
+    result = seeds.summary(V2, 3)
     assert result.keys() >= KEYS
     assert (result["n"], result["min"], result["max"]) == (3, 99.40, 99.48)
     assert (result["mean"], result["std"]) == (99.44, 0.04)
@@ -53,16 +54,16 @@ def test_the_summary_is_the_arithmetic_of_its_seeds() -> None:
 
 def test_a_seed_of_another_recipe_does_not_count() -> None:
     file_away(0, 99.4)
-    file_away(1, 99.4, recipe={**seeds.wanted("v2")["recipe"], "epochs": 50})
-    assert seeds.stored("v2", 0) is not None
-    assert seeds.stored("v2", 1) is None
+    file_away(1, 99.4, recipe={**V2.wanted()["recipe"], "epochs": 50})
+    assert V2.stored(0) is not None
+    assert V2.stored(1) is None
 
 
 def test_finished_seeds_are_not_trained_again(monkeypatch: pytest.MonkeyPatch) -> None:
     file_away(0, 99.4)
     file_away(1, 99.5)
     monkeypatch.setattr(seeds, "train_seed", lambda *_: pytest.fail("trained again"))
-    assert list(seeds.train_missing("v2", range(2), jobs=1)) == []
+    assert list(seeds.train_missing(V2, range(2), jobs=1)) == []
 
 
 def test_a_seed_is_evaluated_on_the_test_set_exactly_once(
@@ -86,10 +87,10 @@ def test_a_seed_is_evaluated_on_the_test_set_exactly_once(
     monkeypatch.setattr(data, "load", lambda: small)
     monkeypatch.setattr(seeds, "evaluate", counted)
     monkeypatch.setitem(seeds.TEMPERATURES, "v2", 1.25)
-    record = seeds.train_seed("v2", 0)
+    record = seeds.train_seed(V2, 0)
     assert looks == [500]
-    assert seeds.stored("v2", 0) == record
-    weights = checkpoint.load(seeds.folder("v2") / "0.pt")
+    assert V2.stored(0) == record
+    weights = checkpoint.load(V2.folder / "0.pt")
     assert (weights.weights_hash, weights.temperature) == (record["weights"], 1.25)
 
 

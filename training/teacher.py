@@ -1,0 +1,136 @@
+"""The net that v3 learns from: trained first, on the same images.
+
+    teacher = teacher_for(recipe, images, labels)   # None where the recipe has none
+    hints = teacher(views)                          # (N, 10) logits
+
+Distillation after Hinton et al. (2015, arXiv:1503.02531): beside the label, the student
+sees what the teacher thinks of the very view before it. Both see the same training
+images and nothing else; the teacher's passes come on top of the student's five and are
+reported with every result.
+
+A teacher is filed under a hash of its images, labels and recipe, so that a subset,
+another data set or the 55,000 images of the split each get their own. The one for all
+60,000 images of MNIST is shipped; others are trained on first use.
+"""
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from training import checkpoint
+from training.augment import Affine
+from training.errors import Esp8kError
+from training.fit import Recipe, Trainer
+from training.fused import fuse
+from training.layers import network
+from training.models import macs, parameters
+from training.paths import ROOT, build_root
+from training.progress import Progress
+
+SPEC = "c24 c24p4 c32 c48p4 c64 fc"
+SEED = 0
+RECIPE = Recipe(
+    epochs=10,
+    batch=128,
+    peak=0.01,
+    warmup=0.1,
+    descent="linear",
+    optimizer="soap",
+    beta2=0.99,
+    affine=Affine(degrees=9.0, scale=0.09, shear=0.0, shift=1.3),
+)
+SHIPPED = ROOT / "training" / "pretrained" / "teacher.pt"
+
+
+class Teacher:
+    """A trained teacher: callable, in evaluation mode, without gradients."""
+
+    def __init__(self, state: dict[str, Tensor], device: str = "cpu") -> None:
+        model = network(SPEC)
+        model.load_state_dict(state)
+        self.digest = checkpoint.weights_hash(state)
+        self.parameters, self.macs = parameters(model), macs(model)
+        self.model = _folded(model.eval()).to(device)
+        self.run = (fuse(self.model) if device == "cpu" else None) or self.model
+
+    def __call__(self, views: Tensor) -> Tensor:
+        """Normalised (N, 1, 28, 28) to logits (N, 10)."""
+        with torch.no_grad():
+            return self.run(views)
+
+    def record(self) -> dict[str, Any]:
+        """What a result of its student says of it."""
+        return {
+            "layers": SPEC,
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "epochs": RECIPE.epochs,
+            "weights": self.digest,
+        }
+
+
+def teacher_for(
+    recipe: Recipe, images: np.ndarray, labels: np.ndarray, device: str = "cpu"
+) -> Teacher | None:
+    """The teacher of these uint8 images; trains it, with progress, if there is none."""
+    if not recipe.distill:
+        return None
+    if len(images) == 0:
+        raise Esp8kError("there are no training images", "choose a larger subset")
+    # The student's own weights are drawn by the same generator.
+    with torch.random.fork_rng():
+        key = _key(images, labels)
+        return Teacher(_filed(key) or _train(images, labels, key), device)
+
+
+def _filed(key: str) -> dict[str, Tensor] | None:
+    """The weights filed under a key."""
+    for path in (SHIPPED, _path(key)):
+        if path.exists():
+            content = checkpoint.read(path)
+            if content.get("key") == key:
+                return content["state_dict"]
+    return None
+
+
+def _train(images: np.ndarray, labels: np.ndarray, key: str) -> dict[str, Tensor]:
+    """Train and file a teacher; (N, 28, 28) images, (N,) labels."""
+    torch.manual_seed(SEED)
+    trainer = Trainer(network(SPEC), images, labels, RECIPE, SEED)
+    with Progress("teacher", RECIPE.epochs) as progress:
+        while trainer.epoch < RECIPE.epochs:
+            progress.epoch(trainer.run_epoch(progress.step))
+    state = trainer.weights()
+    content = {"key": key, "state_dict": state, "engine": trainer.engine}
+    checkpoint.write_atomically(_path(key), content)
+    return state
+
+
+def _path(key: str) -> Path:
+    return build_root() / "teacher" / f"{key[:16]}.pt"
+
+
+def _key(images: np.ndarray, labels: np.ndarray) -> str:
+    """sha256 over what decides a teacher's weights, but for the engine."""
+    digest = hashlib.sha256(f"{SPEC} {SEED} {asdict(RECIPE)}".encode())
+    digest.update(np.ascontiguousarray(images).tobytes())
+    digest.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
+    return digest.hexdigest()
+
+
+def _folded(model: nn.Sequential) -> nn.Sequential:
+    """Each batch norm inside the convolution before it, which fused.c then runs."""
+    layers: list[nn.Module] = []
+    for layer in model:
+        if isinstance(layer, nn.BatchNorm2d):
+            convolution = layers.pop()
+            assert isinstance(convolution, nn.Conv2d)
+            layer = fuse_conv_bn_eval(convolution, layer)
+        layers.append(layer)
+    return nn.Sequential(*layers).requires_grad_(False)
