@@ -11,7 +11,7 @@ resumed at an epoch ends with the same bytes as one that was never interrupted.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,36 +19,12 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from training.augment import Affine, augment
+from training.augment import augment
 from training.data import MEAN, STD
 from training.errors import Esp8kError
 from training.fused import fuse
+from training.schedule import Recipe, schedule
 from training.soap import Soap
-
-OPTIMIZERS = ("adamw", "soap")
-DESCENTS = ("cosine", "linear")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a model is trained; `training/recipes.py` holds one for each model."""
-
-    epochs: int = 5  # passes over the training images
-    batch: int = 64  # images a step
-    peak: float = 0.015  # highest learning rate of the cycle
-    warmup: float = 0.25  # share of the steps before the peak
-    descent: str = "cosine"  # or "linear": how the rate falls from the peak
-    decay: float = 0.01  # weight decay
-    optimizer: str = "adamw"  # or "soap", training/soap.py
-    beta2: float = 0.999  # decay of the squared gradients
-    ema: float = 0.998  # decay of the average of the weights; 0 turns it off
-    distill: float = 0.0  # share of the loss that a teacher gives
-    soften: float = 2.0  # temperature at which teacher and student are compared
-    affine: Affine = field(default_factory=Affine)
-
-    def alone(self) -> "Recipe":
-        """The same without a teacher."""
-        return replace(self, distill=0.0)
 
 
 class Hints(Protocol):
@@ -84,26 +60,6 @@ def prepare(images: np.ndarray) -> Tensor:
 def normalise(images: Tensor) -> Tensor:
     """0..1 to what the models expect."""
     return images.sub(MEAN).div_(STD)
-
-
-def schedule(step: int, steps: int, recipe: Recipe) -> tuple[float, float]:
-    """Learning rate and first beta of one cycle: cosine up, down to nothing.
-
-    The rate goes peak/25 -> peak -> peak/250,000; beta1 goes 0.95 -> 0.85 -> 0.95.
-    """
-
-    def between(start: float, end: float, share: float, descent: str) -> float:
-        if descent == "cosine":
-            share = (1 - math.cos(math.pi * share)) / 2
-        return start + (end - start) * share
-
-    peak = recipe.peak
-    top = max(recipe.warmup * steps - 1, 1e-9)
-    if step <= top:
-        way = step / top, "cosine"
-        return between(peak / 25, peak, *way), between(0.95, 0.85, *way)
-    way = min((step - top) / max(steps - 1 - top, 1e-9), 1.0), recipe.descent
-    return between(peak, peak / 250_000, *way), between(0.85, 0.95, *way)
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
@@ -147,7 +103,7 @@ class Trainer:
         device: str = "cpu",
         teacher: Hints | None = None,
     ) -> None:
-        _check(len(images), recipe)
+        recipe.check(len(images))
         assert (teacher is None) == (recipe.distill == 0), "see teacher.teacher_for"
         self.teacher = teacher
         check_device(device)
@@ -297,17 +253,3 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "soap":
         return Soap(weights, lr=recipe.peak, weight_decay=decay)
     return torch.optim.AdamW(weights, lr=recipe.peak, weight_decay=decay, fused=True)
-
-
-def _check(images: int, recipe: Recipe) -> None:
-    if images == 0:
-        raise Esp8kError("there are no training images", "choose a larger subset")
-    if recipe.epochs < 1:
-        raise Esp8kError(f"cannot train {recipe.epochs} epochs", "--epochs 1 or more")
-    for name, known in (("optimizer", OPTIMIZERS), ("descent", DESCENTS)):
-        if getattr(recipe, name) not in known:
-            raise Esp8kError(
-                f"no {name} {getattr(recipe, name)!r}", f"one of {', '.join(known)}"
-            )
-    if recipe.batch < 2:
-        raise Esp8kError("batch norm needs two images a batch", "--batch 2 or more")

@@ -26,11 +26,11 @@ import numpy as np
 from training import data, models, seeds
 from training.cli import option, parse
 from training.errors import Esp8kError, run
-from training.fit import Recipe
 from training.layers import CLASSES
 from training.paths import DEFAULT_MODEL, build_root
 from training.plots import BLUE, GREY, PALE, RED, figure, store
 from training.record import environment, write_json
+from training.schedule import Recipe
 from training.seeds import Series
 
 RESULTS = seeds.RESULTS / "less-data"

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from training.evaluate import Evaluation
-from training.fit import Epoch, Recipe, schedule
+from training.fit import Epoch
+from training.schedule import Recipe, schedule
 
 INK, BLUE, RED, GREY = "#222222", "#1f6fb4", "#c8442b", "#8a8a8a"
 FAINT, PALE = "#f6f6f6", "#e6e6e6"  # the ground of a table; its diagonal, grid lines

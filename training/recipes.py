@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from training.augment import Affine
-from training.fit import Recipe
+from training.schedule import Recipe
 
 _LIGHT = Affine(degrees=6.0, scale=0.06, shear=0.0, shift=1.0)
 _WIDE = Affine(degrees=9.0, scale=0.09, shear=0.0, shift=1.3)

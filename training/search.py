@@ -23,10 +23,11 @@ from training.cli import option, parse
 from training.confidence import fit_temperature, loss
 from training.errors import run
 from training.evaluate import evaluate
-from training.fit import Recipe, Trainer
+from training.fit import Trainer
 from training.layers import network
 from training.paths import ROOT
 from training.recipes import recipe
+from training.schedule import Recipe
 from training.teacher import teacher_for
 
 RECORD = ROOT / "training" / "results" / "search.jsonl"

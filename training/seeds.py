@@ -27,10 +27,11 @@ from training import checkpoint, data, models
 from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.evaluate import evaluate, wilson
-from training.fit import Recipe, Trainer
+from training.fit import Trainer
 from training.paths import DEFAULT_MODEL, ROOT, build_root
 from training.recipes import TEMPERATURES, recipe
 from training.record import environment, write_json
+from training.schedule import Recipe
 from training.teacher import teacher_for
 
 RESULTS = ROOT / "training" / "results"

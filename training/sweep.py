@@ -27,10 +27,11 @@ from training.cli import option, parse
 from training.confidence import loss
 from training.errors import Esp8kError, run
 from training.evaluate import evaluate
-from training.fit import Recipe, Trainer, check_device
+from training.fit import Trainer, check_device
 from training.paths import ROOT, build_root
 from training.recipes import recipe
 from training.record import write_json
+from training.schedule import Recipe
 
 
 @dataclass(frozen=True)

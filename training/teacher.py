@@ -26,12 +26,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from training import checkpoint
 from training.augment import Affine
 from training.errors import Esp8kError
-from training.fit import Recipe, Trainer
+from training.fit import Trainer
 from training.fused import fuse
 from training.layers import network
 from training.models import macs, parameters
 from training.paths import ROOT, build_root
 from training.progress import Progress
+from training.schedule import Recipe
 
 SPEC = "c24 c24p4 c32 c48p4 c64 fc"
 SEED = 0

@@ -21,11 +21,12 @@ from training.board import log, open_board
 from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.evaluate import Evaluation, evaluate, wilson
-from training.fit import Recipe, Trainer
+from training.fit import Trainer
 from training.paths import DEFAULT_MODEL, model_dir
 from training.progress import Progress
 from training.recipes import TEMPERATURES, recipe
 from training.record import check_writable, environment, write_json
+from training.schedule import Recipe
 from training.teacher import teacher_for
 
 

@@ -5,7 +5,8 @@ import torch
 
 from training import data, fit, models
 from training.errors import Esp8kError
-from training.fit import Recipe, Trainer
+from training.fit import Trainer
+from training.schedule import OPTIMIZERS, Recipe
 
 NO_GPU = not torch.cuda.is_available()
 
@@ -23,7 +24,7 @@ def run(mnist: data.Data, optimizer: str, device: str) -> Trainer:
     return trainer
 
 
-@pytest.mark.parametrize("optimizer", fit.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_no_tensor_is_made_where_nobody_said(
     optimizer: str, mnist: data.Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,7 +37,7 @@ def test_no_tensor_is_made_where_nobody_said(
 
 
 @pytest.mark.skipif(NO_GPU, reason="no GPU")
-@pytest.mark.parametrize("optimizer", fit.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_gpu_learns_what_the_processor_learns(
     optimizer: str, mnist: data.Data
 ) -> None:

@@ -15,9 +15,10 @@ from torch import nn
 
 from training import fused, fused_library, models
 from training.errors import Esp8kError
-from training.fit import Recipe, Trainer
+from training.fit import Trainer
 from training.layers import network
 from training.paths import ROOT
+from training.schedule import Recipe
 
 NETS = (
     *models.BUILDERS,

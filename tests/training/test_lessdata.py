@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from training import data, lessdata, seeds
-from training.fit import Recipe
 from training.paths import ROOT
+from training.schedule import Recipe
 
 FULL = Recipe()
 STEPS = math.ceil(60_000 / FULL.batch) * FULL.epochs

@@ -11,9 +11,10 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from training import checkpoint, data, fit, models, teacher
-from training.fit import Recipe, Trainer, distillation
+from training.fit import Trainer, distillation
 from training.layers import network
 from training.recipes import RECIPES
+from training.schedule import Recipe
 
 DISTILLED = Recipe(epochs=1, distill=0.7)
 Pairs = tuple[np.ndarray, np.ndarray]
@@ -71,7 +72,9 @@ def test_a_teacher_says_in_c_what_its_network_says(
     model = network(teacher.SPEC)
     model.load_state_dict(checkpoint.read(path)["state_dict"])
     views = fit.normalise(fit.prepare(pairs[0][:100]))
-    torch.testing.assert_close(found(views), fit.logits(model, views), rtol=0, atol=1e-3)
+    torch.testing.assert_close(
+        found(views), fit.logits(model, views), rtol=0, atol=1e-3
+    )
     assert not found(views).requires_grad
 
 

@@ -18,8 +18,9 @@ from tests.conftest import V2
 from training import checkpoint, data, models
 from training.errors import Esp8kError
 from training.evaluate import evaluate
-from training.fit import Recipe, Trainer, schedule
+from training.fit import Trainer
 from training.paths import ROOT
+from training.schedule import Recipe, schedule
 from training.train import main
 
 TINY = (*V2, "--epochs", "2", "--subset", "512")
