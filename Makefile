@@ -10,6 +10,7 @@ PROFILE ?= balanced#  speed, balanced, size: what the generated C is made for
 BOARD   ?=#           virtual, twin, riscv, esp32dev, ...: found when empty
 PORT    ?=#           serial port, found when empty
 ENGINE  ?= int8#      int8, f16
+TEACHER ?= yes#       train, seeds: no trains MODEL without its teacher
 RESUME  ?=#           train: 1 goes on with an interrupted run
 INDEX   ?=#           classify: number of a test image
 IMG     ?=#           classify: an image file
@@ -29,13 +30,16 @@ OUT    := $(BUILD)/$(strip $(MODEL))
 OPTIONS := --model $(MODEL) $(if $(BOARD),--board $(BOARD)) $(if $(PORT),--port $(PORT))
 SETUP  := $(BUILD)/.python-ready $(if $(filter twin,$(BOARD)),,$(BUILD)/.debian-ready)
 
+ALONE  := $(if $(filter no,$(TEACHER)),--no-teacher)
+
 # Export takes the shipped checkpoint unless one was, or is being, trained.
 ifneq ($(filter train,$(MAKECMDGOALS))$(wildcard $(OUT)/model.pt),)
 CHECKPOINT := $(OUT)/model.pt
 endif
 
-TRAINER   := $(addprefix training/,models.py layers.py data.py augment.py fit.py fused.py fused.c \
-               soap.py recipes.py checkpoint.py)
+TRAINER   := $(addprefix training/,models.py layers.py data.py augment.py fit.py schedule.py soap.py \
+               recipes.py teacher.py checkpoint.py pretrained/teacher.pt) \
+             $(wildcard training/fused* training/fused/*)
 EXPORTER  := $(wildcard export/*.py export/templates/* firmware/components/nn/*)
 
 # ==== The pipeline ============================================================
@@ -70,7 +74,7 @@ draw: flash ## draw a digit in a web page, classified by BOARD
 
 .PHONY: seeds sweep bench bench-train budget chaos fuzz mlperf-data
 seeds: setup ## train MODEL with N seeds: mean, spread, interval
-	@$(PYTHON) -m training.seeds --model $(MODEL) --n $(N)
+	@$(PYTHON) -m training.seeds --model $(MODEL) --n $(N) $(ALONE)
 
 sweep: setup ## search recipes and architectures on the validation split
 	@$(PYTHON) -m training.sweep --model $(MODEL)
@@ -79,7 +83,7 @@ bench: setup ## instructions, bytes and exactness: ours beside every rival
 	@$(PYTHON) -m tools.bench
 
 bench-train: setup ## training images a second, against the stock way
-	@$(PYTHON) -m training.bench
+	@$(PYTHON) -m training.bench --model $(MODEL)
 
 budget: setup ## measure our figures anew and rewrite firmware/budget.json
 	@$(PYTHON) -m tools.budget
@@ -125,8 +129,8 @@ $(BUILD)/.debian-ready: tools/setup.sh
 
 # The options a product was made with; rewritten only when they change.
 $(OUT)/.train-options: FORCE
-	@mkdir -p $(OUT); echo "$(SEED) $(EPOCHS) $(DATASET)" | cmp -s - $@ || \
-	  echo "$(SEED) $(EPOCHS) $(DATASET)" > $@
+	@mkdir -p $(OUT); echo "$(SEED) $(EPOCHS) $(DATASET) $(ALONE)" | cmp -s - $@ || \
+	  echo "$(SEED) $(EPOCHS) $(DATASET) $(ALONE)" > $@
 $(OUT)/.export-options: FORCE
 	@mkdir -p $(OUT); echo "$(PROFILE) $(CHECKPOINT)" | cmp -s - $@ || \
 	  echo "$(PROFILE) $(CHECKPOINT)" > $@
@@ -134,7 +138,7 @@ $(OUT)/.export-options: FORCE
 
 $(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options | $(SETUP)
 	@$(PYTHON) -m training.train --model $(MODEL) --seed $(SEED) \
-	  --epochs $(EPOCHS) --dataset $(DATASET) $(if $(RESUME),--resume)
+	  --epochs $(EPOCHS) --dataset $(DATASET) $(ALONE) $(if $(RESUME),--resume)
 
 $(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP)
 	@$(PYTHON) -m export --model $(MODEL) --profile $(PROFILE)

@@ -66,7 +66,7 @@ class Speed:
 def stock_batches(config: Config) -> Batches:
     """The way of every tutorial."""
     vision = torchvision()
-    chosen = recipe(config.model).alone()
+    chosen = recipe(config.model, teacher=False)
     affine = chosen.affine
     share = affine.shift / 28
     transforms = vision.transforms.Compose(
@@ -89,7 +89,7 @@ def stock_batches(config: Config) -> Batches:
 
 def our_batches(config: Config, images: Tensor, labels: Tensor) -> Batches:
     """What `training.fit` does."""
-    chosen = recipe(config.model).alone()
+    chosen = recipe(config.model, teacher=False)
     random = torch.Generator().manual_seed(0)
     for part in torch.randperm(config.images, generator=random).split(chosen.batch):
         yield normalise(augment(images[part], chosen.affine, random)), labels[part]
@@ -102,7 +102,7 @@ def measure(config: Config) -> Speed:
     images = prepare(loaded.train_images[: config.images])
     labels = torch.from_numpy(loaded.train_labels[: config.images]).long()
     torch.manual_seed(0)
-    chosen = recipe(config.model).alone()
+    chosen = recipe(config.model, teacher=False)
     trainer = Trainer(
         models.build(config.model),
         loaded.train_images[: config.images],

@@ -7,13 +7,12 @@ the best as a bar. Theirs: the range that they state; single runs, mostly the be
 many epochs on the test set.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from training.errors import Esp8kError, run
 from training.plots import BLUE, GREY, INK, PALE, figure, store
-from training.seeds import RESULTS
+from training.seeds import RESULTS, filed
 
 
 @dataclass(frozen=True)
@@ -50,18 +49,25 @@ COLUMNS = (("right, %", 95), ("parameters", 170), ("MACs", 230), ("epochs", 300)
 UNKNOWN = "–"
 
 
-def rows(results: list[dict[str, Any]]) -> list[Row]:
+def epochs(result: dict[str, Any]) -> str:
+    """Its passes; where it had a teacher, those of the teacher too."""
+    teacher = result["teacher"]
+    own = str(result["recipe"]["epochs"])
+    return f"{own}, teacher {teacher['epochs']}" if teacher else own
+
+
+def rows(results: dict[str, dict[str, Any]]) -> list[Row]:
     """Ours and theirs, the best first."""
     ours = [
         Row(
-            r["model"], r["mean"], r["min"], r["max"],
+            name, r["mean"], r["min"], r["max"],
             (
                 f"{r['mean']:.2f}", f"{r['parameters']:,}", f"{r['macs']:,}",
-                str(r["recipe"]["epochs"]), str(r["n"]),
+                epochs(r), str(r["n"]),
             ),
             True,
         )
-        for r in results
+        for name, r in results.items()
     ]  # fmt: skip
     theirs = [
         Row(
@@ -82,7 +88,7 @@ def span(ends: tuple[float, float], form: str) -> str:
     return f"{ends[0]:{form}} to {ends[1]:{form}}"
 
 
-def draw(results: list[dict[str, Any]]) -> Any:
+def draw(results: dict[str, dict[str, Any]]) -> Any:
     """A line for each: accuracy as a bar, and in figures what it took."""
     lines = rows(results)
     picture = figure(10.5, 1.3 + 0.36 * len(lines))
@@ -129,10 +135,9 @@ def _beside(axes: Any, end: int, y: float, word: str, color: str) -> None:
 
 def main() -> None:
     """Draw from the committed results."""
-    paths = sorted(RESULTS.glob("*.json"))
-    if not paths:
+    results = filed()
+    if not results:
         raise Esp8kError("there are no results to compare", "run: make seeds MODEL=v2")
-    results = [json.loads(path.read_text()) for path in paths]
     store(draw(results), RESULTS / "comparison.png")
     print(f"written to {RESULTS / 'comparison.png'}")
 

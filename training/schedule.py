@@ -1,7 +1,7 @@
 """A recipe: the numbers of one training run, and the cycle of its learning rate."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from training.augment import Affine
 from training.errors import Esp8kError
@@ -26,10 +26,6 @@ class Recipe:
     distill: float = 0.0  # share of the loss that a teacher gives
     soften: float = 2.0  # temperature at which teacher and student are compared
     affine: Affine = field(default_factory=Affine)
-
-    def alone(self) -> "Recipe":
-        """The same without a teacher."""
-        return replace(self, distill=0.0)
 
     def check(self, images: int) -> None:
         """Refuse what cannot be trained."""

@@ -28,7 +28,7 @@ from training.cli import option, parse
 from training.errors import Esp8kError, run
 from training.evaluate import evaluate, wilson
 from training.fit import Trainer
-from training.paths import DEFAULT_MODEL, ROOT, build_root
+from training.paths import DEFAULT_MODEL, MODELS, ROOT, build_root
 from training.recipes import TEMPERATURES, recipe
 from training.record import environment, write_json
 from training.schedule import Recipe
@@ -87,15 +87,13 @@ class Series:
     @property
     def recipe(self) -> Recipe:
         """How each seed is trained."""
-        chosen = recipe(self.model)
-        return chosen if self.teacher else chosen.alone()
+        return recipe(self.model, teacher=self.teacher)
 
     @property
     def name(self) -> str:
         """Of its file of results."""
-        return (
-            self.model if self.recipe == recipe(self.model) else f"{self.model}-alone"
-        )
+        same = self.recipe == recipe(self.model)
+        return self.model if same else f"{self.model}-alone"
 
     @property
     def folder(self) -> Path:
@@ -115,6 +113,17 @@ class Series:
     def stored(self, seed: int) -> dict[str, Any] | None:
         """The record of a finished seed, unless it was made with another recipe."""
         return stored_at(self.folder / f"{seed}.json", self.wanted())
+
+
+def filed() -> dict[str, dict[str, Any]]:
+    """The committed results by name: each model, and behind it the same alone."""
+    found = {}
+    for model in MODELS:
+        for title, name in ((model, model), (f"{model}, alone", f"{model}-alone")):
+            path = RESULTS / f"{name}.json"
+            if path.exists():
+                found[title] = json.loads(path.read_text())
+    return found
 
 
 def stored_at(path: Path, like: dict[str, Any]) -> dict[str, Any] | None:

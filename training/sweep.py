@@ -98,7 +98,7 @@ def trial(drawn: dict[str, Any], config: Config) -> None:
 def _recipe(drawn: dict[str, Any], config: Config) -> Recipe:
     names = ("degrees", "scale", "shear", "shift")
     affine = Affine(**{name: drawn[name] for name in names})
-    base = recipe(config.model, config.epochs).alone()  # a node has no teacher
+    base = recipe(config.model, config.epochs, teacher=False)  # a node has none
     rest = {name: drawn[name] for name in ("peak", "decay", "ema")}
     return replace(base, affine=affine, **rest)
 

@@ -125,11 +125,10 @@ def make_trainer(config: Config, images: data.Data) -> Trainer:
 
 
 def _recipe(config: Config) -> Recipe:
-    chosen = recipe(config.model, config.epochs)
+    chosen = recipe(config.model, config.epochs, config.teacher)
     batch = chosen.batch if config.batch is None else config.batch
     peak = chosen.peak if config.peak is None else config.peak
-    chosen = replace(chosen, batch=batch, peak=peak)
-    return chosen if config.teacher else chosen.alone()
+    return replace(chosen, batch=batch, peak=peak)
 
 
 def _evaluate(trainer: Trainer, config: Config, images: data.Data) -> Evaluation:

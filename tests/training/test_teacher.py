@@ -97,7 +97,7 @@ def test_a_teacher_is_trained_once_for_its_images_and_for_no_others(
 def test_without_distillation_there_is_no_teacher(
     pairs: Pairs, short: list[int]
 ) -> None:
-    assert teacher.teacher_for(DISTILLED.alone(), *pairs) is None
+    assert teacher.teacher_for(Recipe(), *pairs) is None
     assert short == []
 
 
