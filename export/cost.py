@@ -3,70 +3,91 @@
     cost.estimate(context, "xtensa")
 
 counts from a stage's loops how often each kind of work is done (`work`) and weighs
-that with what one of each costs on a core (`WEIGHTS`). The weights were fitted by
-tests/codegen/fit_cost.py, so the single ones may be odd (a visit below zero: its cost
-is among that of its outputs). Tests hold the estimates to counts within 10 %, also of
-networks that no weight was fitted to. The generator takes Winograd where its estimate
-is lower.
+that with what one of each costs on a core (`WEIGHTS`). Those of products and loads are
+known; the others were fitted by tests/codegen/fit_cost.py, so the single ones may be
+odd (a visit below zero: its cost is among that of its outputs). Tests hold the
+estimates to counts within 10 %, also of networks that no weight was fitted to. The
+generator takes the way whose estimate is lowest.
 """
 
+from collections import Counter
 from typing import Any
 
 # Instructions for one of each kind of work, by core.
 WEIGHTS: dict[str, dict[str, float]] = {
     "xtensa": {
-        "product": 2.04,  # multiply, add
-        "load": 0.97,  # operand of an inner product
-        "widened": 1.97,  # sign extension of an 8-bit weight
-        "crowded": 0.29,  # more for a product where the registers are full
-        "turn": 3.59,  # of an inner loop
-        "row": 7.22,  # of the kernel
-        "short row": 6.75,  # of the kernel, without a loop in it
-        "visit": -16.6,  # block of accumulators set up
-        "short visit": -9.0,  # the same without any loop
-        "place": 31.29,  # position or pair of positions, all its channels
-        "constants": 6.79,  # of a channel, loaded
-        "output": 16.46,  # byte requantised and stored
-        "signed": 3.03,  # more for its two offsets
-        "triple": 4.7,  # the same, and a third multiplication
-        "wide": 62.7,  # more for 64 bits
-        "larger": 4.8,  # comparison of a pool
-        "moved": 1.34,  # byte of a window that moves on
-        "copied": 7.61,  # byte of the image copied into a window
-        "band": 200.0,  # step of a band: its loops, what is kept of it
-        "cell": 4.7,  # byte of a cell, or a cell of a window
-        "transform": 82.5,  # tile and channel of a Winograd input
-        "tile": 3.4,  # tile and channel of a Winograd output
-        "transform4": 300.0,  # tile and channel of F(4, 3)'s input
-        "tile4": 213.0,  # tile and channel of its output
-        "stored": 1.18,  # sum written or read between the two
+        "product": 2.0,  # multiply, add
+        "load": 1.0,  # operand of an inner product
+        "widened": 2.0,  # sign extension of an 8-bit weight
+        "crowded": 0.15,  # more for a product where the registers are full
+        "held": 0.15,  # the same, four positions and more
+        "flat": -0.47,  # the same in a kernel without a loop, from the fifth sum on
+        "shared": 2.85,  # value that several positions want: kept, or loaded again
+        "turn": 4.23,  # of an inner loop
+        "row": 7.27,  # of the kernel
+        "short row": 3.19,  # of the kernel, without a loop in it
+        "visit": -15.47,  # block of accumulators set up
+        "short visit": -17.3,  # the same without any loop
+        "flat visit": -8.89,  # the same of a kernel without a loop
+        "place": 13.06,  # position or a few abreast, all their channels
+        "lone place": -29.45,  # the same, the only one of its loop
+        "line": 118.36,  # row of a loop over positions
+        "kept": -0.02,  # maximum of a row, kept for the next block
+        "constants": 8.22,  # of a channel, loaded
+        "output": 10.0,  # byte requantised and stored
+        "clamped": 4.26,  # more for bounds of 0 and 255
+        "bounded": 3.77,  # more for others
+        "looked up": 3.35,  # more for a table
+        "signed": 3.8,  # more for its two offsets
+        "triple": 7.97,  # the same, and a third multiplication
+        "wide": 65.02,  # more for 64 bits
+        "larger": 5.64,  # comparison of a pool
+        "moved": 3.29,  # byte of a window that moves on
+        "copied": 5.75,  # byte of the image copied into a window
+        "band": 141.78,  # step of a band: its loops, what is kept of it
+        "cell": 6.13,  # byte of a cell, or a cell of a window
+        "transform": 85.4,  # tile and channel of a Winograd input
+        "tile": 3.62,  # tile and channel of a Winograd output
+        "transform4": 332.91,  # tile and channel of F(4, 3)'s input
+        "tile4": 109.36,  # tile and channel of its output
+        "stored": 1.08,  # sum written or read between the two
     },
     "riscv": {
-        "product": 1.96,
-        "load": 1.04,
+        "product": 2.0,
+        "load": 1.0,
         "widened": 0.0,
-        "crowded": 0.05,
-        "turn": 3.04,
-        "row": 2.08,
-        "short row": 1.74,
-        "visit": 4.62,
-        "short visit": -0.07,
-        "place": 52.18,
-        "constants": 5.29,
-        "output": 9.0,
-        "signed": 1.99,
-        "triple": 6.2,
-        "wide": 29.8,
-        "larger": 0.08,
-        "moved": 3.53,
-        "copied": 6.11,
-        "band": 200.0,
-        "cell": 4.7,
-        "transform": 68.0,
-        "tile": 15.44,
-        "transform4": 341.0,
-        "tile4": 291.0,
-        "stored": 1.27,
+        "crowded": 0.01,
+        "held": 0.02,
+        "flat": 0.0,
+        "shared": 0.29,
+        "turn": 3.73,
+        "row": 2.95,
+        "short row": 3.71,
+        "visit": 2.75,
+        "short visit": -3.85,
+        "flat visit": -6.32,
+        "place": 26.71,
+        "lone place": 5.08,
+        "line": 40.91,
+        "kept": 2.93,
+        "constants": 8.68,
+        "output": 4.4,
+        "clamped": 3.13,
+        "bounded": 2.88,
+        "looked up": 3.75,
+        "signed": 2.21,
+        "triple": 5.12,
+        "wide": 28.12,
+        "larger": 0.5,
+        "moved": 3.58,
+        "copied": 5.68,
+        "band": 119.31,
+        "cell": 4.73,
+        "transform": 68.59,
+        "tile": 12.18,
+        "transform4": 374.25,
+        "tile4": 215.06,
+        "stored": 1.22,
     },
 }
 
@@ -105,26 +126,46 @@ def _block(c: dict[str, Any], part: dict[str, Any]) -> dict[str, float]:
     outputs, larger = 1 if c["pooled"] else p, p - 1 if c["pooled"] else 0
     if c["maxima"]:
         outputs, larger = p // 2, 5 * p // 4
+    # What neighbours have in common is loaded once a turn.
+    values = Counter(tap + at for tap in c["taps"] for at in part["offsets"])
+    twice = sum(uses > 1 for uses in values.values())
+    turned = taps // c["unroll"] * len(values)
+    places = visits * q // c["out_c"]
+    crowded = visits * taps * p * q if p * q > 6 else 0
     # A loop of one turn is none, and what is left without any is cheaper.
     looped = c["row"] > c["unroll"]
     turns = taps // c["unroll"] if looped else 0
     rows = c["rows"] if c["rows"] > 1 else 0
     return {
         "product": visits * taps * p * q,
-        "load": visits * taps * (p + q),
-        "crowded": visits * taps * p * q if p * q > 6 else 0,
+        "load": visits * (taps * q + turned),
+        "crowded": crowded if p < 4 and not c["flat"] else 0,
+        "held": crowded if p >= 4 and not c["flat"] else 0,
+        "flat": visits * taps * max(p * q - 4, 0) if c["flat"] else 0,
+        "shared": visits * taps // c["unroll"] * twice if p * q >= 6 else 0,
         "widened": visits * taps * q if c["weight_type"] == "int8_t" else 0,
         "turn": visits * turns,
         "row": visits * rows if looped else 0,
         "short row": 0 if looped else visits * rows,
         "visit": visits if looped or rows else 0,
-        "short visit": 0 if looped or rows else visits,
-        "place": visits * q // c["out_c"],
+        "short visit": 0 if looped or rows or c["flat"] else visits,
+        "flat visit": visits if c["flat"] else 0,
+        "line": c["out_h"],
+        **_maxima(c, visits * q),
+        "place": places if across > 1 else 0,
+        "lone place": 0 if across > 1 else places,
         **_outputs(c, visits * q, outputs),
         # Of one block of channels they stay where they are.
         "constants": visits * q if q < c["out_c"] else 0,
         "larger": visits * q * larger,
     }
+
+
+def _maxima(c: dict[str, Any], visits: int) -> dict[str, float]:
+    """What is kept along a row for a pool, and what its end completes."""
+    if not c["maxima"]:
+        return {}
+    return {"kept": (visits + c["out_h"] * c["out_c"]) * c["maxima"].states}
 
 
 def _depthwise(c: dict[str, Any]) -> dict[str, float]:
@@ -206,9 +247,14 @@ def _band(c: dict[str, Any]) -> dict[str, float]:
 
 def _outputs(c: dict[str, Any], groups: int, size: int) -> dict[str, float]:
     """Groups of outputs of one channel, whose constants are loaded once."""
-    form, count = c["requant"].form, groups * size
+    found, count = c["requant"], groups * size
+    form, clamped = found.form, "nn_clamp" in c["byte"]
+    usual = (found.low, found.high) == (0, 255)
     return {
         "output": count,
+        "clamped": count if clamped and usual else 0,
+        "bounded": count if clamped and not usual else 0,
+        "looked up": count if "[" in c["byte"] else 0,
         "constants": groups,
         "signed": count if form == "signed" else 0,
         "triple": count if form == "triple" else 0,

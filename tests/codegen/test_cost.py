@@ -13,7 +13,6 @@ from tools import emulator
 
 pytestmark = pytest.mark.emulator
 TOLERANCE = 0.10
-MATTERS = 0.05  # of a network's instructions: the part of a layer that is looked at
 
 
 def estimates(component: Path, core: str) -> dict[str, int]:
@@ -66,7 +65,7 @@ def test_estimates_hold_for_networks_that_no_weight_was_fitted_to(
         found = list(fit_cost.counted(network, image, "speed", way, core))
         total = sum(count for _, _, count in found)
         for context, method, count in found:
-            if count < MATTERS * total or fit_cost.constant(context):
+            if count < fit_cost.MATTERS * total or fit_cost.constant(context):
                 continue
             part = cost.estimate(context, core) / count
             assert abs(part - 1) <= TOLERANCE, (seed, context["name"], method, part)
