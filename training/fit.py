@@ -119,6 +119,9 @@ class Trainer:
         self.optimizer = _optimizer(model, recipe)
         self.live = [t for t in model.state_dict().values() if t.is_floating_point()]
         self.average = [t.detach().clone() for t in self.live]
+        # Of a short run the average must still forget the weights that it began with.
+        steps = self.steps_per_epoch() * recipe.epochs
+        self.keep = min(recipe.ema, max(0.0, 1 - 4 / steps))
         self.epoch = 0
         self.history: list[Epoch] = []
 
@@ -173,7 +176,7 @@ class Trainer:
             "recipe": asdict(self.recipe),
             "images": len(self.images),
             "engine": self.engine,
-            "teacher": self.teacher.record() if self.teacher else None,
+            "teacher": self.teacher.record()["weights"] if self.teacher else None,
             "model": self.model.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
@@ -207,7 +210,7 @@ class Trainer:
         loss.backward()
         self.optimizer.step()
         if self.recipe.ema:
-            torch._foreach_lerp_(self.average, self.live, 1 - self.recipe.ema)
+            torch._foreach_lerp_(self.average, self.live, 1 - self.keep)
         return loss.detach(), (output.detach().argmax(1) == labels).sum()
 
     def _logits(self, views: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The teacher: whose it is, that it sees nothing more, and what it does to the loss."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from training import checkpoint, data, fit, models, teacher
+from training.errors import Esp8kError
 from training.fit import Trainer, distillation
 from training.layers import network
 from training.paths import ROOT
@@ -93,6 +95,28 @@ def test_a_teacher_is_trained_once_for_its_images_and_for_no_others(
     wrong[0] = (wrong[0] + 1) % 10
     teacher.teacher_for(DISTILLED, images, wrong)
     assert short == [512, 256, 512]
+
+
+def test_a_run_goes_on_with_its_own_teacher_only(
+    pairs: Pairs, short: list[int]
+) -> None:
+    recipe = replace(DISTILLED, epochs=2)
+
+    def run(part: Pairs) -> Trainer:
+        torch.manual_seed(0)
+        found = teacher.teacher_for(recipe, *part)
+        return Trainer(models.build("v2"), *pairs, recipe, 0, teacher=found)
+
+    whole, first = run(pairs), run(pairs)
+    whole.run_epoch(), whole.run_epoch(), first.run_epoch()
+    state = deepcopy(first.state())
+    again = run(pairs)
+    again.restore(state)
+    again.run_epoch()
+    hashes = {checkpoint.weights_hash(r.weights()) for r in (whole, again)}
+    assert len(hashes) == 1
+    with pytest.raises(Esp8kError, match="the interrupted run had teacher"):
+        run((pairs[0][:300], pairs[1][:300])).restore(state)
 
 
 def test_without_distillation_there_is_no_teacher(

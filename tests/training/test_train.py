@@ -18,7 +18,7 @@ from tests.conftest import V2
 from training import checkpoint, data, models
 from training.errors import Esp8kError
 from training.evaluate import evaluate
-from training.fit import Trainer
+from training.fit import Trainer, accuracy, normalise, prepare
 from training.paths import ROOT
 from training.schedule import Recipe, schedule
 from training.train import main
@@ -301,3 +301,19 @@ def test_another_data_set_is_exported_unchanged(tmp_path: Path) -> None:
     accuracy = f"{metrics['accuracy']:.2f} %"
     assert accuracy in exported.stdout  # of PyTorch's row: the same 10,000 images
     assert (tmp_path / "v1" / "component" / "src" / "int8_network.c").exists()
+
+
+@pytest.mark.parametrize("images, keeps", [(60_000, 0.998), (960, 1 - 4 / 75)])
+def test_the_average_of_a_short_run_reaches_less_far_back(
+    mnist: data.Data, images: int, keeps: float
+) -> None:
+    part = mnist.train_images[:images], mnist.train_labels[:images]
+    trainer = Trainer(models.build("v2"), *part, Recipe(batch=64), 0)
+    assert trainer.keep == pytest.approx(keeps)
+    if images < 60_000:
+        for _ in range(5):
+            trainer.run_epoch()
+        model = models.build("v2")
+        model.load_state_dict(trainer.weights())
+        labels = torch.from_numpy(part[1]).long()
+        assert accuracy(model, normalise(prepare(part[0])), labels) > 80
