@@ -92,7 +92,8 @@ def flags(target: str) -> list[str]:
 def stage_outputs(plan: Plan, network: Network, image: np.ndarray) -> list[np.ndarray]:
     """What each stage must give for one image of raw bytes: the live region.
 
-    The engine is that of `network`: uint8 arrays (int8 for the logits) or float32.
+    The engine is that of `network`: uint8 arrays (int8 for the logits) or float32,
+    too large by a power of two where the stage's plan says so.
     """
     pixels = np.asarray(image, np.uint8).reshape(1, -1)
     if network.tensors[network.inputs[0]].dtype == "int8":
@@ -106,6 +107,8 @@ def stage_outputs(plan: Plan, network: Network, image: np.ndarray) -> list[np.nd
         height, width, _ = stage.shape
         full = values[stage.tensor][0].reshape(hwc(network.tensors[stage.tensor].shape))
         live = full[:height, :width]
+        if stage.power:
+            live = np.ldexp(live, stage.power)
         if stage.representation.startswith("u8"):
             live = (live.astype(np.int16) + 128).astype(np.uint8)
         found.append(np.ascontiguousarray(live))

@@ -1,12 +1,14 @@
 """The body of an engine's run function: which stage is called with which memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from export import stream_f16
 from export.memory import Memory
 from export.network import Network
 from export.planner import Stage
-from export.stream_f16 import Stream
+from export.stream_f16 import Link, Stream
+
+WIDTH = 76  # columns, where the function's body begins
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Calls:
     memory: Memory
     scratch: dict[int, int]
     engine: str  # int8 | f16
+    lent: dict[int, tuple[Stage, int]] = field(default_factory=dict)  # rows of rings
 
     def whole(self, stage: Stage) -> list[str]:
         """A stage that computes all of its output at once."""
@@ -26,10 +29,12 @@ class Calls:
         arguments.append(target)
         if self.scratch[stage.number]:
             arguments.append(self._scratch(stage))
-        return [
-            f"{stage.name}({', '.join(arguments)});",
-            *self._hook(stage, target, stage.out_size),
-        ]
+        return folded(
+            [
+                f"{stage.name}({', '.join(arguments)});",
+                *self._hook(stage, target, stage.out_size),
+            ]
+        )
 
     def pair(self, first: Stage, second: Stage) -> list[str]:
         """int8: the first two stages, which the second's function drives."""
@@ -54,7 +59,10 @@ class Calls:
         lines, fills = [], []
         for stage, link in zip(chain, stream.links, strict=False):
             at = self._place(self.memory.offsets[stage.output], "nn_real_t")
-            lines.append(f"nn_real_t *const rows_{stage.name} = {at};")
+            if link.ring:
+                lines += self._ring(stage, link)
+            else:
+                lines.append(f"nn_real_t *const rows_{stage.name} = {at};")
             lines.append(f"int32_t count_{stage.name} = {link.above};")
             if link.above:
                 fills.append(f"nn_fill(rows_{stage.name}, {link.above * link.width});")
@@ -69,7 +77,17 @@ class Calls:
             body += self._reader(stream, number)
         body.append(f"out += {stream.rows[-1] * _width(chain[-1])};")
         head = f"for (int32_t y = 0; y < {turns}; ++y) {{"
-        return [*lines, "", *fills, head, *_indented(body), "}"]
+        return folded([*lines, "", *fills, head, *_indented(body), "}"])
+
+    def _ring(self, stage: Stage, link: Link) -> list[str]:
+        """Pointers to the rows of a window."""
+        at, step = self.memory.offsets[stage.output], 4 * link.width
+        rows = [self._place(at + i * step, "nn_real_t") for i in range(link.room)]
+        return [
+            f"const nn_real_t *rows_{stage.name}[{link.room}] = {{",
+            *(f"    {row}," for row in rows),
+            "};",
+        ]
 
     def _image(self, stage: Stage, rows: int) -> str:
         """Where the first stage reads."""
@@ -91,6 +109,9 @@ class Calls:
         count, window = f"count_{before}", f"rows_{before}"
         source = [window, count] if link.short else [window]
         lines = self._row(stream, number, source)
+        if link.ring:
+            turn = [f"nn_turn({window}, {link.room});"] * link.step
+            return [*lines, *turn, f"{count} = {link.keep};"]
         drop = f"{link.step * link.width}, {link.keep * link.width}"
         lines += [f"nn_slide({window}, {drop});"] if link.keep else []
         return [*lines, f"{count} = {link.keep};"]
@@ -100,11 +121,19 @@ class Calls:
         stage, target = self.stages[number], "out"
         if number + 1 < len(stream):
             target = f"rows_{stage.name} + count_{stage.name} * {_width(stage)}"
+            if stream.links[number].ring:
+                target = f"(nn_real_t *)rows_{stage.name}[count_{stage.name}]"
         call = [*source[:1], target, *source[1:]]
         if self.scratch[stage.number]:
-            call.append(self._scratch(stage))
+            call.append(self._row_scratch(stage))
         hook = self._hook(stage, target, stream.rows[number] * _width(stage))
         return [f"{stage.name}({', '.join(call)});", *hook]
+
+    def _row_scratch(self, stage: Stage) -> str:
+        if stage.number not in self.lent:
+            return self._scratch(stage)
+        owner, row = self.lent[stage.number]
+        return f"(nn_real_t *)rows_{owner.name}[{row}]"
 
     def _hook(self, stage: Stage, target: str, elements: int) -> list[str]:
         size = elements * (1 if self.engine == "int8" else 4)
@@ -140,6 +169,19 @@ class Calls:
 def _width(stage: Stage) -> int:
     """Elements in a row of a stage's output."""
     return stage.out_live[1] * stage.out_live[2]
+
+
+def folded(lines: list[str]) -> list[str]:
+    """Calls that are too long for a line, with further ones for the arguments."""
+    found = []
+    for line in lines:
+        margin = " " * (line.find("(") + 1)
+        while len(line) > WIDTH and ", " in line[:WIDTH]:
+            end = line.rindex(", ", 0, WIDTH) + 1
+            found.append(line[:end])
+            line = margin + line[end + 1 :]
+        found.append(line)
+    return found
 
 
 def _indented(lines: list[str]) -> list[str]:

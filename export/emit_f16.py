@@ -16,11 +16,12 @@ from export.emit_int8 import Array, Emitted, Options, reads_beyond
 from export.network import Network, pads_before
 from export.planner import Stage
 from export.reference_f16 import PIXEL_SCALE, constant
+from export.scale_f16 import Scales
 from export.stream_f16 import MOST_KEPT
 from export.tile_f16 import MOST_UNROLL, divisor, tile_of
 from training.errors import Esp8kError
 
-ROUNDING = {"none": "{x}", "round": "nn_round({x})", "flush": "nn_round_flush({x})"}
+UNSCALED = Scales()
 HELD = 8  # sums that gcc 12 would copy between registers, which it does not with more
 SMALLEST_NORMAL = 2.0**-14  # of binary16
 
@@ -31,23 +32,30 @@ def emit(
     options: Options,
     pitch: int,
     rows: int = 0,
-    rounding: str = "{x}",
+    rounding: str = "none",
+    scales: Scales = UNSCALED,
+    ring: bool = False,
 ) -> Emitted:
     """The C of one stage; `pitch` is the stored width of its input in elements.
 
     `rows` are those of its output that it computes a call, all of them if it is not
-    streamed; `rounding` is what becomes of a value {x} when it is stored.
+    streamed; `rounding` says what becomes of a value when it is stored, `ring` whether
+    it gets a pointer to each row of its input.
     """
     op = stage.head
     first = stage.inputs[0] == network.inputs[0]
-    if op.kind == "MAX_POOL_2D" and not first:
-        value = rounding.format(x=_finish(network, stage, False))
-        return Emitted(
-            emit_pool_f16.context(network, stage, pitch, rows > 0, value), []
-        )
-    if op.kind not in ("CONV_2D", "FULLY_CONNECTED"):
+    if op.kind not in ("CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D"):
         raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
-    weights = _half(network, op.inputs[1])
+    power = scales.outputs.get(stage.number, 0)
+    early = power if first and _early(stage, rounding) else 0
+    finish, constants = _finish(stage, first, early)
+    value = _stored(finish, rounding, power - early)
+    if op.kind == "MAX_POOL_2D" and not first:
+        context = emit_pool_f16.context(network, stage, pitch, rows > 0, value)
+        return Emitted(context | {"power": power, "constants": constants}, [])
+    if op.kind == "MAX_POOL_2D":
+        raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
+    weights, raw = _half(network, op.inputs[1]), scales.weights.get(stage.number)
     if op.kind == "FULLY_CONNECTED":
         weights = weights[:, None, None, :]
         stride_h, stride_w = 1, 1
@@ -74,10 +82,10 @@ def emit(
     window_h = (out_h * pool_h - 1) * stride_h + kernel_h
     unroll = tile.unroll(row, options.profile)
     stem = f"{options.prefix}_f16_{stage.name}"
-    value = rounding.format(x=_finish(network, stage, first))
     at = to = ""
+    step_y = tile.rows // tile.out_rows * stride_h
     if out_h > tile.out_rows:
-        at = f" + y * {tile.rows // tile.out_rows * stride_h * pitch}"
+        at = f" + y * {step_y * pitch}" if not ring else ""
         to = f"y * {out_w * out_c} + "
     if out_w > tile.out_columns:
         at += f" + x * {tile.columns // tile.out_columns * stride_w * depth}"
@@ -94,11 +102,15 @@ def emit(
         "step_x": tile.out_columns,
         "at": at,
         "to": to,
+        "ring": ring,
+        "ring_y": f"y * {step_y} + " if out_h > tile.out_rows else "",
         "weights": f"{stem}_weights",
         "biases": f"{stem}_biases",
         "size": size,
         "start": "0.0f" if first else "b",
-        "soft": _soft(stage, out_h, pitch, stride_h, stride_w, value),
+        "bias": _bias(stem, early),
+        "soft": _soft(stage, out_h, stride_h, stride_w, value),
+        "raw": int(raw is not None),
         "block_p": tile.rows * tile.columns,
         "holds": _holds(tile.rows * tile.columns, stage.pool is not None),
         "kernel_h": kernel_h,
@@ -126,15 +138,18 @@ def emit(
             for group in [tile.group(r, c)]
         ],
         "decoded": decoded,
-        "decode": _decoder(weights) if kept else _decoder(weights, "minus_"),
+        "decode": _decoder(weights, "" if kept else "minus_", raw),
+        "mac": "nn_mac" if raw is None else "nn_less",
         "decode_unroll": divisor(size, MOST_UNROLL),
         "scratch": 4 * (decoded + (window_h * pitch if first else 0)),
         "method": _method(rows),
+        "power": power,
+        "constants": constants,
     }
     return Emitted(
         context,
         [
-            _array(f"{stem}_weights", f"{stage.name}: weights, binary16", weights),
+            _weights(stem, stage.name, weights, raw),
             _array(
                 f"{stem}_biases",
                 f"{stage.name}: biases",
@@ -158,39 +173,66 @@ def _method(rows: int) -> str:
 
 
 def _soft(
-    stage: Stage, out_h: int, pitch: int, stride_h: int, stride_w: int, value: str
+    stage: Stage, out_h: int, stride_h: int, stride_w: int, value: str
 ) -> dict[str, object]:
     """What the way for cores without an FPU needs: one output at a time."""
     pool = stage.pool.attributes if stage.pool else {"filter_h": 1, "filter_w": 1}
     size_h, size_w = pool["filter_h"], pool["filter_w"]
     _, out_w, out_c = stage.out_live
     depth = stage.in_live[0][2] if stage.head.kind == "CONV_2D" else 1
-    at = to = ""
+    row = at = to = ""
     if out_h > 1:
-        at += f" + y * {size_h * stride_h * pitch}"
+        row = f" + y * {size_h * stride_h}"
         to += f"y * {out_w * out_c} + "
     if out_w > 1:
-        at += f" + x * {size_w * stride_w * depth}"
+        at = f"x * {size_w * stride_w * depth}"
         to += f"x * {out_c} + "
-    offsets = [
-        y * stride_h * pitch + x * stride_w * depth
-        for y in range(size_h)
-        for x in range(size_w)
-    ]
+    dots = []
+    for y in range(size_h):
+        for x in range(size_w):
+            down, right = y * stride_h, str(x * stride_w * depth)
+            right = f"{at} + {right}" if at and right != "0" else at or right
+            dots.append((f"rows{row}" + (f" + {down}" if down else ""), right))
     return {
         "out_h": out_h,
-        "at": at,
         "to": to,
-        "pool": offsets[1:],
+        "dots": dots,
         "value": value.format(x="a"),
     }
 
 
-def _finish(network: Network, stage: Stage, first: bool) -> str:
-    """What becomes of a sum {x} after the pool, before it is rounded."""
-    text = "{x}"
+def _bias(stem: str, power: int) -> str:
+    text = f"nn_half_finite({stem}_biases[c])"
+    return f"nn_scaled({text}, {power})" if power else text
+
+
+def _early(stage: Stage, rounding: str) -> bool:
+    """Whether the factor for the pixels may be as much larger as what is stored.
+
+    Not before a RELU6, nor need it be where the rounding can do that at no cost.
+    """
+    kinds = {stage.head.attributes.get("activation"), *(op.kind for op in stage.unary)}
+    return rounding == "round" and "RELU6" not in kinds
+
+
+def _stored(text: str, rounding: str, power: int) -> str:
+    """A value as it is stored, times 2^power."""
+    if rounding == "flush":
+        return f"nn_round_flush({text}, {power})"
+    if power:
+        text = f"nn_scaled({text}, {power})"
+    return f"nn_round({text})" if rounding == "round" else text
+
+
+def _finish(stage: Stage, first: bool, early: int) -> tuple[str, dict[str, str]]:
+    """What becomes of a sum {x} after the pool, before it is rounded.
+
+    And the constants by name that it needs.
+    """
+    text, constants = "{x}", {}
     if first:
-        text = f"{text} * {_constant(float(PIXEL_SCALE))} + b"
+        text = f"{text} * unit + b"
+        constants["unit"] = _constant(float(PIXEL_SCALE) * 2.0**early)
     kind = stage.head.attributes["activation"]
     known = {"NONE": "{x}", "RELU": "nn_relu({x})", "RELU6": "nn_relu6({x})"}
     if kind not in known:
@@ -204,16 +246,20 @@ def _finish(network: Network, stage: Stage, first: bool) -> str:
                     f"no float16 kernel for {op.kind} with alpha {alpha:g}",
                     "use an alpha from 0 to 1, or the int8 engine",
                 )
-            text = f"nn_leaky({text}, {_constant(alpha)})"
+            name = f"slope{len(constants)}" if "slope" in constants else "slope"
+            text = f"nn_leaky({text}, {name})"
+            constants[name] = _constant(alpha)
         elif op.kind == "RELU":
             text = f"nn_relu({text})"
         else:
             raise Esp8kError(f"no float16 kernel for {op.kind}", "use int8")
-    return text
+    return text, constants
 
 
-def _decoder(values: np.ndarray, sign: str = "") -> str:
+def _decoder(values: np.ndarray, sign: str, raw: int | None) -> str:
     """The cheapest function that is exact for these weights."""
+    if raw is not None:
+        return "nn_half_raw"
     least = np.abs(values.astype(np.float32)).min()
     return f"nn_{sign}half_{'normal' if least >= SMALLEST_NORMAL else 'finite'}"
 
@@ -234,6 +280,15 @@ def _half(network: Network, index: int) -> np.ndarray:
             "train again with smaller weights, or use the int8 engine",
         )
     return data
+
+
+def _weights(stem: str, name: str, values: np.ndarray, raw: int | None) -> Array:
+    """Raw ones have the sign that nn_less takes."""
+    comment = f"{name}: weights, binary16"
+    if raw is not None:
+        values = (-np.ldexp(values.astype(np.float32), raw)).astype(np.float16)
+        comment = f"{name}: weights * -2^{raw}, binary16"
+    return _array(f"{stem}_weights", comment, values)
 
 
 def _no_minus_zero(values: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from export import (
     layout,
     overlap,
     reference_f16,
+    scale_f16,
     stream_f16,
 )
 from export.emit_calls import Calls
@@ -96,6 +97,7 @@ def _f16_stream(network: Network, options: Options, wide: bool) -> layout.Engine
     stages = plan_stages(network)
     stream = stream_f16.plan(network, stages, wide)
     rounding = reference_f16.roundings(network, stages)
+    scales = scale_f16.plan(network, stages)
     emitted = [
         emit_f16.emit(
             network,
@@ -103,7 +105,9 @@ def _f16_stream(network: Network, options: Options, wide: bool) -> layout.Engine
             options,
             _pitch(network, stage),
             rows=stream.rows[stage.number] if stage.number < len(stream) else 0,
-            rounding=emit_f16.ROUNDING[rounding[stage.number]],
+            rounding=rounding[stage.number],
+            scales=scales,
+            ring=stream.is_ring(stage.number),
         )
         for stage in stages
     ]
@@ -156,7 +160,9 @@ def _engine(
                 if lag is not None:
                     lags[source, stage.output] = lag
     homes = stream_f16.homes(stream, stages, scratch)
-    wanted = {n: 0 if n in homes else size for n, size in scratch.items()}
+    lent = stream_f16.lent(stream, stages, scratch)
+    housed = homes.keys() | lent.keys()
+    wanted = {n: 0 if n in housed else size for n, size in scratch.items()}
     memory = allocate(network, stages, item, wanted, streamed, windows, lags)
     for number, (tensor, at) in homes.items():
         memory.scratch[number] = memory.offsets[tensor] + at
@@ -168,7 +174,7 @@ def _engine(
         contexts.append(made.context)
         arrays += made.arrays
         plans.append(_stage_plan(stage, engine, made, last))
-    calls = Calls(network, stages, memory, scratch, engine)
+    calls = Calls(network, stages, memory, scratch, engine, lent)
     lines = []
     if streamed:
         lines = calls.rows(stream) if stream else calls.pair(*stages[:2])
@@ -192,4 +198,5 @@ def _stage_plan(stage: Stage, engine: str, made: Any, last: bool) -> StagePlan:
         live_macs=stage.live_macs,
         weight_bytes=sum(a.size for a in made.arrays),
         method=made.context.get("method", "direct"),
+        power=made.context.get("power", 0),
     )

@@ -22,6 +22,7 @@ class StagePlan:
     live_macs: int
     weight_bytes: int  # weights, tables and per-channel constants
     method: str  # direct | winograd | ...
+    power: int = 0  # of two, by which what is stored is too large
 
 
 @dataclass(frozen=True)

@@ -90,23 +90,13 @@ def flushed(network: Network, stages: tuple[Stage, ...]) -> set[int]:
     All that a stage computes is a multiple of some power of two, its inputs' least
     bit times its weights'. Where the products of the next stage could fall below
     the least normal float32, which not every FPU has the same way, tiny values go.
-    Values that may be too large for a float32 are refused.
     """
     found = set()
     grid = 0  # log2: pixels are whole numbers
-    most = 255.0
     for stage, after in zip(stages, [*stages[1:], None], strict=True):
         if stage.head.kind in MAC_KINDS:
-            weights = constant(network, stage.head.inputs[1])
             bias = constant(network, stage.head.inputs[2])
-            gain = np.abs(weights, dtype=np.float64).reshape(len(weights), -1).sum(1)
-            most = float((gain * most + np.abs(bias)).max())
-            if not most < LARGEST:
-                raise Esp8kError(
-                    f"the values of {stage.name} may be too large for float32",
-                    "train again with smaller weights, or use the int8 engine",
-                )
-            grid += least_bit(weights)
+            grid += least_bit(constant(network, stage.head.inputs[1]))
             if stage is stages[0]:
                 grid += least_bit(PIXEL_SCALE)
             grid = min(grid, least_bit(bias))
@@ -117,6 +107,25 @@ def flushed(network: Network, stages: tuple[Stage, ...]) -> set[int]:
         if grid + least_bit(constant(network, after.head.inputs[1])) < LEAST_NORMAL:
             found.add(stage.number)
             grid = ROUNDED_GRID
+    return found
+
+
+def largest(network: Network, stages: tuple[Stage, ...]) -> dict[int, float]:
+    """By stage number what no sum exceeds; refused if that is much for a float32."""
+    found = {}
+    most = 255.0
+    for stage in stages:
+        if stage.head.kind in MAC_KINDS:
+            weights = constant(network, stage.head.inputs[1])
+            bias = constant(network, stage.head.inputs[2])
+            gain = np.abs(weights, dtype=np.float64).reshape(len(weights), -1).sum(1)
+            most = float((gain * most + np.abs(bias)).max())
+            if not most < LARGEST:
+                raise Esp8kError(
+                    f"the values of {stage.name} may be too large for float32",
+                    "train again with smaller weights, or use the int8 engine",
+                )
+        found[stage.number] = most
     return found
 
 

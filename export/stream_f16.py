@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from export.network import Network, pads_before
 from export.planner import Stage, kernel_size
+from export.tile_f16 import tile_of
 
 ARENA = 4096  # bytes; a network that fits is kept within
 MORE = 4 / 3  # a larger one may take so much more for fewer instructions
@@ -32,6 +33,7 @@ class Link:
     keep: int = 0  # rows left after a call
     short: bool = False  # the last call gets fewer rows, where padding follows
     late: bool = False  # and comes in a turn of its own
+    ring: bool = False  # rows are found by pointers, which turn, and never move
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Stream:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def is_ring(self, number: int) -> bool:
+        """Whether a stage reads a window whose rows have pointers."""
+        return 0 < number < len(self) and self.links[number - 1].ring
 
     def room(self, outputs: tuple[Stage, ...]) -> int:
         """Elements of all windows and of the last stage's output."""
@@ -95,12 +101,26 @@ def homes(
         for stage, link in zip(
             stages, stream.links[: max(number - 1, 0)], strict=False
         ):
-            free.append((stage, link.keep, link.room - link.keep, link.width))
+            if not link.ring:
+                free.append((stage, link.keep, link.room - link.keep, link.width))
         for stage, used, rows, width in free:
             if 0 < scratch[number] <= 4 * rows * width:
                 found[number] = stage.output, 4 * used * width
                 break
     return found
+
+
+def lent(
+    stream: Stream, stages: tuple[Stage, ...], scratch: dict[int, int]
+) -> dict[int, tuple[Stage, int]]:
+    """Where a dropped row of a ring is a stage's working memory: (writer, its row)."""
+    return {
+        number: (stage, link.keep)
+        for number in range(len(stream))
+        for stage, link in zip(stages, stream.links[: max(number - 1, 0)], strict=False)
+        if link.ring and link.keep < link.room
+        if 0 < scratch[number] <= 4 * link.width
+    }
 
 
 def chained(
@@ -121,8 +141,27 @@ def chained(
             )
             if found is None or (found.short and not pooled):
                 return None
-            links.append(found)
+            whole = all(n % rows[number - 1] == 0 for n in (found.step, found.keep))
+            ring = found.keep > 0 and whole and turns(stage, rows[number])
+            links.append(replace(found, ring=ring))
     return Stream(rows, tuple(links))
+
+
+def turns(stage: Stage, rows: int) -> bool:
+    """Whether a stage finds each row of its window by a pointer of its own.
+
+    It looks one up for each row of a filter, so a tile must have one row of sums.
+    """
+    if stage.head.kind != "CONV_2D" or filter_size(stage) <= MOST_KEPT:
+        return False
+    return tile_of(stage, rows).rows == 1
+
+
+def filter_size(stage: Stage) -> int:
+    """Weights that one output needs."""
+    return stage.live_macs // (
+        stage.mac_live[0] * stage.mac_live[1] * stage.out_live[2]
+    )
 
 
 def window(network: Network, stage: Stage, rows: int = 1) -> Link:
@@ -188,8 +227,7 @@ def _saving(stage: Stage) -> float:
     """Instructions for weights that two rows a call save."""
     if stage.head.kind != "CONV_2D":
         return 0
-    positions = stage.mac_live[0] * stage.mac_live[1] * stage.out_live[2]
-    size = stage.live_macs // positions
+    size = filter_size(stage)
     weights = size * stage.out_live[2]
     if size <= MOST_KEPT:
         return weights * stage.out_live[0] * REGISTERS / 2

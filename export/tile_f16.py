@@ -10,7 +10,7 @@ from export.planner import Stage
 
 MOST_SUMS = 14  # of 16 registers, on LX6 as on x86: a weight and a product need two
 STRAIGHT = {"size": 32, "speed": 240}  # multiplications in one piece of straight code
-MOST_STRAIGHT = 128
+MOST_STRAIGHT = 192
 MOST_UNROLL = 10  # weights in one piece of straight code
 
 

@@ -96,7 +96,8 @@ def compare(
     wrong = found.view(raw) != np.ascontiguousarray(right).view(raw)
     places = np.argwhere(wrong)
     y, x, channel = (int(value) for value in places[0])
-    distance = np.abs(found.astype(np.float64) - right.astype(np.float64))
+    unit = 2.0**-plan.power
+    distance = unit * np.abs(found.astype(np.float64) - right.astype(np.float64))
     return Difference(
         engine=engine,
         image=image,
@@ -105,8 +106,8 @@ def compare(
         channel=channel,
         y=y,
         x=x,
-        expected=float(right[y, x, channel]),
-        got=float(found[y, x, channel]),
+        expected=unit * float(right[y, x, channel]),
+        got=unit * float(found[y, x, channel]),
         wrong_values=len(places),
         values=right.size,
         largest=float(np.nanmax(distance)),

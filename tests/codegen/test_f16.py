@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import reference_f16, stream_f16
+from export import reference_f16, scale_f16, stream_f16
 from export.codegen import PROFILES
 from export.network import Network
 from export.planner import plan_stages
 from tests.codegen.conftest import Components, Networks
 from tests.codegen.native import TRAP, Native, kernels
+from tools import budget
 from training.errors import Esp8kError
 
 SOURCE = """
@@ -22,12 +23,16 @@ SOURCE = """
 #include "nn_f16_soft.h"
 #endif
 
-void rounded(const float *x, float *out, float *flushed, int32_t count);
-void rounded(const float *x, float *out, float *flushed, int32_t count)
+void rounded(const float *x, float *out, float *flushed, float *large,
+             int32_t count);
+void rounded(const float *x, float *out, float *flushed, float *large,
+             int32_t count)
 {
     for (int32_t i = 0; i < count; ++i) {
         out[i] = nn_round(x[i]);
-        flushed[i] = nn_round_flush(x[i]);
+        flushed[i] = nn_round_flush(x[i], 0);
+        *large++ = nn_round(nn_scaled(x[i], 60));
+        *large++ = nn_round_flush(x[i], 60);
     }
 }
 
@@ -44,12 +49,12 @@ void shaped(const float *a, const float *b, float *out, int32_t count)
 
 #if NN_SOFT_FLOAT
 void dots(const float *start, const float *v, const uint16_t *w, float *out,
-          int32_t count, int32_t size);
+          int32_t count, int32_t size, int32_t raw);
 void dots(const float *start, const float *v, const uint16_t *w, float *out,
-          int32_t count, int32_t size)
+          int32_t count, int32_t size, int32_t raw)
 {
     for (int32_t i = 0; i < count; ++i) {
-        out[i] = nn_dot(start[i], v + i * size, w + i * size, 1, size, 0);
+        out[i] = nn_dot(start[i], &v, i * size, w + i * size, 1, size, raw);
     }
 }
 #endif
@@ -102,11 +107,13 @@ def halves(
     return random.normal(0, 0.2, shape).astype(np.float16).view(np.uint16)
 
 
+@pytest.mark.parametrize("raw", [False, True])
 @pytest.mark.parametrize("kind", ["any", "usual", "cancelling"])
-@pytest.mark.parametrize("span", [(-1, 1), (-14, 4), (-60, 16)])
+@pytest.mark.parametrize("span", [(-1, 1), (-14, 4), (-60, 14)])
 def test_a_sum_in_whole_numbers_has_the_bits_of_float32(
-    soft: ctypes.CDLL, kind: str, span: tuple[int, int]
+    soft: ctypes.CDLL, kind: str, span: tuple[int, int], raw: bool
 ) -> None:
+    """`raw`: with inputs that are too large, and weights of the other sign."""
     random = np.random.default_rng([len(kind), *map(abs, span)])
     count, size = 20_000, 24
     v = floats(random, (count, size), *span)
@@ -120,8 +127,10 @@ def test_a_sum_in_whole_numbers_has_the_bits_of_float32(
     expected = start.copy()
     for k in range(size):
         expected += v[:, k] * w[:, k].view(np.float16).astype(np.float32)
+    if raw:
+        v, w = np.ldexp(v, 112), w ^ 0x8000
     found = np.empty(count, np.float32)
-    soft.dots(at(start), at(v), at(w), at(found), count, size)
+    soft.dots(at(start), at(v), at(w), at(found), count, size, int(raw))
     assert same_bits(found, expected)
 
 
@@ -141,7 +150,9 @@ def test_rounding_is_that_of_the_reference(
     x = edges()
     plain, flushed = np.empty_like(x), np.empty_like(x)
     library = request.getfixturevalue(way)
-    library.rounded(at(x), at(plain), at(flushed), len(x))
+    large = np.empty((len(x), 2), np.float32)
+    library.rounded(at(x), at(plain), at(flushed), at(large), len(x))
+    assert same_bits(large, np.ldexp(np.stack([plain, flushed], 1), 60))
     assert same_bits(plain, reference_f16.rounded(x, False))
     assert same_bits(flushed, reference_f16.rounded(x, True))
     part, _ = np.frexp(plain.astype(np.float64))
@@ -197,6 +208,8 @@ def test_v2_takes_no_more_than_four_kilobytes(
 ) -> None:
     plan = Native.plan_of(components("v2", profile))
     assert plan.f16_arena_bytes <= stream_f16.ARENA
+    source = (components("v2", profile) / "src" / "f16_network.c").read_text()
+    assert "(nn_real_t *)rows_conv1[2]);" in source  # conv3 borrows a row
     rows = {stage.method for stage in plan.engine("f16")}
     assert ("2 rows a call" in rows) == (profile != "size")
 
@@ -212,6 +225,36 @@ def test_a_window_that_a_call_would_overfill_is_refused(networks: Networks) -> N
     assert wide
     found = [(x.need, x.step, x.room, x.keep) for x in wide.links]
     assert found == [(4, 2, 4, 2), (6, 4, 6, 2)]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("model", ["v1", "v2", "v3", "v3-small"])
+def test_generated_lines_are_no_longer_than_eighty_columns(
+    model: str, profile: str, components: Components
+) -> None:
+    sources = sorted(components(model, profile).rglob("*.[ch]"))
+    assert {"f16_network.c", "int8_network.c"} <= {path.name for path in sources}
+    for path in sources:
+        lines = path.read_text().splitlines()
+        assert [line for line in lines if len(line) > 80] == [], path.name
+        assert [line for line in lines if line != line.rstrip()] == [], path.name
+
+
+@pytest.mark.parametrize("profile", ["speed", "balanced"])
+def test_v2_takes_at_most_three_and_a_half_instructions_a_mac(
+    profile: str, components: Components
+) -> None:
+    """As committed; tests/bench/test_budget.py measures that it still is so."""
+    plan = Native.plan_of(components("v2", profile))
+    macs = sum(stage.live_macs for stage in plan.engine("f16"))
+    rows = [
+        line
+        for line in budget.load()
+        if (line["model"], line["engine"], line["profile"]) == ("v2", "f16", profile)
+    ]
+    assert [line["target"] for line in rows] == ["host"]
+    assert rows[0]["instructions"] <= 3.5 * macs
+    assert rows[0]["const_bytes"] <= 16_000 and rows[0]["ram_bytes"] <= 4096
 
 
 def scaled(network: Network, factor: float) -> Network:
@@ -237,6 +280,30 @@ def test_tiny_values_go_only_where_they_could_become_subnormal(
     assert found == {"v1": {3}, "v2": {1, 3}}
 
 
+def test_inputs_are_as_much_too_large_as_weights_are_too_small(
+    networks: Networks,
+) -> None:
+    network = networks("v2")[1]
+    stages = plan_stages(network)
+    found = scale_f16.plan(network, stages)
+    assert found.weights.keys() == {1, 2, 3, 4}
+    for stage in stages[1:]:
+        power = found.weights[stage.number]
+        assert power + found.outputs[stage.number - 1] == scale_f16.MISSING
+        stored = np.ldexp(reference_f16.constant(network, stage.head.inputs[1]), power)
+        assert 2.0**15 <= np.abs(stored).max() < 2.0**16
+        assert np.abs(stored[stored != 0]).min() >= 2.0**-14
+
+
+def test_inputs_that_might_be_too_large_then_stay_as_they_are(
+    networks: Networks,
+) -> None:
+    network = scaled(networks("v2")[1], 2.0**8)
+    stages = plan_stages(network)
+    assert reference_f16.largest(network, stages)[3] > 2.0**40
+    assert scale_f16.plan(network, stages).weights.keys() == {1}
+
+
 @pytest.mark.parametrize(
     ("values", "log2"),
     [([1.0, 3.0], 0), ([0.0], 0), ([0.75, 4], -2), ([1 / 255], -31), ([2.0**-24], -24)],
@@ -247,7 +314,7 @@ def test_the_least_bit_of_many_values(values: list[float], log2: int) -> None:
 
 def test_values_that_may_leave_float32_are_refused(networks: Networks) -> None:
     network = scaled(networks("v2")[1], 2.0**12)
-    reference_f16.flushed(network, plan_stages(network))
+    reference_f16.largest(network, plan_stages(network))
     deep = [*plan_stages(network)[:4]] * 3
     with pytest.raises(Esp8kError, match="too large for float32"):
-        reference_f16.flushed(network, tuple(deep))
+        reference_f16.largest(network, tuple(deep))

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import codegen, reference_f16, stream_f16
+from export import codegen, reference_f16, scale_f16, stream_f16
 from export.network import Network, read_tflite
-from export.planner import plan_stages
+from export.planner import MAC_KINDS, plan_stages
 from tests.codegen.conftest import IDENTITY
 from tests.codegen.native import Native
 from tests.export.random_f16 import random_f16, random_pixels
@@ -33,6 +33,8 @@ REACHED = {
     *("an activation behind a pool", "an activation before a pool"),
     *("nothing rounded before a pool", "a pool at the end", "tiny values that go"),
     "a pool that keeps the largest of two rows",
+    *("inputs that are too large", "weights that need an addition"),
+    *("pixels that are too large", "rows that turn"),
     *("2 rows a call", "a last window in a turn of its own"),
 }
 
@@ -103,11 +105,17 @@ def features(network: Network, source: str, profile: str) -> set[str]:
             found.add("nothing rounded before a pool")
         if stage is stages[-1]:
             found.add("a pool at the end")
+    scaled = scale_f16.plan(network, stages).weights.keys()
+    heads = {s.number for s in stages[1:] if s.head.kind in MAC_KINDS}
+    found |= {"inputs that are too large" for _ in heads & scaled}
+    found |= {"weights that need an addition" for _ in heads - scaled}
     signs = {
+        "pixels that are too large": "nn_scaled(nn_half_finite(",
+        "rows that turn": "nn_turn(",
         "a row of padding above": "nn_fill(rows_",
         "a row of padding below": "(rows < ",
         "a pool in a convolution": "_2D, MAX_POOL_2D",
-        "tiny values that go": "= nn_round_flush(",
+        "tiny values that go": "nn_round_flush(",
     }
     return found | {name for name, sign in signs.items() if sign in source}
 

@@ -48,6 +48,21 @@ typedef float nn_real_t;
 #define NN_HOLD(...) NN_FENCE()
 #endif
 
+/* A value in a register of its own: x86's gcc would else give it that of the
+ * operand which its instruction for a maximum leaves alone, and copy it. */
+#if defined(__GNUC__) && defined(__SSE__)
+#define NN_APART(x) __asm__("" : "+x"(x))
+#else
+#define NN_APART(x) ((void)0)
+#endif
+
+/* Bits that stay in a register for whole numbers, where they cost no jump. */
+#if defined(__GNUC__)
+#define NN_WHOLE(bits) __asm__("" : "+r"(bits))
+#else
+#define NN_WHOLE(bits) ((void)0)
+#endif
+
 NN_INLINE float nn_float(uint32_t bits)
 {
     union {
@@ -107,19 +122,41 @@ NN_INLINE float nn_pixel(uint8_t pixel)
     return (float)pixel;
 }
 
+/* A stored binary16 as it is: 2^112 times too small, where the inputs are as
+ * much too large, all of it in the inputs or a part of it in the weights. */
+NN_INLINE float nn_half_raw(uint16_t half)
+{
+    return nn_float(nn_half_bits(half));
+}
+
+/* x * 2^power, exactly. */
+NN_INLINE float nn_scaled(float x, int32_t power)
+{
+#if NN_SOFT_FLOAT
+    const uint32_t bits = nn_bits(x);
+
+    return nn_float(bits << 1 ? bits + ((uint32_t)power << 23) : bits);
+#else
+    return x * nn_float((uint32_t)(127 + power) << 23);
+#endif
+}
+
 /* What is stored for the next layer: 11 bits, halves away from zero. */
 NN_INLINE float nn_round(float x)
 {
     return nn_float((nn_bits(x) + 0x1000u) & 0xFFFFE000u);
 }
 
-/* The same, and nothing below the least normal binary16: where the products
- * of the next layer might otherwise be too small for a normal float. */
-NN_INLINE float nn_round_flush(float x)
+/* The same times 2^power, and nothing below the least normal binary16: where
+ * products of the next layer might otherwise be too small for a normal float. */
+NN_INLINE float nn_round_flush(float x, int32_t power)
 {
-    const uint32_t bits = nn_bits(nn_round(x));
+    const uint32_t scale = (uint32_t)power << 23;
+    uint32_t bits = (nn_bits(x) + 0x1000u + scale) & 0xFFFFE000u;
 
-    return nn_float(bits << 1 < 0x71000000u ? 0u : bits);
+    bits = bits << 1 < 0x71000000u + 2 * scale ? 0 : bits;
+    NN_WHOLE(bits);
+    return nn_float(bits);
 }
 
 #if NN_SOFT_FLOAT
@@ -178,10 +215,16 @@ NN_INLINE float nn_less(float a, float x, float w)
 #endif
 }
 
-/* The first of equal values stays. */
+/* Of equal values either: none is -0. */
 NN_INLINE float nn_larger(float a, float b)
 {
-    return a > b ? a : b;
+    float found = b;
+
+    if (a > b) {
+        found = a;
+    }
+    NN_APART(found);
+    return found;
 }
 
 NN_INLINE float nn_relu(float x)
@@ -209,6 +252,17 @@ NN_INLINE void nn_fill(nn_real_t *window, uint32_t count)
     for (uint32_t i = 0; i < count; ++i) {
         window[i] = nn_float(0xFF7FFFFFu);
     }
+}
+
+/* The oldest of a window's rows become its last, to be written anew. */
+NN_INLINE void nn_turn(const nn_real_t **rows, int32_t count)
+{
+    const nn_real_t *const oldest = rows[0];
+
+    for (int32_t i = 1; i < count; ++i) {
+        rows[i - 1] = rows[i];
+    }
+    rows[count - 1] = oldest;
 }
 
 /* Keep the last `keep` values of a window, `drop` values further down. */

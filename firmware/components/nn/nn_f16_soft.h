@@ -54,21 +54,27 @@ NN_LAYER int32_t nn_add_large(nn_sum_t *a, int32_t product, int32_t exponent)
                            : nn_left(old, 6 - distance));
 }
 
-/* a + v[0] * w[0] + v[1] * w[1] + ... over `rows` rows of `count` inputs,
- * which begin `pitch` inputs apart; the weights are contiguous. */
-NN_LAYER float nn_dot(float start, const float *v, const uint16_t *w,
-                      int32_t rows, int32_t count, int32_t pitch)
+/* start + v[0] * w[0] + v[1] * w[1] + ... over `height` rows of `count` inputs
+ * from `at` on; the weights are contiguous. With `raw` inputs and weights are
+ * those of nn_half_raw and nn_less. */
+NN_LAYER float nn_dot(float start, const float *const *rows, int32_t at,
+                      const uint16_t *w, int32_t height, int32_t count,
+                      int32_t raw)
 {
-    const uint32_t first = nn_bits(start);
+    const uint32_t minus = raw ? 0x80000000u : 0;
+    const int32_t unit = raw ? 112 : 0; /* log2 */
+    const uint32_t first = nn_bits(start) ^ minus;
     nn_sum_t a = {0, NN_NOTHING};
     uint32_t size;
 
-    if (first != 0) {
+    if (first << 1 != 0) {
         a.sum = (int32_t)((first & 0x7FFFFFu) | 0x800000u);
         a.sum = first >> 31 ? -a.sum : a.sum;
-        a.exponent = (int32_t)(first >> 23 & 255u);
+        a.exponent = (int32_t)(first >> 23 & 255u) + unit;
     }
-    for (; rows > 0; --rows, v += pitch) {
+    for (; height > 0; --height, ++rows) {
+        const float *const v = *rows + at;
+
         for (int32_t k = 0; k < count; ++k) {
             const uint32_t x = nn_bits(v[k]);
             const uint32_t half = *w++;
@@ -123,8 +129,8 @@ NN_LAYER float nn_dot(float start, const float *v, const uint16_t *w,
         return 0.0f;
     }
     size = (uint32_t)(a.sum < 0 ? -a.sum : a.sum);
-    return nn_float((a.sum < 0 ? 0x80000000u : 0u)
-                    | (((uint32_t)(a.exponent - 1) << 23) + size));
+    return nn_float((a.sum < 0 ? minus ^ 0x80000000u : minus)
+                    | (((uint32_t)(a.exponent - unit - 1) << 23) + size));
 }
 
 #endif
