@@ -110,7 +110,7 @@ def emit(
         "start": "0.0f" if first else "b",
         "bias": _bias(stem, early),
         "soft": _soft(stage, out_h, stride_h, stride_w, value),
-        "raw": int(raw is not None),
+        "dot": "nn_dot" if raw is None else "nn_dot_raw",
         "block_p": tile.rows * tile.columns,
         "holds": _holds(tile.rows * tile.columns, stage.pool is not None),
         "kernel_h": kernel_h,

@@ -12,10 +12,10 @@ pixel from zero, then multiplies by float32(1/255) and adds the bias (two roundi
 A max-pool is taken before that. So the bits equal the generated C's on any machine
 with IEEE float32, fused or not, in hardware or in software.
 
-That is why nobody has to choose: v2, instructions an inference, 703,371 on the host
+That is why nobody has to choose: v2, instructions an inference, 670,182 on the host
 (SSE2: each product needs a register of its own, 3 instructions a MAC are the least),
-521,889 with three-operand instructions (-mavx), 334,526 fused as on LX6 (-mfma), all
-scalar by callgrind; 9,860,452 on lx106 and 9,601,482 on RV32IMC in whole numbers
+496,082 with three-operand instructions (-mavx), 309,723 fused as on LX6 (-mfma), all
+scalar by callgrind; 9,757,907 on lx106 and 9,618,295 on RV32IMC in whole numbers
 (nn_f16_soft.h) for the first test image, where libgcc's two roundings a MAC took
 26 million. No digit of the 10,000 test images changes by the 11 bits (v1, v2, v3).
 """

@@ -54,7 +54,8 @@ void dots(const float *start, const float *v, const uint16_t *w, float *out,
           int32_t count, int32_t size, int32_t raw)
 {
     for (int32_t i = 0; i < count; ++i) {
-        out[i] = nn_dot(start[i], &v, i * size, w + i * size, 1, size, raw);
+        out[i] = (raw ? nn_dot_raw : nn_dot)(start[i], &v, i * size, w + i * size,
+                                             1, size);
     }
 }
 #endif

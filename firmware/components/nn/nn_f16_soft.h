@@ -12,6 +12,13 @@
 
 #include "nn_f16.h"
 
+/* A network may need but one of two functions. */
+#if defined(__GNUC__)
+#define NN_SPARE __attribute__((unused))
+#else
+#define NN_SPARE
+#endif
+
 #define NN_NOTHING (-10000) /* exponent of a sum that is zero */
 
 NN_INLINE int32_t nn_left(int32_t x, int32_t bits)
@@ -54,15 +61,12 @@ NN_LAYER int32_t nn_add_large(nn_sum_t *a, int32_t product, int32_t exponent)
                            : nn_left(old, 6 - distance));
 }
 
-/* start + v[0] * w[0] + v[1] * w[1] + ... over `height` rows of `count` inputs
- * from `at` on; the weights are contiguous. With `raw` inputs and weights are
- * those of nn_half_raw and nn_less. */
-NN_LAYER float nn_dot(float start, const float *const *rows, int32_t at,
-                      const uint16_t *w, int32_t height, int32_t count,
-                      int32_t raw)
+/* nn_dot, where products are 2^unit times too large and have the sign `minus`:
+ * both are constants once a compiler has put it in. */
+NN_INLINE float nn_dot_in(int32_t unit, uint32_t minus, float start,
+                          const float *const *rows, int32_t at,
+                          const uint16_t *w, int32_t height, int32_t count)
 {
-    const uint32_t minus = raw ? 0x80000000u : 0;
-    const int32_t unit = raw ? 112 : 0; /* log2 */
     const uint32_t first = nn_bits(start) ^ minus;
     nn_sum_t a = {0, NN_NOTHING};
     uint32_t size;
@@ -131,6 +135,23 @@ NN_LAYER float nn_dot(float start, const float *const *rows, int32_t at,
     size = (uint32_t)(a.sum < 0 ? -a.sum : a.sum);
     return nn_float((a.sum < 0 ? minus ^ 0x80000000u : minus)
                     | (((uint32_t)(a.exponent - unit - 1) << 23) + size));
+}
+
+/* start + v[0] * w[0] + v[1] * w[1] + ... over `height` rows of `count` inputs
+ * from `at` on; the weights are contiguous. */
+NN_SPARE NN_LAYER float nn_dot(float start, const float *const *rows,
+                               int32_t at, const uint16_t *w, int32_t height,
+                               int32_t count)
+{
+    return nn_dot_in(0, 0, start, rows, at, w, height, count);
+}
+
+/* The same of inputs and weights as nn_half_raw and nn_less take them. */
+NN_SPARE NN_LAYER float nn_dot_raw(float start, const float *const *rows,
+                                   int32_t at, const uint16_t *w,
+                                   int32_t height, int32_t count)
+{
+    return nn_dot_in(112, 0x80000000u, start, rows, at, w, height, count);
 }
 
 #endif
