@@ -12,11 +12,11 @@ import numpy as np
 
 from export import across, mac16
 from export.across import Across
+from export.arrays import byte_array
 from export.blocks import blocks, parts
 from export.emit_int8 import (
     Emitted,
     Options,
-    byte_array,
     finished,
     reads_beyond,
     requantisation,

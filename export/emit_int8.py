@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from export import arithmetic, requant, requant_proof
+from export.arrays import Array, byte_array, literal
 from export.network import Network, Operator
 from export.planner import Stage, hwc, kernel_size
 from export.requant import Requant
@@ -18,28 +19,6 @@ from export.requant_proof import Steps
 
 FORMS = ("single", "split", "signed", "triple", "wide")
 C_TYPES = {form: f"nn_{form}_t" for form in FORMS}
-
-
-@dataclass
-class Array:
-    """A constant of the generated C."""
-
-    name: str
-    type: str
-    values: list[str]
-    comment: str
-    width: int  # values a line
-    size: int  # bytes
-    mac16: "Array | None" = None  # what a core with MAC16 has instead
-
-    @property
-    def count(self) -> int:
-        return len(self.values)
-
-    @property
-    def lines(self) -> list[str]:
-        steps = range(0, len(self.values), self.width)
-        return [", ".join(self.values[i : i + self.width]) + "," for i in steps]
 
 
 @dataclass
@@ -169,11 +148,6 @@ def channel_array(name: str, comment: str, found: Requant) -> Array:
     return Array(name, C_TYPES[found.form], rows, comment, abreast, size)
 
 
-def literal(value: int) -> str:
-    """An int32 as C reads it (-2147483648 is no literal)."""
-    return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)
-
-
 MOST_TABLE = 1536  # bytes of a table that takes what would have to be clamped
 
 
@@ -273,20 +247,6 @@ def stored(u: str, table_name: str | None, last: bool) -> str:
     if table_name:
         u = f"{table_name}[{u}]"
     return f"(int8_t)({u} - 128)" if last else f"(uint8_t)({u})"
-
-
-def byte_array(name: str, comment: str, values: np.ndarray, kind: str) -> Array:
-    """Weights or a table."""
-    texts = [str(int(v)) for v in values]
-    size = len(texts) * (2 if kind == "int16_t" else 1)
-    abreast = 12 if max(map(len, texts)) < 5 else 10  # in 80 columns
-    return Array(name, kind, texts, comment, abreast, size)
-
-
-def word_array(name: str, comment: str, values: np.ndarray) -> Array:
-    """int32 constants."""
-    texts = [literal(int(v)) for v in values]
-    return Array(name, "int32_t", texts, comment, 6, 4 * len(texts))
 
 
 def stage_arrays(

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from export.emit_int8 import Array, byte_array, stored
+from export.arrays import Array, byte_array
+from export.emit_int8 import stored
 from export.network import Network
 from export.planner import Stage, hwc
 from training.errors import Esp8kError

@@ -5,18 +5,16 @@ from typing import Any
 import numpy as np
 
 from export import arithmetic, emit_moves
+from export.arrays import Array, byte_array, word_array
 from export.emit_int8 import (
     C_TYPES,
-    Array,
     Emitted,
     Options,
-    byte_array,
     channel_array,
     scalar_requantisation,
     store,
     stored,
     table,
-    word_array,
 )
 from export.emit_moves import Making
 from export.network import Network, Tensor, pads_before

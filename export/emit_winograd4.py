@@ -3,10 +3,10 @@
 import numpy as np
 
 from export import winograd
+from export.arrays import byte_array
 from export.emit_int8 import (
     Emitted,
     Options,
-    byte_array,
     finished,
     reads_beyond,
     requantisation,

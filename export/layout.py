@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 
 from export import cost
-from export.emit_int8 import Array
+from export.arrays import Array
 from export.network import Network
 from export.plan import StagePlan
 from export.planner import MAC_KINDS, Stage, hwc

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from export.emit_int8 import Array, byte_array
+from export.arrays import Array, byte_array
 from export.planner import Stage
 
 MOST_STACK = 2_048  # bytes: one position's bytes as int16, some sums

@@ -1,7 +1,7 @@
 """ONNX operators as TensorFlow calls, channels last: the bridge to TFLite.
 
-`operations(proto)` checks the graph and brings it to a list of small closures;
-`apply` runs them on a TensorFlow tensor inside a `tf.function`. Images change from
+`read(proto)` checks the graph and brings it to a list of steps; `Builder.run` makes
+them TensorFlow calls inside a `tf.function`. Images change from
 NCHW to NHWC once, here, by permuting constants; a flattened image's order is
 absorbed into the columns of the next Gemm, so no TRANSPOSE reaches the chip.
 """
