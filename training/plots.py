@@ -96,7 +96,7 @@ def learning_curves(path: Path, run: Run) -> None:
     picture = figure(10.5, 3.4)
     left, middle, right = picture.subplots(1, 3)
     left.plot(epochs, [e.loss for e in history], "o-", color=BLUE)
-    label = "of label and teacher" if run.recipe.distill else "cross-entropy"
+    label = "of label and teacher" if recipe.distill else "cross-entropy"
     left.set(title="Training loss", yscale="log", ylabel=label)
     middle.plot(
         epochs, [100 - e.train_accuracy for e in history], "o-", color=GREY,

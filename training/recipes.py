@@ -28,6 +28,7 @@ RECIPES = {
     "v3-small": _STEEP,
 }
 ALONE = RECIPES | {"v3": _STEEP}  # without a teacher
+TEACHER = replace(_STEEP, epochs=10, peak=0.01)  # of training/teacher.py
 
 # What divides the logits for calibrated probabilities: fitted on the 5,000 validation
 # images with `python -m training.train --holdout`, whose weights never saw them.

@@ -90,15 +90,19 @@ class Series:
         return recipe(self.model, teacher=self.teacher)
 
     @property
+    def alone(self) -> bool:
+        """Whether there is a teacher that it does without."""
+        return self.recipe != recipe(self.model)
+
+    @property
     def name(self) -> str:
         """Of its file of results."""
-        same = self.recipe == recipe(self.model)
-        return self.model if same else f"{self.model}-alone"
+        return f"{self.model}-alone" if self.alone else self.model
 
     @property
     def folder(self) -> Path:
         """Where finished seeds lie."""
-        return build_root() / self.model / self.name.replace(self.model, "seeds")
+        return build_root() / self.model / ("seeds-alone" if self.alone else "seeds")
 
     def wanted(self) -> dict[str, Any]:
         """What a stored seed must have been trained with to count."""
@@ -119,9 +123,10 @@ def filed() -> dict[str, dict[str, Any]]:
     """The committed results by name: each model, and behind it the same alone."""
     found = {}
     for model in MODELS:
-        for title, name in ((model, model), (f"{model}, alone", f"{model}-alone")):
-            path = RESULTS / f"{name}.json"
+        for series in (Series(model), Series(model, teacher=False)):
+            path = RESULTS / f"{series.name}.json"
             if path.exists():
+                title = f"{model}, alone" if series.alone else model
                 found[title] = json.loads(path.read_text())
     return found
 
@@ -231,7 +236,7 @@ def summary(series: Series, count: int) -> dict[str, Any]:
     low, high = wilson(mean / 100 * TEST_IMAGES, TEST_IMAGES)
     complete = len(integer) == len(values)
     keys = ("seed", "float_accuracy", "int8_accuracy", "weights")
-    alone = "" if series.name == series.model else " TEACHER=no"
+    alone = " TEACHER=no" if series.alone else ""
     return {
         "model": series.model,
         "mean": round(mean, 4),

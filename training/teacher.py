@@ -26,7 +26,6 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training import checkpoint, data
-from training.augment import Affine
 from training.errors import Esp8kError, run
 from training.evaluate import evaluate
 from training.fit import Trainer
@@ -35,20 +34,12 @@ from training.layers import network
 from training.models import macs, parameters
 from training.paths import ROOT, build_root
 from training.progress import Progress
+from training.recipes import TEACHER
 from training.schedule import Recipe
 
 SPEC = "c24 c24p4 c32 c48p4 c64 fc"
 SEED = 0
-RECIPE = Recipe(
-    epochs=10,
-    batch=128,
-    peak=0.01,
-    warmup=0.1,
-    descent="linear",
-    optimizer="soap",
-    beta2=0.99,
-    affine=Affine(degrees=9.0, scale=0.09, shear=0.0, shift=1.3),
-)
+RECIPE = TEACHER
 SHIPPED = ROOT / "training" / "pretrained" / "teacher.pt"
 
 

@@ -108,7 +108,8 @@ def test_a_run_goes_on_with_its_own_teacher_only(
         return Trainer(models.build("v2"), *pairs, recipe, 0, teacher=found)
 
     whole, first = run(pairs), run(pairs)
-    whole.run_epoch(), whole.run_epoch(), first.run_epoch()
+    for trainer in (whole, whole, first):
+        trainer.run_epoch()
     state = deepcopy(first.state())
     again = run(pairs)
     again.restore(state)

@@ -109,6 +109,14 @@ static void pack(const layer_t *l, int back) {
     }
 }
 
+/* A row of the kernel, and the row of `rows` that it lies on, if it does. */
+static void meet(meeting_t *m, int kernel, int row, int rows) {
+    if (row >= 0 && row < rows) {
+        m->kernel[m->count] = kernel;
+        m->input[m->count++] = row;
+    }
+}
+
 static void convolve(const layer_t *l, int block) {
     const conv_t c = {
         .packed = l->packed,
@@ -127,11 +135,7 @@ static void convolve(const layer_t *l, int block) {
     for (int y = 0; y < l->rows; ++y) {
         meeting_t m = {0};
         for (int k = 0; k < l->kernel_rows; ++k) {
-            int row = y * l->stride - l->padding + k;
-            if (row >= 0 && row < l->in_rows) {
-                m.kernel[m.count] = k;
-                m.input[m.count++] = row;
-            }
+            meet(&m, k, y * l->stride - l->padding + k, l->in_rows);
         }
         conv_row(&c, &m, c.out + y * l->columns, l->columns);
     }
@@ -156,9 +160,8 @@ static void convolve_back(const layer_t *l, int block, lanes_t *d_input) {
         meeting_t m = {0};
         for (int k = 0; k < l->kernel_rows; ++k) {
             int from = y + l->padding - k;
-            if (from >= 0 && from % l->stride == 0 && from / l->stride < l->rows) {
-                m.kernel[m.count] = k;
-                m.input[m.count++] = from / l->stride;
+            if (from % l->stride == 0) {
+                meet(&m, k, from / l->stride, l->rows);
             }
         }
         conv_row(&c, &m, c.out + y * l->in_columns, l->in_columns);
