@@ -126,7 +126,6 @@ class AddConstants:
     first: tuple[int, int]
     second: tuple[int, int]
     output: tuple[int, int]
-    left_shift: int = ADD_LEFT_SHIFT
 
 
 def add_constants(network: Network, op: Operator) -> AddConstants:

@@ -44,17 +44,16 @@ def emit(
     """
     op = stage.head
     first = stage.inputs[0] == network.inputs[0]
-    if op.kind not in ("CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D"):
+    pooling = op.kind == "MAX_POOL_2D" and not first
+    if not pooling and op.kind not in ("CONV_2D", "FULLY_CONNECTED"):
         raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
     power = scales.outputs.get(stage.number, 0)
     early = power if first and _early(stage, rounding) else 0
     finish, constants = _finish(stage, first, early)
     value = _stored(finish, rounding, power - early)
-    if op.kind == "MAX_POOL_2D" and not first:
+    if pooling:
         context = emit_pool_f16.context(network, stage, pitch, rows > 0, value)
         return Emitted(context | {"power": power, "constants": constants}, [])
-    if op.kind == "MAX_POOL_2D":
-        raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
     weights, raw = _half(network, op.inputs[1]), scales.weights.get(stage.number)
     if op.kind == "FULLY_CONNECTED":
         weights = weights[:, None, None, :]

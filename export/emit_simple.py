@@ -22,8 +22,6 @@ from export.planner import UNARY_KINDS, Shape, Stage, hwc, kernel_size
 from export.requant import Requant
 from training.errors import Esp8kError
 
-BINARY = ("ADD", "MUL")
-
 
 def emit(
     network: Network, stage: Stage, options: Options, pitches: list[int], last: bool

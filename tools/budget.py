@@ -202,11 +202,10 @@ def main() -> None:
         Console(width=TABLE_WIDTH).print(table(changes))
     else:
         print("every figure is as committed" if committed else "first figures")
-    if config.json and not config.check:
-        return  # asked for, not changed
     if not config.check:
-        write(merge(committed, lines))
-        _say(f"wrote {FILE.relative_to(paths.ROOT)}, {len(lines)} rows measured")
+        if not config.json:
+            write(merge(committed, lines))
+            _say(f"wrote {FILE.relative_to(paths.ROOT)}, {len(lines)} rows measured")
         return
     worse = [change.text() for change in changes if change.worse]
     worse += [f"{name}: not in budget.json" for name in missing(committed, lines)]
