@@ -19,7 +19,7 @@ IMG     ?=#           classify: an image file
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-KNOWN := $(shell sed -n 's/^MODELS = (\(.*\))/\1/p' training/paths.py | tr -d '",')
+KNOWN := $(shell sed -n 's/^MODELS = (\(.*\))/\1/p' core/paths.py | tr -d '",')
 ifeq ($(filter $(MODEL),$(KNOWN)),)
 $(error there is no model $(MODEL), MODEL is one of: $(KNOWN))
 endif
@@ -39,8 +39,9 @@ endif
 
 TRAINER   := $(addprefix training/,models.py layers.py data.py augment.py fit.py schedule.py soap.py \
                recipes.py teacher.py checkpoint.py pretrained/teacher.pt) \
-             $(wildcard training/fused* training/fused/*)
-EXPORTER  := $(wildcard export/*.py export/templates/* firmware/components/nn/*)
+             $(wildcard training/fused/*) $(wildcard core/*.py)
+EXPORTER  := $(wildcard core/*.py export/*.py export/*/*.py export/*/*.jinja \
+               export/*/*/*.jinja firmware/components/nn/*)
 
 # ==== The pipeline ============================================================
 
@@ -52,47 +53,47 @@ train: $(OUT)/model.pt ## train MODEL for five epochs, write build/MODEL/model.p
 export: $(OUT)/model.json ## quantize, convert, generate the C, check every artefact
 
 build: export ## compile the firmware for BOARD without flashing it
-	@$(PYTHON) -m tools.flash $(OPTIONS) --build-only
+	@$(PYTHON) -m tools.boards.flash $(OPTIONS) --build-only
 
 flash: export ## build the firmware and write it to BOARD
-	@$(PYTHON) -m tools.flash $(OPTIONS)
+	@$(PYTHON) -m tools.boards.flash $(OPTIONS)
 
 classify: flash ## send one digit to BOARD: INDEX=7 or IMG=digit.png
-	@$(PYTHON) -m tools.classify $(OPTIONS) --engine $(ENGINE) \
+	@$(PYTHON) -m tools.classify.classify $(OPTIONS) --engine $(ENGINE) \
 	  $(if $(IMG),--image "$(IMG)",--index $(or $(INDEX),0))
 
 report: flash ## all 10,000 test images through BOARD, host against device
-	@$(PYTHON) -m tools.report $(OPTIONS)
+	@$(PYTHON) -m tools.report.report $(OPTIONS)
 
 bisect: flash ## where BOARD parts from the host: stage, channel, position
 	@$(PYTHON) -m tools.bisect $(OPTIONS)
 
 draw: flash ## draw a digit in a web page, classified by BOARD
-	@$(PYTHON) -m tools.draw $(OPTIONS) --engine $(ENGINE)
+	@$(PYTHON) -m tools.web.draw $(OPTIONS) --engine $(ENGINE)
 
 # ==== Figures =================================================================
 
 .PHONY: seeds sweep bench bench-train budget chaos fuzz mlperf-data
 seeds: setup ## train MODEL with N seeds: mean, spread, interval
-	@$(PYTHON) -m training.seeds --model $(MODEL) --n $(N) $(ALONE)
+	@$(PYTHON) -m training.studies.seeds --model $(MODEL) --n $(N) $(ALONE)
 
 sweep: setup ## search recipes and architectures on the validation split
-	@$(PYTHON) -m training.sweep --model $(MODEL)
+	@$(PYTHON) -m training.studies.sweep --model $(MODEL)
 
 bench: setup ## instructions, bytes and exactness: ours beside every rival
-	@$(PYTHON) -m tools.bench
+	@$(PYTHON) -m tools.bench.bench
 
 bench-train: setup ## training images a second, against the stock way
-	@$(PYTHON) -m training.bench --model $(MODEL)
+	@$(PYTHON) -m training.studies.bench --model $(MODEL)
 
 budget: setup ## measure our figures anew and rewrite firmware/budget.json
-	@$(PYTHON) -m tools.budget
+	@$(PYTHON) -m tools.bench.budget
 
 chaos: export ## 100,000 requests over a line that loses and damages bytes
-	@$(PYTHON) -m tools.chaos --model $(MODEL)
+	@$(PYTHON) -m tools.faults.chaos --model $(MODEL)
 
 fuzz: setup ## libFuzzer over the device's three parsers, ten minutes each
-	@$(PYTHON) -m tools.fuzz --seconds 1800
+	@$(PYTHON) -m tools.faults.fuzz --seconds 1800
 
 mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
 	@$(PYTHON) -m tools.mlperf_data $(if $(PORT),--port $(PORT))
@@ -110,7 +111,7 @@ lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
 doctor: setup ## find boards and what is wrong with them, each with its cure
-	@$(PYTHON) -m tools.doctor $(if $(PORT),--port $(PORT))
+	@$(PYTHON) -m tools.doctor.doctor $(if $(PORT),--port $(PORT))
 
 clean: ## remove everything generated (.venv stays)
 	rm -rf $(BUILD) firmware/.pio

@@ -17,15 +17,16 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from export import pipeline, tflm
-from export.codegen import Plan
-from export.files import staged
+from core import paths
+from core.cli import option, parse
+from core.errors import CheckFailed, run
+from core.files import staged
+from export import pipeline
+from export.emit.generate import Plan
+from export.reference import tflm
 from export.verify import Row, check, verify
 from training import checkpoint as checkpoints
-from training import paths
-from training.cli import option, parse
 from training.data import Data, load
-from training.errors import CheckFailed, run
 
 PROFILES = ("speed", "balanced", "size")
 FORMAT = 1

@@ -6,8 +6,9 @@ percent = int8_accuracy(Path("build/v2/model.pt"))
 
 from pathlib import Path
 
-from export import pipeline, reference
-from export.network import read_tflite
+from export import pipeline
+from export.graph.network import read_tflite
+from export.reference import int8
 from export.verify import quantized_input
 from training import checkpoint as checkpoints
 from training.data import load
@@ -20,5 +21,5 @@ def int8_accuracy(path: Path) -> float:
     images = pipeline.calibration(data)
     _, tflite = pipeline.int8_tflite(point.module(), images)
     network = read_tflite(tflite, point.model)
-    logits = reference.outputs(network, quantized_input(network, data.test_images))
+    logits = int8.outputs(network, quantized_input(network, data.test_images))
     return float((logits.argmax(1) == data.test_labels).mean() * 100)

@@ -22,15 +22,16 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from export import codegen, hostc, reference, tflm
-from export.files import staged
-from export.identity import identify
-from export.network import Network, Tensor, read_tflite
-from export.support import integer_core, require_supported
-from training.cli import Parser
-from training.errors import CheckFailed, Esp8kError, run
+from core.cli import Parser
+from core.errors import CheckFailed, Esp8kError, run
+from core.files import staged
+from export.emit import generate, host_build
+from export.frontend.identity import identify
+from export.frontend.support import integer_core, require_supported
+from export.graph.network import Network, Tensor, read_tflite
+from export.reference import int8, tflm
 
-TEMPLATES = Path(__file__).parent / "standalone"
+TEMPLATES = Path(__file__).parent / "emit" / "standalone"
 FILES = {  # template: where it goes
     "CMakeLists.txt": "CMakeLists.txt",
     "library.json": "library.json",
@@ -84,7 +85,7 @@ def load_model(path: Path, calibration: Path | None) -> bytes:
             f"{path.name} is a float model: it needs inputs to find its ranges",
             "give --calibration inputs.npz with some hundred typical inputs",
         )
-    from export import tflite
+    from export.frontend import tflite
 
     return tflite.convert(_read(path), _inputs(calibration))
 
@@ -123,7 +124,7 @@ def compile_model(
     require_supported(network)
     identity = identify(name, network.sha256, network.sha256)
     with staged(out) as stage:
-        plan = codegen.generate(network, None, stage, profile, name, identity)
+        plan = generate.generate(network, None, stage, profile, name, identity)
         _complete(network, plan, stage, source)
         _check_example(stage)
         compared = _check_outputs(network, model, stage, name)
@@ -147,20 +148,20 @@ def random_inputs(network: Network, count: int, seed: int) -> np.ndarray:
     return inputs.astype(np.int8)
 
 
-def _complete(network: Network, plan: codegen.Plan, folder: Path, source: str) -> None:
+def _complete(network: Network, plan: generate.Plan, folder: Path, source: str) -> None:
     """Add to the generated C what makes it stand alone."""
     _copy_kernels(folder / "src")
     start = network.tensors[network.inputs[0]]
     end = network.tensors[network.outputs[0]]
     inputs = random_inputs(network, max(1, min(4, GOLDEN_BYTES // start.size)), 0)
-    outputs = reference.outputs(network, inputs)
+    outputs = int8.outputs(network, inputs)
     context = {
         "name": plan.prefix,
         "upper": plan.prefix.upper(),
         "source": source,
         "profile": plan.profile,
         "sources": sorted(f"src/{p.name}" for p in (folder / "src").glob("*.c")),
-        "flags": [f for f in hostc.flags("xtensa") if not f.startswith("-std")],
+        "flags": [f for f in host_build.flags("xtensa") if not f.startswith("-std")],
         "inputs": (inputs.astype(np.int16) + 128).reshape(len(inputs), -1).tolist(),
         "outputs": outputs.reshape(len(outputs), -1).tolist(),
         "input_bytes": start.size,
@@ -189,7 +190,7 @@ def _copy_kernels(sources: Path) -> None:
     pending = sorted(sources.iterdir())
     while pending:
         for name in re.findall(r'^#include "(\S+)"', pending.pop().read_text(), re.M):
-            kernel, copy = hostc.NN / name, sources / name
+            kernel, copy = host_build.NN / name, sources / name
             if kernel.exists() and not copy.exists():
                 copy.write_text(kernel.read_text())
                 pending.append(copy)
@@ -208,7 +209,7 @@ def _check_example(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         program = Path(scratch) / "golden"
         sources = [folder / "examples/golden/main.c", *(folder / "src").glob("*.c")]
-        hostc.compile_c(sources, [folder / "include", folder / "src"], program)
+        host_build.compile_c(sources, [folder / "include", folder / "src"], program)
         done = subprocess.run(
             [str(program)], capture_output=True, text=True, timeout=TIMEOUT_S
         )
@@ -222,9 +223,9 @@ def _check_example(folder: Path) -> None:
 def _check_outputs(network: Network, model: bytes, folder: Path, name: str) -> str:
     """Compare the C with the reference and, where there is one, with TFLite Micro."""
     inputs = random_inputs(network, CHECKED, 1)
-    expected = reference.outputs(network, inputs).reshape(CHECKED, -1)
+    expected = int8.outputs(network, inputs).reshape(CHECKED, -1)
     with tempfile.TemporaryDirectory() as scratch:
-        library = hostc.build(folder, Path(scratch), name, [])
+        library = host_build.build(folder, Path(scratch), name, [])
     found = library.int8((inputs.astype(np.int16) + 128).astype(np.uint8))
     results = {"the integer reference": expected}
     whole = read_tflite(model, name)
@@ -254,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("model", type=Path, help="a .tflite, or a float .onnx")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the folder")
     parser.add_argument(
-        "--profile", choices=codegen.PROFILES, default="balanced", help="made for"
+        "--profile", choices=generate.PROFILES, default="balanced", help="made for"
     )
     parser.add_argument("--name", help="prefix of every symbol; default: file name")
     parser.add_argument("--calibration", type=Path, help=".npz, for an .onnx")

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from export import tflite
-from export.fold import fold
-from export.identity import Identity, identify
-from export.network import Network, read_tflite
-from export.onnx import export_onnx
-from export.quantize import quantize_onnx
+from export.frontend import tflite
+from export.frontend.fold import fold
+from export.frontend.identity import Identity, identify
+from export.frontend.onnx_export import export_onnx
+from export.frontend.quantize import quantize_onnx
+from export.graph.network import Network, read_tflite
 from training.checkpoint import Checkpoint
 from training.data import MEAN, STD, Data
 
 if TYPE_CHECKING:
-    from export.codegen import Plan
+    from export.emit.generate import Plan
 
 CALIBRATION_IMAGES = 500  # the first ones of the training set
 SHAPE = (1, 1, 28, 28)
@@ -83,13 +83,13 @@ def convert(checkpoint: Checkpoint, images: np.ndarray, say: Say) -> Artefacts:
 
 def write(artefacts: Artefacts, folder: Path, profile: str, say: Say) -> "Plan":
     """Write the model files, the C component and its plan into `folder`."""
-    from export import codegen  # loads the templates: not for int8_accuracy
+    from export.emit import generate
 
     for name, content in artefacts.files.items():
         (folder / name).write_bytes(content)
     say(f"generate C, profile {profile}")
     component = folder / "component"
-    plan = codegen.generate(
+    plan = generate.generate(
         artefacts.int8,
         artefacts.float16,
         component,

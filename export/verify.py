@@ -16,13 +16,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from export import hostc, reference, reference_f16, tflm
-from export.network import Network
+from export.emit import host_build
+from export.graph.network import Network
 from export.pipeline import Artefacts, Say
+from export.reference import float16, tflm
+from export.reference import int8 as reference
 from training.data import MEAN, STD, Data
 
 if TYPE_CHECKING:
-    from export.codegen import Plan
+    from export.emit.generate import Plan
 
 FLOAT_ERROR = 1e-3  # logits: float32 ONNX against PyTorch
 HALF_LOSS = 0.10  # percentage points that float16 may cost
@@ -81,7 +83,7 @@ def tflite_logits(model: bytes, images: np.ndarray) -> np.ndarray:
     """A float .tflite in LiteRT, one image at a time."""
     from ai_edge_litert.interpreter import Interpreter
 
-    from export.tflite import silent
+    from export.frontend.tflite import silent
 
     with silent():
         interpreter = Interpreter(model_content=model, num_threads=1)
@@ -182,7 +184,7 @@ def _verify_int8(v: Verifier, say: Say) -> None:
 def _verify_c(v: Verifier, folder: Path, plan: "Plan", say: Say) -> None:
     say("build and run the generated C")
     with tempfile.TemporaryDirectory() as scratch:
-        library = hostc.build(folder / "component", Path(scratch))
+        library = host_build.build(folder / "component", Path(scratch))
     evidence = "built and run on the host"
     size = _weight_bytes(plan, "int8")
     v.int8("C int8 (weights)", evidence, size, library.int8(v.images))
@@ -190,7 +192,7 @@ def _verify_c(v: Verifier, folder: Path, plan: "Plan", say: Say) -> None:
     size = _weight_bytes(plan, "f16")
     v.add("C float16 (weights)", evidence, size, logits, digest(logits))
     say("check the float16 reference")
-    expected = reference_f16.outputs(v.artefacts.float16, v.images)
+    expected = float16.outputs(v.artefacts.float16, v.images)
     v.add("float16 reference", "numpy", None, expected, digest(expected))
 
 

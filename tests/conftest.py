@@ -1,74 +1,14 @@
-"""Products that many tests share, made once a session by the real commands.
+"""What all tests need: products made once a session, and a Ctrl-C that works."""
 
-They are made below `build/test`, never in the user's `build/`, and only when a
-source is newer than they are: the same rule as in the Makefile.
-"""
-
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 
-import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("training/*.py", "training/pretrained/*", "export/**/*.py")
-GENERATOR = ("export/templates/**/*", "firmware/components/nn/**/*")
-FIRMWARE = ("firmware/**/*.[chS]", "firmware/**/*.ld", "firmware/**/*.py", "tools/*.py")
-
-TEST_BUILD = ROOT / "build" / "test"
-V2 = ("--model", "v2")  # what most tests of a command run it on
+pytest_plugins = [
+    "tests.support.products",
+    "tests.support.components",
+    "tests.support.echo",
+    "tests.support.link",
+]
 
 # A shell that starts us in the background leaves Ctrl-C ignored, for us and for every
 # program that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def newest(*patterns: str) -> float:
-    files = [f for pattern in patterns for f in ROOT.glob(pattern) if f.is_file()]
-    return max(file.stat().st_mtime for file in files)
-
-
-def command(*arguments: str) -> None:
-    """Run `python -m ...` of this checkout; a failure shows what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"ESP8K_BUILD": str(TEST_BUILD)},
-        text=True,
-        capture_output=True,
-    )
-    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
-
-
-def stale(product: Path, *patterns: str) -> bool:
-    return not product.exists() or product.stat().st_mtime < newest(*patterns)
-
-
-@pytest.fixture(scope="session")
-def exported() -> Callable[[str], Path]:
-    """`exported("v2")` is `build/test/v2`, exported from the shipped checkpoint."""
-
-    def export(model: str) -> Path:
-        folder = TEST_BUILD / model
-        if stale(folder / "model.json", *SOURCES, *GENERATOR):
-            command("export", "--model", model)
-        return folder
-
-    return export
-
-
-@pytest.fixture(scope="session")
-def flashed(exported: Callable[[str], Path]) -> Callable[[str, str], Path]:
-    """`flashed("v2", "twin")` is `build/test/v2/twin`, built and flashed."""
-
-    def flash(model: str, board: str) -> Path:
-        folder = exported(model) / board
-        made_from = (*SOURCES, *GENERATOR, *FIRMWARE)
-        if stale(folder / "memory.json", *made_from):
-            command("tools.flash", "--model", model, "--board", board)
-        return folder
-
-    return flash

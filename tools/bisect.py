@@ -16,16 +16,17 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from rich.progress import Progress
 
-from export import codegen, network
-from export.codegen import Plan, StagePlan
-from export.network import Network
-from tools import boards
-from tools.client import Device
-from tools.identity_lock import require_identity
-from tools.messages import ENGINES
-from training.cli import option, parse
-from training.errors import CheckFailed, Esp8kError, run
-from training.paths import DEFAULT_MODEL, MODELS, model_dir
+from core.cli import option, parse
+from core.errors import CheckFailed, Esp8kError, run
+from core.paths import DEFAULT_MODEL, MODELS, model_dir
+from export.emit import generate
+from export.emit.generate import Plan, StagePlan
+from export.graph import network
+from export.graph.network import Network
+from tools.boards import boards
+from tools.link.client import Device
+from tools.link.identity_lock import require_identity
+from tools.link.messages import ENGINES
 
 BOTH = "both"
 TFLITE = {"int8": "model_int8.tflite", "f16": "model_fp16.tflite"}
@@ -127,7 +128,7 @@ def bisect(
     """The first difference over `images`, the first of which has the index `first`."""
     stages = plan.engine(engine)
     for number, image in enumerate(images, first):
-        expected = codegen.stage_outputs(plan, reference, image)
+        expected = generate.stage_outputs(plan, reference, image)
         crcs = device.stage_crcs(engine, image)
         if len(crcs) != len(expected):
             raise CheckFailed(
@@ -156,7 +157,7 @@ def main() -> int:
     images = test[config.index : config.index + config.images]
     if config.index < 0 or not len(images):
         raise Esp8kError(f"no test image {config.index}", f"0 to {len(test) - 1}")
-    plan = codegen.load_plan(folder / "plan.json")
+    plan = generate.load_plan(folder / "plan.json")
     engines = ENGINES if config.engine == BOTH else (config.engine,)
     board = boards.choose(config.board, config.port)
     found = []

@@ -27,10 +27,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.client import Device
-from training.cli import option, parse
-from training.errors import Esp8kError, run
-from training.paths import build_root
+from core.cli import option, parse
+from core.errors import Esp8kError, run
+from core.paths import build_root
+from tools.link.client import Device
 
 MODEL = "mnist01"  # what the firmware answers to `profile`
 CLASSES = 10

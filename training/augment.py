@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from training.cli import option
+from core.cli import option
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.errors import Esp8kError
 from training import models
-from training.errors import Esp8kError
 
 FORMAT = 1
 

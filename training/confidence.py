@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from core.cli import option, parse
+from core.errors import run
+from core.paths import DEFAULT_MODEL
+from core.paths import checkpoint as find
 from training import checkpoint, data
-from training.cli import option, parse
-from training.errors import run
 from training.evaluate import Evaluation, evaluate
-from training.paths import DEFAULT_MODEL
-from training.paths import checkpoint as find
 
 BINS = 10
 TARGETS = (99.5, 99.7, 99.9, 99.95)  # percent right on the digits that are kept

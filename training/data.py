@@ -20,9 +20,9 @@ from urllib.error import URLError
 
 import numpy as np
 
-from training.cli import option, parse
-from training.errors import Esp8kError, run
-from training.paths import ROOT, build_root
+from core.cli import option, parse
+from core.errors import Esp8kError, run
+from core.paths import ROOT, build_root
 from training.vision import torchvision
 
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels / 255; models expect them

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from core.cli import option, parse
+from core.errors import run
+from core.paths import DEFAULT_MODEL
+from core.paths import checkpoint as find
 from training import checkpoint, data
-from training.cli import option, parse
-from training.errors import run
 from training.fit import logits, normalise, prepare
 from training.layers import CLASSES
-from training.paths import DEFAULT_MODEL
-from training.paths import checkpoint as find
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from core.errors import Esp8kError
 from training.augment import augment
 from training.data import MEAN, STD
-from training.errors import Esp8kError
-from training.fused import fuse
+from training.fused.network import fuse
 from training.schedule import Recipe, schedule
 from training.soap import Soap
 

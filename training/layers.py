@@ -17,7 +17,7 @@ import re
 
 from torch import Tensor, nn
 
-from training.errors import Esp8kError
+from core.errors import Esp8kError
 
 CLASSES = 10
 SIDE = 28

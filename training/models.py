@@ -13,9 +13,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from training.errors import Esp8kError, run
+from core.errors import Esp8kError, run
+from core.paths import MODELS
 from training.layers import CLASSES, SIDE, network
-from training.paths import MODELS
 
 LIMIT = 8_000  # trainable parameters a model must stay below
 

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
+from core.errors import Esp8kError
 from training.augment import Affine
-from training.errors import Esp8kError
 
 OPTIMIZERS = ("adamw", "soap")
 DESCENTS = ("cosine", "linear")

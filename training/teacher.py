@@ -25,14 +25,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from core.errors import Esp8kError, run
+from core.paths import ROOT, build_root
 from training import checkpoint, data
-from training.errors import Esp8kError, run
 from training.evaluate import evaluate
 from training.fit import Trainer
-from training.fused import fuse
+from training.fused.network import fuse
 from training.layers import network
 from training.models import macs, parameters
-from training.paths import ROOT, build_root
 from training.progress import Progress
 from training.recipes import TEACHER
 from training.schedule import Recipe

@@ -16,18 +16,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from training import checkpoint, confidence, data, models, plots
-from training.board import log, open_board
-from training.cli import option, parse
-from training.errors import Esp8kError, run
+from core.cli import option, parse
+from core.errors import Esp8kError, run
+from core.paths import DEFAULT_MODEL, model_dir
+from core.record import check_writable, environment, write_json
+from training import checkpoint, confidence, data, models
 from training.evaluate import Evaluation, evaluate, wilson
 from training.fit import Trainer
-from training.paths import DEFAULT_MODEL, model_dir
 from training.progress import Progress
 from training.recipes import TEMPERATURES, recipe
-from training.record import check_writable, environment, write_json
 from training.schedule import Recipe
+from training.studies import plots
 from training.teacher import teacher_for
+from training.tensorboard_log import log, open_board
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 /*
  * A board made of memory: what the app writes lands in a buffer, time stands
- * where the caller puts it. Fuzzers, tests and `tools.chaos` (which loads it
+ * where the caller puts it. Fuzzers, tests and `tools.faults.chaos` (which loads it
  * as a shared library and runs the firmware in virtual time) use it.
  */
 #ifndef MEMORY_HAL_H

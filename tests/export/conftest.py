@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from core.paths import ROOT
 from export import pipeline
 from training import checkpoint as checkpoints
 from training.data import Data, load
-from training.paths import ROOT
 
 
 @pytest.fixture(scope="session")

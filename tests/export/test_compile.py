@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core import paths
+from core.errors import CheckFailed, Esp8kError
 from export import compile as program
-from export import hostc, reference
-from export.network import read_tflite
+from export.emit import host_build
+from export.frontend.support import integer_core, require_supported
+from export.graph.network import read_tflite
 from export.pipeline import Artefacts
-from export.support import integer_core, require_supported
-from tests.export.random_networks import random_network
-from tests.export.tflite_builder import TfliteBuilder
-from training import paths
-from training.errors import CheckFailed, Esp8kError
+from export.reference import int8
+from tests.support.random_networks import random_network
+from tests.support.tflite_builder import TfliteBuilder
 
 DAMAGED = 300  # files with two flipped bits each
 
@@ -74,7 +75,7 @@ def test_the_component_stands_alone_under_warnings(
     folder, _ = component
     sources = [folder / "examples/golden/main.c", *(folder / "src").glob("*.c")]
     target = tmp_path / "golden"
-    hostc.compile_c(sources, [folder / "include", folder / "src"], target)
+    host_build.compile_c(sources, [folder / "include", folder / "src"], target)
     done = subprocess.run([str(target)], capture_output=True, text=True)
     assert done.returncode == 0
     assert "vectors are right" in done.stdout
@@ -284,6 +285,6 @@ def test_damaged_bytes_give_one_error_or_a_sound_network() -> None:
             refused += 1
             continue
         if max(t.size for t in network.tensors) < 100_000:
-            reference.outputs(network, program.random_inputs(network, 2, 0))
+            int8.outputs(network, program.random_inputs(network, 2, 0))
             passed += 1
     assert passed > DAMAGED // 20 and refused > DAMAGED // 5

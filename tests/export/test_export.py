@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core import paths
+from core.errors import CheckFailed, run
+from core.files import staged
 from export import __main__ as program
-from export import hostc, pipeline, tflm, verify
+from export import pipeline, verify
 from export.accuracy import int8_accuracy
-from export.files import staged
+from export.emit import host_build
 from export.pipeline import Artefacts
+from export.reference import tflm
 from training import checkpoint as checkpoints
-from training import paths
 from training.data import Data
-from training.errors import CheckFailed, run
 
 SHIPPED = paths.ROOT / "training" / "pretrained"
 IMAGES = 300  # of the 10,000, in the fast tests
@@ -149,7 +151,7 @@ def rows(
     folder: Path, artefacts: Artefacts, point: checkpoints.Checkpoint, data: Data
 ) -> list[verify.Row]:
     """The table of v2 over a few images."""
-    from export.codegen import load_plan
+    from export.emit.generate import load_plan
 
     plan = load_plan(folder / "plan.json")
     few = shortened(data, IMAGES)
@@ -205,8 +207,8 @@ def test_where_tflite_micro_is_missing_its_row_says_so(
 
 
 def test_code_that_overruns_its_arena_is_caught(folder: Path, tmp_path: Path) -> None:
-    library = hostc.build(folder / "component", tmp_path)
-    size = hostc.number(library.defines["INT8_ARENA_BYTES"])
+    library = host_build.build(folder / "component", tmp_path)
+    size = host_build.number(library.defines["INT8_ARENA_BYTES"])
     library.defines["INT8_ARENA_BYTES"] = f"{size - 32}u"
     with pytest.raises(CheckFailed, match="behind its arena"):
         library.int8(np.full((1, 28, 28), 77, np.uint8))
@@ -220,7 +222,7 @@ def test_c_that_does_not_compile_is_a_failed_check(
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "bad.c").write_text("int nothing(void) { return }\n")
     with pytest.raises(CheckFailed, match="does not compile"):
-        hostc.build(tmp_path, tmp_path)
+        host_build.build(tmp_path, tmp_path)
 
 
 def test_int8_accuracy_of_a_checkpoint(

@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import tflm
-from export.codegen import PROFILES, flags
+from core.paths import ROOT
 from export.compile import compile_model, random_inputs
-from export.network import read_tflite
-from export.support import integer_core, require_supported
-from tests.export import oracle
-from tools import bench_build, bench_count, bench_models, bench_ours, bench_tflm
-from tools.mlperf_shapes import SHAPES
-from training.paths import ROOT
+from export.emit.generate import PROFILES, flags
+from export.frontend.support import integer_core, require_supported
+from export.graph.network import read_tflite
+from export.reference import tflm
+from tests.support import oracle
+from tools.bench import build, count, models
+from tools.bench import ours as bench_ours
+from tools.bench import tflm as bench_tflm
+from tools.bench.mlperf_shapes import SHAPES
 
 pytestmark = pytest.mark.slow
 MACS = {
@@ -27,14 +29,14 @@ INPUTS = 6
 
 
 @pytest.fixture(scope="module", params=SHAPES)
-def shape(request: pytest.FixtureRequest) -> bench_models.Model:
+def shape(request: pytest.FixtureRequest) -> models.Model:
     """One network, converted once for all tests and all runs of them."""
     folder = ROOT / "build" / "test" / "mlperf" / request.param
-    return bench_models.shape(request.param, folder, INPUTS)
+    return models.shape(request.param, folder, INPUTS)
 
 
 @pytest.fixture(scope="module")
-def rival(shape: bench_models.Model) -> tuple[int, int]:
+def rival(shape: models.Model) -> tuple[int, int]:
     """TFLite Micro's instructions an inference on this machine, and its arena."""
     if not tflm.available():
         pytest.skip(tflm.SKIPPED)
@@ -48,20 +50,20 @@ def rival(shape: bench_models.Model) -> tuple[int, int]:
     return counted.instructions, arena
 
 
-def test_the_shape_is_read_and_supported(shape: bench_models.Model) -> None:
+def test_the_shape_is_read_and_supported(shape: models.Model) -> None:
     network = read_tflite(shape.file("model_int8.tflite"), shape.name)
     require_supported(integer_core(network))
     assert network.macs() == MACS[shape.name]
 
 
 @pytest.mark.skipif(not tflm.available(), reason=tflm.SKIPPED)
-def test_the_reference_equals_tflite_micro(shape: bench_models.Model) -> None:
+def test_the_reference_equals_tflite_micro(shape: models.Model) -> None:
     model = shape.file("model_int8.tflite")
     inputs = random_inputs(read_tflite(model, shape.name), INPUTS, 0)
     oracle.compare(model, inputs, shape.name)
 
 
-def test_the_component_is_exact(shape: bench_models.Model, tmp_path: Path) -> None:
+def test_the_component_is_exact(shape: models.Model, tmp_path: Path) -> None:
     model = shape.file("model_int8.tflite")
     result = compile_model(model, shape.name, shape.name, tmp_path, "balanced")
     assert "TFLite Micro" in result.compared_with or not tflm.available()
@@ -70,18 +72,18 @@ def test_the_component_is_exact(shape: bench_models.Model, tmp_path: Path) -> No
 @pytest.mark.parametrize("profile", PROFILES)
 def test_it_takes_fewer_instructions_and_less_ram_than_tflite_micro(
     profile: str,
-    shape: bench_models.Model,
+    shape: models.Model,
     rival: tuple[int, int],
     tmp_path: Path,
 ) -> None:
     instructions, arena = rival
-    plan = bench_models.generate(shape, profile, tmp_path)
-    program = bench_models.program(tmp_path, plan, "int8")
+    plan = models.generate(shape, profile, tmp_path)
+    program = models.program(tmp_path, plan, "int8")
     images = shape.images[:1]
-    built = bench_build.build(program, "host", flags("host"), images, tmp_path / "c")
-    found = bench_count.run_host(built, shape.images).view(np.int8)
+    built = build.build(program, "host", flags("host"), images, tmp_path / "c")
+    found = count.run_host(built, shape.images).view(np.int8)
     assert np.array_equal(found, shape.expected)  # type: ignore[arg-type]
-    assert bench_count.count(built, images).instructions < instructions
+    assert count.count(built, images).instructions < instructions
     # Theirs holds the input and the output too.
     ours = built.ram_bytes + program.image_bytes + program.output_bytes
     assert ours < arena
@@ -90,7 +92,7 @@ def test_it_takes_fewer_instructions_and_less_ram_than_tflite_micro(
 @pytest.mark.emulator
 @pytest.mark.parametrize("target", ["lx106", "rv32imc"])
 def test_the_emulated_cores_give_its_bits(
-    target: str, shape: bench_models.Model, tmp_path: Path
+    target: str, shape: models.Model, tmp_path: Path
 ) -> None:
     # `measure` raises where a core's bits differ from the host's.
     (row,) = bench_ours.measure(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.firmware.conftest import C99, FIXTURES, need
-from tools import flash, image_format, virtual_board
-from training.paths import ROOT
+from core.paths import ROOT
+from tests.support.echo import C99, FIXTURES, need
+from tools.boards import flash, image_format, virtual_board
 
 DIRECT = ROOT / "firmware" / "port" / "esp32_direct"
 RUNTIME = [str(path) for path in sorted((DIRECT / "runtime").glob("*.c"))]

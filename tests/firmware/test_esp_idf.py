@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.firmware.conftest import C99, FIXTURES, need
+from core.paths import ROOT
 from tests.firmware.test_core import SANITIZED, build, run
-from training.paths import ROOT
+from tests.support.echo import C99, FIXTURES, need
 
 FIRMWARE = ROOT / "firmware"
 BOARD = FIRMWARE / "port" / "esp_idf" / "board.c"

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.firmware.conftest import C99, need
-from tools import memory, memory_stack, pio, virtual_board
-from tools.client import Device
-from training.errors import CheckFailed
-from training.paths import ROOT
+from core.errors import CheckFailed
+from core.paths import ROOT
+from tests.support.echo import C99, need
+from tools.boards import footprint, pio, stack_depth, virtual_board
+from tools.link.client import Device
 
 FIRMWARE = ROOT / "firmware"
 HEAP = re.compile(r"\b_?(malloc|calloc|realloc|free|sbrk|memalign)(_r)?$")
@@ -41,10 +41,10 @@ def test_no_heap_function_is_in_the_image(board: str, flashed: Flashed) -> None:
 def test_the_stack_is_bounded_and_more_than_was_ever_used(flashed: Flashed) -> None:
     need("xtensa-lx106-elf-objdump", "qemu-system-xtensa")
     elf = flashed("v2", "virtual") / "firmware.elf"
-    total, path = memory_stack.worst(elf)
+    total, path = stack_depth.worst(elf)
     assert path[0].name == "board_main" and len(path) > 4
-    assert total <= STACK_LIMIT <= memory.measure(elf)["stack_bytes"]
-    every = {one.name for one in memory_stack.read(elf).values()}
+    assert total <= STACK_LIMIT <= footprint.measure(elf)["stack_bytes"]
+    every = {one.name for one in stack_depth.read(elf).values()}
     assert {"esp8k_int8_run", "esp8k_f16_run", "board_interrupt"} <= every
 
 
@@ -60,7 +60,7 @@ def test_every_frame_is_the_one_that_the_compiler_tells(flashed: Flashed) -> Non
             place, frame, kind = line.split("\t")
             assert kind == "static", line
             told.setdefault(place.rpartition(":")[2], set()).add(int(frame))
-    linked = memory_stack.read(folder / "firmware.elf").values()
+    linked = stack_depth.read(folder / "firmware.elf").values()
     checked = [one for one in linked if one.name in told]
     assert len(checked) > 80, "all but assembly and the C library"
     for one in checked:
@@ -85,7 +85,7 @@ def test_recursion_is_found(tmp_path: Path, called: str, longcalls: list[str]) -
     command += ["-Wl,-eboard_main", str(source), "-o", str(elf)]
     subprocess.run(command, check=True, capture_output=True)
     with pytest.raises(CheckFailed, match="recursion has no bound"):
-        memory_stack.worst(elf)
+        stack_depth.worst(elf)
 
 
 def sources() -> list[Path]:

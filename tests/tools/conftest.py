@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.fakes import FakeHost
+from tests.support.fakes import FakeHost
 
 
 @pytest.fixture

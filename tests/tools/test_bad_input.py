@@ -19,9 +19,9 @@ import pytest
 import serial
 from PIL import Image
 
-from tests.tools.fakes import HASH
-from training.errors import EXIT_DEVICE, EXIT_USAGE
-from training.paths import ROOT
+from core.errors import EXIT_DEVICE, EXIT_USAGE
+from core.paths import ROOT
+from tests.support.fakes import HASH
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def terminal(answer: bytes | None = None) -> Iterator[str]:
         os.close(slave)
 
 
-CLASSIFY = ("tools.classify", "--board", "esp32dev")
+CLASSIFY = ("tools.classify.classify", "--board", "esp32dev")
 
 
 def test_no_such_port(build: Path, digit: str):
@@ -130,7 +130,7 @@ def test_a_device_that_answers_noise(build: Path, digit: str):
 @pytest.mark.slow
 def test_the_report_meets_a_silent_device_before_anything_long(build: Path):
     with terminal() as port:
-        words = ("tools.report", "--board", "esp32dev", "--port", port)
+        words = ("tools.report.report", "--board", "esp32dev", "--port", port)
         done = run(build, *words)
     expect(done, EXIT_DEVICE, f"no answer from {port}", "")
 
@@ -143,34 +143,34 @@ def test_a_file_that_is_no_image(build: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("option", ["--model", "--engine"])
-@pytest.mark.parametrize("program", ["tools.classify", "tools.report"])
+@pytest.mark.parametrize("program", ["tools.classify.classify", "tools.report.report"])
 def test_an_unknown_model_or_engine(build: Path, program: str, option: str):
     expect(run(build, program, option, "v77"), EXIT_USAGE, "v77", "--help")
 
 
 def test_an_unknown_board(build: Path, digit: str):
-    words = ("tools.classify", "--board", "arduino", "--image", digit)
+    words = ("tools.classify.classify", "--board", "arduino", "--image", digit)
     expect(run(build, *words), EXIT_USAGE, "no board 'arduino'", "virtual")
 
 
 def test_a_number_that_is_none(build: Path):
-    done = run(build, "tools.classify", "--index", "seven")
+    done = run(build, "tools.classify.classify", "--index", "seven")
     expect(done, EXIT_USAGE, "seven", "--help")
 
 
 def test_a_model_that_was_not_exported(tmp_path: Path, digit: str):
-    done = run(tmp_path, "tools.classify", "--board", "twin", "--image", digit)
+    done = run(tmp_path, "tools.classify.classify", "--board", "twin", "--image", digit)
     expect(done, EXIT_USAGE, "v3 has not been exported", "make export MODEL=v3")
 
 
 def test_a_damaged_manifest(build: Path, digit: str):
     (build / "v3" / "model.json").write_text("{")
-    done = run(build, "tools.classify", "--board", "twin", "--image", digit)
+    done = run(build, "tools.classify.classify", "--board", "twin", "--image", digit)
     expect(done, EXIT_USAGE, "model.json is damaged", "make export")
 
 
 def test_a_board_without_firmware(build: Path, digit: str):
-    done = run(build, "tools.classify", "--board", "twin", "--image", digit)
+    done = run(build, "tools.classify.classify", "--board", "twin", "--image", digit)
     expect(done, EXIT_USAGE, "twin has no firmware of v3", "make flash")
 
 
@@ -181,7 +181,8 @@ def test_a_full_disk(tmp_path: Path, digit: str):
     full.mkdir()
     script = (
         f"mount -t tmpfs -o size=4k none {full} && head -c 4096 /dev/zero > {full}/x"
-        f" && {sys.executable} -m tools.image {digit} --out {full}/out.png; echo $?"
+        f" && {sys.executable} -m tools.classify.image {digit}"
+        f" --out {full}/out.png; echo $?"
     )
     probe = [unshare or "unshare", "-m", "mount", "-t", "tmpfs", "none", str(full)]
     if unshare is None or subprocess.run(probe, capture_output=True).returncode:

@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import V2
-from tools import session, virtual_board
-from tools.classify_host import Host
-from tools.client import Device
-from tools.identity_lock import require_identity
-from tools.report_data import collect
+from core.paths import ROOT
+from tests.support.products import V2
+from tools.boards import virtual_board
+from tools.classify.host import Host
+from tools.link import session
+from tools.link.client import Device
+from tools.link.identity_lock import require_identity
+from tools.report.data import collect
 from training.data import load
-from training.paths import ROOT
 
 Flashed = Callable[[str, str], Path]
 
@@ -56,14 +57,14 @@ def check_report(got: dict, images: int, evidence: str) -> None:
 @pytest.mark.parametrize("engine", ["int8", "f16"])
 def test_the_twin_classifies_as_the_host(flashed: Flashed, engine: str):
     words = (*V2, "--board", "twin", "--engine", engine, "--index", "7")
-    got = run(flashed("v2", "twin"), "tools.classify", *words)
+    got = run(flashed("v2", "twin"), "tools.classify.classify", *words)
     assert got["class"] == got["label"] == 9 and got["host"]["agrees"]
     assert got["evidence"] == "host process"
 
 
 def test_a_report_of_the_twin_is_clean(flashed: Flashed):
     folder = flashed("v2", "twin")
-    got = run(folder, "tools.report", *V2, "--board", "twin", "--limit", "400")
+    got = run(folder, "tools.report.report", *V2, "--board", "twin", "--limit", "400")
     check_report(got, 400, "host process")
     page = folder.parent / "report" / "report.html"
     assert got["engines"]["int8"]["digest"]["host"] in page.read_text()
@@ -105,7 +106,7 @@ def test_a_board_that_dies_in_mid_batch_costs_no_answer(
 
 @pytest.mark.emulator
 def test_a_report_of_the_emulated_board_counts_instructions(flashed: Flashed):
-    words = ("tools.report", *V2, "--board", "virtual", "--limit", "40")
+    words = ("tools.report.report", *V2, "--board", "virtual", "--limit", "40")
     got = run(flashed("v2", "virtual"), *words)
     check_report(got, 40, "emulated")
     assert got["counter"] == "instructions"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.errors import Esp8kError
+from core.paths import MODELS, ROOT
 from training import checkpoint, models
-from training.errors import Esp8kError
-from training.paths import MODELS, ROOT
 
 
 def stored(folder: Path, name: str = "v2", seed: int = 0) -> Path:

@@ -9,8 +9,8 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
+from core.errors import Esp8kError
 from training import data
-from training.errors import Esp8kError
 from training.vision import torchvision
 
 IMAGES = "t10k-images-idx3-ubyte.gz"

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from core.errors import Esp8kError
 from training import data, fit, models
-from training.errors import Esp8kError
 from training.fit import Trainer
 from training.schedule import OPTIMIZERS, Recipe
 

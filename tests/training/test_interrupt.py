@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from core.paths import ROOT
 from training import checkpoint
-from training.paths import ROOT
 
 RUN = ("--model", "v1", "--epochs", "3", "--subset", "640", "--no-plots")
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from core.errors import Esp8kError
 from training import models
-from training.errors import Esp8kError
 
 SIZES = {
     "v1": (7_762, 231_392),

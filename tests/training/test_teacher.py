@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from core.errors import Esp8kError
+from core.paths import ROOT
 from training import checkpoint, data, fit, models, teacher
-from training.errors import Esp8kError
 from training.fit import Trainer, distillation
 from training.layers import network
-from training.paths import ROOT
 from training.schedule import Recipe
 
 DISTILLED = Recipe(epochs=1, distill=0.7)

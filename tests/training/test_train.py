@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import V2
+from core.errors import Esp8kError
+from core.paths import ROOT
+from tests.support.products import V2
 from training import checkpoint, data, models
-from training.errors import Esp8kError
 from training.evaluate import evaluate
 from training.fit import Trainer, accuracy, normalise, prepare
-from training.paths import ROOT
 from training.schedule import Recipe, schedule
 from training.train import main
 

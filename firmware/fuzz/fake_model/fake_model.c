@@ -1,4 +1,4 @@
-/* See esp8k_model.h; tests/link/test_client.py computes the same. */
+/* See esp8k_model.h; tests/tools/link/test_client.py computes the same. */
 #include "esp8k_model.h"
 
 /* FNV-1a over the image. */

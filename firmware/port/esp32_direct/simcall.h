@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* What the emulator's exit status tells tools/virtual_board.py. */
+/* What the emulator's exit status tells tools/boards/virtual_board.py. */
 #define SIMCALL_EXIT_CLOSED 0
 #define SIMCALL_EXIT_RESET 3
 #define SIMCALL_EXIT_PANIC 4

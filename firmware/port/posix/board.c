@@ -20,7 +20,7 @@
 #include "app.h"
 #include "hal.h"
 
-/* As the emulated board tells tools/virtual_board.py. */
+/* As the emulated board tells tools/boards/virtual_board.py. */
 #define EXIT_CLOSED 0
 #define EXIT_RESET 3
 #define EXIT_PANIC 4

@@ -35,7 +35,7 @@
 #define POWER 0x00100000u
 #define POWER_OFF 0x5555u
 #define POWER_EXIT_CODE 0x3333u
-#define EXIT_RESET 3u /* as tools/virtual_board.py reads them */
+#define EXIT_RESET 3u /* as tools/boards/virtual_board.py reads them */
 #define EXIT_PANIC 4u
 
 #define WAKE_BY_TIMER 0x080u

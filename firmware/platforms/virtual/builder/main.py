@@ -4,7 +4,7 @@ PlatformIO runs this for `pio run -e virtual|twin|riscv`. It compiles the
 application, the components and the generated model for one of three targets;
 what differs between them is in TARGETS and in port/<port>/.
 
-Read from the environment (tools/pio.py sets them):
+Read from the environment (tools/boards/pio.py sets them):
     ESP8K_MODEL_DIR   the generated component (default build/v3/component)
     ESP8K_APP_DIR     an application instead of src/ (tests)
     ESP8K_EXTRA_FLAGS more compiler flags (sanitizers, -DESP8K_...)

@@ -1,0 +1,1 @@
+"""What every stage uses: errors, command lines, paths, files, words."""

@@ -1,0 +1,1 @@
+"""The specification: every rounding, once."""

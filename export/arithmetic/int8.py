@@ -1,0 +1,265 @@
+"""The integer arithmetic of TFLite Micro: every constant, in one place.
+
+`export.reference.int8` runs these formulas; `export.emit.generate` compiles them in.
+A real
+factor becomes a mantissa and a shift (`multiplier`), and an accumulator is scaled by
+it with two roundings (`requantize`). A unary int8 operator is its 256-entry table.
+int32 sums and left shifts wrap around as they do on the chip.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.arithmetic import fixedpoint
+from export.graph.network import Network, Operator, Quant, Tensor
+
+INT8_MIN, INT8_MAX = -128, 127
+ADD_LEFT_SHIFT = 20  # headroom that ADD gives its inputs
+FUSED: dict[str, tuple[float | None, float | None]] = {  # activation: its bounds
+    "NONE": (None, None),
+    "RELU": (0.0, None),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
+ALL_INT8 = np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.int64)
+
+
+def wrap(x: np.ndarray) -> np.ndarray:
+    """Bring int64 values to int32 modulo 2^32."""
+    return ((np.asarray(x, np.int64) + 2**31) & 0xFFFFFFFF) - 2**31
+
+
+def multiplier(real: float) -> tuple[int, int]:
+    """`real` as (mantissa, shift): real = mantissa / 2^31 * 2^shift."""
+    if real == 0:
+        return 0, 0
+    fraction, shift = math.frexp(real)
+    mantissa = int(math.copysign(math.floor(abs(fraction) * 2**31 + 0.5), fraction))
+    if abs(mantissa) == 2**31:
+        mantissa //= 2
+        shift += 1
+    return (0, 0) if shift < -31 else (mantissa, shift)
+
+
+def requantize(
+    acc: np.ndarray, mantissa: np.ndarray | int, shift: np.ndarray | int
+) -> np.ndarray:
+    """acc * mantissa / 2^31 * 2^shift with TFLite's double rounding.
+
+    First to nearest, halves up; then, for a right shift, to nearest, halves away
+    from zero. `mantissa` and `shift` broadcast (per channel along the last axis).
+    """
+    shift = np.asarray(shift, np.int64)
+    left = wrap(np.asarray(acc, np.int64) << np.maximum(shift, 0))
+    high = fixedpoint.high_mul(left, np.asarray(mantissa, np.int64))
+    return fixedpoint.divide_by_power(high, np.maximum(-shift, 0))
+
+
+def clamp(x: np.ndarray, low: int = INT8_MIN, high: int = INT8_MAX) -> np.ndarray:
+    """Saturate to int8, or to a fused activation's range."""
+    return np.clip(x, low, high).astype(np.int8)
+
+
+def _round_away(x: np.float32) -> int:
+    """float32 to the nearest integer, halves away from zero (C's roundf)."""
+    return int(math.copysign(math.floor(abs(float(x)) + 0.5), float(x)))
+
+
+def activation_range(op: Operator, out: Tensor) -> tuple[int, int]:
+    """The int8 bounds of an operator's fused activation."""
+    bounds = FUSED[op.attributes.get("activation", "NONE")]
+    low, high = (
+        None if b is None else out.zero_point + _round_away(np.float32(b) / out.scale)
+        for b in bounds
+    )
+    return (
+        INT8_MIN if low is None else max(INT8_MIN, low),
+        INT8_MAX if high is None else min(INT8_MAX, high),
+    )
+
+
+# ==== Weighted sums ====
+
+
+def _quant(tensor: Tensor) -> Quant:
+    tensor.scale  # noqa: B018 - raises the error of an unquantized tensor
+    assert tensor.quant is not None
+    return tensor.quant
+
+
+def channel_multipliers(
+    network: Network, op: Operator
+) -> tuple[np.ndarray, np.ndarray]:
+    """(mantissa, shift) per output channel of a convolution or FULLY_CONNECTED."""
+    source, weights = network.tensors[op.inputs[0]], network.tensors[op.inputs[1]]
+    out = network.output(op)
+    scales = _quant(weights).scale
+    channels = weights.shape[-1] if op.kind == "DEPTHWISE_CONV_2D" else weights.shape[0]
+    if op.kind == "FULLY_CONNECTED" and len(scales) == 1:
+        # A per-tensor FULLY_CONNECTED multiplies the scales in float32.
+        real = [float(np.float32(source.scale * scales[0])) / float(out.scale)]
+    else:
+        real = [float(source.scale) * float(s) / float(out.scale) for s in scales]
+    pairs = [multiplier(r) for r in real]
+    if len(pairs) == 1:
+        pairs *= channels
+    mantissa, shift = zip(*pairs, strict=True)
+    return np.array(mantissa, np.int64), np.array(shift, np.int64)
+
+
+def bias(network: Network, op: Operator) -> np.ndarray | None:
+    """The int32 bias of a weighted sum, as int64; None where there is none."""
+    tensor = network.input(op, 2)
+    if tensor is None or tensor.data is None:
+        return None
+    return tensor.data.astype(np.int64).reshape(-1)
+
+
+# ==== Elementwise ====
+
+
+@dataclass(frozen=True)
+class AddConstants:
+    """ADD: out = zero + scale(scale(a << 20) + scale(b << 20)), (mantissa, shift)."""
+
+    first: tuple[int, int]
+    second: tuple[int, int]
+    output: tuple[int, int]
+
+
+def add_constants(network: Network, op: Operator) -> AddConstants:
+    """The three multipliers of an int8 ADD."""
+    a, b = (float(network.tensors[i].scale) for i in op.inputs[:2])
+    twice = 2 * max(a, b)
+    out = float(network.output(op).scale)
+    return AddConstants(
+        multiplier(a / twice),
+        multiplier(b / twice),
+        multiplier(twice / ((1 << ADD_LEFT_SHIFT) * out)),
+    )
+
+
+def add_table(constant: tuple[int, int], zero_point: int) -> np.ndarray:
+    """One input of an ADD, scaled: int64 by q + 128."""
+    return requantize((ALL_INT8 - zero_point) << ADD_LEFT_SHIFT, *constant)
+
+
+def mul_constant(network: Network, op: Operator) -> tuple[int, int]:
+    """The multiplier of an int8 MUL."""
+    a, b = (float(network.tensors[i].scale) for i in op.inputs[:2])
+    return multiplier(a * b / float(network.output(op).scale))
+
+
+def mean_constant(network: Network, op: Operator) -> tuple[int, int]:
+    """The multiplier of an int8 MEAN; 1 / count is folded into it."""
+    source, out = network.tensors[op.inputs[0]], network.output(op)
+    mantissa, shift = multiplier(float(source.scale) / float(out.scale))
+    count = math.prod(source.shape[a] for a in op.attributes["axes"])
+    extra = min(count.bit_length() - 1, 32, 31 + shift)
+    return (mantissa << extra) // count, shift - extra
+
+
+# ==== Tables ====
+
+UNARY = ("LEAKY_RELU", "RELU", "RELU6", "LOGISTIC", "TANH", "QUANTIZE")
+
+
+def unary_table(network: Network, op: Operator) -> np.ndarray:
+    """A unary int8 operator as int8[256], indexed by q + 128."""
+    source, out = network.tensors[op.inputs[0]], network.output(op)
+    return _TABLES[op.kind](op, source, out)
+
+
+def _leaky_relu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    x = ALL_INT8 - source.zero_point
+    alpha = np.float32(op.attributes["alpha"])
+    falling = requantize(
+        x, *multiplier(float(np.float32(source.scale * alpha) / out.scale))
+    )
+    rising = requantize(x, *multiplier(float(source.scale / out.scale)))
+    return clamp(np.where(x >= 0, rising, falling) + out.zero_point)
+
+
+def _relu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    x = requantize(
+        ALL_INT8 - source.zero_point,
+        *multiplier(float(source.scale) / float(out.scale)),
+    )
+    return clamp(x + out.zero_point, low=max(INT8_MIN, out.zero_point))
+
+
+def _relu6(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    six = source.zero_point + _round_away(np.float32(6) / source.scale)
+    return clamp(ALL_INT8, source.zero_point, min(six, INT8_MAX))
+
+
+def _quantize(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    x = requantize(
+        ALL_INT8 - source.zero_point,
+        *multiplier(float(source.scale) / float(out.scale)),
+    )
+    return clamp(x + out.zero_point)
+
+
+def _sigmoidal(source: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The input in Q4.27, and where it lies below or above what Q4.27 holds."""
+    x = ALL_INT8 - source.zero_point
+    mantissa, shift = multiplier(float(source.scale) * 2.0**27)
+    radius = math.floor(15 * 2.0**27 / 2.0**shift)
+    return requantize(x, mantissa, shift), x <= -radius, x >= radius
+
+
+def _logistic(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    x, below, above = _sigmoidal(source)
+    y = clamp(fixedpoint.divide_by_power(fixedpoint.logistic(x, 4), 23) - 128)
+    return np.where(below, INT8_MIN, np.where(above, INT8_MAX, y)).astype(np.int8)
+
+
+def _tanh(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    x, below, above = _sigmoidal(source)
+    y = clamp(fixedpoint.divide_by_power(fixedpoint.tanh(x, 4), 24))
+    return np.where(below, INT8_MIN, np.where(above, INT8_MAX, y)).astype(np.int8)
+
+
+_TABLES = {
+    "LEAKY_RELU": _leaky_relu,
+    "RELU": _relu,
+    "RELU6": _relu6,
+    "LOGISTIC": _logistic,
+    "TANH": _tanh,
+    "QUANTIZE": _quantize,
+}
+
+SOFTMAX_INPUT_BITS = 5  # differences in Q5.26
+SOFTMAX_SUM_BITS = 12  # their sum in Q12.19
+
+
+def softmax_table(network: Network, op: Operator) -> np.ndarray:
+    """exp(x - max) in Q0.31 by max - x (0..255): int32[256], 0 where negligible.
+
+    The sum adds each entry divided by 2^12 (`fixedpoint.divide_by_power`); see
+    `softmax` for the rest.
+    """
+    scale = float(network.tensors[op.inputs[0]].scale)
+    real = min(op.attributes["beta"] * scale * 2.0**26, 2.0**31 - 1)
+    mantissa, shift = multiplier(real)
+    radius = math.floor(31 * 2.0**26 / 2.0**shift)
+    difference = -np.arange(256, dtype=np.int64)
+    scaled = fixedpoint.high_mul(wrap(difference << shift), mantissa)
+    table = fixedpoint.exp_negative(scaled, SOFTMAX_INPUT_BITS)
+    return np.where(difference >= -radius, table, 0).astype(np.int32)
+
+
+def softmax(x: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """int8 SOFTMAX over the last axis; output scale 1/256, zero point -128."""
+    x = x.astype(np.int64)
+    exps = table[np.max(x, -1, keepdims=True) - x].astype(np.int64)
+    terms = fixedpoint.divide_by_power(exps, SOFTMAX_SUM_BITS)
+    total = terms.sum(-1, keepdims=True)
+    length = np.ceil(np.log2(total.astype(np.float64) + 0.5)).astype(np.int64)
+    scale = fixedpoint.one_over_one_plus((total << (32 - length)) - (1 << 31))
+    exponent = SOFTMAX_SUM_BITS - (32 - length) + 31 - 8
+    y = fixedpoint.divide_by_power(fixedpoint.high_mul(exps, scale), exponent)
+    return clamp(y - 128)

@@ -1,0 +1,97 @@
+"""The forms in which a layer requantises, without 64-bit arithmetic where it can.
+
+TFLite turns an int32 accumulator into an int8 by two roundings in 64 bits. The
+generated C computes, on the scale u = q + 128, one of
+
+    single:  u = clamp((sum * M + C) >> s)
+    split:   t = sum + bias, M = Mh * 2^k + Ml,
+             u = clamp((t * Mh + ((t * Ml + C) >> k)) >> s)
+    signed:  u = clamp((t * Mh + ((t * Ml + C) >> k) + K) >> s), C by the sign of t
+    triple:  the same with M in three parts: ((t * Mm + C + (t * Ml >> k)) >> k)
+    wide:    TFLite's own form
+
+(split is the exact floor of one wide product, made of two narrow ones; the two C of
+signed are TFLite's rounding of halves away from zero, which sets the steps below zero
+back by a constant.) `export.arithmetic.requant_proof` finds the cheapest that is exact.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.arithmetic import int8
+
+SIGNED = ("signed", "triple")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Constants of one output channel; which are used depends on the form."""
+
+    bias: int  # added to the (scaled) sum of products before anything else
+    multiplier: int  # M, or TFLite's mantissa in the wide form
+    offset: int  # C
+    negative: int  # C where sum + bias is negative; used by the signed forms only
+    shift: int  # TFLite's shift, used by the wide form only
+
+
+@dataclass(frozen=True)
+class Requant:
+    """How one layer requantises."""
+
+    form: str  # "single", "split", "signed", "triple" or "wide"
+    channels: tuple[Channel, ...]
+    shift: int  # s
+    low_bits: int  # k; 0 in the single form
+    drop: int  # low accumulator bits that are dropped first (a scaled sum)
+    low: int  # least u that the fused activation lets through
+    high: int  # greatest
+    zero: int  # the output's zero point on the u scale where added apart, or 0
+
+    @property
+    def signed(self) -> bool:
+        """Whether C goes by the sign, and K is added."""
+        return self.form in SIGNED
+
+    @property
+    def centre(self) -> int:
+        """K of the signed forms: the zero point and the half that rounds."""
+        return (2 * self.zero + 1) << (self.shift - 1)
+
+    def parts(self, multiplier: int) -> tuple[int, int, int]:
+        """(Mh, Mm, Ml) of a multiplier; Mm is 0 where there are two."""
+        return parts(multiplier, self.low_bits, self.form == "triple")
+
+
+def parts(multiplier: int, low_bits: int, triple: bool) -> tuple[int, int, int]:
+    """M as (Mh, Mm, Ml), M = (Mh * 2^k + Mm) * 2^k + Ml; else M = Mh * 2^k + Ml.
+
+    Mm and Ml lie in -2^(k-1) ... 2^(k-1) - 1.
+    """
+    half = (1 << low_bits) >> 1
+    high = (multiplier + half) >> low_bits
+    low = multiplier - (high << low_bits)
+    if not triple:
+        return high, 0, low
+    rest = high
+    high = (rest + half) >> low_bits
+    return high, rest - (high << low_bits), low
+
+
+def evaluate(
+    requant: Requant, channel: int, total: np.ndarray, clamp: bool = True
+) -> np.ndarray:
+    """What the generated C computes from (scaled) sums of products."""
+    c = requant.channels[channel]
+    t = (total.astype(np.int64) + c.bias) >> requant.drop
+    if requant.form == "wide":
+        u = int8.requantize(t, c.multiplier, c.shift) + requant.zero
+    else:
+        high, middle, low = requant.parts(c.multiplier)
+        offset = np.where(t < 0, c.negative, c.offset)
+        part = t * low + offset
+        if requant.form == "triple":
+            part = t * middle + offset + ((t * low) >> requant.low_bits)
+        u = t * high + (part >> requant.low_bits)
+        u = (u + (requant.centre if requant.signed else 0)) >> requant.shift
+    return np.clip(u, requant.low, requant.high) if clamp else u

@@ -1,0 +1,253 @@
+"""Requantisation proved equal to TFLite's, per channel.
+
+TFLite's function of the accumulator is monotone, so it is described completely by its
+thresholds: T[u] = the least accumulator that gives at least u, for u = 1..255. Any
+other monotone formula is equal to it on every accumulator if and only if it steps at
+the same places. `solve` looks for a form of `requant` with integers that satisfy
+the 510 inequalities "the step to u lies between T[u] - 1 and T[u]", then bounds every
+intermediate over the reachable sums. Where a table follows, steps that the table does
+not tell apart are not asked for. If no such constants exist, the 64-bit form stays.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.arithmetic.requant import SIGNED, Channel, Requant, parts
+
+INT32_MAX = (1 << 31) - 1
+FAR = np.int64(1 << 60)  # an open side of a range
+FEW = 4  # bits of a scale that are tried one by one
+SHIFTS = {"single": 30, "split": 44, "signed": 44, "triple": 52}  # the most tried
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A channel's exact function: its thresholds and the range that can occur."""
+
+    bias: int
+    mantissa: int
+    shift: int
+    least: int  # reachable accumulators, bias included
+    greatest: int
+    thresholds: np.ndarray  # int64, T of each goal
+
+
+def thresholds(
+    function: Callable[[np.ndarray], np.ndarray],
+    goals: np.ndarray,
+    least: int,
+    greatest: int,
+) -> np.ndarray:
+    """T[goals] of a function that rises monotonely on [least, greatest].
+
+    `greatest` + 1 stands for a value that is never reached.
+    """
+    goal = goals
+    left = np.full(goal.shape, least - 1, np.int64)  # below: not reached
+    right = np.full(goal.shape, greatest + 1, np.int64)  # at or above: reached
+    while np.any(right - left > 1):
+        middle = (left + right) // 2
+        reached = function(np.clip(middle, least, greatest)) >= goal
+        split = right - left > 1
+        right = np.where(split & reached, middle, right)
+        left = np.where(split & ~reached, middle, left)
+    return right
+
+
+def solve(
+    steps: list[Steps],
+    goals: np.ndarray,
+    low: int,
+    high: int,
+    zero: int,
+    scale: int = 1,
+) -> Requant:
+    """The cheapest form that is exact on every channel.
+
+    `goals` are the u whose thresholds the steps hold. The sums come times `scale`
+    (from Winograd), as do the biases that are added to them.
+    """
+    most = scale.bit_length() - 1
+    for form in ("single", "split", "signed", "triple"):
+        # Dropping bits costs a shift, keeping many of them precision.
+        for drop in range(most + 1) if most < FEW else (most,):
+            trial = Trial(form, drop, scale, zero if form in SIGNED else 0)
+            found = _solve(trial, steps, goals, low, high)
+            if found is not None:
+                return found
+    if scale != 1:
+        raise ValueError("no exact narrow form for scaled sums")
+    return wide(steps, low, high, zero)
+
+
+def wide(steps: list[Steps], low: int, high: int, zero: int) -> Requant:
+    """TFLite's own form, for what no cheaper one can express."""
+    channels = tuple(Channel(s.bias, s.mantissa, 0, 0, s.shift) for s in steps)
+    return Requant("wide", channels, 0, 0, 0, low, high, zero)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way to try; the fields are those of Requant."""
+
+    form: str
+    drop: int
+    scale: int
+    zero: int
+
+    @property
+    def signed(self) -> bool:
+        """As of Requant."""
+        return self.form in SIGNED
+
+    def view(self, one: Steps, acc: np.ndarray | int) -> np.ndarray:
+        """What is multiplied, for a true accumulator (bias included)."""
+        total = np.asarray(acc, np.int64) * self.scale
+        if self.form == "single":
+            total = total - one.bias * self.scale
+        return total >> self.drop
+
+
+def _solve(
+    trial: Trial, steps: list[Steps], goals: np.ndarray, low: int, high: int
+) -> Requant | None:
+    bounds = [
+        (int(trial.view(s, s.least)), int(trial.view(s, s.greatest))) for s in steps
+    ]
+    spread = max(max(abs(least), abs(greatest)) for least, greatest in bounds)
+    single = trial.form == "single"
+    room = (INT32_MAX - (1 << 26)) // max(spread, 1)
+    low_bits = 0 if single else max(room.bit_length(), 1)
+    below = low_bits * (2 if trial.form == "triple" else 1)
+    for shift in range(SHIFTS[trial.form], below + 4, -1):
+        channels: list[Channel] = []
+        for one, bound in zip(steps, bounds, strict=True):
+            channel = _channel(trial, one, bound, goals, shift, low_bits)
+            if channel is None:
+                break
+            channels.append(channel)
+        if len(channels) == len(steps):
+            return Requant(
+                trial.form,
+                tuple(channels),
+                shift - below,
+                low_bits,
+                trial.drop,
+                low,
+                high,
+                trial.zero,
+            )
+    return None
+
+
+def _channel(
+    trial: Trial,
+    one: Steps,
+    bound: tuple[int, int],
+    goals: np.ndarray,
+    shift: int,
+    low_bits: int,
+) -> Channel | None:
+    """M and C for one channel at one shift, or None."""
+    real = one.mantissa * 2.0 ** (one.shift - 31) / trial.scale * (1 << trial.drop)
+    centre = round(real * 2.0**shift)
+    triple = trial.form == "triple"
+    if not 2 <= centre <= (1 << 36 if triple else INT32_MAX >> 4):
+        return None
+    half = 1 << (shift - 1) if trial.signed else 0  # K holds it
+    always = one.thresholds <= one.least
+    never = one.thresholds > one.greatest
+    live = ~always & ~never
+    first = trial.view(one, one.thresholds[live])  # least that must reach the goal
+    below = trial.view(one, one.thresholds[live] - 1)  # greatest that must not
+    if np.any(first <= below):
+        return None
+    reach = max(2, min(64, centre >> 8))
+    m = np.arange(max(centre - reach, 1), centre + reach + 1, dtype=np.int64)[:, None]
+    step = ((goals - trial.zero) << shift) - half
+    # (accumulator's view, goal) pairs that must, and must not, reach the goal
+    must = _pairs(first, step[live], bound[0], step[always])
+    must_not = _pairs(below, step[live], bound[1], step[never])
+    signs = (False, True) if trial.signed else (None,)
+    ranges = [_offsets(m, must, must_not, negative) for negative in signs]
+    unit = 1 << low_bits if triple else 1  # of C
+    ranges = [(-(-low // unit), high // unit) for low, high in ranges]
+    good = np.flatnonzero(np.all([low <= high for low, high in ranges], axis=0))
+    for index in good[np.argsort(np.abs(m[good, 0] - centre), kind="stable")]:
+        multiplier = int(m[index, 0])
+        middle: list[int] = []
+        for low, high in ranges:
+            near = middle[0] if middle else 0
+            middle.append(_pick(int(low[index]), int(high[index]), near))
+        bias, moved = one.bias * trial.scale, 0
+        if trial.form == "single":
+            bias = 0
+        elif trial.form == "split":  # whole multipliers in C join the bias
+            moved, middle[0] = divmod(middle[0], multiplier)
+            bias += moved << trial.drop
+        elif unit * middle[1] > unit * middle[0] + multiplier:
+            continue  # would fall between -1 and 0
+        part = bound[0] + moved, bound[1] + moved
+        under = low_bits * (2 if triple else 1)
+        k = (2 * trial.zero + 1) << (shift - under - 1) if half else 0
+        if all(_fits(part, multiplier, c, low_bits, k, triple) for c in middle):
+            return Channel(bias, multiplier, middle[0], middle[-1], 0)
+    return None
+
+
+def _pairs(
+    views: np.ndarray, steps: np.ndarray, end: int, beyond: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The steps that are taken, and those beyond the range, seen from its end."""
+    return (
+        np.concatenate([views, np.full(beyond.shape, end, np.int64)]),
+        np.concatenate([steps, beyond]),
+    )
+
+
+def _offsets(
+    m: np.ndarray,
+    must: tuple[np.ndarray, np.ndarray],
+    must_not: tuple[np.ndarray, np.ndarray],
+    negative: bool | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest C for each multiplier, for one sign of the total or both."""
+    lowest, highest = np.full(len(m), -FAR), np.full(len(m), FAR)
+    for (view, step), reach in ((must, True), (must_not, False)):
+        if negative is not None:
+            chosen = (view < 0) == negative
+            view, step = view[chosen], step[chosen]
+        if not len(view):
+            continue
+        if reach:
+            lowest = np.maximum(lowest, (step - view * m).max(axis=1))
+        else:
+            highest = np.minimum(highest, (step - view * m - 1).min(axis=1))
+    return lowest, highest
+
+
+def _pick(lowest: int, highest: int, near: int) -> int:
+    """The middle of a range; the value next to `near` where a side is open."""
+    if lowest > -FAR and highest < FAR:
+        return (lowest + highest) // 2
+    return min(max(near, lowest), highest)
+
+
+def _fits(
+    bound: tuple[int, int], multiplier: int, c: int, low_bits: int, k: int, triple: bool
+) -> bool:
+    """Whether no intermediate leaves int32 over the reachable accumulators."""
+    values = [c, k]
+    high, middle, low = parts(multiplier, low_bits, triple)
+    for t in (*bound, 0, -1):  # everything is linear in t, but for C's sign
+        if triple:
+            under = (t * low) >> low_bits
+            values += [t * low, t * middle, t * middle + c, t * middle + c + under]
+            part = (t * middle + c + under) >> low_bits
+        else:
+            values += [t * low, t * low + c]
+            part = (t * low + c) >> low_bits
+        values += [t, t * high, t * high + part, t * high + part + k]
+    return all(abs(v) <= INT32_MAX for v in values)

@@ -1,0 +1,1 @@
+"""From a planned network to C files, and those built for this machine."""

@@ -1,0 +1,188 @@
+"""The body of an engine's run function: which stage is called with which memory."""
+
+from dataclasses import dataclass, field
+
+from export.graph.fusion import Stage
+from export.graph.network import Network
+from export.plan import row_buffers
+from export.plan.arena import Memory
+from export.plan.row_buffers import Link, Stream
+
+WIDTH = 76  # columns, where the function's body begins
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Lines of C; the variables in scope are a, image, logits, hook and context."""
+
+    network: Network
+    stages: tuple[Stage, ...]
+    memory: Memory
+    scratch: dict[int, int]
+    engine: str  # int8 | f16
+    lent: dict[int, tuple[Stage, int]] = field(default_factory=dict)  # rows of rings
+
+    def whole(self, stage: Stage) -> list[str]:
+        """A stage that computes all of its output at once."""
+        arguments = [self._source(index) for index in stage.inputs]
+        target = self._target(stage)
+        arguments.append(target)
+        if self.scratch[stage.number]:
+            arguments.append(self._scratch(stage))
+        return folded(
+            [
+                f"{stage.name}({', '.join(arguments)});",
+                *self._hook(stage, target, stage.out_size),
+            ]
+        )
+
+    def pair(self, first: Stage, second: Stage) -> list[str]:
+        """int8: the first two stages, which the second's function drives."""
+        arguments = [
+            self._source(first.inputs[0]),
+            self._place(self.memory.offsets[first.output], "uint8_t"),
+            self._target(second),
+            self._scratch(second),
+        ]
+        return [f"{second.name}({', '.join(arguments)}, hook, context);"]
+
+    def rows(self, stream: Stream) -> list[str]:
+        """The chain at the start of the network, a few rows at a time.
+
+        Each stage writes its rows behind those that its reader's window has; the
+        reader runs as soon as the window is full, and moves on by dropping the oldest
+        rows. A window that begins with padding has that from the start. One that ends
+        with padding is never full: its last call comes in the last turn, or, where
+        that has one already, in a turn of its own.
+        """
+        chain = self.stages[: len(stream)]
+        lines, fills = [], []
+        for stage, link in zip(chain, stream.links, strict=False):
+            at = self._place(self.memory.offsets[stage.output], "nn_real_t")
+            if link.ring:
+                lines += self._ring(stage, link)
+            else:
+                lines.append(f"nn_real_t *const rows_{stage.name} = {at};")
+            lines.append(f"int32_t count_{stage.name} = {link.above};")
+            if link.above:
+                fills.append(f"nn_fill(rows_{stage.name}, {link.above * link.width});")
+        lines.append(f"nn_real_t *out = {self._target(chain[-1])};")
+        turns = chain[0].out_live[0] // stream.rows[0]
+        body = self._row(stream, 0, [self._image(chain[0], stream.rows[0])])
+        for number, link in enumerate(stream.links, 1):
+            body += self._filled(stream, number, turns)
+            if link.late:
+                body = [f"if (y < {turns}) {{", *_indented(body), "}"]
+                turns += 1
+            body += self._reader(stream, number)
+        body.append(f"out += {stream.rows[-1] * _width(chain[-1])};")
+        head = f"for (int32_t y = 0; y < {turns}; ++y) {{"
+        return folded([*lines, "", *fills, head, *_indented(body), "}"])
+
+    def _ring(self, stage: Stage, link: Link) -> list[str]:
+        """Pointers to the rows of a window."""
+        at, step = self.memory.offsets[stage.output], 4 * link.width
+        rows = [self._place(at + i * step, "nn_real_t") for i in range(link.room)]
+        return [
+            f"const nn_real_t *rows_{stage.name}[{link.room}] = {{",
+            *(f"    {row}," for row in rows),
+            "};",
+        ]
+
+    def _image(self, stage: Stage, rows: int) -> str:
+        """Where the first stage reads."""
+        move = row_buffers.window(self.network, stage, rows).step
+        move *= self.network.tensors[stage.inputs[0]].shape[2] * stage.in_live[0][2]
+        return f"image + y * {move}"
+
+    def _filled(self, stream: Stream, number: int, turns: int) -> list[str]:
+        """Rows have come: the turn ends here unless the window of a stage is full."""
+        link, added = stream.links[number - 1], stream.rows[number - 1]
+        count = f"count_{self.stages[number - 1].name}"
+        more = f"++{count}" if added == 1 else f"({count} += {added})"
+        end = f" && y < {turns - 1}" if link.short and not link.late else ""
+        return [f"if ({more} < {link.need}{end}) {{", "    continue;", "}"]
+
+    def _reader(self, stream: Stream, number: int) -> list[str]:
+        """A stage reads its window, whose oldest rows go then."""
+        link, before = stream.links[number - 1], self.stages[number - 1].name
+        count, window = f"count_{before}", f"rows_{before}"
+        source = [window, count] if link.short else [window]
+        lines = self._row(stream, number, source)
+        if link.ring:
+            turn = [f"nn_turn({window}, {link.room});"] * link.step
+            return [*lines, *turn, f"{count} = {link.keep};"]
+        drop = f"{link.step * link.width}, {link.keep * link.width}"
+        lines += [f"nn_slide({window}, {drop});"] if link.keep else []
+        return [*lines, f"{count} = {link.keep};"]
+
+    def _row(self, stream: Stream, number: int, source: list[str]) -> list[str]:
+        """Call of a stage that writes its rows where its reader wants them."""
+        stage, target = self.stages[number], "out"
+        if number + 1 < len(stream):
+            target = f"rows_{stage.name} + count_{stage.name} * {_width(stage)}"
+            if stream.links[number].ring:
+                target = f"(nn_real_t *)rows_{stage.name}[count_{stage.name}]"
+        call = [*source[:1], target, *source[1:]]
+        if self.scratch[stage.number]:
+            call.append(self._row_scratch(stage))
+        hook = self._hook(stage, target, stream.rows[number] * _width(stage))
+        return [f"{stage.name}({', '.join(call)});", *hook]
+
+    def _row_scratch(self, stage: Stage) -> str:
+        if stage.number not in self.lent:
+            return self._scratch(stage)
+        owner, row = self.lent[stage.number]
+        return f"(nn_real_t *)rows_{owner.name}[{row}]"
+
+    def _hook(self, stage: Stage, target: str, elements: int) -> list[str]:
+        size = elements * (1 if self.engine == "int8" else 4)
+        return [
+            "if (hook) {",
+            f"    hook(context, {stage.number}, {target}, {size});",
+            "}",
+        ]
+
+    def _source(self, index: int) -> str:
+        if index == self.network.inputs[0]:
+            return "image"
+        kind = "const uint8_t" if self.engine == "int8" else "const nn_real_t"
+        return self._place(self.memory.offsets[index], kind)
+
+    def _target(self, stage: Stage) -> str:
+        if stage.output in self.network.outputs:
+            return "logits" if self.engine == "int8" else "(nn_real_t *)logits"
+        kind = "uint8_t" if self.engine == "int8" else "nn_real_t"
+        return self._place(self.memory.offsets[stage.output], kind)
+
+    def _scratch(self, stage: Stage) -> str:
+        kind = "void" if self.engine == "int8" else "nn_real_t"
+        return self._place(self.memory.scratch[stage.number], kind)
+
+    @staticmethod
+    def _place(offset: int, kind: str) -> str:
+        """An address in the arena; uint8_t needs no cast."""
+        plain = kind.endswith(("uint8_t", "void"))
+        return f"a + {offset}" if plain else f"({kind} *)(a + {offset})"
+
+
+def _width(stage: Stage) -> int:
+    """Elements in a row of a stage's output."""
+    return stage.out_live[1] * stage.out_live[2]
+
+
+def folded(lines: list[str]) -> list[str]:
+    """Calls that are too long for a line, with further ones for the arguments."""
+    found = []
+    for line in lines:
+        margin = " " * (line.find("(") + 1)
+        while len(line) > WIDTH and ", " in line[:WIDTH]:
+            end = line.rindex(", ", 0, WIDTH) + 1
+            found.append(line[:end])
+            line = margin + line[end + 1 :]
+        found.append(line)
+    return found
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return ["    " + line for line in lines]

@@ -1,0 +1,252 @@
+"""What a network must be so that the generated C equals TFLite Micro.
+
+    network = integer_core(read_tflite(path, name))
+    require_supported(network)
+
+The first thing that does not fit is named: the operator, its tensor, what is wrong
+with it, and what would help.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from core.errors import Esp8kError
+from export.arithmetic import int8
+from export.graph.network import Network, Operator, Tensor
+from export.graph.shapes import RANK, enough_inputs, fitting
+from export.reference import int8 as reference
+
+QUANTIZE_HINT = (
+    "convert with full integer quantization: representative_dataset, "
+    "TFLITE_BUILTINS_INT8, inference_input_type and inference_output_type int8"
+)
+DAMAGED_HINT = "the file is damaged: convert the model again"
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+SAME_QUANT = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "CONCATENATION", "RESHAPE")
+FIXED_OUTPUT = {  # kind: (scale, zero point) that TFLite Micro insists on
+    "SOFTMAX": (1 / 256, -128),
+    "LOGISTIC": (1 / 256, -128),
+    "TANH": (1 / 128, 0),
+}
+SOFTMAX_CLASSES = 511  # TFLite Micro aborts where the sum of exps reaches 512
+CURVE_SCALE = 2.0**-27  # LOGISTIC, TANH: below it TFLite Micro shifts by less than none
+MAX_RANK = 4
+
+
+def integer_core(network: Network) -> Network:
+    """Drop a QUANTIZE of a float input and a DEQUANTIZE of the output.
+
+    The int8 core remains; its ends keep scale and zero point, so that the caller
+    converts (q = round(x / scale) + zero point) only where it has to.
+    """
+    operators = list(network.operators)
+    if not operators:
+        return network
+    inputs, outputs = network.inputs, network.outputs
+    tensors = network.tensors
+    first, last = operators[0], operators[-1]
+    if first.kind == "QUANTIZE" and first.inputs == inputs and enough_inputs(first):
+        if tensors[inputs[0]].dtype == "float32":
+            inputs = first.outputs
+            operators.remove(first)
+    if last.kind == "DEQUANTIZE" and last.outputs == outputs and enough_inputs(last):
+        outputs = last.inputs
+        operators.remove(last)
+    return dataclasses.replace(
+        network,
+        operators=tuple(
+            dataclasses.replace(op, index=i) for i, op in enumerate(operators)
+        ),
+        inputs=inputs,
+        outputs=outputs,
+    )
+
+
+def require_supported(network: Network) -> None:
+    """Raise one Esp8kError for the first thing that cannot be generated."""
+    for what, ends in (("inputs", network.inputs), ("outputs", network.outputs)):
+        if len(ends) != 1:
+            raise Esp8kError(
+                f"the model has {len(ends)} {what}", "a model of one of each is needed"
+            )
+    if not network.operators:
+        raise Esp8kError("the model has no operators", "convert a trained model")
+    known = {t.index for t in network.tensors if t.data is not None}
+    known.update(network.inputs)
+    for op in network.operators:
+        if len(op.outputs) != 1 or op.outputs[0] in known:
+            what = f"operator {op.index} {op.kind} has no output of its own"
+            raise Esp8kError(what, DAMAGED_HINT)
+        if not known.issuperset(i for i in op.inputs if i >= 0):
+            raise _refuse(network, op, "it reads what nothing wrote", DAMAGED_HINT)
+        if all(network.tensors[i].data is not None for i in op.inputs if i >= 0):
+            raise _refuse(network, op, "it reads constants only", DAMAGED_HINT)
+        _check(network, op)
+        known.update(op.outputs)
+    if not known.issuperset(network.outputs):
+        raise Esp8kError("nothing writes the model's output", DAMAGED_HINT)
+    for index in (*network.inputs, *network.outputs):
+        tensor = network.tensors[index]
+        if tensor.dtype != "int8" or tensor.quant is None:
+            raise Esp8kError(
+                f"tensor {tensor.name} at the model's end is {tensor.dtype}, not int8",
+                QUANTIZE_HINT,
+            )
+
+
+def _refuse(network: Network, op: Operator, what: str, hint: str) -> Esp8kError:
+    name = network.output(op).name
+    return Esp8kError(f"operator {op.index} {op.kind} (tensor {name}): {what}", hint)
+
+
+def _check(network: Network, op: Operator) -> None:
+    if op.kind not in reference.KERNELS or op.kind == "DEQUANTIZE":
+        known = ", ".join(sorted(reference.KERNELS))
+        raise _refuse(
+            network, op, "not supported", f"replace it; supported are {known}"
+        )
+    fused = op.attributes.get("activation", "NONE")
+    if fused not in int8.FUSED:
+        raise _refuse(network, op, f"fused {fused}", "use it as a layer of its own")
+    if not enough_inputs(op):
+        raise _refuse(network, op, "inputs are missing", DAMAGED_HINT)
+    for tensor in _activations(network, op):
+        _check_activation(network, op, tensor)
+    if op.kind in WEIGHTED:
+        _check_weights(network, op)
+    elif op.kind in SAME_QUANT:
+        _check_same(network, op)
+    elif op.kind in FIXED_OUTPUT:
+        _check_fixed(network, op)
+    _check_shape(network, op)
+    _check_scales(network, op)
+    if not fitting(network, op):
+        found = network.output(op).shape
+        what = f"its output of shape {found} does not follow from its inputs"
+        raise _refuse(network, op, what, DAMAGED_HINT)
+
+
+def _activations(network: Network, op: Operator) -> list[Tensor]:
+    """The quantized values that the operator reads and writes."""
+    both = op.kind in ("ADD", "MUL")
+    count = len(op.inputs) if op.kind == "CONCATENATION" else 2 if both else 1
+    return [network.tensors[i] for i in (*op.inputs[:count], *op.outputs)]
+
+
+def _check_activation(network: Network, op: Operator, tensor: Tensor) -> None:
+    if tensor.dtype != "int8" or tensor.quant is None:
+        raise _refuse(
+            network, op, f"{tensor.name} is {tensor.dtype}, not int8", QUANTIZE_HINT
+        )
+    if len(tensor.quant.scale) != 1:
+        raise _refuse(
+            network, op, f"{tensor.name} has a scale per channel", QUANTIZE_HINT
+        )
+    scaled = 0 < tensor.scale < math.inf
+    if not scaled or not -128 <= tensor.zero_point <= 127:
+        raise _refuse(
+            network, op, f"{tensor.name} has no valid scale", "convert the model again"
+        )
+    if len(tensor.shape) > MAX_RANK:
+        raise _refuse(
+            network, op, f"{tensor.name} has {len(tensor.shape)} dimensions", "use 4"
+        )
+    if tensor.data is None and (not tensor.shape or tensor.shape[0] != 1):
+        raise _refuse(
+            network,
+            op,
+            f"{tensor.name} has the shape {tensor.shape}",
+            "convert with a fixed batch of 1",
+        )
+    if 0 in tensor.shape or min(tensor.shape, default=1) < 0:
+        raise _refuse(network, op, f"{tensor.name} is empty", "give it a fixed shape")
+
+
+def _check_weights(network: Network, op: Operator) -> None:
+    source, weights = network.tensors[op.inputs[0]], network.tensors[op.inputs[1]]
+    if weights.data is None or weights.dtype != "int8" or weights.quant is None:
+        hint = "constant int8 weights are needed"
+        raise _refuse(network, op, f"weights {weights.name} are not int8", hint)
+    if len(weights.shape) != RANK[op.kind] or min(weights.shape) < 1:
+        what = f"weights of shape {weights.shape}"
+        raise _refuse(network, op, what, DAMAGED_HINT)
+    if not np.all((weights.quant.scale > 0) & (weights.quant.scale < math.inf)):
+        raise _refuse(network, op, "a scale of zero", QUANTIZE_HINT)
+    if np.any(weights.quant.zero_point):
+        raise _refuse(network, op, "weights have a zero point", QUANTIZE_HINT)
+    axis = -1 if op.kind == "DEPTHWISE_CONV_2D" else 0
+    if len(weights.quant.scale) not in (1, weights.shape[axis]):
+        raise _refuse(network, op, "a scale per group", "one a channel, or one")
+    bias = network.input(op, 2)
+    if bias is not None and (bias.data is None or bias.dtype != "int32"):
+        raise _refuse(network, op, f"bias {bias.name} is not int32", QUANTIZE_HINT)
+    if op.kind == "CONV_2D" and weights.shape[3] != source.shape[3]:
+        groups = source.shape[3] // weights.shape[3]
+        hint = "use one group, or as many as channels (depthwise)"
+        raise _refuse(network, op, f"{groups} groups", hint)
+    if op.kind == "FULLY_CONNECTED" and weights.shape[1] != source.size:
+        hint = "flatten to one row before it"
+        raise _refuse(network, op, f"applied to the shape {source.shape}", hint)
+
+
+def _check_same(network: Network, op: Operator) -> None:
+    out = network.output(op)
+    for tensor in _activations(network, op)[:-1]:
+        if (tensor.scale, tensor.zero_point) != (out.scale, out.zero_point):
+            what = f"{tensor.name} and {out.name} differ in scale or zero point"
+            raise _refuse(network, op, what, "put a QUANTIZE between (requantize)")
+
+
+def _check_fixed(network: Network, op: Operator) -> None:
+    scale, zero = FIXED_OUTPUT[op.kind]
+    out = network.output(op)
+    if float(out.scale) != scale or out.zero_point != zero:
+        what = f"output scale {out.scale:g}, zero point {out.zero_point}"
+        raise _refuse(network, op, what, f"TFLite fixes them to {scale:g} and {zero}")
+
+
+def _check_shape(network: Network, op: Operator) -> None:
+    a, source = op.attributes, network.tensors[op.inputs[0]]
+    if op.kind == "MEAN" and (len(source.shape) != 4 or a["axes"] != (1, 2)):
+        raise _refuse(network, op, f"over axes {a['axes']}", "average over H and W")
+    if op.kind == "CONCATENATION" and (a["axis"] == 0 or a["activation"] != "NONE"):
+        raise _refuse(network, op, "over the batch, or fused", "concatenate plainly")
+    if op.kind == "PAD" and any(a["paddings"][0]):
+        raise _refuse(network, op, "pads the batch", "pad H, W or C")
+    if op.kind == "SOFTMAX" and source.shape[-1] > SOFTMAX_CLASSES:
+        what = f"over {source.shape[-1]} classes"
+        raise _refuse(network, op, what, f"at most {SOFTMAX_CLASSES}")
+
+
+def _check_scales(network: Network, op: Operator) -> None:
+    """Factors outside of what TFLite Micro's own arithmetic is defined for."""
+    source, out = network.tensors[op.inputs[0]], network.output(op)
+    hint = "its scales are out of proportion: check the calibration data"
+    slope = op.attributes.get("alpha", op.attributes.get("beta", 1.0))
+    if not math.isfinite(slope):
+        raise _refuse(network, op, f"a slope of {slope}", DAMAGED_HINT)
+    largest = {"RELU6": 6, "RELU_N1_TO_1": 1}
+    bound = largest.get(op.kind, largest.get(op.attributes.get("activation", ""), 0))
+    if bound / float(out.scale) >= 1 << 31:
+        what = f"its output scale {out.scale:g} is too small for its activation"
+        raise _refuse(network, op, what, hint)
+    if op.kind == "ADD":
+        scales = [float(network.tensors[i].scale) for i in op.inputs[:2]]
+        ratio = 2 * max(scales) / (2**int8.ADD_LEFT_SHIFT * float(out.scale))
+        if ratio >= 1:
+            raise _refuse(network, op, "its output scale is too small", hint)
+    if op.kind == "SOFTMAX":
+        if op.attributes["beta"] * float(source.scale) * 2.0**26 <= 1:
+            raise _refuse(network, op, "its input scale is too small", hint)
+    if op.kind in ("LOGISTIC", "TANH") and float(source.scale) < CURVE_SCALE:
+        raise _refuse(network, op, "its input scale is too small", hint)
+    if op.kind == "RELU6":
+        same = (source.scale, source.zero_point) == (out.scale, out.zero_point)
+        if not same:
+            raise _refuse(network, op, "input and output differ in scale", hint)
+    if op.kind in WEIGHTED:
+        _, shift = int8.channel_multipliers(network, op)
+        if shift.max() > 30:
+            raise _refuse(network, op, "a factor above 2^30", hint)

@@ -1,0 +1,1 @@
+"""A network as typed values: tensors, operators, shapes, stages."""

@@ -1,0 +1,290 @@
+"""The graph of a .tflite as plain dataclasses: what every later stage reads.
+
+    from export.network import read_tflite
+    network = read_tflite("build/v2/model_int8.tflite", "v2")
+
+Integer models come through unchanged. In a float16 model the DEQUANTIZE of each
+constant is collapsed: the tensor that the operator reads becomes the float16
+constant itself. Nothing here knows any arithmetic; see `export.arithmetic.int8`.
+"""
+
+import dataclasses
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from core.errors import Esp8kError
+from export.graph.attributes import kind_of, options
+
+DTYPES = {
+    schema.TensorType.FLOAT32: "float32",
+    schema.TensorType.FLOAT16: "float16",
+    schema.TensorType.INT32: "int32",
+    schema.TensorType.INT64: "int64",
+    schema.TensorType.UINT8: "uint8",
+    schema.TensorType.INT8: "int8",
+    schema.TensorType.INT16: "int16",
+    schema.TensorType.BOOL: "bool",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Quant:
+    """real = scale * (q - zero_point), per tensor (1,) or per channel (C,)."""
+
+    scale: np.ndarray  # float32, (1,) or (C,)
+    zero_point: np.ndarray  # int64, same shape
+    axis: int  # the channel's dimension; meaningless for a per-tensor scale
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A value of the graph; `data` is there for constants only."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str  # int8 | int32 | float32 | float16 | ...
+    quant: Quant | None
+    data: np.ndarray | None
+
+    @property
+    def scale(self) -> np.float32:
+        """The one scale of a per-tensor quantized value."""
+        return self._quant().scale[0]
+
+    @property
+    def zero_point(self) -> int:
+        """The one zero point of a per-tensor quantized value."""
+        return int(self._quant().zero_point[0])
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    def _quant(self) -> Quant:
+        if self.quant is None:
+            raise Esp8kError(
+                f"tensor {self.index} ({self.name}) has no quantization",
+                "convert the model with full integer quantization (int8 in and out)",
+            )
+        return self.quant
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """One step; inputs and outputs are tensor indices, -1 for an absent one."""
+
+    index: int
+    kind: str  # TFLite's builtin name, CONV_2D
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A whole model, operators in execution order."""
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    sha256: str  # of the file
+
+    def input(self, op: Operator, position: int) -> Tensor | None:
+        """The operator's input at `position`, None where it is absent."""
+        if position >= len(op.inputs) or op.inputs[position] < 0:
+            return None
+        return self.tensors[op.inputs[position]]
+
+    def output(self, op: Operator) -> Tensor:
+        """The operator's (only) output."""
+        return self.tensors[op.outputs[0]]
+
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference, padding included."""
+        return sum(operator_macs(self, op) for op in self.operators)
+
+
+def operator_macs(network: Network, op: Operator) -> int:
+    """Multiply-accumulates of one operator, padding included."""
+    if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        return 0
+    weights = network.tensors[op.inputs[1]]
+    out = network.output(op)
+    if op.kind == "DEPTHWISE_CONV_2D":  # (1, Kh, Kw, C)
+        return out.size * weights.shape[1] * weights.shape[2]
+    return out.size * (weights.size // weights.shape[0])  # (O, ...)
+
+
+def same_padding(size: int, kernel: int, stride: int, dilation: int, out: int) -> int:
+    """Zeros before the first element of one axis under SAME, as TFLite places them."""
+    return max((out - 1) * stride + (kernel - 1) * dilation + 1 - size, 0) // 2
+
+
+def pads_before(network: Network, op: Operator) -> tuple[int, int]:
+    """(top, left) implicit padding of a convolution or a pool."""
+    a = op.attributes
+    if a["padding"] == "VALID":
+        return 0, 0
+    _, height, width, _ = network.tensors[op.inputs[0]].shape
+    _, out_h, out_w, _ = network.output(op).shape
+    if "filter_h" in a:
+        kernel_h, kernel_w = a["filter_h"], a["filter_w"]
+    else:
+        kernel_h, kernel_w = network.tensors[op.inputs[1]].shape[1:3]
+    return (
+        same_padding(height, kernel_h, a["stride_h"], a.get("dilation_h", 1), out_h),
+        same_padding(width, kernel_w, a["stride_w"], a.get("dilation_w", 1), out_w),
+    )
+
+
+# ==== Reading the flatbuffer ====
+
+
+def read_tflite(source: Path | str | bytes, name: str) -> Network:
+    """Read a .tflite file, or its bytes."""
+    if isinstance(source, bytes):
+        label, raw = name, source
+    else:
+        label = Path(source).name
+        try:
+            raw = Path(source).read_bytes()
+        except OSError as error:
+            raise Esp8kError(
+                f"cannot read {source}: {error.strerror}", "check the path"
+            ) from error
+    damaged = Esp8kError(
+        f"{label} is damaged or cut short ({len(raw)} bytes)",
+        "make it again: make export, or convert the model again",
+    )
+    if len(raw) < 16 or raw[4:8] != b"TFL3":
+        raise Esp8kError(
+            f"{label} is not a .tflite file",
+            "a .tflite carries the identifier TFL3 in bytes 4 to 7",
+        )
+    try:
+        model = schema.ModelT.InitFromPackedBuf(raw, 0)
+        graph = model.subgraphs[0]
+        tensors = [_tensor(model, raw, i, t) for i, t in enumerate(graph.tensors)]
+        kinds = [kind_of(code) for code in model.operatorCodes]
+        operators = [_operator(kinds, tensors, op) for op in graph.operators]
+        ends = _indices(graph.inputs), _indices(graph.outputs)
+    except Esp8kError:
+        raise
+    except Exception as error:  # the flatbuffers reader raises whatever it meets
+        raise damaged from error
+    count = len(tensors)
+    used = [i for op in operators for i in (*op.inputs, *op.outputs)]
+    if any(not -1 <= i < count for i in (*used, *ends[0], *ends[1])):
+        raise damaged
+    if len(model.subgraphs) > 1:
+        raise Esp8kError(
+            f"{label} has {len(model.subgraphs)} subgraphs; only one is supported",
+            "convert without control flow (if, while) and with one signature",
+        )
+    tensors, operators = _collapse_float16(tensors, operators)
+    return Network(
+        name=name,
+        tensors=tuple(tensors),
+        operators=tuple(
+            dataclasses.replace(op, index=i) for i, op in enumerate(operators)
+        ),
+        inputs=ends[0],
+        outputs=ends[1],
+        sha256=hashlib.sha256(raw).hexdigest(),
+    )
+
+
+def _indices(values: Any) -> tuple[int, ...]:
+    return () if values is None else tuple(int(v) for v in values)
+
+
+def _tensor(model: Any, raw: bytes, index: int, t: Any) -> Tensor:
+    name = t.name.decode() if isinstance(t.name, bytes) else str(t.name or index)
+    shape = _indices(t.shape)
+    dtype = DTYPES.get(t.type, f"type {t.type}")
+    if t.sparsity is not None:
+        raise Esp8kError(
+            f"tensor {index} ({name}) is stored sparse", "convert without sparsity"
+        )
+    return Tensor(index, name, shape, dtype, _quant(t), _data(model, raw, t, shape))
+
+
+def _quant(t: Any) -> Quant | None:
+    q = t.quantization
+    if q is None or q.scale is None or len(q.scale) == 0:
+        return None
+    scale = np.asarray(q.scale, np.float32)
+    zero = np.zeros(len(scale), np.int64)
+    if q.zeroPoint is not None:
+        zero[:] = q.zeroPoint  # one for all, or one each
+    return Quant(scale, zero, int(q.quantizedDimension))
+
+
+def _data(model: Any, raw: bytes, t: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+    buffer = model.buffers[t.buffer]
+    if buffer.size:  # stored behind the flatbuffer
+        content = raw[buffer.offset : buffer.offset + buffer.size]
+    elif buffer.data is None or len(buffer.data) == 0:
+        return None
+    else:
+        content = bytes(buffer.data)
+    data = np.frombuffer(content, DTYPES[t.type]).reshape(shape)
+    data.flags.writeable = False
+    return data
+
+
+def _operator(kinds: list[str], tensors: list[Tensor], op: Any) -> Operator:
+    kind = kinds[op.opcodeIndex]
+    inputs, outputs = _indices(op.inputs), _indices(op.outputs)
+    attributes = options(kind, op.builtinOptions)
+    if kind == "MEAN":
+        axes = _constant(tensors, inputs[1], kind)
+        rank = len(tensors[inputs[0]].shape)
+        attributes["axes"] = tuple(sorted(int(a) % rank for a in axes.flat))
+    elif kind == "PAD":
+        pads = _constant(tensors, inputs[1], kind)
+        attributes["paddings"] = tuple((int(a), int(b)) for a, b in pads)
+    elif kind == "RESHAPE":
+        attributes["new_shape"] = tensors[outputs[0]].shape
+    elif kind == "CONCATENATION":
+        attributes["axis"] %= len(tensors[outputs[0]].shape)
+    return Operator(-1, kind, inputs, outputs, attributes)
+
+
+def _constant(tensors: list[Tensor], index: int, kind: str) -> np.ndarray:
+    data = tensors[index].data
+    if data is None:
+        raise Esp8kError(
+            f"{kind}: tensor {index} ({tensors[index].name}) is not a constant",
+            "fix the shapes of the model before converting it",
+        )
+    return data
+
+
+def _collapse_float16(
+    tensors: list[Tensor], operators: list[Operator]
+) -> tuple[list[Tensor], list[Operator]]:
+    """Let operators read float16 constants without the DEQUANTIZE between."""
+    tensors = list(tensors)
+    kept = []
+    for op in operators:
+        source = tensors[op.inputs[0]] if op.inputs else None
+        half = source is not None and source.dtype == "float16"
+        if op.kind == "DEQUANTIZE" and half and source is not None:
+            target = tensors[op.outputs[0]]
+            tensors[target.index] = dataclasses.replace(
+                target, dtype="float16", data=source.data
+            )
+        else:
+            kept.append(op)
+    return tensors, kept

@@ -1,0 +1,123 @@
+"""What shape an operator's output must have: a damaged file must not reach the C."""
+
+import math
+
+from export.graph.network import Network, Operator, Tensor
+
+Shape = tuple[int, ...]
+INPUTS = {  # how many inputs an operator has at least; one where it is not listed
+    "CONV_2D": 2,
+    "DEPTHWISE_CONV_2D": 2,
+    "FULLY_CONNECTED": 2,
+    "ADD": 2,
+    "MUL": 2,
+    "MEAN": 2,
+    "PAD": 2,
+}
+WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D")
+LARGEST_WINDOW = 1024  # elements that a window spans, or a stride steps
+RANK = {"CONV_2D": 4, "DEPTHWISE_CONV_2D": 4, "FULLY_CONNECTED": 2}  # of the weights
+
+
+def enough_inputs(op: Operator) -> bool:
+    """Whether the operator has the inputs that it cannot do without."""
+    needed = op.inputs[: INPUTS.get(op.kind, 1)]
+    count = INPUTS.get(op.kind, 1)
+    return len(needed) == count and min(needed) >= 0 and len(op.outputs) == 1
+
+
+def output_shape(network: Network, op: Operator) -> Shape | None:
+    """The shape that follows from the inputs; None where no shape does."""
+    source = network.tensors[op.inputs[0]].shape
+    if op.kind in RANK and len(network.tensors[op.inputs[1]].shape) != RANK[op.kind]:
+        return None
+    if op.kind in WINDOWED:
+        return _windowed(network, op, source)
+    if op.kind == "FULLY_CONNECTED":
+        return (1, network.tensors[op.inputs[1]].shape[0])
+    if op.kind in ("ADD", "MUL"):
+        return _broadcast(source, network.tensors[op.inputs[1]].shape)
+    if op.kind == "CONCATENATION":
+        return _concatenated([network.tensors[i] for i in op.inputs], op)
+    if op.kind == "MEAN":
+        return _mean(source, op)
+    if op.kind == "PAD":
+        pads = op.attributes["paddings"]
+        if len(pads) != len(source) or any(min(p) < 0 for p in pads):
+            return None
+        return tuple(s + a + b for s, (a, b) in zip(source, pads, strict=True))
+    if op.kind == "RESHAPE":
+        out = network.output(op).shape
+        return out if math.prod(out) == math.prod(source) else None
+    return source
+
+
+def fitting(network: Network, op: Operator) -> bool:
+    """Whether the output has the shape that follows from the inputs."""
+    expected, found = output_shape(network, op), network.output(op).shape
+    if op.kind == "FULLY_CONNECTED" and expected is not None:
+        return math.prod(found) == expected[1]  # keep_num_dims keeps ones before it
+    return expected == found
+
+
+def _windowed(network: Network, op: Operator, source: Shape) -> Shape | None:
+    a = op.attributes
+    strides = a["stride_h"], a["stride_w"]
+    if len(source) != 4 or not 1 <= min(strides) <= max(strides) <= LARGEST_WINDOW:
+        return None
+    channels = source[3]
+    if "filter_h" in a:
+        kernel = a["filter_h"], a["filter_w"]
+    else:
+        weights = network.tensors[op.inputs[1]].shape
+        kernel = weights[1], weights[2]
+        channels = weights[3] if op.kind == "DEPTHWISE_CONV_2D" else weights[0]
+        if op.kind == "DEPTHWISE_CONV_2D" and channels % source[3]:
+            return None
+    sizes = []
+    for axis, name in ((0, "h"), (1, "w")):
+        dilation, stride = a.get(f"dilation_{name}", 1), a[f"stride_{name}"]
+        span = (kernel[axis] - 1) * dilation + 1
+        if not 1 <= min(kernel[axis], dilation) <= span <= LARGEST_WINDOW:
+            return None
+        size = source[1 + axis]
+        if a["padding"] == "SAME":
+            sizes.append(-(-size // stride))
+        else:
+            sizes.append((size - span) // stride + 1)
+    return (1, *sizes, channels) if min(sizes) > 0 else None
+
+
+def _broadcast(first: Shape, second: Shape) -> Shape | None:
+    rank = max(len(first), len(second))
+    pairs = zip(
+        (1,) * (rank - len(first)) + first,
+        (1,) * (rank - len(second)) + second,
+        strict=True,
+    )
+    sizes = []
+    for a, b in pairs:
+        if a != b and 1 not in (a, b):
+            return None
+        sizes.append(max(a, b))
+    return tuple(sizes)
+
+
+def _concatenated(parts: list[Tensor], op: Operator) -> Shape | None:
+    axis = op.attributes["axis"]
+    shapes = [list(p.shape) for p in parts]
+    if axis >= len(shapes[0]):
+        return None
+    total = sum(s[axis] for s in shapes if axis < len(s))
+    for shape in shapes:
+        if len(shape) != len(shapes[0]):
+            return None
+        shape[axis] = total
+    return tuple(shapes[0]) if all(s == shapes[0] for s in shapes) else None
+
+
+def _mean(source: Shape, op: Operator) -> Shape | None:
+    axes = op.attributes["axes"]
+    if op.attributes["keep_dims"]:
+        return tuple(1 if i in axes else s for i, s in enumerate(source))
+    return tuple(s for i, s in enumerate(source) if i not in axes)

@@ -1,0 +1,1 @@
+"""How each stage is made: one module and its template for each kernel."""

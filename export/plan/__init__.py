@@ -1,0 +1,1 @@
+"""Where everything lies and what it costs: arena, overlap, tiles, rows."""

@@ -1,0 +1,163 @@
+"""Where everything lies in the arena: lifetimes, and outputs that follow their inputs.
+
+    memory = allocate(network, stages, 1, scratch, lags=lags)
+
+Two values that live at the same time lie apart, with one exception: a stage that reads
+a value for the last time may write its output over what it has read already. `lags`
+says how many bytes before its input such an output has to start; `export.plan.overlap`
+finds them from the loops.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from export.graph.fusion import Stage
+from export.graph.network import Network
+
+EFFORT = 1000  # blocks placed while looking for a good order
+Lags = dict[tuple[int, int], int]  # (tensor read, tensor written): bytes before
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where everything lies in the arena."""
+
+    offsets: dict[int, int]  # of each value, by tensor index
+    scratch: dict[int, int]  # of each stage's working memory, by stage number
+    size: int  # bytes
+    shared: frozenset[tuple[int, int]]  # (tensor read, tensor written) that overlap
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of memory; scratch has keys below zero."""
+
+    key: int
+    first: int  # stages from which and to which it is used
+    last: int
+    size: int
+
+
+def allocate(
+    network: Network,
+    stages: tuple[Stage, ...],
+    item: int,
+    scratch: dict[int, int] | None = None,
+    streamed: int = 0,
+    windows: dict[int, int] | None = None,
+    lags: Lags | None = None,
+) -> Memory:
+    """Place values by their lifetimes, in the best of a few orders.
+
+    `item` is the size of one element, `scratch` the working memory of a stage in
+    bytes. The first `streamed` stages run row by row, all at the same time, and
+    `windows` says how many elements of their outputs are kept. The network's input
+    and output are the caller's.
+    """
+    blocks = _blocks(network, stages, item, scratch or {}, streamed, windows or {})
+    allowed = {
+        (source, target): -(-lag // 4) * 4
+        for (source, target), lag in (lags or {}).items()
+        if source in blocks
+        and target in blocks
+        and blocks[source].last == blocks[target].first >= streamed
+    }
+    tries = [_place(order, allowed) for order in _orders(list(blocks.values()))]
+    offsets = min(tries, key=lambda found: _span(found, blocks))
+    least = min(offsets.values(), default=0)
+    offsets = {key: at - least for key, at in offsets.items()}
+    places = {-1 - key: at for key, at in offsets.items() if key < 0}
+    for number in range(streamed):
+        places[number] = places.get(streamed - 1, 0)
+    return Memory(
+        {key: at for key, at in offsets.items() if key >= 0},
+        places,
+        _span(offsets, blocks),
+        frozenset(pair for pair in allowed if _meet(offsets, blocks, *pair)),
+    )
+
+
+def _blocks(
+    network: Network,
+    stages: tuple[Stage, ...],
+    item: int,
+    scratch: dict[int, int],
+    streamed: int,
+    windows: dict[int, int],
+) -> dict[int, Block]:
+    """All that needs memory, rounded up to whole words."""
+    found = []
+    for stage in stages:
+        if stage.output not in network.outputs:
+            readers = [s.number for s in stages if stage.output in s.inputs]
+            elements = windows.get(stage.output, stage.out_size)
+            born = max(stage.number, streamed - 1)
+            dies = max(*readers, stage.number, streamed - 1)
+            found.append(Block(stage.output, born, dies, elements * item))
+    wanted = dict(scratch)
+    if streamed:  # row functions take turns: one piece of memory for all
+        shared = max(wanted.pop(number, 0) for number in range(streamed))
+        wanted[streamed - 1] = shared
+    found += [Block(-1 - n, n, n, size) for n, size in wanted.items() if size]
+    return {b.key: Block(b.key, b.first, b.last, -(-b.size // 4) * 4) for b in found}
+
+
+def _orders(blocks: list[Block]) -> list[list[Block]]:
+    """Orders in which to place the blocks: some that are often good, some drawn."""
+    rules: tuple[Callable[[Block], tuple[int, ...]], ...] = (
+        lambda b: (-b.size, b.key),
+        lambda b: (b.key < 0, -b.size, b.key),
+        lambda b: (b.key < 0, b.first, b.key),
+        lambda b: (b.first, -b.size, b.key),
+    )
+    draw = random.Random(0)
+    shuffled = [
+        draw.sample(blocks, len(blocks)) for _ in range(EFFORT // (len(blocks) + 1))
+    ]
+    return [sorted(blocks, key=rule) for rule in rules] + shuffled
+
+
+def _place(blocks: list[Block], lags: Lags) -> dict[int, int]:
+    """Offsets, each block where it makes the whole least; they may be negative."""
+    offsets: dict[int, int] = {}
+    placed: dict[int, Block] = {}
+    low = high = 0
+    for block in blocks:
+        taken = [  # (first, last) offsets that the block cannot have
+            _forbidden(block, other, offsets[other.key], lags)
+            for other in placed.values()
+            if other.first <= block.last and block.first <= other.last
+        ]
+        spots = {0, *(end for pair in taken for end in pair)}
+        free = [at for at in spots if all(not a < at < b for a, b in taken)]
+        grown = [
+            (max(high, at + block.size) - min(low, at), abs(at), at) for at in free
+        ]
+        at = min(grown)[2]
+        low, high = min(low, at), max(high, at + block.size)
+        offsets[block.key], placed[block.key] = at, block
+    return offsets
+
+
+def _forbidden(block: Block, other: Block, at: int, lags: Lags) -> tuple[int, int]:
+    """Between which offsets a block would meet another one that stands at `at`."""
+    below, above = at - block.size, at + other.size
+    if (other.key, block.key) in lags:  # it is written while the other is read
+        below = max(below, at - lags[other.key, block.key])
+    if (block.key, other.key) in lags:
+        above = min(above, at + lags[block.key, other.key])
+    return below, above
+
+
+def _span(offsets: dict[int, int], blocks: dict[int, Block]) -> int:
+    """Bytes from the first block's start to the last one's end."""
+    ends = [at + blocks[key].size for key, at in offsets.items()]
+    return max(ends, default=0) - min(offsets.values(), default=0)
+
+
+def _meet(
+    offsets: dict[int, int], blocks: dict[int, Block], source: int, target: int
+) -> bool:
+    a, b = offsets[source], offsets[target]
+    return a < b + blocks[target].size and b < a + blocks[source].size

@@ -1,0 +1,235 @@
+"""Which stages of the float16 engine run row by row, and how many rows a call.
+
+    stream = stream_f16.plan(network, stages, wide=True)
+
+The stages at the start of a network form a chain: each writes a few rows into a window,
+and its reader runs as soon as the window is full, then drops the oldest rows. Only the
+last one's output is stored whole. A stage that computes two rows a call decodes its
+weights half as often, for a larger window: `plan` does that where the memory allows.
+"""
+
+from dataclasses import dataclass, replace
+
+from export.graph.fusion import Stage, kernel_size
+from export.graph.network import Network, pads_before
+from export.plan.tiling_f16 import tile_of
+
+ARENA = 4096  # bytes; a network that fits is kept within
+MORE = 4 / 3  # a larger one may take so much more for fewer instructions
+REGISTERS = 4.0  # instructions to decode a weight that is used at once
+MEMORY = 5.4  # and to decode one into working memory
+MOST_KEPT = 9  # weights of a filter that stay in registers over all positions
+
+
+@dataclass(frozen=True)
+class Link:
+    """The window between a stage and its reader."""
+
+    above: int  # rows of padding that it begins with
+    need: int  # rows that the reader needs for a call
+    step: int  # rows that it is done with after a call
+    width: int  # elements in a row
+    room: int = 0  # rows that are stored
+    keep: int = 0  # rows left after a call
+    short: bool = False  # the last call gets fewer rows, where padding follows
+    late: bool = False  # and comes in a turn of its own
+    ring: bool = False  # rows are found by pointers, which turn, and never move
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A chain of stages: rows that each computes a call, and what is in between."""
+
+    rows: tuple[int, ...]
+    links: tuple[Link, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def is_ring(self, number: int) -> bool:
+        """Whether a stage reads a window whose rows have pointers."""
+        return 0 < number < len(self) and self.links[number - 1].ring
+
+    def room(self, outputs: tuple[Stage, ...]) -> int:
+        """Elements of all windows and of the last stage's output."""
+        return (
+            sum(link.room * link.width for link in self.links)
+            + outputs[len(self) - 1].out_size
+        )
+
+
+NONE = Stream((), ())
+
+
+def plan(network: Network, stages: tuple[Stage, ...], wide: bool) -> Stream:
+    """The chain at the start of the network; `wide`: with two rows a call."""
+    count = 0
+    while count < len(stages) and _joins(network, stages, count):
+        count += 1
+    chain = stages[:count]
+    found = chained(network, chain, (1,) * count)
+    if found is None or not wide:
+        return found or NONE
+    least = 4 * found.room(stages)
+    limit = ARENA if least <= ARENA else least * MORE
+    for number in sorted(range(count), key=lambda n: -_saving(chain[n])):
+        rows = [2 if i == number else r for i, r in enumerate(found.rows)]
+        wider = chained(network, chain, tuple(rows))
+        if wider is None or _saving(chain[number]) <= 0:
+            continue
+        if 4 * wider.room(stages) <= limit:
+            found = wider
+    return found
+
+
+def homes(
+    stream: Stream, stages: tuple[Stage, ...], scratch: dict[int, int]
+) -> dict[int, tuple[int, int]]:
+    """Where a stage's working memory costs nothing: (tensor, bytes into it).
+
+    Until its last call, the last rows that the chain will write are free; and once a
+    window's reader has run, so are the rows that it has dropped.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    for number in range(len(stream)):
+        free = []
+        if number + 1 < len(stream) < len(stages):
+            last = stages[len(stream) - 1]
+            rest = last.out_live[0] - stream.rows[-1]
+            width = last.out_live[1] * last.out_live[2]
+            free.append((last, rest, stream.rows[-1], width))
+        for stage, link in zip(
+            stages, stream.links[: max(number - 1, 0)], strict=False
+        ):
+            if not link.ring:
+                free.append((stage, link.keep, link.room - link.keep, link.width))
+        for stage, used, rows, width in free:
+            if 0 < scratch[number] <= 4 * rows * width:
+                found[number] = stage.output, 4 * used * width
+                break
+    return found
+
+
+def lent(
+    stream: Stream, stages: tuple[Stage, ...], scratch: dict[int, int]
+) -> dict[int, tuple[Stage, int]]:
+    """Where a dropped row of a ring is a stage's working memory: (writer, its row)."""
+    return {
+        number: (stage, link.keep)
+        for number in range(len(stream))
+        for stage, link in zip(stages, stream.links[: max(number - 1, 0)], strict=False)
+        if link.ring and link.keep < link.room
+        if 0 < scratch[number] <= 4 * link.width
+    }
+
+
+def chained(
+    network: Network, chain: tuple[Stage, ...], rows: tuple[int, ...]
+) -> Stream | None:
+    """The chain with so many rows a call; None where it does not work out."""
+    links = []
+    for number, stage in enumerate(chain):
+        pooled = stage.head.kind == "MAX_POOL_2D"
+        if stage.out_live[0] % rows[number] or (pooled and rows[number] > 1):
+            return None
+        if number:
+            found = _played(
+                window(network, stage, rows[number]),
+                chain[number - 1].out_live[0] // rows[number - 1],
+                rows[number - 1],
+                stage.out_live[0] // rows[number],
+            )
+            if found is None or (found.short and not pooled):
+                return None
+            whole = all(n % rows[number - 1] == 0 for n in (found.step, found.keep))
+            ring = found.keep > 0 and whole and turns(stage, rows[number])
+            links.append(replace(found, ring=ring))
+    return Stream(rows, tuple(links))
+
+
+def turns(stage: Stage, rows: int) -> bool:
+    """Whether a stage finds each row of its window by a pointer of its own.
+
+    It looks one up for each row of a filter, so a tile must have one row of sums.
+    """
+    if stage.head.kind != "CONV_2D" or filter_size(stage) <= MOST_KEPT:
+        return False
+    return tile_of(stage, rows).rows == 1
+
+
+def filter_size(stage: Stage) -> int:
+    """Weights that one output needs."""
+    return stage.live_macs // (
+        stage.mac_live[0] * stage.mac_live[1] * stage.out_live[2]
+    )
+
+
+def window(network: Network, stage: Stage, rows: int = 1) -> Link:
+    """What so many output rows of a stage read of its input, padding too."""
+    kernel_h, _ = kernel_size(network, stage.head)
+    stride = stage.head.attributes["stride_h"]
+    rows *= stage.pool.attributes["filter_h"] if stage.pool else 1
+    _, width, depth = stage.in_live[0]
+    above = pads_before(network, stage.head)[0]
+    if merges(network, stage):
+        return Link(0, stride + 1, stride, width * depth)
+    return Link(above, (rows - 1) * stride + kernel_h, rows * stride, width * depth)
+
+
+def merges(network: Network, stage: Stage) -> bool:
+    """Whether a pool keeps the largest of the rows that two windows share as one.
+
+    Of a window of two strides the first half has been the last window's second; the
+    first window's, where padding leaves but one row of it, is that row.
+    """
+    if stage.head.kind != "MAX_POOL_2D":
+        return False
+    stride = stage.head.attributes["stride_h"]
+    above = pads_before(network, stage.head)[0]
+    return stage.head.attributes["filter_h"] == 2 * stride and above == stride - 1
+
+
+def _played(link: Link, calls: int, rows: int, reads: int) -> Link | None:
+    """The window's life, call by call of the stage that fills it."""
+    count, room, done, last, kept = link.above, 0, 0, False, set()
+    for _ in range(calls):
+        count += rows
+        room, last = max(room, count), count >= link.need
+        if last:
+            count -= link.step
+            done += 1
+            kept.add(count)
+    if done not in (reads, reads - 1) or len(kept) != 1:
+        return None
+    keep = kept.pop()
+    short = done < reads
+    if not 0 <= keep < link.need or not (last or short):
+        return None
+    return replace(link, room=room, keep=keep, short=short, late=short and last)
+
+
+def _joins(network: Network, stages: tuple[Stage, ...], number: int) -> bool:
+    """Whether a stage belongs to the chain, given that all before it do."""
+    stage = stages[number]
+    if number == 0:
+        return stage.head.kind == "CONV_2D"
+    if stage.head.kind not in ("CONV_2D", "MAX_POOL_2D"):
+        return False
+    before = stages[number - 1]
+    if stage.inputs != (before.output,):
+        return False
+    if 2 * window(network, stage).need > before.out_live[0]:
+        return False
+    return chained(network, stages[: number + 1], (1,) * (number + 1)) is not None
+
+
+def _saving(stage: Stage) -> float:
+    """Instructions for weights that two rows a call save."""
+    if stage.head.kind != "CONV_2D":
+        return 0
+    size = filter_size(stage)
+    weights = size * stage.out_live[2]
+    if size <= MOST_KEPT:
+        return weights * stage.out_live[0] * REGISTERS / 2
+    once = REGISTERS if stage.out_live[1] <= 14 and not stage.pool else MEMORY
+    return weights * stage.out_live[0] * (once - MEMORY / 2)

@@ -1,0 +1,1 @@
+"""The oracles: a network in numpy and by TensorFlow Lite Micro."""

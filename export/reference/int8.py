@@ -1,0 +1,241 @@
+"""A quantized network in numpy, bit-exact with TensorFlow Lite Micro.
+
+    values = reference.run(network, images)      # every tensor, by its index
+    logits = reference.outputs(network, images)  # only the output, in batches
+
+`images` has the network's input type (int8 as a rule) and N in place of the batch
+of 1. `export.arithmetic.int8` holds the constants; here is only who is summed with
+whom.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from core.errors import Esp8kError
+from export.arithmetic import int8
+from export.arithmetic.int8 import clamp, multiplier, requantize, wrap
+from export.graph.network import Network, Operator, Tensor, pads_before
+
+__all__ = ["multiplier", "outputs", "requantize", "run"]
+
+Values = dict[int, np.ndarray]
+BATCH = 200  # images at a time: the windows of one layer stay in the cache
+
+
+def run(network: Network, inputs: np.ndarray) -> Values:
+    """All values of the graph for N inputs, by tensor index; constants included."""
+    start = network.tensors[network.inputs[0]]
+    values: Values = {t.index: t.data for t in network.tensors if t.data is not None}
+    values[start.index] = np.asarray(inputs, start.dtype).reshape(-1, *start.shape[1:])
+    for op in network.operators:
+        kernel = KERNELS.get(op.kind)
+        if kernel is None:
+            raise Esp8kError(
+                f"operator {op.kind} (tensor {network.output(op).name}) is unknown",
+                "supported: " + ", ".join(sorted(KERNELS)),
+            )
+        out = network.output(op)
+        count = len(values[start.index])
+        values[out.index] = kernel(network, op, values).reshape(count, *out.shape[1:])
+    return values
+
+
+def outputs(network: Network, inputs: np.ndarray) -> np.ndarray:
+    """The network's output for N inputs, (N, ...)."""
+    parts = [
+        run(network, inputs[i : i + BATCH])[network.outputs[0]]
+        for i in range(0, len(inputs), BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+# ==== Weighted sums ====
+
+
+def _finish(network: Network, op: Operator, acc: np.ndarray) -> np.ndarray:
+    """Bias, requantisation, zero point and fused activation: int32 to int8."""
+    bias = int8.bias(network, op)
+    out = network.output(op)
+    if bias is not None:
+        acc = acc + bias
+    mantissa, shift = int8.channel_multipliers(network, op)
+    scaled = requantize(wrap(acc), mantissa, shift) + out.zero_point
+    return clamp(scaled, *int8.activation_range(op, out))
+
+
+def _matmul(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Exact integer x @ weights.T by floating-point BLAS."""
+    depth = weights.shape[-1]
+    exact = np.float32 if depth * 255 * 128 < 2**24 else np.float64
+    return (x.astype(exact) @ weights.T.astype(exact)).astype(np.int64)
+
+
+def _windows(
+    network: Network, op: Operator, x: np.ndarray, kernel: tuple[int, int], fill: int
+) -> np.ndarray:
+    """(N, OH, OW, C, Kh, Kw) views of x; padding reads `fill`."""
+    a = op.attributes
+    top, left = pads_before(network, op)
+    _, out_h, out_w, _ = network.output(op).shape
+    dilation_h, dilation_w = a.get("dilation_h", 1), a.get("dilation_w", 1)
+    span_h = (kernel[0] - 1) * dilation_h + 1
+    span_w = (kernel[1] - 1) * dilation_w + 1
+    bottom = max((out_h - 1) * a["stride_h"] + span_h - x.shape[1] - top, 0)
+    right = max((out_w - 1) * a["stride_w"] + span_w - x.shape[2] - left, 0)
+    if top or left or bottom or right:
+        sides = ((0, 0), (top, bottom), (left, right), (0, 0))
+        x = np.pad(x, sides, constant_values=fill)
+    view = sliding_window_view(x, (span_h, span_w), axis=(1, 2))  # type: ignore[call-overload]
+    view = view[:, :: a["stride_h"], :: a["stride_w"], :, ::dilation_h, ::dilation_w]
+    return view[:, :out_h, :out_w]
+
+
+def _offset(tensor: Tensor, values: Values) -> np.ndarray:
+    """q - zero_point as int16."""
+    return values[tensor.index].astype(np.int16) - np.int16(tensor.zero_point)
+
+
+def _conv(network: Network, op: Operator, values: Values) -> np.ndarray:
+    x = _offset(network.tensors[op.inputs[0]], values)
+    weights = values[op.inputs[1]]  # (O, Kh, Kw, I)
+    windows = _windows(network, op, x, weights.shape[1:3], 0)
+    shape = windows.shape[:3]
+    rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, weights[0].size)
+    acc = _matmul(rows, weights.reshape(len(weights), -1))
+    return _finish(network, op, acc.reshape(*shape, -1))
+
+
+def _depthwise(network: Network, op: Operator, values: Values) -> np.ndarray:
+    x = _offset(network.tensors[op.inputs[0]], values)
+    weights = values[op.inputs[1]][0].astype(np.int64)  # (Kh, Kw, C * multiplier)
+    windows = _windows(network, op, x, weights.shape[:2], 0)
+    times = weights.shape[-1] // x.shape[-1]
+    acc = np.zeros((*windows.shape[:3], weights.shape[-1]), np.int64)
+    for row in range(weights.shape[0]):
+        for column in range(weights.shape[1]):
+            taps = np.repeat(windows[..., row, column], times, axis=-1)
+            acc += taps * weights[row, column]
+    return _finish(network, op, acc)
+
+
+def _fully_connected(network: Network, op: Operator, values: Values) -> np.ndarray:
+    x = _offset(network.tensors[op.inputs[0]], values)
+    weights = values[op.inputs[1]]  # (O, I)
+    acc = _matmul(x.reshape(-1, weights.shape[1]), weights)
+    return _finish(network, op, acc)
+
+
+# ==== Pools and means ====
+
+
+def _max_pool(network: Network, op: Operator, values: Values) -> np.ndarray:
+    a, x = op.attributes, values[op.inputs[0]]
+    windows = _windows(network, op, x, (a["filter_h"], a["filter_w"]), -128)
+    bounds = int8.activation_range(op, network.output(op))
+    return clamp(windows.max((-2, -1)), *bounds)
+
+
+def _average_pool(network: Network, op: Operator, values: Values) -> np.ndarray:
+    a, x = op.attributes, values[op.inputs[0]].astype(np.int64)
+    kernel = (a["filter_h"], a["filter_w"])
+    total = _windows(network, op, x, kernel, 0).sum((-2, -1))
+    inside = np.ones((1, *x.shape[1:3], 1), np.int64)
+    count = _windows(network, op, inside, kernel, 0).sum((-2, -1))
+    half = np.where(total > 0, count // 2, -(count // 2))
+    rounded = np.trunc((total + half) / count)  # C's division; exact in float64
+    bounds = int8.activation_range(op, network.output(op))
+    return clamp(rounded.astype(np.int64), *bounds)
+
+
+def _mean(network: Network, op: Operator, values: Values) -> np.ndarray:
+    x = _offset(network.tensors[op.inputs[0]], values)
+    total = x.sum(op.attributes["axes"], dtype=np.int64)
+    mean = requantize(total, *int8.mean_constant(network, op))
+    return clamp(mean + network.output(op).zero_point)
+
+
+# ==== Elementwise ====
+
+
+def _add(network: Network, op: Operator, values: Values) -> np.ndarray:
+    constants = int8.add_constants(network, op)
+    first, second = (network.tensors[i] for i in op.inputs[:2])
+    a = int8.add_table(constants.first, first.zero_point)
+    b = int8.add_table(constants.second, second.zero_point)
+    total = a[values[first.index].astype(np.int64) + 128]
+    total = total + b[values[second.index].astype(np.int64) + 128]
+    out = network.output(op)
+    scaled = requantize(total, *constants.output) + out.zero_point
+    return clamp(scaled, *int8.activation_range(op, out))
+
+
+def _mul(network: Network, op: Operator, values: Values) -> np.ndarray:
+    a, b = (_offset(network.tensors[i], values) for i in op.inputs[:2])
+    out = network.output(op)
+    constant = int8.mul_constant(network, op)
+    scaled = requantize(a.astype(np.int64) * b, *constant) + out.zero_point
+    return clamp(scaled, *int8.activation_range(op, out))
+
+
+def _unary(network: Network, op: Operator, values: Values) -> np.ndarray:
+    x = values[op.inputs[0]]
+    if x.dtype == np.float32:  # QUANTIZE at the input
+        return _affine_quantize(network.output(op), x)
+    table = int8.unary_table(network, op)
+    return table[x.astype(np.int64) + 128]
+
+
+def _affine_quantize(out: Tensor, x: np.ndarray) -> np.ndarray:
+    ratio = x / out.scale
+    rounded = np.copysign(np.floor(np.abs(ratio) + np.float32(0.5)), ratio)
+    return clamp(rounded.astype(np.int64) + out.zero_point)
+
+
+def _dequantize(network: Network, op: Operator, values: Values) -> np.ndarray:
+    source = network.tensors[op.inputs[0]]
+    return source.scale * _offset(source, values).astype(np.float32)
+
+
+def _softmax(network: Network, op: Operator, values: Values) -> np.ndarray:
+    table = int8.softmax_table(network, op)
+    return int8.softmax(values[op.inputs[0]], table)
+
+
+# ==== Moving data ====
+
+
+def _reshape(network: Network, op: Operator, values: Values) -> np.ndarray:
+    return values[op.inputs[0]]
+
+
+def _concatenation(network: Network, op: Operator, values: Values) -> np.ndarray:
+    parts = [values[i] for i in op.inputs]
+    count = max(len(p) for p in parts)
+    parts = [np.broadcast_to(p, (count, *p.shape[1:])) for p in parts]
+    return np.concatenate(parts, op.attributes["axis"])
+
+
+def _pad(network: Network, op: Operator, values: Values) -> np.ndarray:
+    fill = network.output(op).zero_point
+    x = values[op.inputs[0]]
+    return np.pad(x, op.attributes["paddings"], constant_values=fill)
+
+
+KERNELS: dict[str, Callable[[Network, Operator, Values], np.ndarray]] = {
+    "CONV_2D": _conv,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "FULLY_CONNECTED": _fully_connected,
+    "MAX_POOL_2D": _max_pool,
+    "AVERAGE_POOL_2D": _average_pool,
+    "MEAN": _mean,
+    "ADD": _add,
+    "MUL": _mul,
+    "CONCATENATION": _concatenation,
+    "RESHAPE": _reshape,
+    "PAD": _pad,
+    "SOFTMAX": _softmax,
+    "DEQUANTIZE": _dequantize,
+    **dict.fromkeys(int8.UNARY, _unary),
+}

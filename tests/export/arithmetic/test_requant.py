@@ -1,0 +1,81 @@
+"""Cheap requantisation equals TFLite's on every accumulator that can occur."""
+
+import numpy as np
+import pytest
+
+from export.arithmetic import int8, requant, requant_proof
+from export.graph.fusion import MAC_KINDS, plan_stages
+from export.kernels import int8 as emit_int8
+from tests.support.components import Networks
+
+CHUNK = 1 << 18
+
+
+def check_layer(networks: Networks, model: str, name: str, scale: int) -> str:
+    """Compare both functions over the whole reachable range, channel by channel."""
+    network = networks(model)[0]
+    stage = next(s for s in plan_stages(network) if s.name == name)
+    op = stage.head
+    weights = network.tensors[op.inputs[1]].data
+    assert op.kind in MAC_KINDS and weights is not None
+    flat = weights.astype(np.int64).reshape(len(weights), -1)
+    table = emit_int8.table(network, stage.unary)
+    found = emit_int8.requantisation(network, op, flat, table, scale)
+    follows = np.arange(256) if table is None else table
+    bias = emit_int8.folded_bias(network, op, flat)
+    mantissas, shifts = int8.channel_multipliers(network, op)
+    out = network.output(op)
+    low, high = (b + 128 for b in int8.activation_range(op, out))
+    for c, row in enumerate(flat):
+        least = 255 * int(np.minimum(row, 0).sum())
+        greatest = 255 * int(np.maximum(row, 0).sum())
+        for start in range(least, greatest + 1, CHUNK):
+            sums = np.arange(start, min(start + CHUNK, greatest + 1))
+            exact = int8.requantize(sums + bias[c], mantissas[c], shifts[c])
+            exact = np.clip(exact + out.zero_point + 128, low, high)
+            ours = requant.evaluate(found, c, sums * scale)
+            assert np.array_equal(follows[ours], follows[exact]), f"channel {c}"
+    return found.form
+
+
+@pytest.mark.parametrize("name", ["conv1", "dense1"])
+def test_every_sum_of_a_small_layer_is_requantised_exactly(
+    networks: Networks, name: str
+) -> None:
+    assert check_layer(networks, "v2", name, 1) != "wide"
+
+
+def test_sums_scaled_by_winograd_are_requantised_exactly(networks: Networks) -> None:
+    assert check_layer(networks, "v2", "conv1", 4) != "wide"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (model, name)
+        for model, convolutions in (("v1", 4), ("v2", 4), ("v3", 5))
+        for name in (*(f"conv{i + 1}" for i in range(convolutions)), "dense1")
+    ],
+)
+def test_every_sum_of_every_layer_is_requantised_exactly(
+    networks: Networks, model: str, name: str
+) -> None:
+    assert check_layer(networks, model, name, 1) != "wide"
+
+
+@pytest.mark.slow
+def test_large_sums_are_requantised_exactly_in_three_parts(networks: Networks) -> None:
+    assert check_layer(networks, "v1", "conv4", 1) == "triple"
+
+
+def test_what_has_no_narrow_form_stays_wide() -> None:
+    # Two steps one accumulator apart, then a thousand: no line passes there.
+    steps = [requant_proof.Steps(0, 1 << 30, -9, -5000, 5000, np.array([0, 1, 4000]))]
+    found = requant_proof.solve(steps, np.array([1, 2, 3]), 0, 3, 0)
+    assert found.form == "wide"
+
+
+def test_thresholds_are_the_first_accumulators_of_their_value() -> None:
+    at = requant_proof.thresholds(lambda x: x // 10, np.arange(1, 8), -5, 60)
+    assert at.tolist() == [10, 20, 30, 40, 50, 60, 61]

@@ -1,0 +1,132 @@
+"""ONNX to TFLite: the same function, and only operators that the chip knows."""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+from torch import nn
+
+from core.errors import Esp8kError
+from export.frontend import tflite
+from export.frontend.onnx_export import export_onnx
+from export.frontend.support import require_supported
+from export.graph.network import read_tflite
+from export.reference import tflm
+from export.verify import quantized_input, tflite_logits
+from tests.export.frontend.test_fold import Residual, shaken
+from tests.support import oracle
+
+SHAPE = (1, 1, 28, 28)
+
+
+class Wide(nn.Module):
+    """Strides with torch's symmetric padding, concatenation, gates, averages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 4, 3, stride=2, padding=1)  # a PAD in TFLite
+        self.left = nn.Conv2d(4, 3, 3, padding=1)
+        self.right = nn.Conv2d(4, 5, 1)
+        self.gate = nn.Conv2d(8, 8, 1)
+        self.pool = nn.AvgPool2d(2)
+        self.head = nn.Linear(8 * 7 * 7, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.stem(x))
+        x = torch.cat([torch.tanh(self.left(x)), self.right(x)], 1)
+        x = self.pool(x * torch.sigmoid(self.gate(x)))
+        return torch.softmax(self.head(torch.flatten(x, 1)), 1)
+
+
+class Normed(nn.Module):
+    """A padded max pool, a batch norm behind no convolution, a global average."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 6, 5, stride=3)
+        self.most = nn.MaxPool2d(4, stride=2, padding=1)  # 8x8: TFLite's SAME
+        self.norm = nn.BatchNorm2d(6)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(6, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.norm(self.most(torch.clamp(self.stem(x), 0, 6)))
+        return self.head(self.pool(x).flatten(1))
+
+
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "kind", [Residual, pytest.param(Wide, marks=slow), pytest.param(Normed, marks=slow)]
+)
+def test_a_network_survives_the_conversion(kind: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(3)
+    model = shaken(kind())
+    exported = export_onnx(model, SHAPE)
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 28, 28)).astype(np.uint8)
+    floats = pixels[:, None] / np.float32(255)
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(floats)).numpy()
+    half = tflite_logits(tflite.convert(exported), pixels)
+    np.testing.assert_allclose(half, expected, atol=5e-3, rtol=5e-3)
+
+    model8 = tflite.convert(exported, floats)
+    network = read_tflite(model8, kind.__name__)
+    require_supported(network)
+    assert "TRANSPOSE" not in {op.kind for op in network.operators}
+    if tflm.available():
+        oracle.compare(model8, quantized_input(network, pixels), kind.__name__)
+
+
+# ==== What has no form ====
+
+
+def graph_of(*nodes: onnx.NodeProto, **weights: np.ndarray) -> onnx.ModelProto:
+    """A model from "x" (1, 4, 8, 8) to "y"."""
+    image = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        list(nodes),
+        "test",
+        [onnx.helper.make_tensor_value_info("x", image, (1, 4, 8, 8))],
+        [onnx.helper.make_tensor_value_info("y", image, None)],
+        [numpy_helper.from_array(w.astype(np.float32), k) for k, w in weights.items()],
+    )
+    return onnx.helper.make_model(graph)
+
+
+def refused(match: str, *nodes: onnx.NodeProto, **weights: np.ndarray) -> None:
+    """The mapper names what it does not take, and what would help."""
+    with pytest.raises(Esp8kError, match=match) as caught:
+        tflite.convert(graph_of(*nodes, **weights).SerializeToString())
+    assert caught.value.hint and caught.value.code == 2
+
+
+node = onnx.helper.make_node
+
+
+def test_grouped_convolutions_are_refused() -> None:
+    refused(
+        "2 groups", node("Conv", ["x", "w"], ["y"], group=2), w=np.ones((4, 2, 3, 3))
+    )
+
+
+def test_a_max_pool_padded_otherwise_than_same_is_refused() -> None:
+    pool = node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], pads=[0, 0, 1, 1])
+    refused("padding", pool)
+
+
+def test_a_clip_that_is_no_relu6_is_refused() -> None:
+    clip = node("Clip", ["x", "low", "high"], ["y"])
+    refused("from -2", clip, low=np.array(-2.0), high=np.array(2.0))
+
+
+def test_an_average_over_channels_is_refused() -> None:
+    refused("over axes", node("ReduceMean", ["x"], ["y"], axes=[1]))
+
+
+def test_an_operator_without_a_form_is_named() -> None:
+    refused("ONNX operator Softplus", node("Softplus", ["x"], ["y"]))

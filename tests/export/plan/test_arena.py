@@ -1,0 +1,187 @@
+"""The arena: what the planner promises, what the linker makes of it, what overlaps."""
+
+import itertools
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.__main__ import summary
+from export.emit import generate, lower
+from export.frontend.support import integer_core
+from export.graph.fusion import plan_stages
+from export.graph.network import read_tflite
+from export.plan import overlap
+from export.plan.arena import allocate
+from tests.support.components import Components
+from tests.support.random_networks import random_network
+from tools.bench import profiler
+from tools.boards import footprint
+
+MAIN = """
+#include "esp8k_model.h"
+#include <stddef.h>
+
+uint8_t arena[ESP8K_INT8_ARENA_BYTES];
+static uint8_t image[ESP8K_INPUT_BYTES];
+static int8_t logits[ESP8K_CLASSES];
+int main(void);
+
+int main(void)
+{
+    esp8k_int8_run(arena, image, logits, NULL, NULL);
+    return logits[0];
+}
+"""
+INPUT, CLASSES = 784, 10
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("profile", generate.PROFILES)
+@pytest.mark.parametrize("target", ["lx106", "rv32imc"])
+def test_the_printed_arena_is_all_the_ram_of_a_linked_image(
+    target: str, profile: str, components: Components, tmp_path: Path
+) -> None:
+    """By nm the arena itself; by size nothing beside it but image and logits."""
+    component = components("v2", profile)
+    core = profiler.core(target)
+    (tmp_path / "main.c").write_text(MAIN)
+    image = tmp_path / "image.elf"
+    includes = [component / "include", component / "src", generate.KERNELS]
+    command = [f"{core.prefix}gcc", *core.compile, *generate.flags(core.family)]
+    command += ["-nostdlib", "-nostartfiles", "-Wl,-e,main", "-Wl,--no-warn-rwx"]
+    if core.family == "xtensa":  # no linker script of ours puts literals first
+        command += ["-mtext-section-literals", "-fno-function-sections"]
+    command += [f"-I{folder}" for folder in includes]
+    sources = [tmp_path / "main.c", *(component / "src").glob("int8_*.c")]
+    command += [*map(str, sources), "-lgcc", "-o", str(image)]
+    subprocess.run(command, check=True)
+    symbols = run(f"{core.prefix}nm", "-S", image)
+    (size,) = (int(w[1], 16) for w in symbols if len(w) == 4 and w[3] == "arena")
+    planned = generate.load_plan(component / "plan.json")
+    printed = {"int8": planned.int8_arena_bytes, "f16": planned.f16_arena_bytes}
+    told = {"arena_bytes": printed, "tflm_arena_bytes": None}
+    told |= {"weights_hash": planned.weights_hash, "profile": profile}
+    assert f"int8 {size:,} bytes" in summary(told)
+    table = run(f"{core.prefix}size", "-A", image)
+    sections = {words[0]: int(words[1]) for words in table if len(words) == 3}
+    used = sum(sections.get(name, 0) for name in (".data", ".bss", ".sbss", ".sdata"))
+    assert 0 <= used - (size + INPUT + CLASSES) < 16, "alignment"
+
+
+def run(tool: str, *arguments: object) -> list[list[str]]:
+    """The words of each line that a binutil prints."""
+    command = [tool, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [line.split() for line in done.stdout.splitlines() if "0" in line]
+
+
+@pytest.mark.slow
+@pytest.mark.emulator
+@pytest.mark.parametrize("board", ["virtual", "riscv"])
+def test_the_firmware_holds_the_larger_arena_and_no_more(
+    board: str, flashed: Callable[[str, str], Path]
+) -> None:
+    folder = flashed("v2", board)
+    plan = generate.load_plan(folder.parent / "component" / "plan.json")
+    planned = max(plan.int8_arena_bytes, plan.f16_arena_bytes)
+    linked = footprint.measure(folder / "firmware.elf")["arena_bytes"]
+    assert linked == -(-planned // 8) * 8, "whole 64-bit words"
+
+
+# ==== What overlaps ====
+
+
+def test_values_overlap_only_where_the_lag_is_kept() -> None:
+    shared = 0
+    for seed in range(60):
+        network = integer_core(read_tflite(random_network(seed), "net"))
+        network = lower.named_end(network)
+        stages = plan_stages(network)
+        last = {i: s.number for s in stages for i in s.inputs}
+        lags = {(i, s.output): 8 for s in stages for i in s.inputs}
+        found = allocate(network, stages, 1, {}, lags=lags)
+        sizes = {s.output: s.out_size for s in stages}
+        born = {s.output: s.number for s in stages}
+        for a, b in itertools.combinations(found.offsets, 2):
+            first, second = sorted((a, b), key=lambda i: born[i])
+            apart = last.get(first, born[first]) < born[second]
+            start, other = found.offsets[first], found.offsets[second]
+            apart |= start + sizes[first] <= other or other + sizes[second] <= start
+            if apart:
+                continue
+            assert (first, second) in found.shared
+            assert last[first] == born[second] and start - other >= 8
+            shared += 1
+        ends = [at + sizes[i] for i, at in found.offsets.items()]
+        assert max(ends, default=0) <= found.size
+    assert shared > 20
+
+
+def steps(c: dict) -> Iterator[tuple[np.ndarray, range]]:
+    """What a directly summed stage reads and writes, block by block, as its C does."""
+    for y, part in itertools.product(range(c["out_h"]), c["parts"]):
+        for x in range(part["start"], part["end"], part["step"]):
+            start = y * c["move_y"] + x * c["move_x"]
+            reads = [
+                start + at + ky * c["tap_pitch"] + k
+                for at in part["offsets"]
+                for ky in range(c["kernel_h"])
+                for k in range(c["row"])
+            ]
+            to = (y * c["out_w"] + x) * c["out_c"]
+            yield np.array(reads), range(to, to + part["step"] * c["out_c"])
+
+
+def test_a_lag_is_safe_and_no_larger_than_it_must_be() -> None:
+    """By playing the loops: who reads a byte after it was written over?"""
+    tried = 0
+    for seed in range(60):
+        network = integer_core(read_tflite(random_network(seed), "net"))
+        for made in lower.int8(network, "size", "net").stages:
+            if made["template"] != "conv_int8.c.jinja" or made["window"]:
+                continue
+            if made["segments"] > 1 or made["out_h"] * made["out_w"] < 4:
+                continue
+            lag = overlap._direct(made)
+            assert not clobbered(made, lag)
+            assert lag == 0 or clobbered(made, lag - 1)
+            tried += 1
+    assert tried > 10
+
+
+def clobbered(c: dict, lag: int) -> bool:
+    """Whether a block reads what it or an earlier one has written."""
+    written: set[int] = set()
+    for reads, writes in steps(c):
+        written.update(writes)  # other channels of the block read after the first
+        if written & {int(at) + lag for at in reads}:
+            return True
+    return False
+
+
+def test_the_lag_of_a_band_is_safe_and_no_larger_than_it_must_be() -> None:
+    """The same for steps that fill a band, then write what it completes."""
+    needed = 0
+    for steps, cells, out_c, depth in itertools.product(
+        (1, 2, 5), (1, 2), (2, 12), (2, 7)
+    ):
+        made = {"steps": steps, "cells": cells, "out_h": steps * cells}
+        made |= {"out_w": 8, "out_c": out_c, "move": 2 * cells * 18 * depth}
+        lag = overlap._band(made)
+        assert not banded_clobbers(made, lag)
+        assert lag == 0 or banded_clobbers(made, lag - 1)
+        needed += lag > 0
+    assert needed
+
+
+def banded_clobbers(c: dict, lag: int) -> bool:
+    """Whether a step reads a row's first byte after it was written over."""
+    row, rows = c["out_w"] * c["out_c"], 0
+    for step in range(c["steps"]):
+        if step * c["move"] + lag < rows * row:
+            return True
+        rows += c["cells"] - (step == 0)  # the first one is half a window
+    return False

@@ -1,0 +1,112 @@
+"""The cost model against counts on the emulated cores."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from export.emit import generate
+from export.plan import cost
+from tests.support import fit_cost
+from tests.support.components import Components
+from tests.support.typical_networks import HELD_OUT, typical_image, typical_network
+from tools.bench import profiler
+
+pytestmark = pytest.mark.emulator
+TOLERANCE = 0.10
+
+
+def estimates(component: Path, core: str) -> dict[str, int]:
+    """What the comments above the layers promise."""
+    found, name = {}, ""
+    for line in (component / "src" / "int8_network.c").read_text().splitlines():
+        if line.startswith("/* ==== ") and ":" in line:
+            name = line.split()[2].rstrip(":")
+        if "estimated instructions" in line:
+            part = next(p for p in line.split(": ")[1].split(", ") if core in p)
+            found[name] = int(part.split(" on ")[0].replace(",", ""))
+    return found
+
+
+@pytest.mark.parametrize("profile", generate.PROFILES)
+@pytest.mark.parametrize("target, core", [("lx106", "lx106"), ("rv32imc", "RV32IMC")])
+def test_estimates_are_within_ten_percent_of_counts(
+    target: str, core: str, profile: str, components: Components
+) -> None:
+    component = components("v2", profile)
+    counts = profiler.measure(component, "int8", target)["per_stage"]
+    promised = estimates(component, core)
+    assert promised.keys() == counts.keys()
+    for name, count in counts.items():
+        assert abs(promised[name] / count - 1) <= TOLERANCE, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["speed", "size"])
+def test_estimates_hold_for_the_wider_model(
+    profile: str, components: Components
+) -> None:
+    component = components("v3", profile)
+    counts = profiler.measure(component, "int8", "lx106")["per_stage"]
+    promised = estimates(component, "lx106")
+    for name, count in counts.items():
+        assert abs(promised[name] / count - 1) <= TOLERANCE, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", fit_cost.CORES)
+@pytest.mark.parametrize("way", ["winograd", "winograd4"])
+def test_estimates_hold_for_networks_that_no_weight_was_fitted_to(
+    way: str, core: str
+) -> None:
+    layers, tiled = 0, 0
+    for seed in HELD_OUT:
+        network = typical_network(seed)
+        image = typical_image(network, seed)
+        found = list(fit_cost.counted(network, image, "speed", way, core))
+        total = sum(count for _, _, count in found)
+        for context, method, count in found:
+            if count < fit_cost.MATTERS * total or fit_cost.constant(context):
+                continue
+            part = cost.estimate(context, core) / count
+            assert abs(part - 1) <= TOLERANCE, (seed, context["name"], method, part)
+            layers += 1
+            tiled += method == way
+    assert layers >= 2 * len(HELD_OUT)
+    assert tiled >= 2
+
+
+@pytest.mark.slow
+def test_what_the_model_chooses_is_the_cheaper_by_count() -> None:
+    """Direct against both Winograds on lx106; near a tie it may go any way."""
+    chosen = {"direct": 0, "winograd": 0, "winograd4": 0}
+    for seed in HELD_OUT:
+        network = typical_network(seed)
+        image = typical_image(network, seed)
+        ways = zip(
+            *(
+                fit_cost.counted(network, image, "speed", method, "xtensa")
+                for method in chosen
+            ),
+            strict=True,
+        )
+        for found in ways:
+            rivals = {method: (c, count) for c, method, count in found}
+            if len(rivals) == 1 or fit_cost.constant(found[0][0]):
+                continue
+            taken = min(rivals, key=lambda m: cost.estimate(rivals[m][0], "xtensa"))
+            chosen[taken] += 1
+            least = min(count for _, count in rivals.values())
+            name = found[0][0]["name"]
+            assert rivals[taken][1] <= (1 + TOLERANCE) * least, (seed, name)
+    assert chosen["winograd"] >= 3 and chosen["winograd4"] >= 3
+
+
+def test_speed_takes_winograd_where_it_is_cheaper(components: Components) -> None:
+    plan = generate.load_plan(components("v2", "speed") / "plan.json")
+    methods = {stage.name: asdict(stage)["method"] for stage in plan.engine("int8")}
+    assert methods == {
+        **{f"conv{i}": "winograd" for i in (1, 2, 4)},
+        "conv3": "winograd4",
+        "dense1": "direct",
+    }

@@ -1,0 +1,76 @@
+"""v1, v2 and v3 against TFLite Micro: every test image and 1,000 of noise.
+
+The oracle runs once a model; the generated C of each profile must give its bytes.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.paths import MODELS
+from export import verify
+from export.emit import generate, host_build
+from export.frontend.identity import Identity
+from export.graph.network import read_tflite
+from export.reference import int8, tflm
+from training.data import load
+
+IDENTITY = Identity("model", "ab" * 32, 0x12345678)
+TEST_IMAGES, NOISE = 10_000, 1_000
+# One network in the fast suite, the others beside it in the whole.
+EACH = [
+    model if model == "v2" else pytest.param(model, marks=pytest.mark.slow)
+    for model in MODELS
+]
+
+
+@cache
+def images() -> np.ndarray:
+    """All test images, then noise: half of it grey, half black and white."""
+    digits = np.asarray(load("mnist").test_images)
+    noise = np.random.default_rng(5).integers(0, 256, (NOISE, 28, 28)).astype(np.uint8)
+    noise[: NOISE // 2] = np.where(noise[: NOISE // 2] < 128, 0, 255)
+    return np.concatenate([digits, noise])
+
+
+@pytest.fixture(scope="module", params=EACH)
+def oracle(
+    request: pytest.FixtureRequest, exported: Callable[[str], Path]
+) -> tuple[str, Path, np.ndarray]:
+    """A model, its folder and TFLite Micro's logits; the reference's without it."""
+    folder = exported(request.param)
+    raw = (folder / "model_int8.tflite").read_bytes()
+    network = read_tflite(raw, request.param)
+    inputs = verify.quantized_input(network, images())
+    expected = tflm.outputs(raw, inputs)
+    if expected is None:
+        expected = int8.outputs(network, inputs)
+    return request.param, folder, expected
+
+
+@pytest.mark.parametrize("profile", generate.PROFILES)
+def test_every_test_image_and_noise_has_the_oracles_bytes(
+    profile: str, oracle: tuple[str, Path, np.ndarray], tmp_path: Path
+) -> None:
+    name, folder, expected = oracle
+    networks = [
+        read_tflite(folder / f"model_{kind}.tflite", name) for kind in ("int8", "fp16")
+    ]
+    generate.generate(networks[0], networks[1], tmp_path, profile, "esp8k", IDENTITY)
+    found = host_build.build(tmp_path, tmp_path).int8(images())
+    assert found.shape == (TEST_IMAGES + NOISE, 10)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.skipif(not tflm.available(), reason=tflm.SKIPPED)
+def test_the_reference_has_the_oracles_bytes_on_noise(
+    oracle: tuple[str, Path, np.ndarray],
+) -> None:
+    name, folder, expected = oracle
+    network = read_tflite(folder / "model_int8.tflite", name)
+    inputs = verify.quantized_input(network, images()[TEST_IMAGES:])
+    found = int8.outputs(network, inputs)
+    np.testing.assert_array_equal(found, expected[TEST_IMAGES:])

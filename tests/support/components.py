@@ -1,0 +1,78 @@
+"""Generated components of v1 and v2 in every profile, compiled for this machine."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.emit.generate import generate
+from export.frontend.identity import Identity
+from export.graph.network import Network, read_tflite
+from tests.support.native import Native
+from training.data import load
+
+IDENTITY = Identity("model", "ab" * 32, 0x12345678)
+
+Networks = Callable[[str], tuple[Network, Network]]
+Components = Callable[[str, str], Path]
+Natives = Callable[[str, str], Native]
+
+
+@pytest.fixture(scope="session")
+def networks(exported: Callable[[str], Path]) -> Networks:
+    """`networks("v2")` is (int8, float16)."""
+    kept: dict[str, tuple[Network, Network]] = {}
+
+    def read(model: str) -> tuple[Network, Network]:
+        if model not in kept:
+            folder = exported(model)
+            kept[model] = (
+                read_tflite(folder / "model_int8.tflite", model),
+                read_tflite(folder / "model_fp16.tflite", model),
+            )
+        return kept[model]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def components(
+    networks: Networks, tmp_path_factory: pytest.TempPathFactory
+) -> Components:
+    """`components("v2", "size")` is a folder with the generated C."""
+    kept: dict[tuple[str, str], Path] = {}
+
+    def make(model: str, profile: str) -> Path:
+        if (model, profile) not in kept:
+            folder = tmp_path_factory.mktemp(f"{model}_{profile}")
+            generate(*networks(model), folder, profile, "esp8k", IDENTITY)
+            kept[model, profile] = folder
+        return kept[model, profile]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def natives(
+    components: Components, tmp_path_factory: pytest.TempPathFactory
+) -> Natives:
+    """`natives("v2", "size")` is that component as a shared library."""
+    kept: dict[tuple[str, str], Native] = {}
+
+    def build(model: str, profile: str) -> Native:
+        if (model, profile) not in kept:
+            work = tmp_path_factory.mktemp("native")
+            kept[model, profile] = Native(components(model, profile), work)
+        return kept[model, profile]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def images() -> np.ndarray:
+    """300 test digits, 100 of noise, and the extremes: uint8 (402, 784)."""
+    digits = np.asarray(load("mnist").test_images)[:300].reshape(-1, 784)
+    noise = np.random.default_rng(0).integers(0, 256, (100, 784))
+    ends = np.array([[0] * 784, [255] * 784])
+    return np.concatenate([digits, noise, ends]).astype(np.uint8)

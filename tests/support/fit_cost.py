@@ -1,0 +1,153 @@
+"""The script that found the weights of `export.plan.cost`.
+
+    .venv/bin/python -m tests.support.fit_cost        # half an hour of emulation
+
+Counts every weighted layer of the typical networks that are fitted and of v1, v2 and
+v3, directly summed in both weight types and by each Winograd, and prints the weights
+with the least relative error. Layers that hardly matter to their network are left out:
+nothing is asked of them. What a product and a load cost is known; direct sums are
+fitted first, and Winograd's own kinds of work to what they leave.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.emit import generate, lower
+from export.graph.network import Network, read_tflite
+from export.kernels.int8 import Emitted
+from export.plan import cost
+from tests.support.components import IDENTITY
+from tests.support.typical_networks import (
+    FITTED,
+    FITTED_DIRECT,
+    typical_image,
+    typical_network,
+)
+from tools.bench import budget, profiler
+
+CORES = {"xtensa": "lx106", "riscv": "rv32imc"}  # the name in WEIGHTS: the target's
+LEAST = 4000  # instructions of a layer that is worth a line
+MATTERS = 0.05  # of a network's instructions: the part of a layer that is looked at
+ROUNDS = 40  # of giving more weight to what fits worst
+WORST = 0.4  # how much more: this power of the error
+KNOWN = {
+    "xtensa": {"product": 2.0, "load": 1.0, "widened": 2.0},
+    "riscv": {"product": 2.0, "load": 1.0, "widened": 0.0},
+}
+DIRECT = ("conv_int8.c.jinja", "depthwise_int8.c.jinja")
+Line = tuple[dict[str, float], int]  # work, and the instructions counted for it
+
+
+def only(method: str) -> Callable[[Emitted], int]:
+    """A price list by which the generator takes this method wherever it can.
+
+    "maxima" sums directly, and takes maxima along a row where a band's pool allows.
+    """
+
+    def price(made: Emitted) -> int:
+        if method == "maxima":
+            direct = made.context.get("method", "direct") == "direct"
+            return 2 * (not direct) + (not rows(made.context).get("maxima"))
+        return int(made.context.get("method", "direct") != method)
+
+    return price
+
+
+def rows(context: dict[str, Any]) -> dict[str, Any]:
+    """What sums: the stage, or the rows of its band."""
+    banded = context["template"] == "band_int8.c.jinja"
+    return context["rows"] if banded else context
+
+
+def counted(
+    network: Network, image: np.ndarray | None, profile: str, method: str, core: str
+) -> Iterator[tuple[dict[str, Any], str, int]]:
+    """(template context, method, instructions) of each weighted layer."""
+    kept = lower._cost
+    lower._cost = only(method)
+    try:
+        engine = lower.int8(network, profile, "net")
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            generate.generate(network, None, folder, profile, "net", IDENTITY)
+            found = profiler.measure(folder, "int8", CORES[core], image=image)
+    finally:
+        lower._cost = kept
+    for context, plan in zip(engine.stages, engine.plans, strict=True):
+        if "weights" in context:
+            yield context, plan.method, found["per_stage"][plan.name]
+
+
+def constant(context: dict[str, Any]) -> bool:
+    """Whether the activation leaves one value: the compiler drops the sums."""
+    return context["requant"].low >= context["requant"].high
+
+
+def fit(lines: list[Line], known: dict[str, float]) -> dict[str, float]:
+    """`known`, and the rest by least squares of relative errors.
+
+    Of these the worst count more.
+    """
+    kinds = sorted({kind for work, _ in lines for kind in work} - known.keys())
+    table = np.array([[w.get(k, 0) / count for k in kinds] for w, count in lines])
+    left = [1 - price(w, known) / count for w, count in lines]
+    weight = np.ones(len(lines))
+    for _ in range(ROUNDS):
+        scaled = np.vstack([table * weight[:, None], 1e-4 * np.eye(len(kinds))])
+        wanted = np.concatenate([left * weight, np.zeros(len(kinds))])
+        found = np.linalg.lstsq(scaled, wanted, rcond=None)[0]
+        weight = (np.abs(table @ found - left) + 0.01) ** WORST
+    return known | dict(zip(kinds, found.round(2).tolist(), strict=True))
+
+
+def price(work: dict[str, float], weights: dict[str, float]) -> float:
+    """What is known of a layer's instructions."""
+    return sum(weights.get(kind, 0) * count for kind, count in work.items())
+
+
+def lines(core: str) -> tuple[list[Line], list[Line]]:
+    """Everything that is fitted to: direct sums, and Winograd."""
+    drawn = [("speed", "direct"), ("size", "direct"), ("speed", "maxima")]
+    drawn += [("speed", "winograd"), ("speed", "winograd4")]
+    jobs = [
+        (typical_network(s), typical_image(typical_network(s), s), drawn)
+        for s in FITTED
+    ]
+    jobs += [
+        (typical_network(s), typical_image(typical_network(s), s), drawn[::2][:2])
+        for s in FITTED_DIRECT
+    ]
+    for model in ("v1", "v2", "v3"):
+        path = budget.exported(model) / "model_int8.tflite"
+        ways = [*drawn, ("balanced", "direct"), ("balanced", "maxima")]
+        jobs.append((read_tflite(path, model), profiler.default_image(), ways))
+    direct: list[Line] = []
+    tiled: list[Line] = []
+    for network, image, ways in jobs:
+        seen = set()  # one method is often another
+        for profile, method in ways:
+            found = list(counted(network, image, profile, method, core))
+            least = max(LEAST, MATTERS * sum(count for _, _, count in found))
+            for context, _, count in found:
+                same = profile, context["name"], count
+                if count < least or constant(context) or same in seen:
+                    continue
+                seen.add(same)
+                kind = direct if rows(context)["template"] in DIRECT else tiled
+                kind.append((cost.work(context), count))
+    return direct, tiled
+
+
+def main() -> None:
+    """Count, fit, print."""
+    for core in CORES:
+        direct, tiled = lines(core)
+        print(core, fit(tiled, fit(direct, KNOWN[core])))
+
+
+if __name__ == "__main__":
+    main()

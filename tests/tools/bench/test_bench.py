@@ -1,0 +1,276 @@
+"""The benchmark's own arithmetic: sizes, counts, rows, tables, picture."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import CheckFailed, Esp8kError
+from tools.bench import bench, build, models, profiler, show
+from tools.bench import count as bench_count
+from tools.bench import ours as bench_ours
+from tools.bench.build import Program
+from tools.bench.rivals import bakenn, emx, generated, published
+from tools.bench.rows import HERE, OURS, Row, compare
+
+MAP = """Discarded input sections
+
+ .text.unused   0x0000000000000000       0x40 /b/model_0.o
+
+Linker script and memory map
+
+ .text.layer    0x0000000040000400       0x30 /b/model_0.o
+ .text.a_function_with_a_long_name
+                0x0000000040000430       0x10 /b/model_1.o
+ .literal       0x0000000040000440        0x8 /b/model_0.o
+ .text.bench_run
+                0x0000000040000448      0x100 /b/adapter.o
+ .text.__muldi3 0x0000000040000548       0x20 /lib/libgcc.a(_muldi3.o)
+ .rodata.weights
+                0x000000003ff80000       0x64 /b/model_0.o
+ .rodata        0x000000003ff80064      0x400 /b/harness.o
+ .bss.arena     0x000000003ff80470       0xa0 /b/adapter.o
+ .bss.scratch   0x000000003ff80510        0x4 /b/model_0.o
+"""
+
+LOOP = """
+void bench_prepare(const uint8_t *image) { bench_input[0] = image[0]; }
+void bench_run(void *output, bench_hook_t hook)
+{
+    volatile uint32_t left = LOOPS;
+    while (left != 0u)
+        left = left - 1u;
+    if (hook)
+        hook(0, 3u, output, 1u);
+    *(uint8_t *)output = (uint8_t)(bench_input[0] + 1u);
+}
+"""
+
+
+def loop(count: int) -> Program:
+    return Program("loop", (), (), LOOP, 1, (f"LOOPS={count}u",))
+
+
+def row(**changes: object) -> Row:
+    base = Row(OURS, "v2", "lx106", "int8", HERE, "emulated", "speed")
+    base = replace(base, instructions=1_000, macs=231_392, live_macs=500)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def test_only_what_the_linker_kept_of_the_model_counts() -> None:
+    kept = build.sections(MAP)
+    code, const, ram, helpers = build._shares(kept)
+    assert (code, const, ram, helpers) == (0x48, 0x64, 0xA4, 0x20)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("target", ["lx106", "rv32imc", "host"])
+def test_counts_are_linear_in_the_work(target: str, tmp_path: Path) -> None:
+    images = np.arange(2 * 784, dtype=np.uint8).reshape(2, 784)
+    counts = []
+    for times in (1_000, 2_000, 3_000):
+        built = build.build(loop(times), target, ["-O2"], images, tmp_path, True)
+        counted = bench_count.count(built, images, stages=True)
+        assert counted.outputs.tolist() == [[1], [17]]  # 784 % 256 + 1
+        counts.append(counted.instructions)
+        # The one stage takes what the whole takes, but for its call.
+        assert abs(counted.per_stage[3] - counted.instructions) < 20
+    assert abs((counts[2] - counts[1]) - (counts[1] - counts[0])) <= 1
+    assert counts[1] - counts[0] >= 3_000
+
+
+@pytest.mark.emulator
+def test_a_program_that_crashes_is_an_error_not_a_figure(tmp_path: Path) -> None:
+    trap = "void bench_prepare(const uint8_t *image) { (void)image; }\n"
+    trap += "void bench_run(void *o, bench_hook_t h)"
+    trap += "{ (void)o; (void)h; __builtin_trap(); }"
+    program = Program("trap", (), (), trap, 1)
+    images = np.zeros((1, 784), np.uint8)
+    for target in ("lx106", "rv32imc"):
+        built = build.build(program, target, ["-O2"], images, tmp_path)
+        with pytest.raises(CheckFailed):
+            bench_count.count(built, images)
+
+
+def test_code_that_does_not_compile_names_the_compiler(tmp_path: Path) -> None:
+    program = Program("bad", (), (), "int x = ;\n", 1)
+    with pytest.raises(CheckFailed, match="gcc.*error"):
+        build.build(program, "host", [], np.zeros((1, 784), np.uint8), tmp_path)
+
+
+@pytest.mark.emulator
+def test_a_component_is_measured_by_its_folder(
+    exported: Callable[[str], Path], tmp_path: Path
+) -> None:
+    model = models.read("v2", exported("v2"), 1)
+    (ours,) = bench_ours.measure(
+        model, tmp_path, print, ("rv32imc",), ("balanced",), ("int8",)
+    )
+    component = tmp_path / "v2" / "balanced" / "component"
+    found = profiler.measure(component, "int8", "rv32imc", image=model.images[0])
+    assert found["per_stage"] == ours.per_layer
+    assert model.expected is not None
+    assert found["logits"] == model.expected[0].tolist()
+    same = ("instructions", "code_bytes", "const_bytes", "ram_bytes", "live_macs")
+    assert all(abs(found[key] - getattr(ours, key)) < 1_000 for key in same)
+
+
+def test_int8_outputs_are_compared_logit_by_logit() -> None:
+    expected = np.array([[1, 2, 3], [5, 4, 3]], np.int8)
+    got = np.array([[1, 2, 3], [5, 6, 3]], np.int8).view(np.uint8)
+    found = compare(got, expected)
+    assert found is not None
+    assert (found.differing_logits, found.largest, found.argmax_changes) == (1, 2, 1)
+    assert found.text() == "no: 1 logits, by up to 2"
+
+
+def test_float_outputs_are_compared_by_digit_only() -> None:
+    expected = np.array([[1, 2, 3]], np.int8)
+    got = np.array([[9, 1, 1]], np.float32).view(np.uint8)
+    found = compare(got, expected)
+    assert found is not None and found.differing_logits is None
+    assert found.text() == "float; argmax 1/1"
+
+
+def test_a_row_survives_the_file(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    expected = np.zeros((1, 10), np.int8)
+    rows = [row(exact=compare(expected.view(np.uint8), expected)), row(profile="size")]
+    bench.save(rows)
+    assert show.read(bench.result_path()) == rows
+
+
+def test_a_row_of_bench_json_says_what_was_measured_and_how() -> None:
+    wanted = "model target compiler flags profile engine instructions per_layer"
+    wanted += " live_macs code_bytes const_bytes ram_bytes exactness evidence"
+    assert set(wanted.split()) <= row().json().keys()
+
+
+def test_without_a_run_reuse_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Esp8kError, match="bench.json") as error:
+        show.read(tmp_path / "bench.json")
+    assert error.value.hint == "run: make bench"
+
+
+def test_a_rival_is_shown_at_its_best_flags() -> None:
+    rival = [row(source="theirs", profile="", flags=flags) for flags in ("-O2", "-O3")]
+    rival[1] = replace(rival[1], instructions=900)
+    assert [r.flags for r in show.best(rival, "lx106")] == ["-O3"]
+
+
+def test_a_rival_is_measured_with_our_flags_too() -> None:
+    assert "flags.json" in generated.FLAGS
+    options = generated._options("flags.json", "lx106")
+    assert "-fno-schedule-insns" in options and "-std=c99" not in options
+    theirs = row(source="theirs", profile="", flags=" ".join(options))
+    assert show.short(theirs) == "flags.json"
+
+
+def test_the_markdown_names_the_evidence_of_every_row() -> None:
+    rows = [row(), *published.rows()]
+    lines = show.markdown(rows).splitlines()[2:]
+    lines = [line for line in lines if line.startswith("|")]
+    assert len(lines) == 1 + len(show.best(published.rows(), "lx106"))
+    words = ("measured here", "measured elsewhere", "published")
+    assert all(any(word in line for word in words) for line in lines)
+    assert lines[0].startswith("| **esp8k speed** | v2 | 1,000 |")
+
+
+def test_the_shapes_of_mlperf_stand_beside_tflite_micro() -> None:
+    ours = [
+        row(model="ds_cnn", target="host", ram_bytes=90, io_bytes=10, profile=profile)
+        for profile in ("speed", "balanced")
+    ]
+    emulated = [replace(r, target="lx106", instructions=2_000) for r in ours]
+    theirs = replace(ours[0], source="TFLite Micro", profile="", instructions=4_000)
+    text = show.markdown([*ours, *emulated, replace(theirs, ram_bytes=300)])
+    lines = [line for line in text.splitlines() if line.startswith("| ds_cnn")]
+    cells = ["231,392", "1,000", "4,000", "4.0", "2,000", "", "100", "300", ""]
+    assert lines == [f"| ds_cnn: speed, balanced | {' | '.join(cells)} |"]
+
+
+def test_every_rival_of_the_notes_is_shown_or_has_its_reason() -> None:
+    shown = {r.source for r in published.rows()}
+    for name in ("TFLite Micro + ESP-NN", "CMSIS-NN generic C", "TinyMaix", "NNoM"):
+        assert name in shown
+    assert all(r.note for r in published.excluded())
+    assert {"onnx2c", "TinyMaix", "NNoM"} <= {r.source for r in published.excluded()}
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    from tools.bench import plot
+
+    wide, small = row(model="v3", macs=861_400), row(model="v3-small", macs=201_800)
+    shape = row(model="ds_cnn", target="host", ram_bytes=90, io_bytes=10)
+    theirs = replace(shape, source="TFLite Micro", profile="")
+    rows = [row(), wide, small, shape, theirs, *published.rows()]
+    groups = plot._groups(rows)
+    titles = [group.title.split(",")[0] for group in groups]
+    assert titles == ["v3-small", "v2", "v3", "MLPerf Tiny's shapes"]
+    assert groups[3].rows == [theirs, shape]
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    plot.plot(rows, first)
+    plot.plot(rows, second)
+    assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_wrong_model_is_refused() -> None:
+    with pytest.raises(Esp8kError, match="no model 'v9'"):
+        bench.measure(bench.Config(models=("v9",)))
+
+
+def test_a_wrong_target_is_refused() -> None:
+    with pytest.raises(Esp8kError, match="no target 'avr'"):
+        bench.measure(bench.Config(targets=("avr",)))
+
+
+# ==== Rivals ====
+
+
+def test_bakenn_refuses_leaky_relu_with_its_reason(
+    exported: Callable[[str], Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("bakenn")
+    pytest.importorskip("tflite")
+    raw = (exported("v2") / "model_int8.tflite").read_bytes()
+    with pytest.raises(Esp8kError, match="LEAKY_RELU"):
+        bakenn.program(raw, "BakeNN 1.0 portable C", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.emulator
+@pytest.mark.parametrize("variant", list(bakenn.VARIANTS))
+def test_what_bakenn_makes_of_v1_equals_tflite_micro(
+    variant: str, exported: Callable[[str], Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("bakenn")
+    pytest.importorskip("tflite")
+    pytest.importorskip("tflite_micro")
+    model = models.read("v1", exported("v1"), 50)
+    program = bakenn.program(model.file("model_int8.tflite"), variant, tmp_path)
+    for target in ("lx106", "rv32imc", "host"):
+        built = build.build(
+            program, target, ["-O2"], model.images[:1], tmp_path / target
+        )
+        counted = bench_count.count(built, model.images[:1])
+        assert model.expected is not None
+        assert (counted.outputs.view(np.int8) == model.expected[:1]).all()
+        assert counted.instructions > 1_000_000
+
+
+@pytest.mark.slow
+def test_what_emx_makes_of_v2_finds_the_digits(
+    exported: Callable[[str], Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("emx_onnx_cgen")
+    model = models.read("v2", exported("v2"), 50)
+    for variant, file in emx.VARIANTS.items():
+        program = emx.program(model.file(file), variant, tmp_path)
+        built = build.build(
+            program, "host", ["-O2"], model.images[:1], tmp_path / "host"
+        )
+        found = compare(bench_count.run_host(built, model.images), model.expected)
+        assert found is not None and found.argmax_changes <= 2

@@ -1,0 +1,124 @@
+"""PlatformIO without its registry, and what is said when a build cannot be."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.errors import DeviceError, Esp8kError
+from tests.support.echo import FIXTURES, need
+from tools.boards import boards, flash, pio
+
+BAD = '#include "app.h"\nvoid esp8k_app(void) { int never_used; }\n'
+
+
+def test_the_core_folder_has_the_scons_that_platformio_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    package = pio.core_dir() / "packages" / "tool-scons"
+    record = json.loads((package / ".piopm").read_text())
+    assert (
+        record["version"]
+        in subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import platformio.dependencies as d;"
+                "print(d.get_core_dependencies()['tool-scons'])",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    (package / ".piopm").unlink()  # an interrupted set-up is done again
+    assert pio.core_dir() and (package / ".piopm").exists()
+
+
+def test_nothing_is_sent_home_and_all_output_is_below_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    env = pio.environment("virtual", "v2")
+    assert env["PLATFORMIO_SETTING_ENABLE_TELEMETRY"] == "No"
+    for name in ("CORE_DIR", "WORKSPACE_DIR", "BUILD_DIR"):
+        assert env[f"PLATFORMIO_{name}"].startswith(str(tmp_path))
+    monkeypatch.delenv("PLATFORMIO_CORE_DIR", raising=False)
+    assert "PLATFORMIO_CORE_DIR" not in pio.environment("esp32dev", "v2")
+
+
+def test_a_missing_compiler_names_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pio.shutil, "which", lambda _: None)
+    with pytest.raises(Esp8kError) as error:
+        pio.require_compiler("virtual")
+    assert "xtensa-lx106-elf-gcc, which is not installed" in error.value.message
+    assert "apt-get install gcc-xtensa-lx106" in error.value.hint
+    assert "BOARD=twin" in error.value.hint
+    pio.require_compiler("esp32dev")  # Espressif's platform brings its own
+
+
+def test_the_compilers_complaint_is_shown(
+    echo_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("gcc")
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "app.h").write_text((FIXTURES / "echo_app" / "app.h").read_text())
+    (app / "app.c").write_text(BAD)
+    monkeypatch.setenv("ESP8K_APP_DIR", str(app))
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    with pytest.raises(Esp8kError) as error:
+        pio.build("v2", "twin")
+    assert error.value.message == "the build for twin failed"
+    assert "app.c:2" in error.value.hint and "never_used" in error.value.hint
+
+
+@pytest.mark.parametrize("failing", ["", "upload"])
+def test_a_real_boards_build_and_its_write_fail_differently(
+    failing: str, echo_build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Espressif's platform, played: the build works or fails, the write fails."""
+    ran = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        return subprocess.CompletedProcess(
+            command, int(failing in command or not failing)
+        )
+
+    monkeypatch.setattr(pio.subprocess, "run", run)
+    board = boards.Board("esp32dev", boards.HARDWARE, "/dev/ttyUSB7", "esp32")
+    with pytest.raises(Esp8kError) as error:
+        flash.flash("v2", board)
+    if not failing:
+        assert len(ran) == 1 and error.value.message == "the build for esp32dev failed"
+        return
+    assert isinstance(error.value, DeviceError) and "upload" not in ran[0]
+    assert error.value.message == "writing to esp32dev on /dev/ttyUSB7 failed"
+    assert (
+        "same command again" in error.value.hint and "make doctor" in error.value.hint
+    )
+
+
+def test_the_project_file_is_valid_and_defaults_to_virtual(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    command = [sys.executable, "-m", "platformio", "project", "config"]
+    done = subprocess.run(
+        [*command, "-d", str(pio.FIRMWARE), "--json-output"],
+        env=pio.environment("virtual", "v2"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    config = {name: dict(options) for name, options in json.loads(done.stdout)}
+    assert config["platformio"]["default_envs"] == ["virtual"]
+    for board in ("esp32dev", "esp32-s3-devkitc-1", "esp32-c3-devkitm-1"):
+        assert config[f"env:{board}"]["framework"] == ["espidf"]
+        assert "@ 6." in config[f"env:{board}"]["platform"], "pinned"
+    for board in pio.LOCAL_BOARDS:
+        assert config[f"env:{board}"]["platform"].startswith("symlink://")

@@ -1,0 +1,127 @@
+"""One digit on a board, told to people and to programs."""
+
+import io
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tools.boards.boards
+from core.errors import CheckFailed, Esp8kError
+from tests.support.fakes import FakeDevice, FakeHost, FakeIdentity, some_images
+from tools.boards.boards import Board
+from tools.classify import classify
+from tools.classify.classify import Config, Subject, compare, show
+
+EMULATED = Board("virtual", "emulated")
+REAL = Board("esp32dev", "on hardware", "/dev/ttyUSB0")
+
+
+def answer(host: FakeHost, engine: str = "int8", board: Board = EMULATED, **device):
+    asked = Subject(some_images(1)[0], "test image 7", 9)
+    config = Config(engine=engine)
+    return compare(config, board, FakeDevice(**device), host, asked), asked.pixels
+
+
+@pytest.mark.parametrize("engine", ["int8", "f16"])
+def test_the_host_agrees_with_a_device_that_computes_the_same(host, engine):
+    result, _ = answer(host, engine)
+    assert result["host"]["agrees"] and result["host"]["equal_logits"] == 10
+    assert abs(sum(result["probabilities"]) - 1) < 1e-9
+    assert result["class"] == int(np.argmax(result["logits"]))
+    json.dumps(result)
+
+
+def test_int8_logits_are_shown_as_real_numbers(host):
+    result, _ = answer(host)
+    expected = (np.array(result["raw_logits"], np.float32) - 3) * np.float32(0.125)
+    assert result["logits"] == expected.tolist()
+
+
+def test_one_wrong_logit_is_a_disagreement(host):
+    result, pixels = answer(host, flip=0)
+    assert not result["host"]["agrees"] and result["host"]["equal_logits"] == 9
+    out = io.StringIO()
+    show(result, pixels, out)
+    assert "DISAGREES" in out.getvalue()
+
+
+def test_the_page_for_people_names_class_engine_board_and_weights(host):
+    result, pixels = answer(host, count=1234567)
+    out = io.StringIO()
+    show(result, pixels, out)
+    text = out.getvalue()
+    assert "\x1b" not in text and text.isascii()  # a StringIO has no encoding
+    for part in ("int8", "1,234,567 instructions", "virtual (emulated)", "abab"):
+        assert part in text
+    assert "no board's time" in text and "us" not in text.split("engine")[1].split()[1]
+
+
+def test_microseconds_are_a_boards_only_on_hardware(host):
+    assert "no board's time" in "\n".join(classify.facts(answer(host)[0]))
+    real = "\n".join(classify.facts(answer(host, board=REAL)[0]))
+    assert "101 us" in real and "no board's time" not in real
+
+
+def run_main(monkeypatch, capsys, host, device, *words: str) -> str:
+    @contextmanager
+    def open_board(board, model, count=False):
+        yield device
+
+    monkeypatch.setattr(tools.boards.boards, "open_board", open_board)
+    monkeypatch.setattr(classify, "Host", lambda model: host)
+    monkeypatch.setattr("sys.argv", ["classify", "--board", "twin", *words])
+    classify.main()
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> str:
+    page = np.full((90, 90), 250, np.uint8)
+    page[20:70, 42:50] = 10
+    path = tmp_path / "one.png"
+    Image.fromarray(page).save(path)
+    return str(path)
+
+
+def test_an_image_file_is_classified(monkeypatch, capsys, host, picture):
+    words = ("--image", picture, "--json")
+    result = json.loads(run_main(monkeypatch, capsys, host, FakeDevice(), *words))
+    assert result["source"] == picture and result["label"] is None
+    assert result["evidence"] == "host process"
+
+
+def test_a_disagreeing_device_is_shown_and_then_fails(
+    monkeypatch, capsys, host, picture
+):
+    with pytest.raises(CheckFailed, match="disagree"):
+        run_main(monkeypatch, capsys, host, FakeDevice(flip=0), "--image", picture)
+    assert "DISAGREES" in capsys.readouterr().out
+
+
+def test_a_device_with_other_weights_is_refused_with_both_hashes(
+    monkeypatch, capsys, host, picture
+):
+    other = FakeDevice(identity=FakeIdentity(weights_hash="cd" * 32))
+    with pytest.raises(CheckFailed) as caught:
+        run_main(monkeypatch, capsys, host, other, "--image", picture)
+    assert "abababab" in caught.value.message and "cdcdcdcd" in caught.value.message
+
+
+def test_a_test_image_is_taken_by_its_number():
+    asked = classify.subject(Config(index=7))
+    assert asked.label == 9 and asked.pixels.shape == (28, 28)
+
+
+@pytest.mark.parametrize("index", [-1, 10_000])
+def test_a_number_beyond_the_test_images_is_refused(index: int):
+    with pytest.raises(Esp8kError, match=f"no test image {index}"):
+        classify.subject(Config(index=index))
+
+
+def test_two_sources_are_refused():
+    with pytest.raises(Esp8kError, match="both"):
+        classify.subject(Config(index=1, image=Path("a.png")))

@@ -1,0 +1,258 @@
+"""Pictures of digits in every dress come out as MNIST would hold them."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from core.errors import Esp8kError
+from tools.classify.image import SIDE, bounds, load, prepare
+from training.data import load as load_data
+
+COUNT = 12  # digits a dress in the fast suite
+MARGIN = 1  # of COUNT: how many more may go wrong than of the originals
+Dress = Callable[[np.ndarray, np.random.Generator], Image.Image]
+
+
+def large(digit: np.ndarray, rng: np.random.Generator, low: int = 60) -> np.ndarray:
+    """The digit at a random size, 0..1."""
+    side = int(rng.integers(low, 500))
+    picture = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
+    return np.asarray(picture, np.float64) / 255
+
+
+def to_image(values: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.uint8(np.clip(values, 0, 255)))
+
+
+def inverted(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    return to_image(255 - 255 * large(digit, rng))
+
+
+def coloured(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    paper, ink = rng.integers(0, 256, (2, 3)).astype(float)
+    while np.abs(paper - ink).max() < 90:
+        ink = rng.integers(0, 256, 3).astype(float)
+    return to_image(paper + (ink - paper) * large(digit, rng)[..., None])
+
+
+def equally_bright(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    """Green on red of the same grey: only the colour tells."""
+    red, green = np.array([200.0, 40, 40]), np.array([40.0, 122, 40])
+    return to_image(red + (green - red) * large(digit, rng)[..., None])
+
+
+def noisy(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    ink = large(digit, rng, 100)
+    return to_image(200 - 150 * ink + rng.normal(0, 20, ink.shape))
+
+
+def unevenly_lit(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    ink = large(digit, rng)
+    y, x = np.mgrid[0 : 1 : len(ink) * 1j, 0 : 1 : len(ink) * 1j]
+    light = 0.5 + 0.4 * x + 0.1 * y * y
+    return to_image((230 - 170 * ink) * light + rng.normal(0, 4, ink.shape))
+
+
+def transparent(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    ink = large(digit, rng)
+    rgba = np.zeros((*ink.shape, 4))
+    rgba[:, :, 3] = 255 * ink
+    return to_image(rgba)
+
+
+def small_on_a_page(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    page = np.full((600, 800), 235.0)
+    ink = Image.fromarray(digit).resize((110, 110), Image.Resampling.BICUBIC)
+    top, left = int(rng.integers(20, 450)), int(rng.integers(20, 650))
+    page[top : top + 110, left : left + 110] -= 0.7 * np.asarray(ink)
+    return to_image(page + rng.normal(0, 5, page.shape))
+
+
+def thin_pen(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    big = np.asarray(Image.fromarray(digit).resize((300, 300)), np.uint8)
+    bold = Image.fromarray(np.uint8(255 * (big > 110)))
+    return to_image(255 - np.asarray(bold.filter(ImageFilter.MinFilter(5)), np.float64))
+
+
+def poor_jpeg(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    buffer = io.BytesIO()
+    inverted(digit, rng).save(buffer, "JPEG", quality=30)
+    return Image.open(buffer)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    data = load_data()
+    return data.test_images, data.test_labels.astype(int)
+
+
+@pytest.fixture(scope="module")
+def classify() -> Callable[[np.ndarray], np.ndarray]:
+    """The shipped v2 on (N, 28, 28) uint8: what the pictures are prepared for."""
+    import torch
+
+    from core.paths import ROOT
+    from training import checkpoint
+    from training.data import MEAN, STD
+
+    path = ROOT / "training" / "pretrained" / "v2.pt"
+    module = checkpoint.load(path, "v2").module().eval()
+
+    def run(images: np.ndarray) -> np.ndarray:
+        pixels = torch.from_numpy(images).float()[:, None] / 255
+        with torch.inference_mode():
+            return module((pixels - MEAN) / STD).argmax(1).numpy()
+
+    return run
+
+
+DRESSES = (
+    inverted,
+    coloured,
+    equally_bright,
+    noisy,
+    unevenly_lit,
+    transparent,
+    small_on_a_page,
+    thin_pen,
+    poor_jpeg,
+)
+
+
+def lost(
+    dress: Dress, images: np.ndarray, truth: np.ndarray, classify: Callable
+) -> int:
+    """How many more go wrong in this dress than as originals."""
+    rng = np.random.default_rng(1)
+    prepared = np.stack([prepare(dress(image, rng)) for image in images])
+    return int((classify(prepared) != truth).sum() - (classify(images) != truth).sum())
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_dressed_up_digits_classify_as_the_originals(dress, digits, classify):
+    images, truth = digits[0][:COUNT], digits[1][:COUNT]
+    assert lost(dress, images, truth, classify) <= MARGIN
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dress", DRESSES)
+def test_two_hundred_dressed_up_digits_lose_two_percent_at_most(
+    dress, digits, classify
+):
+    images, truth = digits[0][1000:1200], digits[1][1000:1200]
+    assert lost(dress, images, truth, classify) <= 4
+
+
+def test_an_mnist_image_comes_through_unchanged(digits):
+    for image in digits[0][:50]:
+        assert (prepare(Image.fromarray(image)) == image).all()
+
+
+def test_the_digit_fills_twenty_pixels_around_its_centre_of_mass(digits):
+    rng = np.random.default_rng(3)
+    for image in digits[0][:20]:
+        out = prepare(inverted(image, rng)).astype(float)
+        top, left, bottom, right = bounds(out > 20)
+        assert 18 <= max(bottom - top, right - left) <= 20
+        ys, xs = np.indices(out.shape)
+        assert abs((out * ys).sum() / out.sum() - 14) <= 0.75
+        assert abs((out * xs).sum() / out.sum() - 14) <= 0.75
+
+
+def test_specks_do_not_move_the_digit(digits):
+    big = Image.fromarray(digits[0][3]).resize((280, 280))
+    clean = 255 - np.asarray(big, np.float64)
+    dirty = clean.copy()
+    for y, x in ((5, 5), (270, 30), (20, 260)):
+        dirty[y : y + 3, x : x + 3] = 0
+    apart = prepare(to_image(clean)).astype(int) - prepare(to_image(dirty))
+    assert np.abs(apart).max() < 16
+
+
+def test_a_rotated_photo_is_turned_upright(tmp_path: Path, digits):
+    picture = inverted(digits[0][2], np.random.default_rng(0))
+    upright, turned = tmp_path / "a.png", tmp_path / "b.png"
+    picture.save(upright)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
+    picture.transpose(Image.Transpose.ROTATE_90).save(turned, exif=exif)
+    assert (load(upright) == load(turned)).all()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_every_pixel_format_gives_the_same_digit(mode: str, digits):
+    big = 255 - np.asarray(Image.fromarray(digits[0][0]).resize((200, 200)), np.uint8)
+    grey = Image.fromarray(np.uint8(255 * (big > 127)))
+    if mode == "I;16":
+        other = Image.fromarray(np.asarray(grey, np.uint16) * 257)
+    else:
+        other = grey.convert(mode)
+    apart = prepare(other).astype(int) - prepare(grey)
+    assert np.abs(apart).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.full((90, 90), 255.0),
+        np.zeros((28, 28)),
+        np.full((50, 200), 90.0),
+        200 + np.random.default_rng(0).normal(0, 20, (200, 200)),
+        np.add.outer(np.linspace(40, 220, 120), np.linspace(0, 30, 120)),
+    ],
+    ids=["white", "black 28x28", "grey", "noise", "gradient"],
+)
+def test_an_empty_picture_is_refused(picture: np.ndarray):
+    with pytest.raises(Esp8kError, match="nothing is drawn"):
+        prepare(to_image(picture))
+
+
+def test_a_transparent_picture_is_refused():
+    with pytest.raises(Esp8kError, match="nothing is drawn"):
+        prepare(Image.new("RGBA", (64, 64), (0, 0, 0, 0)))
+
+
+def test_a_picture_of_few_pixels_is_refused():
+    with pytest.raises(Esp8kError, match="only 4x90 pixels"):
+        prepare(Image.new("L", (4, 90)))
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """What people give instead of an image."""
+    png = io.BytesIO()
+    to_image(np.random.default_rng(0).normal(128, 60, (64, 64))).save(png, "PNG")
+    contents = {
+        "empty": b"",
+        "text": b"seven\n",
+        "truncated": png.getvalue()[: len(png.getvalue()) // 2],
+        "damaged": png.getvalue()[:60] + b"\xff" * 400,
+        "header only": b"\x89PNG\r\n\x1a\n",
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return {
+        **{name: folder / name for name in contents},
+        "folder": folder,
+        "missing": folder / "nowhere.png",
+    }
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["empty", "text", "truncated", "damaged", "header only", "folder", "missing"],
+)
+def test_a_file_that_is_no_image_is_refused_by_name(kind: str, tmp_path: Path):
+    path = files(tmp_path)[kind]
+    with pytest.raises(Esp8kError) as caught:
+        load(path)
+    assert str(path) in caught.value.message
+    assert caught.value.hint and caught.value.code == 2
+
+
+def test_the_result_is_one_byte_a_pixel(digits):
+    out = prepare(inverted(digits[0][0], np.random.default_rng(0)))
+    assert out.shape == (SIDE, SIDE) and out.dtype == np.uint8 and out.max() > 200

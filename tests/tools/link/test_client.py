@@ -1,0 +1,424 @@
+"""The client in virtual time: pipelines, retries, resets, baud rates."""
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import CheckFailed, DeviceError, Esp8kError
+from tests.support.link import random_images
+from tools.boards.loopback import MemoryBoard, MemoryLine
+from tools.faults.line import Faults, FaultyLine
+from tools.link.client import Device
+from tools.link.framing import Request, Splitter, encode
+from tools.link.identity_lock import require_identity
+from tools.link.session import REQUEST_BUDGET_S, Refused, Silent
+
+IMAGES = random_images(64)
+BATCH = 16
+FNV = 16777619
+
+
+def fake_int8(image: np.ndarray) -> list[int]:
+    """firmware/fuzz/fake_model in Python."""
+    value = 2166136261
+    for byte in image.tobytes():
+        value = (value ^ byte) * FNV & 0xFFFFFFFF
+    return [((value + i) * 2654435761 >> 24 & 255) - 128 for i in range(10)]
+
+
+def dead_after(line: MemoryLine, writes: int) -> None:
+    """Nothing written after so many writes arrives."""
+    send = line.write
+    left = [writes]
+
+    def write(data: bytes) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            send(data)
+
+    line.write = write  # type: ignore[method-assign]
+
+
+def test_hello_tells_who_the_device_is(device: Device) -> None:
+    identity = device.identity
+    assert (identity.model, identity.board) == ("fake", "memory")
+    assert identity.weights_hash == "0123456789abcdef" * 4
+    assert identity.identity_crc == 0xFA4E0001
+    assert identity.engines == ("int8", "f16")
+    assert (identity.int8_stages, identity.f16_stages) == (3, 2)
+    assert (identity.logit_scale, identity.logit_zero_point) == (0.125, -3)
+    assert (identity.int8_arena_bytes, identity.f16_arena_bytes) == (64, 128)
+    assert identity.batch_images == BATCH and identity.counter == "none"
+
+
+def test_one_image_is_classified_by_either_engine(device: Device) -> None:
+    result = device.infer("int8", IMAGES[0])
+    assert result.logits.dtype == np.int8
+    assert result.logits.tolist() == fake_int8(IMAGES[0])
+    assert result.label == int(np.argmax(result.logits))
+    floats = device.infer("f16", IMAGES[0].reshape(784))
+    assert floats.logits.dtype == np.float32
+    assert floats.label == int(np.argmax(floats.logits))
+
+
+def test_many_images_come_back_in_order_with_progress(device: Device) -> None:
+    counts: list[int] = []
+    results = list(device.infer_many("int8", IMAGES, counts.append))
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    assert counts == list(range(1, len(IMAGES) + 1))
+
+
+def test_batches_of_16_use_nine_tenths_of_the_wire(device: Device) -> None:
+    line = device.session.transport
+    start = line.clock()
+    sum(1 for _ in device.infer_many("int8", IMAGES[:BATCH]))
+    least = BATCH * 784 * 10 / line.baud
+    assert least / (line.clock() - start) >= 0.9
+
+
+@pytest.mark.parametrize("baud", [115200, 921600])
+@pytest.mark.parametrize("seconds", [0.03, 0.75, 6.0])
+def test_a_slow_board_is_waited_for_and_its_buffer_never_overflows(
+    board: MemoryBoard, seconds: float, baud: int
+) -> None:
+    """float16 without an FPU takes seconds at 40 MHz: slow is not silent."""
+    board.allow_baud()
+    line = MemoryLine(board)
+    device = Device(line)
+    assert baud == line.baud or device.set_baud(baud)
+    board.slow(round(seconds * 1e6))
+    start = line.clock()
+    results = list(device.infer_many("int8", IMAGES))
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    least = len(IMAGES) * max(seconds, 802 * 10 / baud)
+    assert line.clock() - start < 1.1 * least
+    assert line.overflowed == 0 and device.session.counts.retries <= 2
+
+
+def test_what_finds_the_buffer_full_is_lost_like_noise(board: MemoryBoard) -> None:
+    """A client that ignores the window costs itself requests, and nothing else."""
+    line = MemoryLine(board, compute_s=1.0)
+    device = Device(line)
+    for number, image in enumerate(IMAGES):
+        line.write(encode(Request.INFER, number, bytes(4) + image.tobytes())[0])
+    line.now += 60.0
+    assert device.infer("int8", IMAGES[3]).logits.tolist() == fake_int8(IMAGES[3])
+    assert line.overflowed > 0
+
+
+def test_an_iterator_may_stop_early_and_the_next_request_is_answered(
+    device: Device,
+) -> None:
+    for result in device.infer_many("int8", IMAGES):
+        assert result.logits.tolist() == fake_int8(IMAGES[0])
+        break
+    assert device.infer("int8", IMAGES[5]).logits.tolist() == fake_int8(IMAGES[5])
+
+
+def test_stages_are_read_whole_and_by_their_crc(device: Device) -> None:
+    import zlib
+
+    image = IMAGES[0]
+    raw = image.tobytes()
+    stages = [raw, raw[100:128], bytes(x & 255 for x in fake_int8(image))]
+    assert device.stage_crcs("int8", image) == [zlib.crc32(s) for s in stages]
+    assert [device.stage_bytes("int8", image, i) for i in range(3)] == stages
+    with pytest.raises(Refused, match="no such stage"):
+        device.stage_bytes("f16", image, 2)
+
+
+def test_an_image_of_another_kind_is_refused_here(device: Device) -> None:
+    with pytest.raises(Esp8kError, match="784 bytes uint8"):
+        device.infer("int8", IMAGES[0].astype(np.float32))
+    with pytest.raises(Esp8kError, match="no engine 'int4'"):
+        device.infer("int4", IMAGES[0])
+
+
+# ==== Faults ====
+
+
+def test_a_bad_line_loses_nothing(board: MemoryBoard) -> None:
+    faults = Faults(rate=0.01)
+    line = MemoryLine(board, FaultyLine(faults, 1), FaultyLine(faults, 2))
+    device = Device(line, lambda message: None)
+    results = list(device.infer_many("int8", IMAGES))
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    assert device.session.counts.fragments > 25 * len(IMAGES)
+
+
+def test_a_line_that_recovers_gets_whole_frames_again(board: MemoryBoard) -> None:
+    up = FaultyLine(Faults(rate=0.02), 1)
+    line = MemoryLine(board, up)
+    device = Device(line, lambda message: None)
+    device.infer("int8", IMAGES[0])
+    assert device.session.counts.fragments > 0
+    line._up = None
+    list(device.infer_many("int8", IMAGES[:10]))
+    before = device.session.counts.fragments
+    list(device.infer_many("int8", IMAGES[:10]))
+    assert device.session.counts.fragments == before
+
+
+def test_a_device_that_falls_silent_is_reported_within_the_budget(
+    line: MemoryLine,
+) -> None:
+    device = Device(line)
+    dead_after(line, 0)
+    start = line.now
+    with pytest.raises(Silent, match="the device fell silent"):
+        device.statistics()
+    assert line.now - start <= REQUEST_BUDGET_S + 0.01
+    start = line.now
+    with pytest.raises(Silent):
+        device.infer("int8", IMAGES[0])
+    assert line.now - start <= 2 * REQUEST_BUDGET_S
+
+
+def test_the_line_cut_at_every_byte_of_a_session_costs_one_request(
+    board: MemoryBoard,
+) -> None:
+    hello, _ = encode(Request.HELLO, 1, b"")
+    put, _ = encode(Request.PUT, 2, b"\1\2\3\4\0" + bytes(range(32)))
+    infer, _ = encode(Request.INFER, 3, b"\0\0\0\0" + IMAGES[0].tobytes())
+    session = hello + put + b"name%" + infer + b"db load 784%" + hello
+    wire, crc = encode(Request.STATISTICS, 0x7777, b"")
+    board.boot()
+    for cut in range(len(session) + 1):
+        board.feed(session[:cut])
+        replies = Splitter().feed(board.feed(wire))
+        assert crc in [struct.unpack_from("<I", r.payload)[0] for r in replies], cut
+
+
+def disturbed(line: MemoryLine, disturb: Callable[[], None]) -> tuple[Device, list]:
+    """All images, something happening behind the twentieth; and what was said."""
+    said: list[str] = []
+    device = Device(line, said.append)
+    results = []
+    for result in device.infer_many("int8", IMAGES):
+        results.append(result)
+        if len(results) == 20:
+            disturb()
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
+    return device, said
+
+
+def test_a_reset_in_mid_batch_is_noticed_said_and_survived(line: MemoryLine) -> None:
+    device, said = disturbed(line, line.reset)
+    assert device.resets == 1 and device.identity.boot_count == 2
+    assert len(said) == 1 and "boot 1 -> 2" in said[0]
+    assert "Guru Meditation Error" in said[0]
+
+
+@pytest.mark.parametrize("first_id", [0x1234567, 0x100], ids=["differs", "same byte"])
+def test_a_board_that_forgot_its_boot_count_is_noticed(
+    line: MemoryLine, first_id: int
+) -> None:
+    """The reset pin or a lost cable: it boots for the first time, once more."""
+
+    def unplug() -> None:
+        line.board.forget(first_id)
+        line.reset(panic=False)
+
+    device, said = disturbed(line, unplug)
+    assert device.identity.boot_count == 1
+    assert device.resets == 1 and len(said) == 1 and "was reset" in said[0]
+
+
+def test_a_device_that_came_back_with_other_weights_is_refused(
+    line: MemoryLine,
+) -> None:
+    device = Device(line)
+    device.session.identity = 0x55  # as if another model had answered until now
+    with pytest.raises(DeviceError, match="other weights"):
+        device.infer("int8", IMAGES[0])
+
+
+# ==== Requests that are refused ====
+
+
+@pytest.mark.parametrize(
+    ("request_type", "payload", "code"),
+    [
+        (0x00, b"", 2),
+        (0x08, b"", 2),
+        (Request.INFER, b"", 3),
+        (Request.INFER, b"\0\0\0\0", 3),
+        (Request.INFER, bytes(787), 3),
+        (Request.INFER, bytes(789), 3),
+        (Request.INFER, b"\2\0\0\0" + bytes(784), 4),
+        (Request.STAGE_CRCS, b"\xff\0\0\0" + bytes(784), 4),
+        (Request.STAGE_BYTES, b"\0\3\1\0\0\0\0\0" + bytes(784), 5),
+        (Request.STAGE_BYTES, b"\0\0\0\0\0\0\0\0" + bytes(784), 6),
+        (Request.STAGE_BYTES, b"\0\0\1\1\0\0\0\0" + bytes(784), 6),
+        (Request.SET_BAUD, b"\0\1\2", 3),
+        (Request.SET_BAUD, bytes(4), 6),
+        (Request.SET_BAUD, struct.pack("<I", 115200), 7),
+    ],
+)
+def test_a_request_that_cannot_be_done_names_why(
+    board: MemoryBoard, request_type: int, payload: bytes, code: int
+) -> None:
+    board.boot()
+    (reply,) = Splitter().feed(board.feed(encode(request_type, 1, payload)[0]))
+    assert (reply.type, reply.payload[6:]) == (0xFF, bytes([code, request_type]))
+
+
+def test_a_frame_of_another_version_is_answered_in_ours(board: MemoryBoard) -> None:
+    board.boot()
+    wire, _ = encode(Request.HELLO, 1, b"", version=2)
+    (reply,) = Splitter().feed(board.feed(wire))
+    assert (reply.version, reply.type, reply.payload[6:]) == (1, 0xFF, b"\1\1")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", bytes(5), bytes(36), bytes(38), bytes(4) + b"\x18" + bytes(32),
+     bytes(4) + b"\x19" + bytes(16)],
+)  # fmt: skip
+def test_a_fragment_of_no_image_changes_nothing(device: Device, payload: bytes) -> None:
+    board = device.session.transport.board  # type: ignore[attr-defined]
+    before = device.statistics().errors
+    assert board.feed(encode(Request.PUT, 9, payload)[0]) == b""
+    assert device.statistics().errors == before + 1
+    ask, _ = encode(Request.INFER, 9, bytes(8))
+    assert replies_to(board, ask)[0][6:] == struct.pack("<I", (1 << 25) - 1)
+
+
+# ==== Repeated requests ====
+
+
+def replies_to(board: MemoryBoard, wire: bytes) -> list[bytes]:
+    return [frame.payload for frame in Splitter().feed(board.feed(wire))]
+
+
+def test_a_repeated_request_is_answered_from_the_last_reply(device: Device) -> None:
+    board = device.session.transport.board  # type: ignore[attr-defined]
+    wire, _ = encode(Request.INFER, 5, b"\0\0\0\0" + IMAGES[0].tobytes())
+    before = device.statistics()
+    assert replies_to(board, wire) == replies_to(board, wire)
+    after = device.statistics()
+    assert after.inferences - before.inferences == 1
+    assert after.replays - before.replays == 1
+
+
+def test_the_same_number_with_another_image_is_another_request(
+    board: MemoryBoard,
+) -> None:
+    board.boot()
+    answers = []
+    for image in IMAGES[:2]:
+        wire, _ = encode(Request.INFER, 5, b"\0\0\0\0" + image.tobytes())
+        (payload,) = replies_to(board, wire)
+        answers.append(list(struct.unpack_from("<10b", payload, 16)))
+    assert answers == [fake_int8(image) for image in IMAGES[:2]]
+
+
+def test_a_late_reply_to_an_older_request_is_not_taken(device: Device) -> None:
+    """The sequence number fits, the request's CRC does not."""
+    line = device.session.transport
+    board = line.board  # type: ignore[attr-defined]
+    number = (device.session._sequence + 1) & 0xFFFF
+    wire, _ = encode(Request.INFER, number, b"\0\0\0\0" + IMAGES[1].tobytes())
+    stale = board.feed(wire)
+    line._to_host.append((line.now, stale))  # type: ignore[attr-defined]
+    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
+    assert device.session.counts.foreign == 1
+
+
+def test_fragments_of_another_transfer_are_never_mixed(board: MemoryBoard) -> None:
+    """Two images put under the same number: the device asks for what it lacks."""
+    import zlib
+
+    board.boot()
+    tags = [zlib.crc32(image.tobytes()) for image in IMAGES[:2]]
+    for tag, image in zip(tags, IMAGES[:2], strict=True):
+        for i in range(24 if tag == tags[1] else 25):
+            piece = image.tobytes()[32 * i : 32 * i + 32]
+            board.feed(encode(Request.PUT, 9, struct.pack("<IB", tag, i) + piece)[0])
+    ask = [encode(Request.INFER, 9, bytes(4) + struct.pack("<I", t))[0] for t in tags]
+    assert replies_to(board, ask[0])[0][6:] == struct.pack("<I", (1 << 25) - 1)
+    assert replies_to(board, ask[1])[0][6:] == struct.pack("<I", 1 << 24)
+
+
+# ==== Baud rate ====
+
+
+def test_a_board_without_a_baud_rate_says_so(device: Device) -> None:
+    assert device.set_baud(921600) is False
+    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
+
+
+def test_both_sides_go_to_a_faster_rate(board: MemoryBoard) -> None:
+    board.allow_baud()
+    device = Device(MemoryLine(board))
+    assert device.set_baud(921600) is True
+    assert (board.baud, device.identity.baud) == (921600, 921600)
+    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
+
+
+def test_the_old_rate_is_back_when_we_do_not_follow(board: MemoryBoard) -> None:
+    board.allow_baud()
+    line = MemoryLine(board)
+    device = Device(line)
+    line.follows_baud = False
+    assert device.set_baud(921600) is False
+    assert (board.baud, line.baud) == (115200, 115200)
+    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
+
+
+def test_a_fast_board_whose_host_vanished_returns_to_the_default(
+    board: MemoryBoard,
+) -> None:
+    board.allow_baud()
+    line = MemoryLine(board)
+    Device(line).set_baud(921600)
+    board.feed(b"", round((line.now + 11) * 1e6))
+    assert board.baud == 115200
+
+
+def test_a_device_left_at_a_fast_rate_is_found_there(board: MemoryBoard) -> None:
+    board.allow_baud()
+    line = MemoryLine(board)
+    Device(line).set_baud(921600)
+    line.baud = 115200  # the next program begins at the default
+    device = Device(line)
+    assert (board.baud, line.baud, device.identity.baud) == (115200,) * 3
+
+
+def test_a_rate_out_of_range_is_refused(board: MemoryBoard) -> None:
+    board.allow_baud()
+    with pytest.raises(Refused, match="limits"):
+        Device(MemoryLine(board)).set_baud(300)
+
+
+# ==== Identity lock ====
+
+
+def test_other_weights_are_refused_with_both_hashes(
+    device: Device, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"weights_hash": device.identity.weights_hash}))
+    require_identity(device, tmp_path)
+    plan.write_text(json.dumps({"weights_hash": "feed" * 16}))
+    with pytest.raises(CheckFailed, match="0123456789abcdef.*feedfeedfeedfeed"):
+        require_identity(device, tmp_path)
+    plan.write_text("{")
+    with pytest.raises(Esp8kError, match="damaged"):
+        require_identity(device, tmp_path)
+
+
+def test_time_spent_on_an_answer_is_no_silence_inside_the_next_frame(
+    board: MemoryBoard,
+) -> None:
+    """A slow engine answers; meanwhile half of the next frame has come."""
+    board.boot()
+    board.slow(700_000)  # longer than the 500 ms after which a frame is given up
+    first, _ = encode(Request.INFER, 1, b"\0\0\0\0" + IMAGES[0].tobytes())
+    second, _ = encode(Request.HELLO, 2, b"")
+    assert board.feed(first + second[:6], time_us=1_000_000)
+    assert board.feed(second[6:], time_us=1_700_001)

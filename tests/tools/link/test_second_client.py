@@ -1,0 +1,143 @@
+"""PROTOCOL.md is enough: a client written from it alone talks to the firmware."""
+
+import ast
+import json
+import random
+import re
+import select
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import serial
+from cobs import cobs
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from core.paths import ROOT
+from tests.support import second_client
+from tests.support.link import flashed_port, random_images
+from tests.support.products import TEST_BUILD
+from tests.support.second_client import FLOAT16, INT8, SET_BAUD, Client, Refused
+from tests.tools.link.test_client import fake_int8
+from tools.boards.loopback import MemoryBoard
+
+ARRAYS = random_images(4, seed=33)
+IMAGES = [image.tobytes() for image in ARRAYS]
+TEXT = (ROOT / "firmware" / "PROTOCOL.md").read_text()
+LOSSY = 0.1  # of the writes
+
+
+class Board:
+    """The firmware in this process, as a line."""
+
+    def __init__(self, board: MemoryBoard, loss: float = 0.0) -> None:
+        self.board, self.loss = board, loss
+        self.waiting = board.boot()
+        self.draw = random.Random(1)
+
+    def write(self, data: bytes) -> None:
+        if self.draw.random() >= self.loss:
+            self.waiting += self.board.feed(data)
+
+    def read(self, seconds: float) -> bytes:
+        data, self.waiting = self.waiting, b""
+        return data
+
+
+class Port(serial.Serial):
+    """A real port, as a line."""
+
+    def read(self, seconds: float) -> bytes:  # type: ignore[override]
+        ready, _, _ = select.select([self.fileno()], [], [], seconds)
+        return super().read(self.in_waiting) if ready else b""
+
+
+def test_it_imports_nothing_of_ours() -> None:
+    tree = ast.parse(Path(second_client.__file__).read_text())
+    names = {
+        alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {
+        (node.module or ".").split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert names <= set(sys.stdlib_module_names)
+
+
+@given(st.binary(max_size=800))
+@example(b"")
+@example(b"\xff" * 254)
+@example(b"\xff" * 508 + b"\0")
+@example(b"\0" + b"\1" * 254 + b"\0\0")
+def test_its_cobs_is_the_one_of_the_world(data: bytes) -> None:
+    assert second_client.stuff(data) == cobs.encode(data)
+    assert second_client.unstuff(cobs.encode(data)) == data
+
+
+def test_it_reads_and_writes_the_examples() -> None:
+    for direction, digits in re.findall(r"^([<>]) (.*)$", TEXT, re.MULTILINE):
+        wire = bytes.fromhex(digits)
+        found = second_client.unpack(wire.strip(b"\0"))
+        assert found is not None
+        again, crc = second_client.pack(*found)
+        assert again == wire
+        if direction == ">":
+            asked = crc
+        else:
+            assert int.from_bytes(found[2][:4], "little") == asked
+    assert "0xD4242C43" in TEXT
+    assert second_client.pack(7, 0x1234, b"")[1] == 0xD4242C43
+
+
+@pytest.mark.parametrize("loss", [0.0, LOSSY])
+def test_it_does_all_that_the_document_offers(
+    board: MemoryBoard, loss: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_client, "TRY_S", 0.001)  # this line is never slow
+    client = Client(Board(board, loss))
+    hello = client.hello()
+    assert (hello["model"], hello["board"]) == ("fake", "memory")
+    assert (hello["image_bytes"], hello["window"]) == (784, 16)
+    assert hello["boot_id"] == hello["boot_count"] == client.boot == 1
+    assert hello["identity_crc"] & 0xFF == client.identity
+    for array, image in zip(ARRAYS, IMAGES, strict=True):
+        label, logits = client.infer(INT8, image)
+        assert logits == fake_int8(array) and logits[label] == max(logits)
+        assert client.infer_in_pieces(INT8, image) == (label, logits)
+        label, logits = client.infer(FLOAT16, image)
+        assert client.infer_in_pieces(FLOAT16, image) == (label, logits)
+    stages = [client.stage(INT8, n, IMAGES[0]) for n in range(hello["int8_stages"])]
+    assert client.stage_crcs(INT8, IMAGES[0]) == [zlib.crc32(s) for s in stages]
+    counts = client.statistics()
+    assert counts["inferences"] >= 16 and counts["boot_count"] == 1
+    with pytest.raises(Refused) as refused:
+        client.ask(SET_BAUD, (921600).to_bytes(4, "little"))
+    assert refused.value.args == (7, SET_BAUD)
+
+
+@pytest.fixture(params=["twin", pytest.param("virtual", marks=pytest.mark.emulator)])
+def port(
+    request: pytest.FixtureRequest, flashed: Callable[[str, str], Path]
+) -> Iterator[Port]:
+    with flashed_port(flashed, request.param) as name:
+        with Port(name, 115200, timeout=0) as line:
+            yield line
+
+
+def test_it_talks_to_the_real_firmware_over_a_port(port: Port) -> None:
+    client = Client(port)
+    hello = client.hello()
+    plan = json.loads((TEST_BUILD / "v2" / "plan.json").read_text())
+    assert hello["sha256"].hex() == plan["weights_hash"]
+    for image in IMAGES[:2]:
+        whole = client.infer(INT8, image)
+        assert client.infer_in_pieces(INT8, image) == whole
+    last = client.stage(INT8, hello["int8_stages"] - 1, IMAGES[1])
+    assert client.stage_crcs(INT8, IMAGES[1])[-1] == zlib.crc32(last)
+    assert client.statistics()["stack_used_bytes"] > 0

@@ -1,0 +1,156 @@
+"""The statistics are those of the textbooks; every image is answered once."""
+
+import math
+import zlib
+
+import numpy as np
+import pytest
+
+from core.errors import CheckFailed, DeviceError
+from tests.support.fakes import FakeDevice, logits, opener, some_images
+from tools.classify.host import digest
+from tools.report.data import (
+    accuracy,
+    collect,
+    confusion,
+    differences,
+    engine_statistics,
+    mcnemar,
+    spread,
+    wilson,
+)
+
+
+def ask(opening, images, engines=("int8", "f16"), workers=1, check=lambda d: None):
+    return collect(opening, check, engines, images, workers, lambda n: None)
+
+
+def test_wilson_intervals_are_the_published_ones():
+    # R: binom::binom.wilson(9938, 10000) and (0, 10), (10, 10)
+    assert wilson(9938, 10000) == pytest.approx((0.992059, 0.995161), abs=2e-6)
+    assert wilson(0, 10) == pytest.approx((0.0, 0.2775328), abs=1e-6)
+    assert wilson(10, 10) == pytest.approx((0.7224672, 1.0), abs=1e-6)
+
+
+def test_wilson_ends_are_where_the_normal_test_would_just_reject():
+    low, high = wilson(70, 100)
+    for end in (low, high):
+        z = abs(0.7 - end) / math.sqrt(end * (1 - end) / 100)
+        assert z == pytest.approx(1.959964, abs=1e-6)
+
+
+def test_mcnemar_is_the_exact_binomial_test():
+    assert mcnemar(0, 0) == 1
+    assert mcnemar(5, 5) == 1
+    assert mcnemar(0, 5) == pytest.approx(2 / 32)
+    assert mcnemar(2, 8) == pytest.approx(2 * (1 + 10 + 45) / 1024)
+    assert mcnemar(8, 2) == mcnemar(2, 8)
+
+
+def test_confusion_counts_the_true_class_by_rows():
+    table = confusion(np.array([0, 0, 9]), np.array([0, 4, 9]))
+    assert (table[0][0], table[0][4], table[9][9]) == (1, 1, 1)
+    assert sum(map(sum, table)) == 3
+
+
+def test_accuracy_is_a_share_with_its_interval():
+    score = accuracy(np.array([1, 2, 3, 4]), np.array([1, 2, 3, 0]))
+    assert (score["right"], score["of"], score["percent"]) == (3, 4, 75)
+    low, high = score["wilson95_percent"]
+    assert low < 75 < high
+
+
+def test_equal_logits_have_no_difference_at_all():
+    values = np.random.default_rng(0).normal(size=(50, 10)).astype(np.float32)
+    same = differences(values, values.copy())
+    assert same == {"max": 0, "rmse": 0, "cosine_mean": 1, "cosine_min": 1}
+
+
+def test_differences_are_found_by_size_and_direction():
+    a = np.zeros((2, 10), np.float32)
+    a[:, 0] = 1
+    b = a.copy()
+    b[1] = np.roll(b[1], 1)
+    got = differences(a, b)
+    assert got["max"] == 1 and got["cosine_min"] == 0 and got["cosine_mean"] == 0.5
+    assert got["rmse"] == pytest.approx(math.sqrt(2 / 20))
+
+
+def test_the_digest_is_a_crc_over_little_endian_bytes_in_order():
+    values = logits("int8", some_images(3))
+    assert digest(values) == f"{zlib.crc32(values.tobytes()):08x}"
+    floats = logits("f16", some_images(3))
+    assert digest(floats.astype(">f4")) == digest(floats) != digest(floats[::-1])
+
+
+def test_spread_ignores_what_was_not_measured():
+    assert spread([None, None]) is None
+    assert spread([3, None, 1, 2]) == {"n": 3, "min": 1, "median": 2, "max": 3}
+
+
+# ---- collecting ----
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_answers_come_in_the_order_of_the_images(workers: int):
+    images = some_images(37)
+    got = ask(lambda: opener(FakeDevice())(), images, workers=workers)
+    for engine in ("int8", "f16"):
+        found = np.stack([answer.logits for answer in got.answers[engine]])
+        assert (found == logits(engine, images)).all()
+
+
+def test_a_lost_port_is_opened_again_at_the_first_unanswered_image():
+    images = some_images(20)
+    opening = opener(FakeDevice(until=7), FakeDevice(until=15), FakeDevice())
+    got = ask(opening, images)
+    assert got.losses == ["the port is gone"] * 2
+    found = np.stack([answer.logits for answer in got.answers["f16"]])
+    assert (found == logits("f16", images)).all()
+
+
+def test_resets_that_the_client_survived_are_counted():
+    assert ask(opener(FakeDevice(resets=3)), some_images(4)).resets == 3
+
+
+def test_a_device_that_is_not_there_is_not_tried_again():
+    tried = []
+
+    def nobody():
+        tried.append(1)
+        raise DeviceError("there is no port")
+
+    with pytest.raises(DeviceError, match="no port"):
+        ask(nobody, some_images(4))
+    assert len(tried) == 1
+
+
+def test_a_device_that_greets_and_then_stalls_gets_another_chance():
+    got = ask(opener(FakeDevice(until=0), FakeDevice()), some_images(4))
+    assert got.losses == ["the port is gone"] and len(got.answers["f16"]) == 4
+
+
+def test_a_device_that_stays_away_is_given_up():
+    with pytest.raises(DeviceError, match="gone"):
+        ask(opener(FakeDevice(until=3), FakeDevice(until=0)), some_images(9))
+
+
+def test_a_refused_device_stops_every_shard():
+    def refuse(device):
+        raise CheckFailed("other weights")
+
+    with pytest.raises(CheckFailed, match="other weights"):
+        ask(opener(FakeDevice()), some_images(9), workers=2, check=refuse)
+
+
+def test_one_flipped_logit_is_found_everywhere(host):
+    images = some_images(30)
+    truth = logits("int8", images).argmax(1)
+    got = ask(opener(FakeDevice(flip=4)), images, ("int8",))
+    own = host.logits("int8", images)
+    part = engine_statistics(host, "int8", own, got.answers["int8"], truth)
+    assert part["agreement"] == 29 and part["logits"]["different"] == 1
+    assert part["digest"]["host"] != part["digest"]["device"]
+    assert part["mcnemar"]["only_host_right"] == 1 and part["mcnemar"]["p"] == 1
+    assert [m["index"] for m in part["misclassified"]] == [4]
+    assert part["host"]["right"] == 30 and part["device"]["right"] == 29

@@ -1,0 +1,209 @@
+"""The report refuses, fails and passes as it should; its page needs nothing else."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import CheckFailed, Esp8kError
+from tests.support.fakes import FakeDevice, FakeIdentity, logits, opener, some_images
+from tools.report import report
+from tools.report.page import render
+from tools.report.report import Config, Subject, Target, make_report, summary, write
+
+MEMORY = {
+    "evidence": "built",
+    "code_bytes": 9000,
+    "const_bytes": 30000,
+    "data_bytes": 100,
+    "bss_bytes": 12000,
+    "arena_bytes": 7808,
+    "stack_bytes": 4096,
+    "flash_bytes": 39500,
+    "ram_bytes": 16196,
+}
+
+
+def subject(count: int = 40) -> Subject:
+    images = some_images(count)
+    truth = logits("int8", images).argmax(1)
+    truth[3] = (truth[3] + 1) % 10
+    return Subject(images, truth.astype(np.uint8), "ef" * 32)
+
+
+def target(*devices: FakeDevice, evidence: str = "emulated", counting=None) -> Target:
+    opening = (lambda: opener(FakeDevice())()) if not devices else opener(*devices)
+    return Target("virtual", evidence, opening, counting)
+
+
+def made(host, *devices, engine: str = "both", count: int = 40, **more):
+    asked = subject(count)
+    got = make_report(Config(engine=engine), target(*devices, **more), host, asked)
+    return got, asked.images
+
+
+def stable(content: dict) -> dict:
+    return {k: v for k, v in content.items() if k not in ("timing", "link")}
+
+
+def test_a_faithful_device_passes(host):
+    got, _ = made(host)
+    assert got["passed"] and not got["failures"]
+    for part in got["engines"].values():
+        assert part["agreement"] == 40 and part["logits"]["different"] == 0
+    assert got["engines"]["int8"]["host"]["right"] == 39
+    assert got["weights_hash"] == "ab" * 32 and got["data_hash"] == "ef" * 32
+
+
+def test_the_same_inputs_give_the_same_report(host):
+    first, second = stable(made(host)[0]), stable(made(host)[0])
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_a_wrong_class_fails(host):
+    got, _ = made(host, FakeDevice(flip=0), engine="int8", evidence="on hardware")
+    assert not got["passed"]
+    assert any("1 of 40 classes disagree" in f for f in got["failures"])
+    assert any("digest" in f for f in got["failures"])
+
+
+def test_a_wrong_logit_without_a_wrong_class_fails_by_the_digest(host):
+    class OneLess(FakeDevice):
+        def infer(self, engine, image):
+            answer = super().infer(engine, image)
+            answer.logits[answer.logits.argmin()] -= 1
+            return answer
+
+    got, _ = made(host, OneLess(), engine="int8")
+    assert got["engines"]["int8"]["agreement"] == 40
+    assert len(got["failures"]) == 1 and "digest" in got["failures"][0]
+
+
+def test_other_weights_are_refused_with_both_hashes(host):
+    other = FakeDevice(identity=FakeIdentity(weights_hash="cd" * 32))
+    with pytest.raises(CheckFailed) as caught:
+        made(host, other)
+    assert "abababab" in caught.value.message and "cdcdcdcd" in caught.value.message
+    assert caught.value.code == 1
+
+
+def test_a_device_that_breaks_off_is_opened_again_and_said(host):
+    got, _ = made(host, FakeDevice(until=9), FakeDevice(), evidence="on hardware")
+    assert got["passed"] and got["link"]["reopened"] == 1
+    assert "1 reopenings" in summary(got, Path("x"))
+    assert got["link"]["losses"] == ["the port is gone"]
+    assert "the port is gone" in render(got, subject().images)
+
+
+def test_instructions_are_counted_apart_on_a_few_images(host):
+    got, _ = made(host, counting=opener(FakeDevice(count=745012)))
+    assert got["instructions"]["int8"]["median"] == 745012
+    assert got["instructions"]["int8"]["n"] == report.COUNTED
+
+
+def test_a_device_that_differs_when_counted_is_an_error(host):
+    with pytest.raises(CheckFailed, match="other logits"):
+        made(host, counting=opener(FakeDevice(count=1, flip=2)))
+
+
+# ---- the page ----
+
+
+class Links(HTMLParser):
+    """Collects what a browser would fetch, and checks that tags are closed."""
+
+    VOID = ("meta", "img", "link", "br", "input")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        names = dict(attributes)
+        self.found += [v for k, v in names.items() if k in ("src", "href") and v]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("evidence", ["emulated", "host process", "on hardware"])
+def test_the_page_is_whole_and_fetches_nothing(host, evidence: str):
+    (host.folder / "virtual").mkdir()
+    (host.folder / "virtual" / "memory.json").write_text(json.dumps(MEMORY))
+    got, images = made(host, evidence=evidence)
+    page = render(got, images)
+    links = Links()
+    links.feed(page)
+    assert not links.open
+    assert links.found and all(f.startswith("data:image/png") for f in links.found)
+    assert not re.search(r"https?://|@import|url\(", page)
+    for part in (
+        evidence,
+        "ab" * 32,
+        "7,808",
+        got["engines"]["int8"]["digest"]["host"],
+    ):
+        assert part in page
+    assert "prefers-color-scheme: dark" in page and "@media print" in page
+
+
+def test_emulated_instructions_are_never_called_a_boards_time(host):
+    got, images = made(host, counting=opener(FakeDevice(count=745012)))
+    page = re.sub(r"\s+", " ", render(got, images))
+    assert "745,012" in page
+    assert "no time on a board is claimed" in page
+
+
+def test_a_number_of_millions_fits_its_card(host):
+    got, images = made(host, counting=opener(FakeDevice(count=2_986_157)))
+    page = re.sub(r"<[^>]*>|\s+", " ", render(got, images))
+    assert re.search(r"2\.99 +M instructions", page) and "2,986,157" in page
+
+
+def test_a_failed_report_says_so_at_its_top(host):
+    flip = FakeDevice(flip=0)
+    got, images = made(host, flip, engine="int8", evidence="on hardware")
+    page = render(got, images)
+    assert page.index("1 of 40 classes disagree") < page.index("<section>")
+
+
+def test_nothing_in_the_report_can_break_out_of_the_page(host):
+    got, images = made(host, count=4)
+    got["command"] = "<script>alert(1)</script>"
+    assert "<script" not in render(got, images)
+
+
+def test_report_json_and_html_are_written_together(host, tmp_path: Path):
+    got, images = made(host, count=4)
+    write(tmp_path / "report", got, images)
+    assert json.loads((tmp_path / "report" / "report.json").read_text()) == got
+    names = sorted(p.name for p in (tmp_path / "report").iterdir())
+    assert names == ["report.html", "report.json"]
+
+
+def test_a_full_disk_keeps_the_old_report(host, tmp_path: Path, monkeypatch):
+    got, images = made(host, count=4)
+    write(tmp_path, got, images)
+    before = (tmp_path / "report.json").read_text()
+
+    def full(self, *rest, **more):
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(Esp8kError, match="No space left") as caught:
+        write(tmp_path, got, images)
+    assert "free some space" in caught.value.hint
+    monkeypatch.undo()
+    assert (tmp_path / "report.json").read_text() == before
+    assert not list(tmp_path.glob(".report*"))
+
+
+def test_a_limit_below_one_is_refused():
+    with pytest.raises(Esp8kError, match="--limit 0"):
+        report.load_subject(0)

@@ -1,0 +1,1 @@
+"""Instructions and bytes, ours beside the rivals."""

@@ -1,0 +1,128 @@
+"""Instructions and bytes of our generated C beside every rival's, in one table.
+
+    python -m tools.bench.bench [--plot] [--markdown] [--json]
+
+Writes build/bench/bench.json (and docs/bench.png by --plot). Instruction counts of
+emulated cores and of callgrind are the same on every run; what was measured somewhere
+else, or published, is marked so. No wall-clock time: the runtimes of this machine are
+given as a ratio to ours, in one interleaved run.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from core import paths
+from core.cli import option, parse
+from core.errors import Esp8kError, run
+from export.emit import host_build
+from tools.bench import host as bench_host
+from tools.bench import models as bench_models
+from tools.bench import ours, show
+from tools.bench.build import TARGETS
+from tools.bench.mlperf_shapes import SHAPES
+from tools.bench.rivals import generated, published
+from tools.bench.rows import Row
+
+IMAGES = 1_000  # test images on which outputs are compared with TFLite Micro's
+SHAPE_IMAGES = 10  # random inputs of MLPerf Tiny's shapes
+TABLE_WIDTH = 200  # columns, at least
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m tools.bench.bench`."""
+
+    models: tuple[str, ...] = option(
+        (*paths.MODELS, *SHAPES), "our networks, and the shapes of MLPerf Tiny"
+    )
+    targets: tuple[str, ...] = option(tuple(TARGETS), "cores to count on")
+    rivals: bool = option(True, "measure other people's generators and runtimes")
+    reuse: bool = option(False, "show build/bench/bench.json, measure nothing")
+    all: bool = option(False, "show rivals with every set of flags")
+    plot: bool = option(False, "write docs/bench.png")
+    markdown: bool = option(False, "print the table for the README instead")
+    json: bool = option(False, "print the rows as JSON instead")
+
+
+def measure(config: Config) -> list[Row]:
+    """Every row, ours first; then those of other people's papers."""
+    unknown = set(config.targets) - set(TARGETS)
+    if unknown:
+        known = ", ".join(TARGETS)
+        raise Esp8kError(f"no target {sorted(unknown)[0]!r}", f"one of: {known}")
+    folder = paths.build_root() / "bench"
+    models = [_load(name, folder) for name in config.models]
+    rows: list[Row] = []
+    for model in models:
+        rows += ours.measure(model, folder, say, config.targets)
+    for model in models if config.rivals else []:
+        component = folder / model.name / "rival_plan"
+        plan = bench_models.generate(model, "speed", component)
+        rows += generated.measure(model, plan, folder / "rivals", say, config.targets)
+        if "host" in config.targets:
+            library = host_build.build(component, component)
+            rows += bench_host.measure(model, library, say)
+    return [*rows, *published.rows(), *published.excluded()]
+
+
+def _load(name: str, folder: Path) -> bench_models.Model:
+    if name in SHAPES:
+        return bench_models.shape(name, folder / "mlperf" / name, SHAPE_IMAGES)
+    if name not in paths.MODELS:
+        known = ", ".join((*paths.MODELS, *SHAPES))
+        raise Esp8kError(f"there is no model {name!r}", f"one of: {known}")
+    return bench_models.load(name, IMAGES)
+
+
+def say(text: str) -> None:
+    """Progress, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def result_path() -> Path:
+    """build/bench/bench.json."""
+    return paths.build_root() / "bench" / "bench.json"
+
+
+def save(rows: list[Row]) -> None:
+    """Write bench.json."""
+    path = result_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([row.json() for row in rows], indent=1) + "\n")
+
+
+def main() -> None:
+    """Run the benchmark from the command line."""
+    config = parse(
+        Config, None, "tools.bench.bench", "Our generated C beside its rivals."
+    )
+    if config.reuse:
+        rows = show.read(result_path())
+    else:
+        rows = measure(config)
+        save(rows)
+    if config.json:
+        print(result_path().read_text(), end="")
+    elif config.markdown:
+        print(show.markdown(rows))
+    else:
+        # A line that the terminal folds is better than figures that are cut.
+        console = Console(width=max(Console().width, TABLE_WIDTH))
+        console.print(show.table(rows, config.all))
+        console.print(show.LEGEND)
+        for line in show.gaps(rows):
+            console.print(f"- {line}", highlight=False)
+    if config.plot:
+        from tools.bench.plot import plot
+
+        target = paths.ROOT / "docs" / "bench.png"
+        plot(rows, target)
+        say(f"wrote {target.relative_to(paths.ROOT)}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,220 @@
+"""Our own figures, committed, and what has become of them since.
+
+    python -m tools.bench.budget           # measure, and rewrite firmware/budget.json
+    python -m tools.bench.budget --check      # measure, and fail if a figure got worse
+    python -m tools.bench.budget --json       # measure and print; writes nothing
+
+Instruction counts are exact, so a change of 2 % is a change of the code. The models
+are the shipped ones: a figure does not depend on what somebody has trained.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from core import paths
+from core.cli import option, parse
+from core.errors import CheckFailed, Esp8kError, run
+from tools.bench import models as bench_models
+from tools.bench import ours
+from tools.bench.build import TARGETS, version
+from tools.bench.rows import Row
+
+FILE = paths.ROOT / "firmware" / "budget.json"
+TOLERANCE = 0.02  # a figure may be this much worse
+KEYS = ("model", "target", "engine", "profile")
+FIGURES = ("instructions", "code_bytes", "const_bytes", "ram_bytes")
+# int8 where there is no FPU, float16 where there is one: the host stands for it.
+MEASURED = {"int8": ("lx106", "rv32imc"), "f16": ("host",)}
+HOST_GCC = "gcc 12."  # Debian 12's; another one makes other code of the same C
+TABLE_WIDTH = 110  # columns where stdout is no terminal
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m tools.bench.budget`."""
+
+    models: tuple[str, ...] = option(paths.MODELS, "which networks")
+    check: bool = option(False, "compare with the committed figures, write nothing")
+    json: bool = option(False, "print the measured figures as JSON, write nothing")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure, as committed and as measured."""
+
+    line: Line
+    figure: str
+    was: int
+    now: int
+
+    @property
+    def part(self) -> float:
+        """Relative change; positive is worse."""
+        return (self.now - self.was) / self.was if self.was else float(self.now > 0)
+
+    @property
+    def worse(self) -> bool:
+        """Beyond the tolerance."""
+        return self.part > TOLERANCE
+
+    def text(self) -> str:
+        """v2 lx106 int8 speed: instructions 480,000 -> 500,000 (+4.2 %)."""
+        name = " ".join(self.line[key] for key in KEYS)
+        return f"{name}: {self.figure} {self.was:,} -> {self.now:,} ({self.part:+.1%})"
+
+
+def compare(committed: Iterable[Line], measured: Iterable[Line]) -> list[Change]:
+    """Every figure that changed; only rows that both have are compared."""
+    before = {tuple(line[key] for key in KEYS): line for line in committed}
+    changes = []
+    for line in measured:
+        old = before.get(tuple(line[key] for key in KEYS))
+        for figure in FIGURES if old else ():
+            assert old is not None
+            if line[figure] != old[figure]:
+                changes.append(Change(line, figure, old[figure], line[figure]))
+    return changes
+
+
+def missing(committed: Iterable[Line], measured: Iterable[Line]) -> list[str]:
+    """Measured rows that are not committed."""
+    known = {tuple(line[key] for key in KEYS) for line in committed}
+    rows = [tuple(str(line[key]) for key in KEYS) for line in measured]
+    return [" ".join(row) for row in rows if row not in known]
+
+
+def merge(committed: Iterable[Line], measured: Iterable[Line]) -> list[Line]:
+    """The committed rows with the measured ones in their places, or behind them."""
+    rows = {tuple(line[key] for key in KEYS): line for line in (*committed, *measured)}
+    return [line for line in rows.values() if line["model"] in paths.MODELS]
+
+
+def load(path: Path = FILE) -> list[Line]:
+    """The committed figures."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise Esp8kError(f"there is no {path.name}", "run: make budget") from error
+
+
+def measure(
+    models: Iterable[str],
+    folder: Callable[[str], Path],
+    scratch: Path,
+    say: Callable[[str], None],
+) -> list[Line]:
+    """Figures of every profile; `folder` has the exported models."""
+    lines = []
+    for name in models:
+        model = bench_models.read(name, folder(name), max(ours.IMAGES.values()))
+        for engine, targets in MEASURED.items():
+            if "host" in targets and not host_counts():
+                say(f"without valgrind and {HOST_GCC}*, host figures are left out")
+                continue
+            rows = ours.measure(
+                model, scratch, say, targets, engines=(engine,), stages=False
+            )
+            lines += [_line(row) for row in rows]
+    return lines
+
+
+def host_counts() -> bool:
+    """Whether this machine counts what the committed host figures are of."""
+    if not shutil.which("valgrind") or not shutil.which("gcc"):
+        return False
+    return version(TARGETS["host"]).startswith(HOST_GCC)
+
+
+def _line(row: Row) -> Line:
+    return {key: getattr(row, key) for key in (*KEYS, *FIGURES)}
+
+
+def exported(model: str) -> Path:
+    """The shipped checkpoint's export, made where the tests make theirs."""
+    root = paths.ROOT / "build" / "test"
+    manifest = root / model / "model.json"
+    shipped = paths.ROOT / "training" / "pretrained" / f"{model}.pt"
+    if manifest.exists() and manifest.stat().st_mtime > shipped.stat().st_mtime:
+        return manifest.parent
+    _say(f"export {model}")
+    done = subprocess.run(
+        [sys.executable, "-m", "export", "--model", model],
+        cwd=paths.ROOT,
+        env=os.environ | {"ESP8K_BUILD": str(root)},
+        stdout=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise Esp8kError(f"{model} cannot be exported", f"make export MODEL={model}")
+    return manifest.parent
+
+
+def write(lines: list[Line], path: Path = FILE) -> None:
+    """One row a line, so that a diff shows which figure moved."""
+    text = ",\n".join("  " + json.dumps(line) for line in lines)
+    path.write_text(f"[\n{text}\n]\n")
+
+
+def table(changes: list[Change]) -> Table:
+    """What moved, worst first."""
+    result = Table(title="Against firmware/budget.json", title_justify="left")
+    for name in (*KEYS, "figure"):
+        result.add_column(name)
+    for name in ("was", "is", "change"):
+        result.add_column(name, justify="right")
+    for change in sorted(changes, key=lambda c: -c.part):
+        style = "red" if change.worse else "green" if change.part < 0 else ""
+        result.add_row(
+            *(change.line[key] for key in KEYS),
+            change.figure,
+            f"{change.was:,}",
+            f"{change.now:,}",
+            f"{change.part:+.1%}",
+            style=style,
+        )
+    return result
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Measure, then check or rewrite."""
+    config = parse(
+        Config, None, "tools.bench.budget", "Instructions and bytes, committed."
+    )
+    scratch = paths.build_root() / "bench" / "budget"
+    lines = measure(config.models, exported, scratch, _say)
+    committed = load() if config.check or FILE.exists() else []
+    changes = compare(committed, lines)
+    if config.json:
+        print(json.dumps(lines, indent=2))
+    elif changes:
+        Console(width=TABLE_WIDTH).print(table(changes))
+    else:
+        print("every figure is as committed" if committed else "first figures")
+    if not config.check:
+        if not config.json:
+            write(merge(committed, lines))
+            _say(f"wrote {FILE.relative_to(paths.ROOT)}, {len(lines)} rows measured")
+        return
+    worse = [change.text() for change in changes if change.worse]
+    worse += [f"{name}: not in budget.json" for name in missing(committed, lines)]
+    if worse:
+        raise CheckFailed("; ".join(worse), "if it must be so: make budget")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,270 @@
+"""Compile a model's C for a target and say how many bytes it takes there.
+
+    built = build(program, "lx106", flags, images, folder)
+
+Ours and a rival's go through the same compilers, linker scripts and start code
+(`tools/rivals/bare/`). Bytes are summed over the linker's map: what was kept of the
+model's own objects, so neither the harness nor the images count.
+"""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import CheckFailed, Esp8kError
+from core.paths import ROOT, build_root
+
+BARE = ROOT / "tools" / "rivals" / "bare"
+RUNTIME = ROOT / "firmware" / "port" / "esp32_direct" / "runtime"
+TIMEOUT_S = 300  # one run of the compiler
+DIGIT_BYTES = 784  # 28 x 28 pixels
+
+BARE_FLAGS = ["-ffreestanding", "-ffunction-sections", "-fdata-sections"]
+PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
+RISCV = ["-march=rv32imc", "-mabi=ilp32"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One core that we can count on."""
+
+    name: str
+    family: str  # the key in components/nn/flags.json
+    prefix: str  # of the compiler
+    compile: tuple[str, ...]
+    link: tuple[str, ...]
+    evidence: str  # emulated | host
+    install: str  # how to get the compiler
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target(
+            "lx106",
+            "xtensa",
+            "xtensa-lx106-elf-",
+            (PICOLIBC, "-mlongcalls", *BARE_FLAGS),
+            (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx106.ld"),
+            "emulated",
+            "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf",
+        ),
+        Target(
+            "rv32imc",
+            "riscv",
+            "riscv64-unknown-elf-",
+            (*RISCV, *BARE_FLAGS),
+            (*RISCV, "-nostdlib", f"-T{BARE}/rv32imc.ld"),
+            "emulated",
+            "apt install gcc-riscv64-unknown-elf",
+        ),
+        # The host stands for a core with an FPU: scalar code only.
+        Target(
+            "host",
+            "host",
+            "",
+            (
+                "-fno-tree-vectorize",
+                "-fno-tree-slp-vectorize",
+                "-ffunction-sections",
+                "-fdata-sections",
+            ),
+            ("-no-pie",),
+            "host",
+            "apt install gcc",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """C to be measured: a model's sources, and the adapter that calls them."""
+
+    name: str
+    sources: tuple[Path, ...]
+    includes: tuple[Path, ...]
+    adapter: str  # C that defines bench_prepare and bench_run
+    output_bytes: int
+    defines: tuple[str, ...] = ()
+    image_bytes: int = DIGIT_BYTES  # one input, as bytes
+    warnings: tuple[str, ...] = ("-w",)  # other people's code has its own
+
+
+@dataclass(frozen=True)
+class Built:
+    """A linked program and the model's share of it."""
+
+    elf: Path
+    target: Target
+    flags: tuple[str, ...]
+    compiler: str  # gcc 12.2.0
+    code_bytes: int
+    const_bytes: int
+    ram_bytes: int  # arena, .data and .bss; no stack, no input, no output
+    helper_bytes: int  # code of libgcc and soft float that the model calls
+
+
+def build(
+    program: Program,
+    target: str,
+    flags: list[str],
+    images: np.ndarray,
+    folder: Path,
+    stages: bool = False,
+    compiler: tuple[str, ...] = (),
+) -> Built:
+    """Compile and link `program` below `folder`; `images` (N, bytes) go on board.
+
+    `compiler` compiles the model in place of the target's gcc, which always links.
+    """
+    where = TARGETS[target]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "adapter.c").write_text(_adapter(program))
+    (folder / "images.c").write_text(_images(images, stages))
+    includes = [f"-I{path}" for path in (BARE, *program.includes)]
+    defines = [f"-D{name}" for name in program.defines]
+    own = [*where.compile, *flags, *program.warnings, *defines, *includes]
+    if where.evidence == "emulated":
+        own = [*own, f"-I{BARE / 'include'}"]
+    objects = [
+        _compile(where, path, own, folder / f"model_{i}.o", compiler)
+        for i, path in enumerate(program.sources)
+    ]
+    objects.append(_compile(where, folder / "adapter.c", own, folder / "adapter.o"))
+    harness = _harness(where, folder, includes)
+    elf, link_map = folder / "program.elf", folder / "program.map"
+    _run(
+        [
+            f"{where.prefix}gcc",
+            *where.link,
+            "-Wl,--gc-sections",
+            "-Wl,--no-warn-rwx-segments",
+            f"-Wl,-Map={link_map}",
+            *map(str, (*objects, *harness)),
+            *(["-lgcc"] if where.evidence == "emulated" else ["-lm"]),
+            "-o",
+            str(elf),
+        ],
+        where,
+    )
+    sizes = sections(link_map.read_text())
+    return Built(elf, where, tuple(flags), version(where), *_shares(sizes))
+
+
+def _adapter(program: Program) -> str:
+    return (
+        '#include "bench.h"\n'
+        f"const uint32_t bench_image_bytes = {program.image_bytes}u;\n"
+        f"const uint32_t bench_output_bytes = {program.output_bytes}u;\n"
+        f"{program.adapter}"
+    )
+
+
+def _images(images: np.ndarray, stages: bool) -> str:
+    numbers = ",".join(map(str, images.reshape(-1)))
+    return (
+        "#include <stdint.h>\n"
+        f"const uint32_t bare_images = {len(images)}u;\n"
+        f"const uint32_t bare_stages = {int(stages)}u;\n"
+        f"const uint8_t bare_pixels[] = {{{numbers}}};\n"
+    )
+
+
+def _harness(target: Target, folder: Path, includes: list[str]) -> list[Path]:
+    """Objects of what surrounds the model: harness_*, and helper_* that gcc calls."""
+    flags = [*target.compile, "-O2", *includes]
+    if target.name == "host":
+        return [_compile(target, BARE / "host.c", flags, folder / "harness.o")]
+    images = _compile(target, folder / "images.c", flags, folder / "harness.o")
+    return [images, *_bare_objects(target.name)]
+
+
+@cache
+def _bare_objects(target: str) -> tuple[Path, ...]:
+    """Start code, counter and helpers of a bare core, compiled once a process."""
+    where = TARGETS[target]
+    names = (f"{target}.S", f"{target}.c", "bare.c")
+    sources = [("harness", BARE / name) for name in names]
+    sources.append(("helper", BARE / "memory.c"))
+    if target == "lx106":
+        sources += [("helper", path) for path in sorted(RUNTIME.glob("*.c"))]
+    folder = build_root() / "bench" / "harness" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    flags = [*where.compile, "-O2", f"-I{BARE}"]
+    return tuple(
+        _compile(where, path, flags, folder / f"{kind}_{path.name}.o")
+        for kind, path in sources
+    )
+
+
+def _compile(
+    target: Target,
+    source: Path,
+    flags: list[str],
+    out: Path,
+    compiler: tuple[str, ...] = (),
+) -> Path:
+    chosen = compiler or (f"{target.prefix}gcc",)
+    _run([*chosen, *flags, "-c", str(source), "-o", str(out)], target)
+    return out
+
+
+def _run(command: list[str], target: Target) -> str:
+    if shutil.which(command[0]) is None:
+        raise Esp8kError(f"there is no {command[0]}", target.install)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    if done.returncode:
+        told = ("error:", "undefined")
+        lines = [x for x in done.stderr.splitlines() if any(t in x for t in told)]
+        first = (lines or done.stderr.splitlines() or ["no message"])[0]
+        raise CheckFailed(f"{command[0]}: {first.strip()}", " ".join(command[-6:]))
+    return done.stdout
+
+
+def version(target: Target) -> str:
+    """Compiler and its version."""
+    return "gcc " + _run([f"{target.prefix}gcc", "-dumpfullversion"], target).strip()
+
+
+# ==== The linker's map ====
+
+LINE = re.compile(r"^ (\.\S+|COMMON)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S+)$", re.M)
+WRAPPED = re.compile(r"^( \.\S+|  *COMMON)\n +", re.M)
+ARENA = ".bss.arena"
+START = "Linker script and memory map"
+
+
+def sections(text: str) -> list[tuple[str, int, str]]:
+    """(section, bytes, object file) of everything that the linker kept."""
+    kept = WRAPPED.sub(r"\1 ", text[text.index(START) :])
+    return [(name, int(size, 16), file) for name, size, file in LINE.findall(kept)]
+
+
+def _shares(kept: list[tuple[str, int, str]]) -> tuple[int, int, int, int]:
+    """(code, const, RAM, helpers) bytes."""
+    code = const = ram = helpers = 0
+    for section, size, file in kept:
+        name = Path(file).name
+        kind = section.split(".")[1] if section.startswith(".") else "bss"
+        if name == "adapter.o":  # of the adapter only the arena is the model's
+            ram += size if section == ARENA else 0
+        elif not name.startswith("model_"):
+            if kind in ("text", "literal") and _is_helper(file):
+                helpers += size
+        elif kind in ("text", "literal"):
+            code += size
+        elif kind in ("rodata", "srodata", "data", "sdata"):
+            const += size
+        if name.startswith("model_") and kind in ("data", "sdata", "bss", "sbss"):
+            ram += size
+    return code, const, ram, helpers
+
+
+def _is_helper(file: str) -> bool:
+    return "libgcc" in file or Path(file).name.startswith("helper_")

@@ -1,0 +1,179 @@
+"""The models that the benchmark runs, from `build/<model>/`, exported if need be.
+
+    model = load("v2", expected_images=1000)
+
+Every profile's C is generated anew from the same two .tflite files: no training, no
+TensorFlow. What TFLite Micro answers on the first test images is kept beside it.
+`shape("resnet8", 20)` is one of MLPerf Tiny's, int8 only, with random inputs.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core import paths
+from core.errors import Esp8kError
+from export.compile import random_inputs
+from export.emit import generate as codegen
+from export.emit import host_build
+from export.emit.generate import PROFILES, Plan
+from export.frontend.identity import identify
+from export.frontend.support import integer_core
+from export.graph.network import Network, read_tflite
+from export.reference import tflm
+from tools.bench import mlperf_shapes
+from tools.bench.build import Program
+from training import data as datasets
+
+ENGINES = ("int8", "f16")
+FILES = (
+    "model_int8.tflite",
+    "model_fp16.tflite",
+    "model_fp32.onnx",
+    "model_int8.onnx",
+)
+PREFIX = "esp8k"
+NO_WEIGHTS = "0" * 64  # the hash is a comment of the C, it costs nothing
+LOGIT_BYTES = {"int8": 1, "f16": 4}
+ADAPTER = """
+#include "{prefix}_model.h"
+static uint8_t arena[{macro}_{upper}_ARENA_BYTES] __attribute__((aligned(16)));
+static const uint8_t *pixels;
+void bench_prepare(const uint8_t *image) {{ pixels = image; }}
+void bench_run(void *output, bench_hook_t hook)
+{{
+    {prefix}_{engine}_run(arena, pixels, output, hook, 0);
+}}
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model's files and networks, and what TFLite Micro says of it."""
+
+    name: str
+    folder: Path
+    int8: Network
+    f16: Network | None
+    images: np.ndarray  # (N, bytes) uint8, the first test images
+    expected: np.ndarray | None  # (N, classes) int8 by TFLite Micro; None without it
+
+    def file(self, name: str) -> bytes:
+        """One of the exported files."""
+        return (self.folder / name).read_bytes()
+
+    def inputs(self, images: np.ndarray) -> np.ndarray:
+        """Images (N, bytes) as the int8 network takes them: q = byte - 128."""
+        dimensions = self.int8.tensors[self.int8.inputs[0]].shape[1:]
+        return int8(images).reshape(-1, *dimensions)
+
+    def engines(self) -> tuple[str, ...]:
+        """What can be generated of it."""
+        return ENGINES if self.f16 else ENGINES[:1]
+
+
+def int8(pixels: np.ndarray) -> np.ndarray:
+    """Raw bytes as int8."""
+    return (pixels.astype(np.int16) - 128).astype(np.int8)
+
+
+def load(name: str, expected_images: int) -> Model:
+    """Read the exported model of the build folder; export it if it is not there."""
+    folder = paths.model_dir(name)
+    if not all((folder / file).exists() for file in FILES):
+        _export(name)
+    return read(name, folder, expected_images)
+
+
+def read(name: str, folder: Path, expected_images: int) -> Model:
+    """Read an exported model from `folder`."""
+    tests = datasets.load().test_images[:expected_images]
+    return Model(
+        name=name,
+        folder=folder,
+        int8=read_tflite(folder / FILES[0], name),
+        f16=read_tflite(folder / FILES[1], name),
+        images=tests.reshape(len(tests), -1),
+        expected=tflm.outputs((folder / FILES[0]).read_bytes(), int8(tests)[..., None]),
+    )
+
+
+def shape(name: str, folder: Path, inputs: int) -> Model:
+    """One of MLPerf Tiny's, converted into `folder` unless it is there already."""
+    path, source = folder / FILES[0], Path(mlperf_shapes.__file__)
+    if not path.exists() or path.stat().st_mtime < source.stat().st_mtime:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(mlperf_shapes.build(name))
+    network = integer_core(read_tflite(path, name))
+    values = random_inputs(network, inputs, 0)
+    expected = tflm.outputs(path.read_bytes(), values)
+    return Model(
+        name=name,
+        folder=folder,
+        int8=network,
+        f16=None,
+        images=(values.astype(np.int16) + 128).astype(np.uint8).reshape(inputs, -1),
+        expected=None if expected is None else expected.reshape(inputs, -1),
+    )
+
+
+def _export(name: str) -> None:
+    print(f"export {name}", file=sys.stderr, flush=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "export", "--model", name],
+        cwd=paths.ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise Esp8kError(f"{name} cannot be exported", f"run: make export MODEL={name}")
+
+
+def generate(model: Model, profile: str, folder: Path) -> Plan:
+    """Our C of `model` in `profile`, written to `folder`."""
+    other = model.f16 or model.int8
+    identity = identify(model.name, NO_WEIGHTS, model.int8.sha256, other.sha256)
+    return codegen.generate(model.int8, model.f16, folder, profile, PREFIX, identity)
+
+
+def program(component: Path, plan: Plan, engine: str) -> Program:
+    """One engine of a generated component, ready to be measured."""
+    header = component / "include" / f"{plan.prefix}_model.h"
+    upper = plan.prefix.upper()
+    sizes = {
+        name: host_build.number(host_build.defines(header)[f"{upper}_{name}"])
+        for name in ("CLASSES", "INPUT_BYTES")
+    }
+    return Program(
+        name=f"{plan.model} {plan.profile} {engine}",
+        sources=tuple(sorted((component / "src").glob(f"{engine}_*.c"))),
+        includes=(component / "include", component / "src", codegen.KERNELS),
+        adapter=ADAPTER.format(
+            prefix=plan.prefix, macro=upper, upper=engine.upper(), engine=engine
+        ),
+        output_bytes=sizes["CLASSES"] * LOGIT_BYTES[engine],
+        image_bytes=sizes["INPUT_BYTES"],
+        warnings=host_build.WARNINGS,
+    )
+
+
+def live_macs(plan: Plan) -> int:
+    """MACs that some logit depends on."""
+    return sum(stage.live_macs for stage in plan.engine("int8"))
+
+
+__all__ = [
+    "ENGINES",
+    "PROFILES",
+    "Model",
+    "generate",
+    "live_macs",
+    "load",
+    "program",
+    "read",
+    "shape",
+]

@@ -1,0 +1,94 @@
+"""Rows of our own generated C: every profile, engine and target of a model.
+
+    rows = measure(model, build_root() / "bench", say)
+
+The flags are those of `firmware/components/nn/flags.json`, as the firmware has them.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from core.errors import CheckFailed
+from export.emit.generate import Plan, flags
+from tools.bench import build, count
+from tools.bench.build import TARGETS
+from tools.bench.models import ENGINES, PROFILES, Model, generate, live_macs, program
+from tools.bench.rows import HERE, OURS, Row, compare
+
+IMAGES = {"int8": 2, "f16": 1}  # counted; soft float takes 25 M instructions each
+Say = Callable[[str], None]
+
+
+def measure(
+    model: Model,
+    folder: Path,
+    say: Say,
+    targets: tuple[str, ...] = tuple(TARGETS),
+    profiles: tuple[str, ...] = PROFILES,
+    engines: tuple[str, ...] = ENGINES,
+    stages: bool = True,
+) -> Iterator[Row]:
+    """One row each; raises CheckFailed if a target's bits differ from the host's."""
+    for profile in profiles:
+        place = folder / model.name / profile
+        plan = generate(model, profile, place / "component")
+        for engine in (e for e in engines if e in model.engines()):
+            say(f"{model.name} {profile} {engine}")
+            yield from _engine(model, plan, engine, place, targets, stages)
+
+
+def _engine(
+    model: Model,
+    plan: Plan,
+    engine: str,
+    place: Path,
+    targets: tuple[str, ...],
+    with_stages: bool,
+) -> Iterator[Row]:
+    source = program(place / "component", plan, engine)
+    images = model.images[: IMAGES[engine]]
+    exact = outputs = None
+    for target in ("host", *(t for t in targets if t != "host")):
+        options = flags(TARGETS[target].family)
+        work = place / f"{engine}_{target}"
+        built = build.build(source, target, options, images, work, with_stages)
+        if target == "host":
+            outputs = count.run_host(built, model.images)
+            exact = compare(outputs, model.expected) if engine == "int8" else None
+            if target not in targets:
+                continue
+        counted = count.count(built, images, stages=with_stages)
+        assert outputs is not None
+        if not (counted.outputs == outputs[: len(images)]).all():
+            raise CheckFailed(
+                f"{source.name}: {target} and this machine give different bits",
+                "a bug of export/emit/generate.py or of the target's soft float",
+            )
+        names = {stage.number: stage.name for stage in plan.engine(engine)}
+        where = TARGETS[target]
+        yield Row(
+            source=OURS,
+            model=model.name,
+            target=target,
+            engine=engine,
+            evidence=HERE,
+            run_on=where.evidence,
+            profile=plan.profile,
+            compiler=built.compiler,
+            flags=" ".join(options),
+            instructions=counted.instructions,
+            per_layer={
+                names.get(number, str(number)): part
+                for number, part in sorted(counted.per_stage.items())
+            },
+            macs=model.int8.macs(),
+            live_macs=live_macs(plan),
+            code_bytes=built.code_bytes,
+            const_bytes=built.const_bytes,
+            ram_bytes=built.ram_bytes,
+            io_bytes=source.image_bytes + source.output_bytes,
+            stack_bytes=counted.stack_bytes,
+            helper_bytes=built.helper_bytes,
+            exact=exact,
+            exact_text="" if exact else "same bits on every target",
+        )

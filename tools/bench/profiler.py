@@ -1,0 +1,128 @@
+"""Count what one engine of a generated component costs, instruction by instruction.
+
+    python -m tools.bench.profiler --component build/v3/component --target lx106
+
+runs one image through the harness of `make bench` and reports instructions in all and
+per stage, code, const and RAM bytes, and the logits. These are instructions of an
+emulated core (of callgrind on the host), not cycles of a chip.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.cli import option, parse
+from core.errors import Esp8kError, run
+from core.paths import DEFAULT_MODEL, ROOT
+from export.emit.generate import flags, load_plan
+from tools.bench import build, models
+from tools.bench import count as bench_count
+from tools.bench.build import TARGETS, Target
+from training import data as datasets
+
+LOGITS = {"int8": np.int8, "f16": np.float32}
+# Three-operand scalar instructions, as a core with an FPU has them.
+SCALAR_AVX = ("-mavx",)
+
+
+def core(name: str) -> Target:
+    """A target by its name, or by its family in flags.json."""
+    for target in TARGETS.values():
+        if name in (target.name, target.family):
+            return target
+    raise Esp8kError(f"no target {name!r}", f"one of: {', '.join(TARGETS)}")
+
+
+def measure(
+    component: Path,
+    engine: str = "int8",
+    target: str = "lx106",
+    extra: tuple[str, ...] = (),
+    image: np.ndarray | None = None,
+    compiler: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Compile, link and run one engine for one image (a fixed test digit)."""
+    where = core(target)
+    plan = load_plan(component / "plan.json")
+    source = models.program(component, plan, engine)
+    pixels = default_image() if image is None else np.asarray(image, np.uint8)
+    images = np.resize(pixels.reshape(-1), (1, source.image_bytes))
+    # flags.json has gcc's options of a family; another compiler gets those of all.
+    options = [*flags("other" if compiler else where.family), *extra]
+    with tempfile.TemporaryDirectory() as work:
+        built = build.build(
+            source, where.name, options, images, Path(work), True, compiler
+        )
+        counted = bench_count.count(built, images, stages=True)
+    stages = plan.engine(engine)
+    return {
+        "evidence": where.evidence,
+        "model": plan.model,
+        "profile": plan.profile,
+        "engine": engine,
+        "target": where.name,
+        "flags": options,
+        "instructions": counted.instructions,
+        "per_stage": {
+            stage.name: counted.per_stage[stage.number]
+            for stage in stages
+            if stage.number in counted.per_stage
+        },
+        "live_macs": sum(stage.live_macs for stage in stages),
+        "code_bytes": built.code_bytes,
+        "const_bytes": built.const_bytes,
+        "ram_bytes": built.ram_bytes,
+        "logits": counted.outputs[0].view(LOGITS[engine]).tolist(),
+    }
+
+
+def measure_host(component: Path, engine: str = "f16") -> dict[str, Any]:
+    """The same on this machine: a proxy for a core with an FPU."""
+    return measure(component, engine, "host", SCALAR_AVX)
+
+
+def default_image() -> np.ndarray:
+    """A fixed digit: the first image of the test set."""
+    return datasets.load().test_images[0].reshape(-1)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to measure."""
+
+    component: Path = option(
+        ROOT / "build" / DEFAULT_MODEL / "component", "a generated component"
+    )
+    engine: str = option("int8", "which engine", ("int8", "f16"))
+    target: str = option("lx106", "which core", tuple(TARGETS))
+    extra: str = option("", "more compiler flags, separated by blanks")
+    json: bool = option(False, "print JSON")
+
+
+def main() -> None:
+    """The command line."""
+    config = parse(Config, None, "tools.bench.profiler", __doc__ or "")
+    found = measure(
+        config.component, config.engine, config.target, tuple(config.extra.split())
+    )
+    if config.json:
+        print(json.dumps(found, indent=2))
+        return
+    per_mac = found["instructions"] / max(found["live_macs"], 1)
+    print(
+        f"{found['model']} {found['engine']} {found['profile']} on {found['target']}"
+        f" ({found['evidence']}): {found['instructions']:,} instructions,"
+        f" {per_mac:.2f} a live MAC; code {found['code_bytes']:,},"
+        f" const {found['const_bytes']:,}, RAM {found['ram_bytes']:,} bytes"
+    )
+    for name, count in found["per_stage"].items():
+        print(f"  {name:12} {count:>10,}")
+    print("  logits", " ".join(f"{v:.6g}" for v in found["logits"]))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Which board, how its firmware is built, flashed, run and weighed."""

@@ -1,0 +1,249 @@
+"""Build the firmware and write it to a board.
+
+    python -m tools.boards.flash --model v3                    # the board that is there
+    python -m tools.boards.flash --model v3 --board virtual
+    python -m tools.boards.flash --model v3 --board esp32dev --port /dev/ttyUSB0
+    python -m tools.boards.flash --model v3 --board virtual --port /dev/ttyUSB0
+
+`virtual` is an ESP32 image without ESP-IDF. It is written with esptool to a mock
+of the ROM's bootloader, read back and compared; the emulated core then runs the
+bytes that were read back. With a port (last line) the same image goes to a real
+ESP32. Files: build/<model>/<board>/firmware.elf, app.bin, flashed.bin, memory.json.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core import cli
+from core.errors import DeviceError, Esp8kError, run
+from core.paths import DEFAULT_MODEL, MODELS, model_dir
+from tools.boards import boards, footprint, image_format, pio, stack_depth
+
+OFFSET = 0x1000  # where the ESP32's ROM expects the first program
+ESPTOOL_TIMEOUT_S = 120  # a real board at 460800 baud takes seconds
+FLASH_BAUD = 460800
+IMAGE_OPTIONS = ["--flash-mode", "dio", "--flash-freq", "40m", "--flash-size", "4MB"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to write where."""
+
+    model: str = cli.option(DEFAULT_MODEL, "whose firmware", MODELS)
+    board: str | None = cli.option(None, "virtual, twin, riscv, esp32dev, ...")
+    port: str | None = cli.option(None, "serial port of a real board")
+    build_only: bool = cli.option(False, "compile, write nothing to a board")
+    json: bool = cli.option(False, "print the result as JSON")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Choose a board, build, write, read back, compare, say so."""
+    config = cli.parse(
+        Config, argv, "tools.boards.flash", "Build and write the firmware."
+    )
+    board = boards.choose(config.board, config.port)
+    result = flash(config.model, board, config.build_only)
+    if config.json:
+        print(json.dumps(result, indent=2))
+    else:
+        _show(result)
+    return 0
+
+
+def flash(model: str, board: boards.Board, build_only: bool = False) -> dict[str, Any]:
+    """Bring `model` onto `board`; returns what was done, in bytes and words."""
+    out = model_dir(model) / board.name
+    if board.name not in boards.EVIDENCE:
+        return _flash_espressif(model, board, build_only)
+    built = pio.build(model, board.name)
+    out.mkdir(parents=True, exist_ok=True)
+    flashed = out / "flashed.bin"
+    firmware = _install(built, out / "firmware.elf")
+    result: dict[str, Any] = {"model": model, "board": board.name, "port": board.port}
+    if board.name == "virtual":
+        app = make_image(firmware, out / "app.bin")
+        figures = footprint.measure(firmware, flash_bytes=app.stat().st_size)
+        figures["stack_worst_bytes"], _ = stack_depth.worst(firmware)
+        stack_depth.require(figures["stack_worst_bytes"], figures["stack_bytes"])
+        if build_only:
+            result["flashed"] = "no"
+        elif board.port is None and _same(app, flashed):
+            result["flashed"] = "already"
+        else:
+            write(app, flashed, board)
+            result["flashed"] = "written, read back, equal"
+    else:
+        figures = footprint.measure(firmware)
+        result["flashed"] = "runs from its .elf"
+    _write_json(out / "memory.json", figures)
+    return {**result, "folder": str(out), **figures}
+
+
+def _flash_espressif(
+    model: str, board: boards.Board, build_only: bool
+) -> dict[str, Any]:
+    """Espressif's platform does it all: build, bootloader, partitions, upload."""
+    built = pio.build(model, board.name)
+    if not build_only:  # apart: a compiler's complaint is no board's
+        pio.build(model, board.name, ["upload"], board.port)
+    out = model_dir(model) / board.name
+    out.mkdir(parents=True, exist_ok=True)
+    firmware = _install(built, out / "firmware.elf")
+    image = built.with_suffix(".bin")
+    if image.exists():
+        shutil.copyfile(image, out / "app.bin")
+    size = image.stat().st_size if image.exists() else None
+    figures = footprint.measure(firmware, flash_bytes=size)
+    _write_json(out / "memory.json", figures)
+    done = "no" if build_only else "written by esptool, verified by its hash"
+    about = {"model": model, "board": board.name, "port": board.port, "flashed": done}
+    return {**about, "folder": str(out), **figures}
+
+
+# ==== Image and board =========================================================
+
+
+def make_image(elf: Path, app: Path) -> Path:
+    """`esptool elf2image`; the file only changes when the bytes do."""
+    fresh = app.with_suffix(".new")
+    esptool(
+        ["--chip", "esp32", "elf2image", *IMAGE_OPTIONS, "-o", str(fresh), str(elf)],
+        "making the image",
+    )
+    image_format.parse(fresh.read_bytes(), str(app))
+    if _same(fresh, app):
+        fresh.unlink()
+    else:
+        fresh.replace(app)
+    return app
+
+
+def write(app: Path, flashed: Path, board: boards.Board) -> None:
+    """Write `app`, read it back into `flashed`, compare.
+
+    The old `flashed` goes first: a write that fails midway leaves no firmware
+    that a virtual board would start.
+    """
+    require_chip(app, board)
+    flashed.unlink(missing_ok=True)
+    back = flashed.with_suffix(".new")
+    length = app.stat().st_size
+    with _target(board) as (port, is_mock):
+        common = ["--chip", board.chip, "--port", port]
+        if is_mock:
+            common += ["--connect-attempts", "2"]  # it needs no reset to listen
+        else:
+            common += ["--baud", str(FLASH_BAUD)]
+        esptool([*common, "write-flash", hex(OFFSET), str(app)], "writing", port)
+        if is_mock:
+            common.append("--no-stub")  # the mock's stub cannot read flash
+        where = [hex(OFFSET), str(length), str(back)]
+        esptool([*common, "read-flash", *where], "reading back", port)
+    if back.read_bytes() != app.read_bytes():
+        back.unlink()
+        raise DeviceError(
+            f"what was read back from {board.name} is not what was written",
+            "run the same command again; if it stays, the flash chip is worn out",
+        )
+    back.replace(flashed)
+
+
+def require_chip(app: Path, board: boards.Board) -> None:
+    """Refuse another chip's image before a byte is written."""
+    chip = image_format.chip_of(app.read_bytes())
+    if chip != board.chip:
+        raise Esp8kError(
+            f"{app} is an image for {chip or 'no chip at all'}, "
+            f"{board.name} is an {board.chip}; nothing was written",
+            f"run: make flash BOARD={board.name}",
+        )
+
+
+@contextmanager
+def _target(board: boards.Board) -> Iterator[tuple[str, bool]]:
+    """The port to write to, and whether a mock bootloader stands behind it."""
+    if board.port:
+        yield board.port, board.port.startswith("socket://")
+        return
+    from esp32_mock_bootloader import mock_bootloader
+
+    with mock_bootloader(chip=board.chip) as mock:
+        yield mock.url(), True
+
+
+def esptool(arguments: Sequence[str], doing: str, port: str = "") -> str:
+    """Run esptool; its fatal line becomes an error with what to do next."""
+    command = [sys.executable, "-m", "esptool", *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=ESPTOOL_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _esptool_error(
+            doing, f"no end after {error.timeout:.0f} s", port
+        ) from error
+    if done.returncode:
+        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        fatal = [line for line in lines if "error occurred:" in line]
+        raise _esptool_error(doing, (fatal or lines or ["no output"])[-1], port)
+    return done.stdout
+
+
+def _esptool_error(doing: str, said: str, port: str) -> Esp8kError:
+    said = said.rpartition("error occurred:")[2].strip()
+    if not port:
+        return Esp8kError(f"{doing} failed: {said}", "run: make clean, then make flash")
+    again = "run the same command again: the ROM's loader cannot be overwritten"
+    if "wrong --chip" in said.lower() or "this chip is" in said.lower():
+        again = "another board is on that port: give its name by BOARD="
+    elif "connect" in said.lower() or "no serial data" in said.lower():
+        again = "the same command again, BOOT held while it connects; else make doctor"
+    return DeviceError(f"{doing} on {port} failed: {said}", again)
+
+
+# ==== Files ===================================================================
+
+
+def _install(source: Path, target: Path) -> Path:
+    if not _same(source, target):
+        shutil.copy2(source, target)
+    return target
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.read_bytes() == other.read_bytes()
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _show(result: dict[str, Any]) -> None:
+    print(f"{result['model']} on {result['board']}: {result['flashed']}")
+    print(
+        f"  code {result['code_bytes']:,} B, constants {result['const_bytes']:,} B, "
+        f"flash {result['flash_bytes']:,} B"
+    )
+    worst = result.get("stack_worst_bytes", 0)
+    print(
+        f"  RAM: data {result['data_bytes']:,} B, bss {result['bss_bytes']:,} B "
+        f"(arena {result['arena_bytes']:,} B), stack {result['stack_bytes']:,} B"
+        + (f" of which {worst:,} B can be used" if worst else "")
+    )
+    print(f"  {result['folder']}")
+
+
+if __name__ == "__main__":
+    run(main)

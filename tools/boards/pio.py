@@ -1,0 +1,188 @@
+"""PlatformIO without its package registry.
+
+    python -m tools.boards.pio --board virtual            # build firmware for one board
+
+PlatformIO insists on its own copy of SCons (`tool-scons`), which it would fetch
+from its registry. `core_dir` lays out the same package from PyPI's SCons below
+build/platformio, so the local platform in firmware/platforms builds offline.
+Espressif's boards need downloads anyway: they use the user's own PlatformIO
+folder, where the downloads outlive `make clean`.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import cli
+from core.errors import DeviceError, Esp8kError, run
+from core.paths import DEFAULT_MODEL, ROOT, build_root, model_dir
+
+FIRMWARE = ROOT / "firmware"
+LOCAL_BOARDS = ("virtual", "twin", "riscv")
+COMPILERS = {
+    "virtual": ("xtensa-lx106-elf-gcc", "gcc-xtensa-lx106 picolibc-xtensa-lx106-elf"),
+    "riscv": ("riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf"),
+    "twin": ("gcc", "gcc"),
+}
+BUILD_TIMEOUT_S = 300  # a clean build takes seconds
+DOWNLOAD_TIMEOUT_S = 3600  # the first build for a real board fetches a toolchain
+
+SCONS_MAIN = '"""PyPI\'s SCons where PlatformIO looks for its own."""\n' + (
+    "import sys\n\nimport SCons.Script\n\nsys.exit(SCons.Script.main())\n"
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to build."""
+
+    board: str = cli.option("virtual", "PlatformIO env of firmware/platformio.ini")
+    model: str = cli.option(DEFAULT_MODEL, "whose generated component to compile in")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build the firmware of one board and print where it lies."""
+    config = cli.parse(Config, argv, "tools.boards.pio", "Build the firmware.")
+    print(build(config.model, config.board))
+    return 0
+
+
+# ==== The core folder =========================================================
+
+
+def core_dir() -> Path:
+    """A PLATFORMIO_CORE_DIR that has `tool-scons`; laid out when missing."""
+    core = build_root().resolve() / "platformio" / "core"
+    package = core / "packages" / "tool-scons"
+    version = _scons_version()
+    meta = package / ".piopm"
+    if meta.exists() and json.loads(meta.read_text()).get("version") == version:
+        return core
+    if package.exists():
+        shutil.rmtree(package)
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "scons.py").write_text(SCONS_MAIN)
+    about = {"name": "tool-scons", "version": version, "system": "*"}
+    (package / "package.json").write_text(json.dumps(about))
+    (package / ".piokeep").write_text("")
+    spec = {
+        "owner": "platformio",
+        "id": 8192,
+        "name": "tool-scons",
+        "requirements": None,
+        "uri": None,
+    }
+    record = {"type": "tool", "name": "tool-scons", "version": version, "spec": spec}
+    meta.write_text(json.dumps(record))  # last: its presence means complete
+    return core
+
+
+def _scons_version() -> str:
+    """The version that this PlatformIO asks for: '~4.41101.0' is 4.41101.0."""
+    from platformio.dependencies import get_core_dependencies
+
+    wanted = str(get_core_dependencies()["tool-scons"])
+    return wanted.lstrip("~^=<> ")
+
+
+def environment(
+    board: str, model: str, extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The environment of a PlatformIO run: no telemetry, output below build/."""
+    env = dict(os.environ)
+    env["PLATFORMIO_SETTING_ENABLE_TELEMETRY"] = "No"
+    env["PLATFORMIO_DISABLE_UPGRADE_CHECK"] = "true"
+    env["PLATFORMIO_SETTING_CHECK_PLATFORMIO_INTERVAL"] = "36500"
+    env["PLATFORMIO_NO_ANSI"] = "true"
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    out = model_dir(model).resolve()
+    env["PLATFORMIO_WORKSPACE_DIR"] = str(out / "platformio")
+    env["PLATFORMIO_BUILD_DIR"] = str(out / "platformio" / "build")
+    env.setdefault("ESP8K_MODEL_DIR", str(out / "component"))
+    if board in LOCAL_BOARDS:
+        env["PLATFORMIO_CORE_DIR"] = str(core_dir())
+    env.update(extra or {})
+    return env
+
+
+# ==== Running it ==============================================================
+
+
+def build(
+    model: str,
+    board: str,
+    targets: Sequence[str] = (),
+    port: str | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> Path:
+    """`pio run -e board`; returns the .elf. `targets` as in `pio run -t upload`."""
+    require_compiler(board)
+    env = environment(board, model, extra)
+    generated = Path(env["ESP8K_MODEL_DIR"])
+    if not (generated / "include" / "esp8k_model.h").exists():
+        raise Esp8kError(
+            f"no generated model in {generated}", f"run: make export MODEL={model}"
+        )
+    command = [sys.executable, "-m", "platformio", "run", "-e", board]
+    command += ["-d", str(FIRMWARE)]
+    for target in targets:
+        command += ["-t", target]
+    if port:
+        command += ["--upload-port", port]
+    local = board in LOCAL_BOARDS
+    try:
+        done = subprocess.run(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if local else None,
+            stderr=subprocess.STDOUT if local else None,
+            text=True,
+            timeout=BUILD_TIMEOUT_S if local else DOWNLOAD_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Esp8kError(
+            f"the build for {board} did not end within {error.timeout:.0f} s",
+            f"see what it waits for: {' '.join(command[1:])}",
+        ) from error
+    if done.returncode and "upload" in targets:
+        raise DeviceError(
+            f"writing to {board} on {port or 'its port'} failed",
+            "PlatformIO said why above; the same command again, BOOT held while it "
+            "connects (the ROM's loader cannot be overwritten); else make doctor",
+        )
+    if done.returncode:
+        raise _build_error(board, done.stdout or "")
+    return Path(env["PLATFORMIO_BUILD_DIR"]) / board / "firmware.elf"
+
+
+def require_compiler(board: str) -> None:
+    """One line with the cure when the board's compiler is not installed."""
+    program, packages = COMPILERS.get(board, ("", ""))
+    if not program or shutil.which(program):
+        return
+    raise Esp8kError(
+        f"{board} needs {program}, which is not installed",
+        f"apt-get install {packages}   (or use BOARD=twin, which needs only gcc)",
+    )
+
+
+def _build_error(board: str, output: str) -> Esp8kError:
+    """The compiler's own first complaint, not PlatformIO's last."""
+    lines = output.splitlines()
+    pattern = re.compile(r"error:|undefined reference|region .* overflowed|\berror\b")
+    first = next((n for n, line in enumerate(lines) if pattern.search(line)), None)
+    if first is None:
+        told = "\n".join(lines[-15:]) or "PlatformIO said why above"
+        return Esp8kError(f"the build for {board} failed", told)
+    return Esp8kError(f"the build for {board} failed", "\n".join(lines[first:][:6]))
+
+
+if __name__ == "__main__":
+    run(main)

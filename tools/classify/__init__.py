@@ -1,0 +1,1 @@
+"""A picture to a digit, on the board and on the host."""

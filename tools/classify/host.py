@@ -1,0 +1,99 @@
+"""The host's own answer: the exported model in numpy, bit-exact with the device.
+
+    host = Host("v2")
+    raw = host.logits("int8", images)     # (N, 10) int8, what the device must send
+    real = host.real("int8", raw)         # float32, dequantised
+
+int8 follows TFLite Micro's integer arithmetic, f16 the generated C's float32 with
+weights stored as binary16. Both read only what `make export` wrote.
+"""
+
+import json
+import zlib
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from core import paths
+from core.errors import EXIT_USAGE, Esp8kError
+from export.graph.network import Network, read_tflite
+from export.reference import float16, int8
+
+ENGINES = ("int8", "f16")
+FILES = {"int8": "model_int8.tflite", "f16": "model_fp16.tflite"}
+
+
+class Host:
+    """One exported model, as the host computes it."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.folder = paths.model_dir(model)
+        self.manifest = read_manifest(model)
+        self.weights_hash: str = self.manifest["weights_hash"]
+
+    @cached_property
+    def networks(self) -> dict[str, Network]:
+        """The quantized and the half-precision graph."""
+        cure = f"run: make export MODEL={self.model}"
+        for name in FILES.values():
+            if not (self.folder / name).exists():
+                raise Esp8kError(f"{self.folder / name} is missing", cure)
+        return {
+            engine: read_tflite(self.folder / name, self.model)
+            for engine, name in FILES.items()
+        }
+
+    def logits(self, engine: str, images: np.ndarray) -> np.ndarray:
+        """Raw logits of (N, 28, 28) uint8: (N, 10) int8 or float32."""
+        network = self.networks[check_engine(engine)]
+        if engine == "f16":
+            return np.asarray(float16.outputs(network, images), np.float32)
+        shape = network.tensors[network.inputs[0]].shape
+        pixels = (images.astype(np.int16) - 128).astype(np.int8)
+        out = int8.outputs(network, pixels.reshape(-1, *shape[1:]))
+        return out.reshape(len(images), -1)
+
+    def real(self, engine: str, logits: np.ndarray) -> np.ndarray:
+        """Raw logits as real numbers."""
+        if engine == "f16":
+            return np.asarray(logits, np.float32)
+        out = self.manifest["output"]
+        shifted = np.asarray(logits, np.float32) - np.float32(out["zero_point"])
+        return shifted * np.float32(out["scale"])
+
+    def probabilities(self, engine: str, logits: np.ndarray) -> np.ndarray:
+        """Softmax of raw logits (..., 10), at the model's temperature if it has one."""
+        real = self.real(engine, logits).astype(np.float64)
+        real = real / (self.manifest.get("temperature") or 1.0)
+        power = np.exp(real - real.max(-1, keepdims=True))
+        return power / power.sum(-1, keepdims=True)
+
+
+def read_manifest(model: str) -> dict[str, Any]:
+    """build/<model>/model.json; says what to run when it is not there."""
+    path = paths.model_dir(model) / "model.json"
+    cure = f"run: make export MODEL={model}"
+    try:
+        return dict(json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise Esp8kError(f"model {model} has not been exported", cure) from None
+    except (ValueError, UnicodeDecodeError):
+        raise Esp8kError(f"{path} is damaged", cure) from None
+
+
+def check_engine(engine: str) -> str:
+    """Refuse an engine that the firmware does not have."""
+    if engine not in ENGINES:
+        known = ", ".join(ENGINES)
+        raise Esp8kError(
+            f"there is no engine {engine!r}", f"ENGINE is one of: {known}", EXIT_USAGE
+        )
+    return engine
+
+
+def digest(logits: np.ndarray) -> str:
+    """CRC-32 over all logit bytes (little-endian) in order, as eight hex digits."""
+    kind = logits.dtype.newbyteorder("<")
+    return f"{zlib.crc32(np.ascontiguousarray(logits, kind).tobytes()):08x}"

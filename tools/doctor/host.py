@@ -1,0 +1,161 @@
+"""The doctor on this computer: Python, compilers, PlatformIO, disk, models."""
+
+import importlib.metadata
+import json
+import shutil
+import socket
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+from core import paths
+from tools.boards import pio, virtual_board
+from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
+
+DISK_NEEDED = 500_000_000  # bytes: build/ of all models and boards, generously
+DISK_ESPRESSIF = 5_000_000_000  # bytes: what PlatformIO downloads for esp32dev
+REGISTRY = ("api.registry.platformio.org", 443)
+REGISTRY_TIMEOUT_S = 1.5
+PICOLIBC = Path("/usr/lib/xtensa-lx106-elf/picolibc.specs")
+APT = "sudo apt-get install"
+
+
+def examine_host(network: bool = True) -> list[Finding]:
+    """All findings about this computer."""
+    return [
+        python_version(sys.version_info[:3]),
+        packages(paths.ROOT / "pyproject.toml", importlib.metadata.version),
+        *compilers(shutil.which, PICOLIBC),
+        *platformio(network),
+        disk(paths.build_root()),
+        *models(),
+    ]
+
+
+def python_version(version: tuple[int, ...]) -> Finding:
+    """We pin packages for 3.11."""
+    text = "Python " + ".".join(map(str, version))
+    if version[:2] == (3, 11):
+        return Finding("python", OK, text)
+    return Finding("python", PROBLEM, f"{text}, not 3.11", "run: make setup")
+
+
+def packages(pyproject: Path, installed: Callable[[str], str]) -> Finding:
+    """Every pinned package that is missing or another version."""
+    pins = tomllib.loads(pyproject.read_text())["project"]["dependencies"]
+    wrong, count = [], 0
+    for pin in pins:
+        name, wanted = pin.partition(";")[0].strip().split("==")
+        if ";" in pin and not _applies(pin.partition(";")[2]):
+            continue
+        count += 1
+        try:
+            found = installed(name)
+        except importlib.metadata.PackageNotFoundError:
+            wrong.append(f"{name} is missing")
+            continue
+        if found.partition("+")[0] != wanted:  # torch says 2.13.0+cpu
+            wrong.append(f"{name} is {found}, not {wanted}")
+    if not wrong:
+        return Finding("packages", OK, f"{count} pinned packages, all as pinned")
+    return Finding("packages", PROBLEM, "; ".join(wrong), "run: make setup")
+
+
+def _applies(marker: str) -> bool:
+    """A pin's environment marker, if the `packaging` library is there to read it."""
+    try:
+        from packaging.markers import Marker
+    except ImportError:
+        return False
+    return bool(Marker(marker).evaluate())
+
+
+def compilers(which: Callable[[str], str | None], picolibc: Path) -> list[Finding]:
+    """What each local board needs; without it another board still works."""
+    findings = []
+    for board, (compiler, package) in pio.COMPILERS.items():
+        emulator = virtual_board.QEMU.get(board)
+        missing = [tool for tool in (compiler, emulator) if tool and not which(tool)]
+        if board == "virtual" and which(compiler) and not picolibc.exists():
+            missing.append("picolibc")
+        if not missing:
+            text = f"BOARD={board}: {compiler}" + (f", {emulator}" if emulator else "")
+            findings.append(Finding(f"compiler-{board}", OK, text))
+            continue
+        wanted = package if missing != [emulator] else ""
+        if emulator in missing:
+            wanted += " qemu-system-misc"
+        text = f"BOARD={board} cannot be built here: no {' and no '.join(missing)}"
+        cure = f"{APT} {wanted.strip()}   (or choose another BOARD)"
+        level = NOTE if board == "riscv" else PROBLEM
+        findings.append(Finding(f"compiler-{board}", level, text, cure))
+    return findings
+
+
+def platformio(network: bool) -> list[Finding]:
+    """PlatformIO itself, Espressif's platform, and the way to its registry."""
+    try:
+        version = importlib.metadata.version("platformio")
+    except importlib.metadata.PackageNotFoundError:
+        return [
+            Finding("platformio", PROBLEM, "no PlatformIO", "run: make setup"),
+        ]
+    findings = [Finding("platformio", OK, f"PlatformIO {version}")]
+    platform = Path.home() / ".platformio" / "platforms"
+    if any(platform.glob("espressif32*")):
+        text = "Espressif's platform is installed: esp32dev builds offline"
+        return [*findings, Finding("espressif32", OK, text)]
+    text = "Espressif's platform is not installed"
+    if not network:
+        return [*findings, Finding("espressif32", NOTE, text)]
+    if reachable(*REGISTRY):
+        more = f"{text}; PlatformIO's registry answers, so the first build gets it"
+        return [*findings, Finding("espressif32", NOTE, more)]
+    cure = "BOARD=virtual and BOARD=twin need no download; esp32dev does, once"
+    more = f"{text}, and PlatformIO's registry is out of reach (offline)"
+    return [*findings, Finding("espressif32", NOTE, more, cure)]
+
+
+def reachable(host: str, port: int) -> bool:
+    """Whether a connection opens soon."""
+    try:
+        socket.create_connection((host, port), REGISTRY_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def disk(build: Path) -> Finding:
+    """Free space where build/ lies or will lie."""
+    place = build
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    text = f"{free / 1e9:.1f} GB free for {build}"
+    if free < DISK_NEEDED:
+        cure = "free some space, or set ESP8K_BUILD to a folder on another disk"
+        return Finding("disk", PROBLEM, text, cure)
+    if free < DISK_ESPRESSIF:
+        more = f"{text}: enough, but not for Espressif's toolchain (5 GB)"
+        return Finding("disk", NOTE, more)
+    return Finding("disk", OK, text)
+
+
+def models() -> list[Finding]:
+    """Which models were exported, and for which boards firmware was made."""
+    findings = []
+    for model in paths.MODELS:
+        folder = paths.model_dir(model)
+        try:
+            described = json.loads((folder / "model.json").read_text())
+            weights = str(described["weights_hash"])[:16]
+        except (OSError, ValueError, KeyError):
+            text, cure = f"{model} is not exported", f"run: make export MODEL={model}"
+            findings.append(Finding(f"model-{model}", NOTE, text, cure))
+            continue
+        boards = sorted(p.parent.name for p in folder.glob("*/memory.json"))
+        text = f"{model} exported, weights {weights}; firmware for: "
+        text += ", ".join(boards) or "no board yet"
+        findings.append(Finding(f"model-{model}", OK, text))
+    return findings

@@ -1,0 +1,1 @@
+"""Bad lines, and what the link makes of them."""

@@ -1,0 +1,127 @@
+"""Fuzz the link: libFuzzer under ASan and UBSan over decoder, text and commands.
+
+    python -m tools.faults.fuzz --seconds 600
+
+One harness after the other, each for its share of the time, from the corpus that is
+kept in firmware/fuzz/corpus. `--keep` merges what was found into it. Exit code 1 and
+the input's path when a harness crashes. Needs clang-19 with libclang-rt-19-dev.
+"""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.cli import option, parse
+from core.errors import CheckFailed, Esp8kError, run
+from core.paths import build_root
+from tools.boards.loopback import FIRMWARE, includes, sources
+
+CLANGS = ("clang-19", "clang-14", "clang")
+HARNESSES = ("frame", "text", "command")
+FUZZ = FIRMWARE / "fuzz"
+FAKE_MODEL = FUZZ / "fake_model"
+LONGEST_INPUT = 2048  # bytes
+FLAGS = (
+    "-std=c99",
+    "-O1",
+    "-g",
+    "-fsanitize=fuzzer,address,undefined",
+    "-fno-sanitize-recover=all",
+    "-DAPP_MAX_ITERATIONS=3",  # of `infer N`: the rest is waiting
+)
+RUNS = re.compile(r"stat::number_of_executed_units:\s*(\d+)|Done (\d+) runs")
+
+
+@dataclass(frozen=True)
+class Config:
+    seconds: int = option(60, "for all harnesses together")
+    seed: int = option(1, "of libFuzzer; 0 draws one")
+    keep: bool = option(False, "merge what was found into the kept corpus")
+
+
+def compiler() -> str:
+    """A clang that is here."""
+    for name in CLANGS:
+        if shutil.which(name):
+            return name
+    raise Esp8kError("no clang to fuzz with", "apt install clang-19 libclang-rt-19-dev")
+
+
+def build(name: str) -> Path:
+    """One harness, as a program."""
+    program = build_root() / "fuzz" / name
+    program.parent.mkdir(parents=True, exist_ok=True)
+    files = [*sources(FAKE_MODEL), FUZZ / f"fuzz_{name}.c"]
+    command = [compiler(), *FLAGS, *includes(FAKE_MODEL), *map(str, files)]
+    built = subprocess.run(
+        [*command, "-o", str(program)], capture_output=True, text=True
+    )
+    if built.returncode != 0:
+        raise Esp8kError(
+            f"the harness {name} does not build:\n{built.stderr.strip()}",
+            "apt install libclang-rt-19-dev",
+        )
+    return program
+
+
+def fuzz(name: str, seconds: int, seed: int) -> tuple[int, Path]:
+    """Run one harness; executions, and the folder with what it found."""
+    program = build(name)
+    found = program.parent / f"{name}_found"
+    found.mkdir(exist_ok=True)
+    kept = FUZZ / "corpus" / name
+    command = [
+        str(program),
+        f"-max_total_time={seconds}",
+        f"-seed={seed}",
+        f"-max_len={LONGEST_INPUT}",
+        "-timeout=10",
+        "-print_final_stats=1",
+        f"-artifact_prefix={program.parent}/{name}-",
+        str(found),
+        str(kept),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode != 0:
+        tail = "\n".join(done.stderr.splitlines()[-40:])
+        raise CheckFailed(
+            f"the harness {name} crashed:\n{tail}",
+            f"the input lies beside {program}; run {program} INPUT",
+        )
+    counts = [int(a or b) for a, b in RUNS.findall(done.stderr)]
+    return max(counts, default=0), found
+
+
+def keep(name: str, found: Path) -> int:
+    """Merge what was found into the kept corpus; its files now."""
+    kept = FUZZ / "corpus" / name
+    kept.mkdir(parents=True, exist_ok=True)
+    fresh = found.parent / f"{name}_merged"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    program = found.parent / name
+    merge = [str(program), "-set_cover_merge=1", f"-max_len={LONGEST_INPUT}"]
+    subprocess.run(
+        [*merge, str(fresh), str(kept), str(found)], check=True, capture_output=True
+    )
+    shutil.rmtree(kept)
+    shutil.copytree(fresh, kept)
+    return sum(1 for _ in kept.iterdir())
+
+
+def main() -> int:
+    config = parse(Config, None, "tools.faults.fuzz", __doc__ or "")
+    share = max(1, config.seconds // len(HARNESSES))
+    for name in HARNESSES:
+        runs, found = fuzz(name, share, config.seed)
+        line = f"{name:8} {runs:>12,} inputs in {share} s: no crash"
+        if config.keep:
+            line += f", corpus {keep(name, found)} files"
+        print(line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

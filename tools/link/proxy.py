@@ -1,0 +1,98 @@
+"""A faulty line between a client and a real port.
+
+    python -m tools.link.proxy --port /dev/ttyUSB0 --rate 0.01 --seed 0
+
+prints the name of a PTY: what is written there reaches the port with the faults of
+`tools.faults.line`, and the same the other way. Runs until interrupted.
+"""
+
+import os
+import select
+import threading
+import time
+from dataclasses import dataclass
+
+from core.cli import option, parse
+from core.errors import Esp8kError, run
+from tools.faults.line import Faults, FaultyLine
+from tools.link.client import DEFAULT_BAUD
+from tools.link.transport import READ_BYTES, SerialTransport
+
+POLL_S = 0.05  # how soon a proxy notices that it is to stop
+
+
+class FaultyProxy:
+    """`port` is the PTY to open; use it as a context manager."""
+
+    def __init__(
+        self, device: str, faults: Faults, seed: int, baud: int = DEFAULT_BAUD
+    ) -> None:
+        if os.name != "posix":
+            raise Esp8kError("the proxy needs PTYs", "run it on Linux or macOS")
+        import pty
+        import tty
+
+        self._device = SerialTransport(device, baud)
+        self._master, self._slave = pty.openpty()
+        tty.setraw(self._master)
+        tty.setraw(self._slave)
+        self.port = os.ttyname(self._slave)
+        self.up = FaultyLine(faults, 2 * seed)
+        self.down = FaultyLine(faults, 2 * seed + 1)
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=work, daemon=True)
+            for work in (self._upwards, self._downwards)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> "FaultyProxy":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._device.close()
+        os.close(self._master)
+        os.close(self._slave)
+
+    def _upwards(self) -> None:
+        while not self._stop.is_set():
+            if select.select([self._master], [], [], POLL_S)[0]:
+                data, late = self.up.send(
+                    os.read(self._master, READ_BYTES), time.monotonic()
+                )
+                time.sleep(late)
+                self._device.write(data)
+
+    def _downwards(self) -> None:
+        while not self._stop.is_set():
+            data, late = self.down.send(self._device.read(POLL_S), time.monotonic())
+            time.sleep(late)
+            while data:
+                data = data[os.write(self._master, data) :]
+
+
+@dataclass(frozen=True)
+class Config:
+    port: str = option("", "the device's port")
+    baud: int = option(DEFAULT_BAUD, "its rate")
+    rate: float = option(0.01, "share of bytes hit by a fault")
+    seed: int = option(0, "of the faults")
+
+
+def main() -> int:
+    config = parse(Config, None, "tools.link.proxy", __doc__ or "")
+    if not config.port:
+        raise Esp8kError("which port?", "--port /dev/ttyUSB0")
+    faults = Faults(rate=config.rate)
+    with FaultyProxy(config.port, faults, config.seed, config.baud) as proxy:
+        print(proxy.port, flush=True)
+        threading.Event().wait()
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,186 @@
+"""A serial port as a stream of bytes: opening, reading with a timeout, errors.
+
+Any pyserial URL will do: a PTY's path, /dev/ttyUSB0, COM3, socket://host:port,
+rfc2217://host:port. `Transport` is what `tools.link.session` needs of it; the chaos
+tool has another one that runs in virtual time.
+"""
+
+import errno
+import os
+import select
+import time
+from pathlib import Path
+from typing import Protocol
+
+import serial
+from serial.tools import list_ports
+
+from core.errors import DeviceError
+
+READ_BYTES = 65536  # at most, in one read
+WRITE_TIMEOUT_S = 20.0  # a device that takes no byte for so long is stuck
+POLL_S = 0.02  # where a port cannot be waited for: the longest single read
+BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
+GONE_HINT = "plug the board in again and run the same command"
+BROKEN: tuple[type[Exception], ...] = (serial.SerialException, OSError)
+if os.name == "posix":
+    import termios
+
+    BROKEN += (termios.error,)  # which is no OSError
+
+
+class Transport(Protocol):
+    """Bytes both ways, and the clock by which they are timed."""
+
+    name: str
+    baud: int
+
+    def read(self, timeout_s: float) -> bytes:
+        """What arrived, as soon as anything did; b"" after `timeout_s`."""
+
+    def write(self, data: bytes) -> None:
+        """Send all of it."""
+
+    def set_baud(self, baud: int) -> None:
+        """Go to another rate."""
+
+    def clock(self) -> float:
+        """Seconds, monotonic."""
+
+    def close(self) -> None:
+        """Give the port back."""
+
+
+class SerialTransport:
+    """A pyserial port."""
+
+    def __init__(self, name: str, baud: int) -> None:
+        self.name = name
+        self.baud = baud
+        self._port = open_port(name, baud)
+        self._fd = _descriptor(self._port)
+        if self._fd is None:
+            self._port.timeout = POLL_S
+
+    def read(self, timeout_s: float) -> bytes:
+        try:
+            if self._fd is not None:
+                if not select.select([self._fd], [], [], max(0.0, timeout_s))[0]:
+                    return b""
+                return self._port.read(READ_BYTES)
+            return self._poll(time.monotonic() + timeout_s)
+        except BROKEN as error:
+            raise self._gone(error) from error
+
+    def _poll(self, until: float) -> bytes:
+        while True:
+            data = self._port.read(1)
+            if data:
+                return data + self._port.read(self._port.in_waiting)
+            if time.monotonic() >= until:
+                return b""
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except serial.SerialTimeoutException as error:
+            raise DeviceError(
+                f"the device on {self.name} takes no more bytes",
+                "press reset on the board",
+            ) from error
+        except BROKEN as error:
+            raise self._gone(error) from error
+
+    def set_baud(self, baud: int) -> None:
+        try:
+            self._port.flush()
+            self._port.baudrate = baud
+        except ValueError as error:
+            raise DeviceError(
+                f"the port {self.name} cannot do {baud} baud", "choose another rate"
+            ) from error
+        except BROKEN as error:
+            raise self._gone(error) from error
+        self.baud = baud
+
+    def clock(self) -> float:
+        return time.monotonic()
+
+    def close(self) -> None:
+        self._port.close()
+
+    def _gone(self, error: Exception) -> DeviceError:
+        return DeviceError(f"the port {self.name} is gone ({error})", GONE_HINT)
+
+
+def open_port(name: str, baud: int) -> serial.SerialBase:
+    """Open `name` for us alone. Most boards reset themselves at this moment."""
+    local = "://" not in name
+    try:
+        port = serial.serial_for_url(name, do_not_open=True)
+        port.baudrate = baud
+        port.timeout = 0
+        if not name.startswith("rfc2217://"):  # which has none and says so
+            port.write_timeout = WRITE_TIMEOUT_S
+        # The two lines wired to EN and GPIO0 by USB-serial boards, both released:
+        # asserted the wrong way round they hold the chip in reset or bootloader.
+        port.dtr = False
+        port.rts = False
+        if local and os.name == "posix":
+            port.exclusive = True
+        port.open()
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise _cannot_open(name, error) from error
+    return port
+
+
+def _descriptor(port: serial.SerialBase) -> int | None:
+    """What select() can wait on, or None (Windows, rfc2217)."""
+    if os.name != "posix":
+        return None
+    try:
+        return port.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _cannot_open(name: str, error: Exception) -> DeviceError:
+    number = getattr(error, "errno", None)
+    text = str(error)
+    if number in BUSY or "exclusively lock" in text or "Access is denied" in text:
+        holder = _holder(name)
+        by = f" by {holder}" if holder else ""
+        return DeviceError(
+            f"the port {name} is busy{by}", "close the program that has it open"
+        )
+    if number == errno.EACCES:
+        return DeviceError(
+            f"no permission to open {name}",
+            "join the port's group and log in again: sudo usermod -aG dialout $USER",
+        )
+    if "://" in name:
+        return DeviceError(
+            f"nothing answers at {name} ({text})", "is the other side running?"
+        )
+    found = ", ".join(port.device for port in list_ports.comports())
+    hint = f"ports found: {found}" if found else "no serial port found: plug a board in"
+    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFound" in text:
+        return DeviceError(f"there is no port {name}", hint)
+    return DeviceError(f"cannot open {name} ({text})", hint)
+
+
+def _holder(name: str) -> str:
+    """'program (pid 123)' of the process that has the port open, if we may look."""
+    target = os.path.realpath(name)
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.path.realpath(link) != target:
+                continue
+            process = link.parent.parent
+            if process.name == str(os.getpid()):
+                return "this very program"
+            command = (process / "comm").read_text().strip()
+            return f"{command} (pid {process.name})"
+        except OSError:
+            continue
+    return ""

@@ -1,0 +1,1 @@
+"""All test images, host against device."""

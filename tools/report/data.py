@@ -1,0 +1,265 @@
+"""What the report is about: answers of a device and of the host, and their statistics.
+
+`collect` sends images through one or several open devices; `engine_statistics`
+compares what came back with the host's own logits. No file is read or written here.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from core.errors import DeviceError, Esp8kError
+from tools.classify.host import Host, digest
+from tools.link.client import Device, Result
+
+Z95 = 1.959963984540054  # standard normal quantile of 97.5 %
+CLASSES = 10
+FAILURES_IN_A_ROW = 3  # reopenings without one answer in between, then we give up
+
+Opener = Callable[[], AbstractContextManager[Device]]
+Progress = Callable[[int], None]
+
+
+# ==== Collecting answers ====
+
+
+@dataclass
+class Shard:
+    """One device's part of the images, and what came back so far."""
+
+    first: int  # index of its first image
+    last: int  # exclusive
+    answers: dict[str, list[Result]] = field(default_factory=dict)  # by engine
+    resets: int = 0  # the device started anew; the client resumed
+    losses: list[str] = field(default_factory=list)  # why it was opened again
+    retries: int = 0  # frames sent again
+
+    def done(self) -> int:
+        """Answers so far, of all engines."""
+        return sum(len(answers) for answers in self.answers.values())
+
+
+@dataclass(frozen=True)
+class Collected:
+    """All answers, in the order of the images, and how the link behaved."""
+
+    answers: dict[str, list[Result]]
+    resets: int
+    losses: list[str]
+    retries: int
+
+
+def collect(
+    opener: Opener,
+    check: Callable[[Device], None],
+    engines: Sequence[str],
+    images: np.ndarray,
+    workers: int,
+    progress: Progress,
+) -> Collected:
+    """Classify `images` by every engine on `workers` devices at once.
+
+    A device that resets in mid-batch costs time, not answers: the client resumes, and
+    where even the port was lost the device is opened again at the first unanswered
+    image. `check` may refuse a freshly opened device.
+    """
+    bounds = np.linspace(0, len(images), max(1, workers) + 1).astype(int).tolist()
+    shards = [Shard(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    stop = threading.Event()
+
+    def work(shard: Shard) -> None:
+        try:
+            _run_shard(shard, opener, check, engines, images, progress, stop)
+        except BaseException:
+            stop.set()
+            raise
+
+    with ThreadPoolExecutor(len(shards)) as pool:
+        futures = [pool.submit(work, shard) for shard in shards]
+        try:
+            # The first failure is the cause; the other shards only stop after it.
+            errors = [f.exception() for f in futures]
+        except BaseException:
+            stop.set()
+            raise
+    for error in sorted((e for e in errors if e), key=lambda e: isinstance(e, Stopped)):
+        raise error
+    answers = {e: [r for s in shards for r in s.answers[e]] for e in engines}
+    return Collected(
+        answers,
+        sum(s.resets for s in shards),
+        [loss for s in shards for loss in s.losses],
+        sum(s.retries for s in shards),
+    )
+
+
+class Stopped(Esp8kError):
+    """Another shard failed, so this one stopped."""
+
+
+def _run_shard(
+    shard: Shard,
+    opener: Opener,
+    check: Callable[[Device], None],
+    engines: Sequence[str],
+    images: np.ndarray,
+    progress: Progress,
+    stop: threading.Event,
+) -> None:
+    shard.answers = {engine: [] for engine in engines}
+    failures, before, greeted = 0, 0, False
+    while True:
+        try:
+            with opener() as device:
+                check(device)
+                greeted = True
+                try:
+                    _ask(shard, device, images, progress, stop)
+                finally:
+                    shard.resets += getattr(device, "resets", 0)
+                    session = getattr(device, "session", None)
+                    shard.retries += session.counts.retries if session else 0
+            return
+        except DeviceError as error:
+            failures = failures + 1 if shard.done() == before else 1
+            # A device that never said hello is not there: say so at once.
+            if not greeted or failures > FAILURES_IN_A_ROW:
+                raise
+            before = shard.done()
+            shard.losses.append(error.message)
+
+
+def _ask(
+    shard: Shard,
+    device: Device,
+    images: np.ndarray,
+    progress: Progress,
+    stop: threading.Event,
+) -> None:
+    for engine, answers in shard.answers.items():
+        rest = images[shard.first + len(answers) : shard.last]
+        for result in device.infer_many(engine, rest):
+            answers.append(result)
+            progress(1)
+            if stop.is_set():
+                raise Stopped("stopped")
+
+
+# ==== Statistics ====
+
+
+def wilson(right: int, total: int) -> tuple[float, float]:
+    """95 % confidence interval of a proportion (Wilson 1927)."""
+    if total == 0:
+        return 0.0, 1.0
+    share = right / total
+    scale = 1 + Z95**2 / total
+    middle = share + Z95**2 / (2 * total)
+    spread = Z95 * math.sqrt(share * (1 - share) / total + Z95**2 / (4 * total**2))
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided p that two classifiers err equally often.
+
+    Only images count on which exactly one of them is right; under the null
+    hypothesis each such image is a toss of a fair coin.
+    """
+    tosses, fewer = only_first + only_second, min(only_first, only_second)
+    ways = sum(math.comb(tosses, k) for k in range(fewer + 1))
+    return min(1.0, 2 * ways / 2**tosses)
+
+
+def confusion(truth: np.ndarray, said: np.ndarray) -> list[list[int]]:
+    """Rows: true class; columns: the answer."""
+    counts = np.bincount(truth.astype(int) * CLASSES + said, minlength=CLASSES**2)
+    return counts.reshape(CLASSES, CLASSES).tolist()
+
+
+def accuracy(truth: np.ndarray, said: np.ndarray) -> dict[str, Any]:
+    """Right answers, their share in percent, and its 95 % interval in percent."""
+    right, total = int((truth == said).sum()), len(truth)
+    low, high = wilson(right, total)
+    return {
+        "right": right,
+        "of": total,
+        "percent": 100 * right / max(total, 1),
+        "wilson95_percent": [100 * low, 100 * high],
+    }
+
+
+def differences(host: np.ndarray, device: np.ndarray) -> dict[str, Any]:
+    """Real-valued logits (N, 10) of the two: how far apart they are."""
+    a, b = host.astype(np.float64), device.astype(np.float64)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosine = (a * b).sum(1) / np.where(norms == 0, 1, norms)
+    # Rounding in the products must not make identical vectors look different.
+    cosine = np.where((a == b).all(1), 1.0, np.minimum(cosine, 1.0))
+    return {
+        "max": float(np.abs(a - b).max(initial=0)),
+        "rmse": float(np.sqrt(((a - b) ** 2).mean())) if a.size else 0.0,
+        "cosine_mean": float(cosine.mean()) if a.size else 1.0,
+        "cosine_min": float(cosine.min(initial=1.0)),
+    }
+
+
+def spread(values: Sequence[int | None]) -> dict[str, float] | None:
+    """Minimum, median and maximum; None where nothing was measured."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return {
+        "n": len(known),
+        "min": min(known),
+        "median": float(np.median(known)),
+        "max": max(known),
+    }
+
+
+def engine_statistics(
+    host: Host,
+    engine: str,
+    own: np.ndarray,
+    answers: Sequence[Result],
+    truth: np.ndarray,
+) -> dict[str, Any]:
+    """Everything the report says about one engine, timing apart."""
+    logits = np.stack([np.asarray(a.logits) for a in answers]).astype(own.dtype)
+    device_labels = np.array([a.label for a in answers])
+    host_labels = own.argmax(1)
+    host_right, device_right = host_labels == truth, device_labels == truth
+    only_host = int((host_right & ~device_right).sum())
+    only_device = int((device_right & ~host_right).sum())
+    return {
+        "host": accuracy(truth, host_labels),
+        "device": accuracy(truth, device_labels),
+        "agreement": int((host_labels == device_labels).sum()),
+        "mcnemar": {
+            "only_host_right": only_host,
+            "only_device_right": only_device,
+            "p": mcnemar(only_host, only_device),
+        },
+        "logits": {
+            "total": int(logits.size),
+            "different": int((logits != own).sum()),
+            **differences(host.real(engine, own), host.real(engine, logits)),
+        },
+        "digest": {"host": digest(own), "device": digest(logits)},
+        "label_is_argmax": bool((logits.argmax(1) == device_labels).all()),
+        "confusion": confusion(truth, device_labels),
+        "misclassified": [
+            {
+                "index": int(i),
+                "true": int(truth[i]),
+                "host": int(host_labels[i]),
+                "device": int(device_labels[i]),
+            }
+            for i in np.flatnonzero(~(device_right & host_right))
+        ],
+    }

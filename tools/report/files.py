@@ -1,0 +1,133 @@
+"""The report's surroundings: progress on stderr, the git revision, files, a summary."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import paths
+from core.errors import Esp8kError
+from tools.report import page as report_page
+from tools.report.data import Progress
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON file, or None if it is missing or damaged."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return None
+
+
+def git_revision() -> str | None:
+    """The commit, and whether tracked files were changed since."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ("git", *words), cwd=paths.ROOT, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + (" + changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+@contextlib.contextmanager
+def progress_bar(title: str, total: int) -> Iterator[Progress]:
+    """A bar on a terminal, a line every tenth elsewhere; both on stderr."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    console = Console(file=sys.stderr)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    lock, done = threading.Lock(), 0
+    with Bar(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(title, total=total)
+
+        def advance(count: int) -> None:
+            nonlocal done
+            with lock:
+                tenths = 10 * done // max(total, 1)
+                done += count
+                if console.is_terminal:
+                    bar.update(task, completed=done)
+                elif 10 * done // max(total, 1) > tenths:
+                    say(f"{title}: {done:,} of {total:,} answers")
+
+        yield advance
+
+
+def say(text: str) -> None:
+    """A line on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def write(folder: Path, report: dict[str, Any], images: np.ndarray) -> None:
+    """report.json and report.html, each in place only when complete."""
+    page = report_page.render(report, images)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in (
+            ("report.json", json.dumps(report, indent=1) + "\n"),
+            ("report.html", page),
+        ):
+            fresh = folder / f".{name}"
+            try:
+                fresh.write_text(text, encoding="utf-8")
+                fresh.replace(folder / name)
+            finally:
+                fresh.unlink(missing_ok=True)
+    except OSError as error:
+        cure = "free some space, or set ESP8K_BUILD to another disk"
+        raise Esp8kError(
+            f"cannot write to {folder}: {error.strerror or error}", cure
+        ) from error
+
+
+def summary(report: dict[str, Any], folder: Path) -> str:
+    """A few lines for the terminal."""
+    board, evidence = report["board"], report["evidence"]
+    lines = [f"{report['model']} on {board} ({evidence}), {report['images']:,} images"]
+    for engine, part in report["engines"].items():
+        low, high = part["device"]["wilson95_percent"]
+        equal = part["digest"]["host"] == part["digest"]["device"]
+        lines.append(
+            f"  {engine:5} {part['device']['percent']:.2f} % "
+            f"({low:.2f}-{high:.2f}), host {part['host']['percent']:.2f} %, "
+            f"{part['agreement']:,} classes and "
+            f"{part['logits']['total'] - part['logits']['different']:,} logits equal, "
+            f"digest {part['digest']['device']} {'=' if equal else '!='} "
+            f"{part['digest']['host']}"
+        )
+        count = report["instructions"].get(engine)
+        if count:
+            lines.append(
+                f"        {count['min']:,} to {count['max']:,} {report['counter']} "
+                f"an image ({evidence}, {count['n']:,} images)"
+            )
+    link = report["link"]
+    lines.append(
+        f"  {report['timing']['seconds_for_all']:.0f} s; {link['resets']} resets, "
+        f"{link['reopened']} reopenings, {link['retries']} retries"
+    )
+    return "\n".join([*lines, f"  {folder / 'report.html'}"])

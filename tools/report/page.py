@@ -1,0 +1,275 @@
+"""report.json as one HTML file: every number a reader sees is prepared here.
+
+The template (templates/report.html.jinja) holds layout only. The page needs nothing
+from the net: style is inline, digits are base64 PNGs of 28x28 pixels.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from tools.report.figures import NAMES, accuracy_plot, engine_view, mistakes
+
+TEMPLATES = Path(__file__).parent / "templates"
+EVIDENCE = {
+    "built": "compiled and linked; sizes are read from the image, nothing was run",
+    "emulated": "the flashed bytes ran on an emulated core: results and instruction "
+    "counts are exact, times would mean nothing",
+    "host process": "the same C sources ran as a process of this computer: results "
+    "are exact, times are this computer's",
+    "on hardware": "a real board answered over its serial port and timed itself",
+}
+MEMORY_OF_BOARD = (
+    "The whole firmware, both engines in one image: bytes by the symbols of what was "
+    "linked."
+)
+MEMORY_OF_TWIN = (
+    "Of the program that ran on this computer, in this computer's instructions. A "
+    "board's figures are in the report of a board; the arena is the same everywhere."
+)
+
+
+def render(report: dict[str, Any], images: np.ndarray) -> str:
+    """The whole page."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("report.html.jinja")
+    return page.render(view(report, images))
+
+
+def view(report: dict[str, Any], images: np.ndarray) -> dict[str, Any]:
+    """What the template fills in."""
+    engines = [engine_view(report, e, p) for e, p in report["engines"].items()]
+    wrong, hidden = mistakes(report, images)
+    return {
+        "report": report,
+        "count": f"{report['images']:,}",
+        "verdict": verdict(report),
+        "cards": cards(report),
+        "plot": accuracy_plot(report),
+        "engines": engines,
+        "wrong": wrong,
+        "hidden": hidden,
+        "work": work(report),
+        "memory": memory(report["memory"]),
+        "memory_lead": MEMORY_OF_TWIN
+        if report["evidence"] == "host process"
+        else MEMORY_OF_BOARD,
+        "facts": facts(report),
+        "timing": timing_rows(report),
+        "evidence": EVIDENCE,
+    }
+
+
+# ---- the top of the page ----
+
+
+def verdict(report: dict[str, Any]) -> dict[str, Any]:
+    """One sentence that says whether device and host are the same."""
+    if report["failures"]:
+        return {"good": False, "text": "; ".join(report["failures"])}
+    parts = report["engines"].values()
+    logits = sum(p["logits"]["total"] for p in parts)
+    apart = sum(p["logits"]["different"] for p in parts)
+    count = f"{report['images']:,}"
+    text = f"Device and host agree on all {count} digits"
+    if apart == 0:
+        return {"good": True, "text": f"{text}, and on every bit of {logits:,} logits."}
+    return {"good": True, "text": f"{text}; {apart:,} of {logits:,} logits differ."}
+
+
+def cards(report: dict[str, Any]) -> list[dict[str, str]]:
+    """The few numbers that most readers came for."""
+    result = []
+    for engine, part in report["engines"].items():
+        low, high = part["device"]["wilson95_percent"]
+        result.append(
+            {
+                "label": f"{NAMES[engine]} accuracy",
+                "value": f"{part['device']['percent']:.2f}",
+                "unit": "%",
+                "note": f"95 %: {low:.2f} to {high:.2f}",
+            }
+        )
+    for row in work(report)["rows"][:1]:
+        result.append(
+            {
+                "label": f"{row['engine']} inference",
+                "value": row["short"],
+                "unit": row["short_unit"],
+                "note": row["note"],
+            }
+        )
+    stored = report["memory"]
+    if stored and report["evidence"] != "host process":
+        result.append(
+            {
+                "label": "flash, whole firmware",
+                "value": kilobytes(stored["flash_bytes"]),
+                "unit": "kB",
+                "note": f"RAM {kilobytes(stored['ram_bytes'])} kB, of which "
+                f"{stored['arena_bytes']:,} B arena",
+            }
+        )
+    return result
+
+
+def kilobytes(count: int) -> str:
+    """Thousands of bytes with one decimal."""
+    return f"{count / 1000:,.1f}"
+
+
+# ---- cost ----
+
+
+def work(report: dict[str, Any]) -> dict[str, Any]:
+    """Time on hardware; elsewhere instructions or the host's own time, said so."""
+    hardware = report["evidence"] == "on hardware"
+    times = report["timing"]["microseconds"]
+    rows = []
+    for engine in report["engines"]:
+        count = report["instructions"].get(engine)
+        if hardware and times.get(engine):
+            rows.append(_work_row(report, engine, times[engine], "microseconds"))
+        if count:
+            rows.append(_work_row(report, engine, count, report["counter"]))
+        elif not hardware and times.get(engine):
+            unit = "µs of this computer"
+            rows.append(_work_row(report, engine, times[engine], unit))
+    caution = {
+        "on hardware": "The board's own clock, around the inference alone.",
+        "emulated": "Instructions of the emulated core, counted exactly. They are not "
+        "cycles of an ESP32: no cache, flash or pipeline is modelled, and no time on "
+        "a board is claimed.",
+        "host process": "Times of the process on this computer, printed to show that "
+        "the clock works. They say nothing about a board.",
+    }[report["evidence"]]
+    return {"rows": rows, "caution": caution}
+
+
+def _work_row(
+    report: dict[str, Any], engine: str, values: dict[str, Any], unit: str
+) -> dict[str, Any]:
+    median = values["median"]
+    if median >= 1_000_000:  # more digits would not fit their card
+        short, prefix = f"{median / 1_000_000:,.2f}", "M "
+    elif median >= 10_000:
+        short, prefix = f"{median / 1000:,.0f}", "k "
+    else:
+        short, prefix = f"{median:,.0f}", ""
+    short_unit = {"microseconds": "µs", "µs of this computer": "µs"}.get(unit, unit)
+    macs = report["macs"]
+    per_mac = f"{median / macs:.2f}" if macs and short_unit != "µs" else ""
+    notes = {"µs of this computer": "this computer's time, not a board's"}
+    return {
+        "engine": NAMES[engine],
+        "kind": engine,
+        "unit": unit,
+        "short": short,
+        "short_unit": prefix + short_unit,
+        "note": notes.get(unit, f"{report['evidence']}, median of {values['n']:,}"),
+        "min": f"{values['min']:,.0f}",
+        "median": f"{median:,.0f}",
+        "max": f"{values['max']:,.0f}",
+        "n": f"{values['n']:,}",
+        "per_mac": per_mac,
+    }
+
+
+def memory(stored: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Flash and RAM as stacked bars."""
+    if not stored:
+        return []
+    arena, stack = stored["arena_bytes"], stored.get("stack_bytes", 0)
+    header = stored["flash_bytes"] - sum(
+        stored[f"{part}_bytes"] for part in ("code", "const", "data")
+    )
+    bars = [
+        (
+            "Flash",
+            stored["flash_bytes"],
+            [
+                ("code", stored["code_bytes"]),
+                ("constants", stored["const_bytes"]),
+                ("initialised data", stored["data_bytes"]),
+                ("image headers", max(0, header)),
+            ],
+        ),
+        (
+            "RAM",
+            stored["ram_bytes"],
+            [
+                ("arena of the network", arena),
+                ("stack", stack),
+                ("buffers and the rest", max(0, stored["ram_bytes"] - arena - stack)),
+            ],
+        ),
+    ]
+    return [
+        {
+            "name": name,
+            "total": f"{total:,}",
+            "parts": [
+                {
+                    "name": part,
+                    "bytes": f"{size:,}",
+                    "share": f"{100 * size / max(total, 1):.2f}",
+                }
+                for part, size in parts
+                if size
+            ],
+        }
+        for name, total, parts in bars
+    ]
+
+
+# ---- where it comes from ----
+
+
+def facts(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Provenance as label and value."""
+    config = report["config"]
+    trained = ", ".join(
+        f"{key} {config[key]}" for key in ("seed", "epochs", "dataset") if key in config
+    )
+    macs = f"{report['macs']:,} MACs" if report["macs"] else ""
+    described = [report["model"], trained, macs, f"profile {report['profile']}"]
+    return [
+        ("model", ", ".join(part for part in described if part)),
+        ("board", f"{report['board']} ({report['evidence']})"),
+        ("weights", report["weights_hash"]),
+        ("data", report["data_hash"]),
+        ("source", report["git_revision"] or "not a git checkout"),
+        ("command", report["command"]),
+    ]
+
+
+def timing_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """What differs from run to run."""
+    link, timing = report["link"], report["timing"]
+    rows = [
+        ("all images, all engines", f"{timing['seconds_for_all']:.1f} s"),
+        ("devices open at once", str(link["devices_at_once"])),
+        ("device resets survived", str(link["resets"])),
+        ("times the device was opened again", str(link["reopened"])),
+        ("frames sent again", str(link["retries"])),
+        *(("opened again after", loss) for loss in link["losses"]),
+    ]
+    for engine, values in timing["microseconds"].items():
+        if values:
+            whose = "board" if timing["is_board_time"] else "firmware, no board's time"
+            rows.append(
+                (
+                    f"{NAMES[engine]}, microseconds by the {whose}",
+                    f"{values['min']:,} / {values['median']:,.0f} / {values['max']:,} "
+                    "(min / median / max)",
+                )
+            )
+    return rows

@@ -1,0 +1,133 @@
+"""The README's pictures, from real runs: a terminal and the top of a report.
+
+    make flash report BOARD=virtual && .venv/bin/python -m tools.report.pictures
+
+Writes docs/classify.png (what `classify --index 321` prints) and docs/report.png
+(the report of build/<model>/report). Needs chromium, which draws both.
+"""
+
+import io
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from core import paths
+from core.cli import option, parse
+from core.errors import Esp8kError, run
+
+CHROMIUM = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync "
+    "--hide-scrollbars --blink-settings=preferredColorScheme=1"
+)
+DRAW_TIMEOUT_S = 120
+TERMINAL = """<!doctype html><meta charset="utf-8"><style>
+body {{ margin: 0; padding: 22px; background: #fff; }}
+main {{ background: #16181c; border-radius: 12px; padding: 16px 26px 8px; }}
+pre {{ margin: 0; color: #d9d9d4; font: 15px "DejaVu Sans Mono", monospace;
+  line-height: normal; }}
+i {{ display: inline-block; width: 12px; height: 12px; border-radius: 50%;
+  background: #3a3e45; margin: 0 7px 12px 0; }}
+</style><main><i></i><i></i><i></i><pre>{code}</pre></main>"""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m tools.report.pictures`."""
+
+    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
+    board: str = option("virtual", "which board classifies")
+    index: int = option(321, "a test image that the model is not quite sure of")
+    docs: Path = option(paths.ROOT / "docs", "folder of the pictures")
+
+
+def capture(command: list[str]) -> str:
+    """What a command shows on a terminal of 256 colours."""
+    master, slave = pty.openpty()
+    plain = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=slave,
+        stderr=slave,
+        env={**plain, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"},
+        cwd=paths.ROOT,
+    )
+    os.close(slave)
+    content = b""
+    while True:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not piece:
+            break
+        content += piece
+    os.close(master)
+    text = content.decode().replace("\r\n", "\n")
+    if process.wait():
+        raise Esp8kError(f"{' '.join(command)} failed: {text}", "run it by itself")
+    return text
+
+
+def terminal_page(text: str) -> str:
+    """ANSI text as HTML that looks like the terminal it came from."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(record=True, width=100, file=io.StringIO(), color_system="256")
+    console.print(Text.from_ansi(text), soft_wrap=True)
+    code = console.export_html(inline_styles=True, code_format="{code}")
+    return TERMINAL.format(code=code)
+
+
+def screenshot(page: Path, width: int, height: int, out: Path) -> None:
+    """What chromium shows of a page, as a PNG."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise Esp8kError("no chromium", "apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        shot = Path(folder) / "shot.png"
+        command = [chromium, *CHROMIUM.split(), f"--user-data-dir={folder}/profile"]
+        command += [f"--screenshot={shot}", f"--window-size={width},{height}"]
+        subprocess.run(
+            [*command, page.resolve().as_uri()],
+            capture_output=True,
+            timeout=DRAW_TIMEOUT_S,
+            check=False,
+        )
+        if not shot.exists():
+            raise Esp8kError("chromium drew nothing", f"open {page} in a browser")
+        picture = Image.open(shot).convert("RGB")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(out, optimize=True)
+    print(f"{out}: {out.stat().st_size:,} bytes", file=sys.stderr)
+
+
+def main() -> int:
+    """Make both pictures."""
+    config = parse(Config, None, "tools.report.pictures", "The README's pictures.")
+    report = paths.model_dir(config.model) / "report" / "report.html"
+    if not report.exists():
+        raise Esp8kError(f"there is no {report}", "run: make report")
+    words = ["--model", config.model, "--board", config.board]
+    command = ["-m", "tools.classify.classify", *words, "--index", str(config.index)]
+    shown = f"$ python {' '.join(command)}\n{capture([sys.executable, *command])}"
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "terminal.html"
+        page.write_text(terminal_page(shown), encoding="utf-8")
+        lines = shown.count("\n")
+        screenshot(page, 900, 96 + 18 * lines, config.docs / "classify.png")
+    screenshot(report, 1200, 1610, config.docs / "report.png")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,250 @@
+"""All test images through a board, with both engines: host against device.
+
+    python -m tools.report.report --model v3 --board virtual
+    python -m tools.report.report --model v3 --board twin --limit 500 --json
+
+Writes build/<model>/report/report.json and report.html (one file, nothing from the
+net). Refuses a device that runs other weights. Exit code 1 if an answer or the int8
+digest is not the host's. What depends on the clock or the line stands under "timing"
+and "link" in the JSON; the rest is the same whenever the inputs are.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import paths
+from core.cli import option, parse
+from core.errors import CheckFailed, Esp8kError, run
+from tools.classify.host import ENGINES, Host
+from tools.link.client import Device, Result
+from tools.link.identity_lock import require_identity
+from tools.report.data import Collected, Opener, collect, engine_statistics, spread
+from tools.report.files import (
+    git_revision,
+    progress_bar,
+    read_json,
+    say,
+    summary,
+    write,
+)
+
+FORMAT = 1
+EMULATED, PROCESS, HARDWARE = "emulated", "host process", "on hardware"
+WORKERS = 2  # devices opened at once where they are emulated
+COUNTED = 16  # images whose instructions are counted: a slower way to emulate
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m tools.report.report`."""
+
+    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
+    board: str | None = option(None, "virtual, twin, esp32dev, ...; found if absent")
+    port: str | None = option(None, "serial port or pyserial URL; found if absent")
+    engine: str = option("both", "which arithmetic on the board", (*ENGINES, "both"))
+    limit: int | None = option(None, "only the first so many test images")
+    out: Path | None = option(None, "folder; default build/<model>/report")
+    json: bool = option(False, "print report.json instead of a summary")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The board, and how to open it: plain, or counting instructions."""
+
+    name: str
+    evidence: str
+    opener: Opener
+    counting: Opener | None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The images that are asked about."""
+
+    images: np.ndarray  # (N, 28, 28) uint8
+    labels: np.ndarray  # (N,)
+    data_hash: str
+
+
+def make_report(
+    config: Config, target: Target, host: Host, asked: Subject
+) -> dict[str, Any]:
+    """Ask host and device about every image; the content of report.json."""
+    engines = ENGINES if config.engine == "both" else (config.engine,)
+    own = {}
+    for engine in engines:
+        say(f"host: {engine} on {len(asked.images):,} images")
+        own[engine] = host.logits(engine, asked.images)
+    identity: list[Any] = []
+
+    def check(device: Device) -> None:
+        require_identity(device, host.folder)
+        identity.append(device.identity)
+
+    started = time.monotonic()
+    workers = 1 if target.evidence == HARDWARE else WORKERS
+    total = len(asked.images) * len(engines)
+    with progress_bar(f"{config.model} on {target.name}", total) as advance:
+        got = collect(target.opener, check, engines, asked.images, workers, advance)
+    seconds = time.monotonic() - started
+    counts = counted(target, check, engines, asked.images, got)
+    truth = asked.labels.astype(int)
+    report: dict[str, Any] = {
+        "format": FORMAT,
+        **provenance(config, target, host, asked),
+        "engines": {
+            e: engine_statistics(host, e, own[e], got.answers[e], truth)
+            for e in engines
+        },
+        "instructions": counts,
+        "counter": identity[-1].counter,  # of the device that counted, if one did
+        "memory": read_json(host.folder / target.name / "memory.json"),
+        "artefacts": artefacts(host),
+    }
+    report["failures"] = failures(report)
+    report["passed"] = not report["failures"]
+    report["link"] = {
+        "devices_at_once": workers,
+        "resets": got.resets,
+        "reopened": len(got.losses),
+        "losses": got.losses,
+        "retries": got.retries,
+    }
+    report["timing"] = timing(target, got, seconds)
+    return report
+
+
+def provenance(
+    config: Config, target: Target, host: Host, asked: Subject
+) -> dict[str, Any]:
+    """What the numbers belong to."""
+    program = "python -m tools.report.report"
+    command = f"{program} --model {config.model} --board {target.name}"
+    if config.engine != "both":
+        command += f" --engine {config.engine}"
+    if config.limit is not None:
+        command += f" --limit {config.limit}"
+    return {
+        "model": config.model,
+        "board": target.name,
+        "evidence": target.evidence,
+        "images": len(asked.images),
+        "weights_hash": host.weights_hash,
+        "data_hash": asked.data_hash,
+        "git_revision": git_revision(),
+        "command": command,
+        "config": host.manifest.get("config", {}),
+        "macs": host.manifest.get("macs"),
+        "profile": host.manifest.get("profile"),
+    }
+
+
+def counted(
+    target: Target,
+    check: Any,
+    engines: tuple[str, ...],
+    images: np.ndarray,
+    got: Collected,
+) -> dict[str, Any]:
+    """Cycles or instructions an inference: of all images, or of a few counted apart."""
+    counts = {e: spread([r.count for r in got.answers[e]]) for e in engines}
+    if target.counting is None or any(counts.values()):
+        return counts
+    say(f"count instructions on {min(COUNTED, len(images))} images")
+    few = collect(target.counting, check, engines, images[:COUNTED], 1, lambda _: None)
+    for engine in engines:
+        _require_same(got.answers[engine], few.answers[engine])
+    return {e: spread([r.count for r in few.answers[e]]) for e in engines}
+
+
+def _require_same(first: list[Result], second: list[Result]) -> None:
+    for a, b in zip(first, second, strict=False):
+        if (np.asarray(a.logits) != np.asarray(b.logits)).any():
+            raise CheckFailed(
+                "the same image gave other logits when instructions were counted",
+                "the emulator or the firmware is not deterministic: make bisect",
+            )
+
+
+def timing(target: Target, got: Collected, seconds: float) -> dict[str, Any]:
+    """What changes from run to run. Only a board's own clock times a board."""
+    return {
+        "seconds_for_all": seconds,
+        "microseconds": {
+            engine: spread([r.microseconds for r in answers])
+            for engine, answers in got.answers.items()
+        },
+        "is_board_time": target.evidence == HARDWARE,
+    }
+
+
+def failures(report: dict[str, Any]) -> list[str]:
+    """What must hold and does not."""
+    found = []
+    for engine, part in report["engines"].items():
+        apart = report["images"] - part["agreement"]
+        if apart:
+            found.append(f"{engine}: {apart} of {report['images']} classes disagree")
+        if not part["label_is_argmax"]:
+            found.append(f"{engine}: a class is not the largest of its logits")
+        host, device = part["digest"]["host"], part["digest"]["device"]
+        if engine == "int8" and host != device:
+            found.append(f"int8: digest {device} on the device, {host} on the host")
+    return found
+
+
+def artefacts(host: Host) -> list[dict[str, Any]]:
+    """How each exported file did, as `make export` measured it."""
+    rows = (read_json(host.folder / "verify.json") or {}).get("rows", [])
+    return [row for row in rows if row.get("accuracy") is not None]
+
+
+def load_subject(limit: int | None) -> Subject:
+    """MNIST's test images, or the first of them."""
+    if limit is not None and limit < 1:
+        raise Esp8kError(f"--limit {limit}", "at least one image")
+    from training.data import load
+
+    data = load()
+    return Subject(data.test_images[:limit], data.test_labels[:limit], data.hash)
+
+
+def open_target(config: Config) -> Target:
+    """The board that the options name."""
+    from tools.boards.boards import choose, open_board
+
+    board = choose(config.board, config.port)
+    emulated = board.evidence == EMULATED
+    return Target(
+        board.name,
+        board.evidence,
+        lambda: open_board(board, config.model),
+        (lambda: open_board(board, config.model, count=True)) if emulated else None,
+    )
+
+
+def main() -> int:
+    """Run from the command line."""
+    config = parse(Config, None, "tools.report.report", "Host against device, in full.")
+    host = Host(config.model)
+    target = open_target(config)
+    with target.opener() as device:  # not there, or another's weights: said first
+        require_identity(device, host.folder)
+    asked = load_subject(config.limit)
+    report = make_report(config, target, host, asked)
+    folder = config.out or host.folder / "report"
+    write(folder, report, asked.images)
+    print(json.dumps(report, indent=1) if config.json else summary(report, folder))
+    if report["failures"]:
+        cure = f"find the first wrong layer: make bisect MODEL={config.model}"
+        raise CheckFailed("; ".join(report["failures"]), cure)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""The fast forward and backward pass, in our own C."""

@@ -1,0 +1,1 @@
+"""What was tried: seeds, searches, less data, comparisons, speed."""

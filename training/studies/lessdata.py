@@ -1,0 +1,248 @@
+"""What a model reaches with fewer training images.
+
+    python -m training.studies.lessdata --model v2
+
+Fixed subsets of 50, 25, 10, 5 and 1 %, each inside the larger one and with the same
+number of images of every class. Two ways to train on each: as many passes as on all
+images (so fewer steps), and as many steps (so more passes). Finished runs stay in
+`build/<model>/less-data/`: a command that was stopped goes on where it was. All images
+are the first seeds of `make seeds`, taken from its file where that has this recipe.
+Writes `training/results/less-data/<model>.json` and the picture of all models there.
+"""
+
+import json
+import math
+import statistics
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.cli import option, parse
+from core.errors import Esp8kError, run
+from core.paths import DEFAULT_MODEL, build_root
+from core.record import environment, write_json
+from training import data, models
+from training.layers import CLASSES
+from training.schedule import Recipe
+from training.studies import seeds
+from training.studies.plots import BLUE, GREY, PALE, RED, figure, store
+from training.studies.seeds import Series
+
+RESULTS = seeds.RESULTS / "less-data"
+PICTURE = seeds.RESULTS / "less-data.png"
+PERCENTS = (50, 25, 10, 5, 1)  # beside 100
+WAYS = {"epochs": "same number of epochs", "steps": "same number of steps"}
+IMAGES = 60_000
+ORDER_SEED = 20_261  # fixes the subsets
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m training.studies.lessdata`."""
+
+    model: str = option(DEFAULT_MODEL, "which network")
+    n: int = option(5, "seeds 0 to n-1 of each")
+    jobs: int = option(1, "runs side by side, one thread each")
+    json: bool = option(False, "print the result as JSON")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run: how many of the images, trained which way, from which seed."""
+
+    model: str
+    percent: int
+    way: str  # a key of WAYS
+    seed: int
+
+    @property
+    def path(self) -> Path:
+        """Where its record is filed."""
+        name = f"{self.percent}-{self.way}-{self.seed}.json"
+        return build_root() / self.model / "less-data" / name
+
+    def origin(self) -> dict[str, Any]:
+        """What a stored run must have been made with to count."""
+        share = {"percent": self.percent, "way": self.way}
+        return series(self.model).wanted() | {"recipe": asdict(self.recipe)} | share
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained."""
+        return shortened(series(self.model).recipe, self.percent, self.way)
+
+
+def series(model: str) -> Series:
+    """All images; without a teacher, which would have to learn from less as well."""
+    return Series(model, teacher=False)
+
+
+def subset(labels: np.ndarray, percent: int) -> np.ndarray:
+    """Indices of `percent` of the images, as many of each class; ascending."""
+    each = len(labels) * percent // (100 * CLASSES)
+    random = np.random.default_rng(ORDER_SEED)
+    order = random.permutation(len(labels))
+    parts = [order[labels[order] == digit][:each] for digit in range(CLASSES)]
+    return np.sort(np.concatenate(parts))
+
+
+def shortened(full: Recipe, percent: int, way: str) -> Recipe:
+    """The recipe for a subset; the same recipe where nothing is left out.
+
+    With fewer steps the average of the weights must reach less far back: it covers
+    the same share of the run. At 1 % and 50 steps, decay 0.998 would give out nine
+    tenths of the weights that the run started with.
+    """
+    all_steps = math.ceil(IMAGES / full.batch) * full.epochs
+    a_pass = math.ceil(IMAGES * percent / 100 / full.batch)
+    if way == "steps":
+        return replace(full, epochs=round(all_steps / a_pass))
+    reach = (1 - full.ema) * all_steps / (a_pass * full.epochs)
+    return replace(full, ema=round(max(0.0, 1 - reach), 6) if full.ema else 0.0)
+
+
+def train_case(case: Case) -> dict[str, Any]:
+    """Train one case and file it."""
+    labels = data.load().train_labels
+    origin = case.origin()
+    return seeds.train_one(
+        case.path, case.recipe, case.seed, origin, subset(labels, case.percent)
+    )
+
+
+def train_missing(cases: list[Case], jobs: int) -> Iterator[dict[str, Any]]:
+    """Train the cases that are not there yet; yields each record as it is done."""
+    todo = [c for c in cases if seeds.stored_at(c.path, c.origin()) is None]
+    if not todo:
+        return
+    with ProcessPoolExecutor(
+        max(1, min(jobs, len(todo))), mp_context=get_context("spawn")
+    ) as pool:
+        for future in as_completed([pool.submit(train_case, case) for case in todo]):
+            yield future.result()
+
+
+def complete(model: str, count: int, jobs: int) -> list[dict[str, Any]]:
+    """The records with all images: from the file of seeds, else trained here."""
+    whole = series(model)
+    path = seeds.RESULTS / f"{whole.name}.json"
+    if path.exists():
+        filed = json.loads(path.read_text())
+        same = all(filed.get(k) == v for k, v in whole.wanted().items())
+        if same and filed["n"] >= count:
+            return filed["seeds"][:count]
+    for _ in seeds.train_missing(whole, range(count), jobs):
+        pass
+    found = (whole.stored(seed) for seed in range(count))
+    return [record for record in found if record]
+
+
+def point(percent: int, way: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+    """One point of the plot."""
+    values = [record["float_accuracy"] for record in records]
+    keys = ("seed", "float_accuracy", "weights")
+    return {
+        "percent": percent,
+        "images": IMAGES * percent // 100,
+        "way": way,
+        "mean": round(statistics.fmean(values), 4),
+        "std": round(statistics.stdev(values), 4) if len(values) > 1 else None,
+        "n": len(values),
+        "seeds": [{key: record[key] for key in keys} for record in records],
+    }
+
+
+def summary(config: Config) -> dict[str, Any]:
+    """The content of the results file; every case must have been trained."""
+    model = config.model
+    whole = complete(model, config.n, config.jobs)
+    points = []
+    for way in WAYS:
+        points.append(point(100, way, whole))
+        for percent in PERCENTS:
+            cases = [Case(model, percent, way, seed) for seed in range(config.n)]
+            records = [seeds.stored_at(c.path, c.origin()) for c in cases]
+            chosen = asdict(cases[0].recipe)
+            found = point(percent, way, [r for r in records if r])
+            points.append(found | {k: chosen[k] for k in ("epochs", "ema")})
+    command = f"python -m training.studies.lessdata --model {model} --n {config.n}"
+    return {
+        **series(model).wanted(),
+        "command": command,
+        "environment": environment(),
+        "points": points,
+    }
+
+
+def results() -> list[dict[str, Any]]:
+    """What has been filed so far, one entry a model."""
+    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+
+
+def draw(found: list[dict[str, Any]]) -> Any:
+    """Errors against the number of images, one panel a way of training."""
+    picture = figure(9.0, 3.8)
+    panels = picture.subplots(1, 2, sharey=True)
+    colors = (BLUE, RED, GREY, "#3a8f57")
+    ticks = (100, *PERCENTS)
+    levels = (0.5, 1, 2, 5, 10, 20, 50, 100)
+    for axes, (way, title) in zip(panels, WAYS.items(), strict=True):
+        for result, color in zip(found, colors, strict=False):
+            mine = [p for p in result["points"] if p["way"] == way]
+            x = [p["percent"] for p in mine]
+            axes.errorbar(
+                x, [100 - p["mean"] for p in mine], [p["std"] or 0 for p in mine],
+                fmt="o-", color=color, capsize=3, markersize=4, label=result["model"],
+            )  # fmt: skip
+        axes.set(title=title.capitalize(), xscale="log", yscale="log")
+        axes.set_xlabel("% of the training images")
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.set_yticks(levels, [str(level) for level in levels])
+        axes.minorticks_off()
+        axes.grid(axis="y", color=PALE, linewidth=0.8)
+        axes.set_axisbelow(True)
+    panels[0].legend(fontsize=9)
+    panels[0].set_ylabel("% wrong of the test images")
+    panels[1].tick_params(axis="y", length=0)  # the scale is that of the left panel
+    points = [p for result in found for p in result["points"]]
+    least = min(100 - p["mean"] for p in points)
+    greatest = max(100 - p["mean"] + p["std"] for p in points)
+    panels[0].set_ylim(least * 0.8, greatest * 1.25)
+    return picture
+
+
+def main() -> None:
+    """Train what is missing, then write the file and the picture."""
+    config = parse(Config, None, "training.studies.lessdata", __doc__ or "")
+    if config.n < 1:
+        raise Esp8kError(f"cannot train {config.n} seeds", "--n 1 or more")
+    models.build(config.model)  # an unknown name fails here, not in a worker
+    cases = [
+        Case(config.model, percent, way, seed)
+        for percent in reversed(PERCENTS)
+        for way in WAYS
+        for seed in range(config.n)
+    ]
+    for done in train_missing(cases, config.jobs):
+        what = f"{done['percent']} %, {WAYS[done['way']]}, seed {done['seed']}"
+        print(f"{config.model} {what}: {done['float_accuracy']:.2f} %", file=sys.stderr)
+    result = summary(config)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_json(RESULTS / f"{config.model}.json", result)
+    store(draw(results()), PICTURE)
+    if config.json:
+        print(json.dumps(result, indent=1))
+        return
+    for p in result["points"]:
+        spread = "" if p["std"] is None else f" (std {p['std']:.2f})"
+        print(f"{p['percent']:3} % {WAYS[p['way']]}: {p['mean']:.2f} %{spread}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,157 @@
+"""Try an architecture or a recipe on the 55,000/5,000 split; the test set is not read.
+
+    python -m training.studies.search --spec "c10 c10p c14 c18p c16 fc" --seed 0
+    python -m training.studies.search --model v2 --peak 0.02 --note "higher peak"
+
+A spec is one word a layer, see `training/layers.py`. Several averages of the weights
+are followed in one run. Each run adds one line to `training/results/search.jsonl`,
+which the table in `training/README.md` is made from.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.cli import option, parse
+from core.errors import run
+from core.paths import ROOT
+from training import data, models
+from training.augment import Affine
+from training.confidence import fit_temperature, loss
+from training.evaluate import evaluate
+from training.fit import Trainer
+from training.layers import network
+from training.recipes import recipe
+from training.schedule import Recipe
+from training.teacher import teacher_for
+
+RECORD = ROOT / "training" / "results" / "search.jsonl"
+DECAYS = (0.99, 0.996, 0.998, 0.999)  # averages that every run follows
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of the search; absent: as in the model's recipe."""
+
+    model: str = option("v3", "whose recipe, and whose layers without --spec")
+    spec: str | None = option(None, "layers, one word each")
+    seed: int = option(0, "of weights, order and augmentation")
+    peak: float | None = option(None, "highest learning rate")
+    decay: float | None = option(None, "weight decay")
+    batch: int | None = option(None, "images a step")
+    warmup: float | None = option(None, "share of the steps before the peak")
+    descent: str | None = option(None, "cosine or linear, from the peak to nothing")
+    optimizer: str | None = option(None, "adamw or soap")
+    beta2: float | None = option(None, "decay of the squared gradients")
+    distill: float | None = option(None, "share of the loss that a teacher gives")
+    soften: float | None = option(None, "temperature of the distillation")
+    degrees: float | None = option(None, "rotation of the augmentation")
+    scale: float | None = option(None, "scale of the augmentation")
+    shear: float | None = option(None, "shear of the augmentation")
+    shift: float | None = option(None, "shift of the augmentation, pixels")
+    epochs: int = option(5, "passes over the 55,000 images")
+    images: int | None = option(None, "train on the first N of them only")
+    note: str = option("", "what this run tries, for the record")
+    record: Path = option(RECORD, "file of results, one JSON object a line")
+
+
+class Averages(Trainer):
+    """A trainer that follows several averages at once; its own is off."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: np.ndarray,
+        labels: np.ndarray,
+        recipe: Recipe,
+        seed: int,
+    ) -> None:
+        teacher = teacher_for(recipe, images, labels)
+        recipe = replace(recipe, ema=0.0)
+        super().__init__(model, images, labels, recipe, seed, teacher=teacher)
+        self.followed = {d: [t.detach().clone() for t in self.live] for d in DECAYS}
+
+    def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        result = super()._step(views, labels)
+        for decay, average in self.followed.items():
+            torch._foreach_lerp_(average, self.live, 1 - decay)
+        return result
+
+    def states(self) -> dict[str, dict[str, Tensor]]:
+        """The raw weights and each average, by name."""
+        raw = self.weights()
+        names = [k for k, v in raw.items() if v.is_floating_point()]
+        named = {
+            str(decay): raw | dict(zip(names, average, strict=True))
+            for decay, average in self.followed.items()
+        }
+        return {"raw": raw, **named}
+
+
+def chosen_recipe(config: Config) -> Recipe:
+    """The model's recipe with what the command line changes."""
+    base = recipe(config.model, config.epochs)
+    options = asdict(config)
+    affine = {k: options[k] for k in asdict(Affine()) if options[k] is not None}
+    rest = {f.name for f in fields(Recipe)} - {"affine", "epochs", "ema"}
+    given = {k: options[k] for k in sorted(rest) if options[k] is not None}
+    return replace(base, affine=replace(base.affine, **affine), **given)
+
+
+def attempt(config: Config) -> dict[str, Any]:
+    """Train once; accuracy, loss and temperature on the validation images."""
+    torch.set_num_threads(1)
+    torch.manual_seed(config.seed)
+    model = network(config.spec) if config.spec else models.build(config.model)
+    models.check_size(config.spec or config.model, model)
+    images = data.load()
+    fit, held = data.split(images.train_labels)
+    fit = fit[: config.images]
+    trainer = Averages(
+        model,
+        images.train_images[fit],
+        images.train_labels[fit],
+        chosen_recipe(config),
+        config.seed,
+    )
+    for _ in range(config.epochs):
+        trainer.run_epoch()
+    validation = {}
+    for name, state in trainer.states().items():
+        model.load_state_dict(state)
+        seen = evaluate(model, images.train_images[held], images.train_labels[held])
+        validation[name] = {
+            "accuracy": round(seen.accuracy, 3),
+            "loss": round(loss(seen, 1.0), 5),
+            "temperature": round(fit_temperature(seen), 3),
+        }
+    return {
+        "note": config.note,
+        "spec": config.spec or config.model,
+        "seed": config.seed,
+        "parameters": models.parameters(model),
+        "macs": models.macs(model),
+        "recipe": asdict(trainer.recipe),
+        "train_accuracy": round(trainer.history[-1].train_accuracy, 3),
+        "validation": validation,
+    }
+
+
+def main() -> None:
+    """Try once, print and file the result."""
+    config = parse(Config, None, "training.studies.search", __doc__ or "")
+    result = attempt(config)
+    line = json.dumps(result)
+    config.record.parent.mkdir(parents=True, exist_ok=True)
+    with config.record.open("a") as file:
+        file.write(line + "\n")
+    print(line)
+
+
+if __name__ == "__main__":
+    run(main)
