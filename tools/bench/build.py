@@ -19,7 +19,7 @@ import numpy as np
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, build_root
 
-BARE = ROOT / "tools" / "rivals" / "bare"
+BARE = ROOT / "tools" / "bench" / "rivals" / "bare"
 RUNTIME = ROOT / "firmware" / "port" / "esp32_direct" / "runtime"
 TIMEOUT_S = 300  # one run of the compiler
 DIGIT_BYTES = 784  # 28 x 28 pixels

@@ -10,12 +10,12 @@
  * the statistics of batch norm and in the gradient that leaves it.
  *
  * No memory is owned here: `training/fused/network.py` hands all of it over. The layers lie in
- * `fused/`, included and not linked, so that the compiler sees their sizes.
+ * the headers here, included and not linked, so that the compiler sees their sizes.
  */
 
-#include "fused/conv.h"
-#include "fused/weights.h"
-#include "fused/finish.h"
+#include "conv.h"
+#include "weights.h"
+#include "finish.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-"""The C half of `fused.py`: how it is compiled and loaded, and what it is handed.
+"""The C half of `network.py`: how it is compiled and loaded, and what it is handed.
 
 It is compiled on first use, for this very processor, and kept in `build/fused/`.
 """
@@ -67,13 +67,13 @@ def load() -> ctypes.CDLL | None:
         except OSError:
             return None
         if done.returncode != 0:
-            print("note: training/fused.c did not compile here:", file=sys.stderr)
+            print("note: training/fused/fused.c did not compile here:", file=sys.stderr)
             print(done.stderr, file=sys.stderr)
             return None
         partial.replace(target)
     library = ctypes.CDLL(str(target))
     if library.fused_layer_bytes() != ctypes.sizeof(Layer):
-        raise RuntimeError("fused_library.py and layer.h disagree about layer_t")
+        raise RuntimeError("library.py and layer.h disagree about layer_t")
     return library
 
 

@@ -122,7 +122,7 @@ def test_the_figures_are_the_linkers(echo: str, echo_build: Path) -> None:
 def test_a_firmware_whose_stack_can_overflow_is_not_written(
     echo: str, echo_build: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flash.memory_stack, "worst", lambda elf: (16385, []))
+    monkeypatch.setattr(flash.stack_depth, "worst", lambda elf: (16385, []))
     with pytest.raises(CheckFailed, match="16,385 bytes of 16,384"):
         flash.flash("v2", boards.choose(echo, None, quiet=True))
 
