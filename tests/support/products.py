@@ -1,7 +1,9 @@
-"""Products that many tests share, made once a session by the real commands.
+"""Products that many tests share, made once for all workers by the real commands.
 
 They are made below `build/test`, never in the user's `build/`, and only when a
-source is newer than they are: the same rule as in the Makefile.
+source is newer than they are: the same rule as in the Makefile. A lock beside each
+product lets one worker make it while the others wait. Nobody writes there again:
+a test that changes a product takes a copy (`copied`).
 """
 
 import os
@@ -11,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from core.paths import ROOT
 
@@ -44,6 +47,12 @@ def command(*arguments: str) -> None:
     assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
 
 
+def lock(product: str) -> FileLock:
+    """Held by the one worker that makes `product`."""
+    TEST_BUILD.mkdir(parents=True, exist_ok=True)
+    return FileLock(TEST_BUILD / f".{product}.lock")
+
+
 def stale(product: Path, *patterns: str) -> bool:
     return not product.exists() or product.stat().st_mtime < newest(*patterns)
 
@@ -54,8 +63,9 @@ def exported() -> Callable[[str], Path]:
 
     def export(model: str) -> Path:
         folder = TEST_BUILD / model
-        if stale(folder / "model.json", *SOURCES, *GENERATOR):
-            command("export", "--model", model)
+        with lock(model):
+            if stale(folder / "model.json", *SOURCES, *GENERATOR):
+                command("export", "--model", model)
         return folder
 
     return export
@@ -68,8 +78,9 @@ def flashed(exported: Callable[[str], Path]) -> Callable[[str, str], Path]:
     def flash(model: str, board: str) -> Path:
         folder = exported(model) / board
         made_from = (*SOURCES, *GENERATOR, *FIRMWARE)
-        if stale(folder / "memory.json", *made_from):
-            command("tools.boards.flash", "--model", model, "--board", board)
+        with lock(f"{model}-{board}"):
+            if stale(folder / "memory.json", *made_from):
+                command("tools.boards.flash", "--model", model, "--board", board)
         return folder
 
     return flash
