@@ -14,6 +14,7 @@ TEACHER ?= yes#       train, seeds: no trains MODEL without its teacher
 RESUME  ?=#           train: 1 goes on with an interrupted run
 INDEX   ?=#           classify: number of a test image
 IMG     ?=#           classify: an image file
+JOBS    ?= 2#         test: how many run at once
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -102,13 +103,14 @@ mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
 
 .PHONY: test test-fast lint doctor clean help
 test: setup lint ## every test
-	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS)
 
 test-fast: setup lint ## the tests that take seconds
-	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -m "not slow and not fuzz"
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) -m "not slow and not fuzz"
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
 
 doctor: setup ## find boards and what is wrong with them, each with its cure
 	@$(PYTHON) -m tools.doctor.doctor $(if $(PORT),--port $(PORT))

@@ -11,7 +11,7 @@
 #include "commands.h"
 #include "link_bytes.h"
 #include "link_crc.h"
-#include "memory_hal.h"
+#include "memory_port.h"
 
 #define RECORD_HEAD_BYTES 6u
 #define PREFIX_BYTES 6u

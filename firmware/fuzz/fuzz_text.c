@@ -7,7 +7,7 @@
 
 #include "app.h"
 #include "console.h"
-#include "memory_hal.h"
+#include "memory_port.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

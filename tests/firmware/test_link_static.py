@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.boards.loopback import FIRMWARE, includes
+from tests.support.link import FAKE
 from tools.faults import fuzz
+from tools.faults.loopback import FIRMWARE, includes
 
 OURS = sorted(
     [*(FIRMWARE / "src").glob("*.[ch]"), *(FIRMWARE / "components/link").glob("*.[ch]")]
@@ -82,7 +83,7 @@ def recursive(source: Path, where: list[str], folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=ids)
 def test_a_file_keeps_its_promises(path: Path, tmp_path: Path) -> None:
-    assert findings(path, includes(fuzz.FAKE_MODEL), tmp_path) == []
+    assert findings(path, includes(FAKE), tmp_path) == []
 
 
 def test_generated_networks_keep_them_with_their_kernels(
@@ -155,7 +156,7 @@ def test_a_planted_violation_is_found_in_the_link(kind: str, tmp_path: Path) -> 
     copy = tmp_path / "link_text.c"
     original = FIRMWARE / "components" / "link" / "link_text.c"
     copy.write_text(f"{original.read_text()}\n{code}\n")
-    found = findings(copy, includes(fuzz.FAKE_MODEL), tmp_path)
+    found = findings(copy, includes(FAKE), tmp_path)
     assert any(finding in one for one in found), found
 
 
@@ -196,7 +197,7 @@ def test_cppcheck_finds_nothing() -> None:
     done = subprocess.run(
         ["cppcheck", "--enable=warning,style,performance,portability", "--std=c99",
          "--error-exitcode=1", "--inline-suppr", "--suppress=missingIncludeSystem",
-         "-q", *includes(fuzz.FAKE_MODEL), FIRMWARE / "src",
+         "-q", *includes(FAKE), FIRMWARE / "src",
          FIRMWARE / "components" / "link", FIRMWARE / "fuzz"],
         capture_output=True,
         text=True,

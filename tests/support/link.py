@@ -15,7 +15,7 @@ import pytest
 from core.paths import ROOT
 from tests.support.products import TEST_BUILD
 from tools.boards import boards
-from tools.boards.loopback import MemoryBoard, MemoryLine, build_library
+from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
 from tools.link.client import Device
 
 FAKE = ROOT / "firmware" / "fuzz" / "fake_model"

@@ -13,7 +13,7 @@ from export.frontend.identity import Identity
 from export.graph import network
 from export.graph.network import Network
 from tools import bisect
-from tools.boards.loopback import MemoryBoard, MemoryLine, build_library
+from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
 from tools.link.client import Device
 from training import data
 

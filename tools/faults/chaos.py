@@ -4,7 +4,7 @@
     python -m tools.faults.chaos --requests 2000 --board twin  # real time, on a PTY
 
 By default the firmware's own C runs in this process behind a 115200 baud line in
-virtual time (`tools.boards.loopback`): the same seed gives the same run, seconds of
+virtual time (`tools.faults.loopback`): the same seed gives the same run, seconds of
 timeouts cost nothing, and the board crashes every --crash-every requests. With
 --board or --port the faults lie between this program and that device. Exit code 1 if
 an answer was wrong or a request was neither answered nor reported in its time.
@@ -27,10 +27,10 @@ from rich.progress import Progress
 from core.cli import option, parse
 from core.errors import CheckFailed, DeviceError, run
 from core.paths import DEFAULT_MODEL, model_dir
-from tools.boards.loopback import MemoryBoard, MemoryLine, build_library
 from tools.faults.line import Faults, FaultyLine
+from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
+from tools.faults.proxy import FaultyProxy
 from tools.link.client import Device
-from tools.link.proxy import FaultyProxy
 from tools.link.session import REQUEST_BUDGET_S
 
 IMAGES = 256  # different ones, drawn from the test set

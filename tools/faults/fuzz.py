@@ -16,12 +16,11 @@ from pathlib import Path
 from core.cli import option, parse
 from core.errors import CheckFailed, Esp8kError, run
 from core.paths import build_root
-from tools.boards.loopback import FIRMWARE, includes, sources
+from tools.faults.loopback import FIRMWARE, includes, sources
 
 CLANGS = ("clang-19", "clang-14", "clang")
 HARNESSES = ("frame", "text", "command")
 FUZZ = FIRMWARE / "fuzz"
-FAKE_MODEL = FUZZ / "fake_model"
 LONGEST_INPUT = 2048  # bytes
 FLAGS = (
     "-std=c99",
@@ -49,12 +48,13 @@ def compiler() -> str:
     raise Esp8kError("no clang to fuzz with", "apt install clang-19 libclang-rt-19-dev")
 
 
-def build(name: str) -> Path:
-    """One harness, as a program."""
+def build(name: str, firmware: Path = FIRMWARE) -> Path:
+    """One harness over the sources below `firmware`, as a program."""
     program = build_root() / "fuzz" / name
     program.parent.mkdir(parents=True, exist_ok=True)
-    files = [*sources(FAKE_MODEL), FUZZ / f"fuzz_{name}.c"]
-    command = [compiler(), *FLAGS, *includes(FAKE_MODEL), *map(str, files)]
+    model = firmware / "fuzz" / "fake_model"
+    files = [*sources(model, firmware), firmware / "fuzz" / f"fuzz_{name}.c"]
+    command = [compiler(), *FLAGS, *includes(model, firmware), *map(str, files)]
     built = subprocess.run(
         [*command, "-o", str(program)], capture_output=True, text=True
     )
@@ -66,9 +66,11 @@ def build(name: str) -> Path:
     return program
 
 
-def fuzz(name: str, seconds: int, seed: int) -> tuple[int, Path]:
+def fuzz(
+    name: str, seconds: int, seed: int, firmware: Path = FIRMWARE
+) -> tuple[int, Path]:
     """Run one harness; executions, and the folder with what it found."""
-    program = build(name)
+    program = build(name, firmware)
     found = program.parent / f"{name}_found"
     found.mkdir(exist_ok=True)
     kept = FUZZ / "corpus" / name

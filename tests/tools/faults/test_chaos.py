@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.link import FAKE, random_images
-from tools.boards.loopback import MemoryBoard, MemoryLine, build_library
 from tools.faults import chaos
 from tools.faults.line import KINDS, Faults, FaultyLine
-from tools.link.proxy import FaultyProxy
+from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
+from tools.faults.proxy import FaultyProxy
 
 IMAGES = random_images(32, seed=9)
 

@@ -10,8 +10,8 @@ import pytest
 
 from core.errors import CheckFailed, DeviceError, Esp8kError
 from tests.support.link import random_images
-from tools.boards.loopback import MemoryBoard, MemoryLine
 from tools.faults.line import Faults, FaultyLine
+from tools.faults.loopback import MemoryBoard, MemoryLine
 from tools.link.client import Device
 from tools.link.framing import Request, Splitter, encode
 from tools.link.identity_lock import require_identity

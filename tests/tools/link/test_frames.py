@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.link import random_images
-from tools.boards.loopback import MemoryBoard
+from tools.faults.loopback import MemoryBoard
 from tools.link.framing import (
     FRAME_KEPT,
     MAX_REQUEST_PAYLOAD,

@@ -12,7 +12,7 @@ import serial
 from tests.support.link import PtyHost, random_images
 from tests.tools.link.test_client import fake_int8
 from tools import mlperf_data
-from tools.boards.loopback import MemoryBoard
+from tools.faults.loopback import MemoryBoard
 from tools.link.framing import Request, Splitter, encode
 
 POOL = random_images(100, seed=21)

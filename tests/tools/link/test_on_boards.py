@@ -15,9 +15,9 @@ from tests.tools.link.test_mlperf import Runner
 from tools import bisect
 from tools.faults import chaos
 from tools.faults.line import Faults
+from tools.faults.proxy import FaultyProxy
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
-from tools.link.proxy import FaultyProxy
 from training import data
 
 EMULATED = [

@@ -13,8 +13,8 @@ import serial
 from core.errors import EXIT_DEVICE, DeviceError
 from tests.support.link import PtyHost, random_images
 from tests.tools.link.test_client import fake_int8
-from tools.boards.loopback import MemoryBoard
 from tools.faults.line import BOOT_TEXT, PANIC_TEXT
+from tools.faults.loopback import MemoryBoard
 from tools.link import meeting
 from tools.link.client import Device
 from tools.link.transport import SerialTransport

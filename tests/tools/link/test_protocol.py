@@ -5,7 +5,7 @@ import re
 import pytest
 
 from core.paths import ROOT
-from tools.boards.loopback import MemoryBoard
+from tools.faults.loopback import MemoryBoard
 from tools.link import fragments, framing, messages, pace, pipeline, session
 from tools.link.framing import Request
 from tools.link.meeting import HELLO_BUDGET_S, HELLO_TRIES_S, NOISY_BUDGET_S

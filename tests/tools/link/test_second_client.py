@@ -22,7 +22,7 @@ from tests.support.link import flashed_port, random_images
 from tests.support.products import TEST_BUILD
 from tests.support.second_client import FLOAT16, INT8, SET_BAUD, Client, Refused
 from tests.tools.link.test_client import fake_int8
-from tools.boards.loopback import MemoryBoard
+from tools.faults.loopback import MemoryBoard
 
 ARRAYS = random_images(4, seed=33)
 IMAGES = [image.tobytes() for image in ARRAYS]

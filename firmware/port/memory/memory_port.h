@@ -3,12 +3,12 @@
  * where the caller puts it. Fuzzers, tests and `tools.faults.chaos` (which loads it
  * as a shared library and runs the firmware in virtual time) use it.
  */
-#ifndef MEMORY_HAL_H
-#define MEMORY_HAL_H
+#ifndef MEMORY_PORT_H
+#define MEMORY_PORT_H
 
 #include <stdint.h>
 
-#define MEMORY_HAL_OUTPUT_BYTES 65536u
+#define MEMORY_PORT_OUTPUT_BYTES 65536u
 
 /* Power on: as if the board had just booted for the `boots`-th time. */
 void memory_boot(uint32_t boots, uint32_t reset_reason);

@@ -1,6 +1,6 @@
 """A faulty line between a client and a real port.
 
-    python -m tools.link.proxy --port /dev/ttyUSB0 --rate 0.01 --seed 0
+    python -m tools.faults.proxy --port /dev/ttyUSB0 --rate 0.01 --seed 0
 
 prints the name of a PTY: what is written there reaches the port with the faults of
 `tools.faults.line`, and the same the other way. Runs until interrupted.
@@ -84,7 +84,7 @@ class Config:
 
 
 def main() -> int:
-    config = parse(Config, None, "tools.link.proxy", __doc__ or "")
+    config = parse(Config, None, "tools.faults.proxy", __doc__ or "")
     if not config.port:
         raise Esp8kError("which port?", "--port /dev/ttyUSB0")
     faults = Faults(rate=config.rate)

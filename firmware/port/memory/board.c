@@ -1,5 +1,5 @@
-/* See memory_hal.h. */
-#include "memory_hal.h"
+/* See memory_port.h. */
+#include "memory_port.h"
 
 #include <string.h>
 
@@ -19,7 +19,7 @@ static struct {
     uint32_t baud;
     uint32_t baud_allowed;
     uint32_t length;
-    uint8_t output[MEMORY_HAL_OUTPUT_BYTES];
+    uint8_t output[MEMORY_PORT_OUTPUT_BYTES];
 } board;
 
 /* ==== The caller's side ==== */
@@ -100,8 +100,8 @@ hal_status_t hal_read(uint8_t *bytes, uint32_t capacity, uint32_t timeout_ms,
 
 hal_status_t hal_write(const uint8_t *bytes, uint32_t length)
 {
-    if (length > MEMORY_HAL_OUTPUT_BYTES - board.length) {
-        length = MEMORY_HAL_OUTPUT_BYTES - board.length; /* nobody listens */
+    if (length > MEMORY_PORT_OUTPUT_BYTES - board.length) {
+        length = MEMORY_PORT_OUTPUT_BYTES - board.length; /* nobody listens */
     }
     memcpy(board.output + board.length, bytes, length);
     board.length += length;

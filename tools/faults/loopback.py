@@ -1,7 +1,7 @@
 """The firmware in this very process, behind a line that runs in virtual time.
 
 The C of firmware/src, components/link and a generated model is built as a shared
-library over firmware/fuzz/memory_hal.c. `MemoryLine` is a `transport.Transport`
+library over firmware/port/memory. `MemoryLine` is a `transport.Transport`
 to it: every byte takes its time at the line's baud rate, but nobody waits for it.
 So a hundred thousand requests with seconds of timeouts take minutes, and the same
 seed gives the same run.
@@ -26,27 +26,27 @@ PIECE_BYTES = 256  # that arrive together: what a UART's driver hands over
 BOOT_S = 1.0  # a board that resets is deaf for so long
 
 
-def sources(component: Path) -> list[Path]:
-    """Every C file of the port-independent firmware with the model in `component`."""
+def sources(component: Path, firmware: Path = FIRMWARE) -> list[Path]:
+    """Every C file of the firmware over the memory port, with `component`'s model."""
     model = sorted((component / "src").glob("*.c")) or sorted(component.glob("*.c"))
     if not model:
         raise Esp8kError(f"no model in {component}", "run: make export")
     return [
-        *sorted((FIRMWARE / "src").glob("*.c")),
-        *sorted((FIRMWARE / "components" / "link").glob("*.c")),
-        FIRMWARE / "fuzz" / "memory_hal.c",
+        *sorted((firmware / "src").glob("*.c")),
+        *sorted((firmware / "components" / "link").glob("*.c")),
+        *sorted((firmware / "port" / "memory").glob("*.c")),
         *model,
     ]
 
 
-def includes(component: Path) -> list[str]:
+def includes(component: Path, firmware: Path = FIRMWARE) -> list[str]:
     """-I flags for them."""
     folders = (
-        FIRMWARE / "port",
-        FIRMWARE / "src",
-        FIRMWARE / "components" / "link",
-        FIRMWARE / "components" / "nn",
-        FIRMWARE / "fuzz",
+        firmware / "port",
+        firmware / "port" / "memory",
+        firmware / "src",
+        firmware / "components" / "link",
+        firmware / "components" / "nn",
         component / "include",
         component,
     )
