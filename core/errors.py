@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from core.text import for_terminal
+
 EXIT_OK = 0
 EXIT_CHECK_FAILED = 1  # a comparison or an accuracy bound did not hold
 EXIT_USAGE = 2  # a mistake of the user: arguments, files, disk
@@ -60,7 +62,7 @@ def run(main: Callable[[], int | None]) -> None:
 
 def report(message: str, hint: str, code: int) -> int:
     """Print an error the way every command prints it; give `code` back."""
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {for_terminal(message)}", file=sys.stderr)
     if hint:
-        print(f"hint:  {hint}", file=sys.stderr)
+        print(f"hint:  {for_terminal(hint)}", file=sys.stderr)
     return code

@@ -45,12 +45,13 @@ class Firmware:
         return encode(frame.type | REPLY, frame.sequence, prefix + payload)[0]
 
     def hello(self) -> bytes:
-        numbers = (3, 2, self.reason, 8, 0, 0, 0, 5, 5, 256)
+        numbers = (3, 2, self.reason, 8, 784, 10, 32, 5, 5, 256)
         sizes = (0, self.baud, 1, 7, 1952, 7808, 7808)
         ends = (0.1, 3, bytes.fromhex(self.weights))
         head = HELLO.pack(*numbers, *sizes, *ends)
         names = (self.model.encode(), b"fake")
-        return head + b"".join(struct.pack("B", len(n)) + n for n in names)
+        told = b"".join(struct.pack("B", len(n)) + n for n in names)
+        return head + told + struct.pack("<I", 1)
 
 
 class Rom:

@@ -139,10 +139,3 @@ def test_the_finding_is_told_and_is_exit_code_1(capsys: pytest.CaptureFixture) -
     assert "stage 1 (conv2), channel 5 at y 2, x 3: expected 17, got 18" in text
     assert "f16: every stage of 12 images is the reference's" in text
     assert bisect.tell(bisect.Config(json=True), ("int8",), 1, [None]) == 0
-
-
-def test_a_stage_of_another_size_is_refused(right) -> None:  # type: ignore
-    int8, _, plan = right
-    stage = plan.engine("int8")[0]
-    with pytest.raises(bisect.CheckFailed, match="bytes on the device"):
-        bisect.compare("int8", 0, 0, stage, np.zeros(stage.shape, np.uint8), b"abc")

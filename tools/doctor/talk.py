@@ -14,12 +14,12 @@ import serial
 from core import paths
 from core.errors import DeviceError, Esp8kError
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
+from tools.link import meeting
 from tools.link.framing import Request, explain
 from tools.link.messages import (
     RESETS,
     DeviceIdentity,
     Statistics,
-    parse_identity,
     parse_statistics,
 )
 from tools.link.session import Session, Silent
@@ -56,14 +56,10 @@ class Line:
 
     def hello(self, seconds: float) -> DeviceIdentity | None:
         """Our firmware's identity, or None."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            try:
-                payload = self.session.call(Request.HELLO, b"", min(left, 0.4))
-                return parse_identity(payload)
-            except Silent:
-                continue
-        return None
+        try:
+            return meeting.hello(self.session, seconds, seconds)
+        except Silent:
+            return None
 
     def statistics(self) -> Statistics:
         return parse_statistics(self.session.call(Request.STATISTICS, b"", 2.0))

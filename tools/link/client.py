@@ -10,7 +10,6 @@ Any pyserial URL is a port: a PTY's path, /dev/ttyUSB0, COM3, socket://host:port
 rfc2217://host:port. What goes wrong is a `DeviceError` with a cause and a cure.
 """
 
-import struct
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,8 @@ from types import TracebackType
 
 import numpy as np
 
+from core.errors import CheckFailed
+from core.text import for_terminal
 from tools.link import fragments, pipeline
 from tools.link.framing import Request
 from tools.link.meeting import Meeting
@@ -29,6 +30,8 @@ from tools.link.messages import (
     engine_number,
     image_head,
     parse_result,
+    parse_stage_bytes,
+    parse_stage_crcs,
     parse_statistics,
     pixels,
 )
@@ -40,7 +43,7 @@ CLEAN_STREAK = 4  # fragmented images without a loss: try whole frames again
 
 
 def _tell(message: str) -> None:
-    print(message, file=sys.stderr)
+    print(for_terminal(message), file=sys.stderr)
 
 
 class Device:
@@ -100,7 +103,8 @@ class Device:
     def infer(self, engine: str, image: np.ndarray) -> Result:
         """Classify one image, (28, 28) or (784,) uint8."""
         head = image_head(engine)
-        return parse_result(self._with_image(Request.INFER, head, pixels(image)))
+        payload = self._with_image(Request.INFER, head, pixels(image))
+        return self._result(engine, payload)
 
     def infer_many(
         self,
@@ -118,7 +122,7 @@ class Device:
             flow = self._one_by_one if self._fragmented else self._pipelined
             before = done
             for payload in flow(head, source):
-                yield parse_result(payload)
+                yield self._result(engine, payload)
                 done += 1
                 if progress is not None:
                     progress(done)
@@ -158,22 +162,25 @@ class Device:
         """CRC-32 of every stage's output bytes for `image`."""
         head = image_head(engine)
         payload = self._with_image(Request.STAGE_CRCS, head, pixels(image))
-        return [crc for (crc,) in struct.iter_unpack("<I", payload)]
+        return parse_stage_crcs(payload, self.identity.stages(engine))
 
-    def stage_bytes(self, engine: str, image: np.ndarray, stage: int) -> bytes:
-        """One stage's output bytes for `image`."""
-        data = b""
-        total = 1
+    def stage_bytes(
+        self, engine: str, image: np.ndarray, stage: int, expected: int
+    ) -> bytes:
+        """One stage's output bytes for `image`; refuses another size than expected."""
+        data, chunk = b"", self.identity.chunk_bytes
         raw = pixels(image)
-        while len(data) < total:
-            head = STAGE_HEAD.pack(
-                engine_number(engine), stage, self.identity.chunk_bytes, len(data)
-            )
+        while len(data) < expected:
+            head = STAGE_HEAD.pack(engine_number(engine), stage, chunk, len(data))
             payload = self._with_image(Request.STAGE_BYTES, head, raw)
-            (total,) = struct.unpack_from("<I", payload)
-            if len(payload) == 4:
-                break
-            data += payload[4:]
+            total, part = parse_stage_bytes(payload, chunk, len(data))
+            if total != expected:
+                raise CheckFailed(
+                    f"stage {stage} is {total} bytes on the device, "
+                    f"{expected} in plan.json",
+                    "firmware and plan.json of one export? make flash",
+                )
+            data += part
         return data
 
     # ==== The rest ====
@@ -189,6 +196,9 @@ class Device:
         return parse_statistics(payload)
 
     # ==== Inside ====
+
+    def _result(self, engine: str, payload: bytes) -> Result:
+        return parse_result(payload, engine, self.identity.classes)
 
     def _with_image(self, kind: Request, head: bytes, image: bytes) -> bytes:
         """One request that carries an image, whole or in fragments."""

@@ -9,13 +9,13 @@ import struct
 import zlib
 
 from tools.link.framing import REPLY_MISSING, Frame, Request, encode
+from tools.link.schema import Malformed, Number, read
 from tools.link.session import PREFIX, REQUEST_BUDGET_S, Pending, Session
 
 FRAGMENT_BYTES = 32
 BACKOFF = 2  # a line known to be bad: lost, not slow, so do not wait long
 TAG = struct.Struct("<I")
 PUT = struct.Struct("<IB")
-MISSING = struct.Struct("<I")
 
 
 def call(
@@ -50,12 +50,19 @@ def call(
             rounds += 1
             if answer.type != REPLY_MISSING:
                 return session.result(pending), rounds == pending.attempts == 1
-            (bits,) = MISSING.unpack_from(answer.payload, PREFIX.size)
-            missing = [i for i in range(len(pieces)) if bits >> i & 1]
+            missing = _missing(answer.payload[PREFIX.size :], kind, len(pieces))
             pending.reply = None
         raise session.silent(budget_s)
     finally:
         session.forget(pending)
+
+
+def _missing(payload: bytes, kind: Request, pieces: int) -> list[int]:
+    """The pieces that a MISSING asks for: one at least, and none that there is not."""
+    bits, _ = read(Number, payload, kind.name)
+    if not 0 < bits.value < 1 << pieces:
+        raise Malformed(kind.name, f"MISSING of {bits.value:#x}, of {pieces} pieces")
+    return [i for i in range(pieces) if bits.value >> i & 1]
 
 
 def _ask(session: Session, pending: Pending, before: int, end: float) -> Frame | None:

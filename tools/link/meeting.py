@@ -8,8 +8,8 @@ import struct
 
 from core.errors import DeviceError
 from tools.link.framing import Request
-from tools.link.messages import DeviceIdentity, parse_identity
-from tools.link.session import Refused, Session, Silent
+from tools.link.messages import DeviceIdentity, parse_baud, parse_identity
+from tools.link.session import Pending, Refused, Session, Silent
 
 HELLO_BUDGET_S = 4.0  # an ESP32 that reset itself on opening answers within two
 NOISY_BUDGET_S = 8.0  # ... and so long where at least something was heard
@@ -35,11 +35,12 @@ class Meeting:
         """Go to `baud`; False (and the old rate) when the other side cannot follow."""
         old = self.session.transport.baud
         try:
-            self.session.call(Request.SET_BAUD, struct.pack("<I", baud))
+            told = self.session.call(Request.SET_BAUD, struct.pack("<I", baud))
         except Refused as refused:
-            if refused.code == UNSUPPORTED:
+            if refused.number == UNSUPPORTED:
                 return False
             raise
+        parse_baud(told, baud)
         self.session.transport.set_baud(baud)
         try:
             self.identity = self._hello(BAUD_TRIES_S, BAUD_TRIES_S)
@@ -100,22 +101,36 @@ class Meeting:
             raise
 
     def _hello(self, quiet_s: float, noisy_s: float) -> DeviceIdentity:
-        """Short tries: a board that just reset hears nothing until it has booted."""
-        clock = self.session.transport.clock
-        start = clock()
-        while True:
-            try:
-                return parse_identity(
-                    self.session.call(Request.HELLO, b"", HELLO_TRIES_S)
-                )
-            except Silent:
-                heard = bool(self.session.splitter.noise)
-                budget = noisy_s if heard else quiet_s
-                if clock() - start >= budget:
-                    raise self.session.silent(budget) from None
+        return hello(self.session, quiet_s, noisy_s)
 
     def _drain(self, seconds: float) -> None:
         transport = self.session.transport
         end = transport.clock() + seconds
         while (left := end - transport.clock()) > 0:
             transport.read(left)
+
+
+def hello(session: Session, quiet_s: float, noisy_s: float) -> DeviceIdentity:
+    """Say hello until somebody answers; `noisy_s` holds once anything was heard.
+
+    A board that just reset hears nothing until it has booted, so hellos go out often,
+    each with a number of its own. None is forgotten: a device or a network that takes
+    seconds answers the first of them, and its number says how long that took.
+    """
+    sent: list[Pending] = []
+    clock = session.transport.clock
+    start = clock()
+    try:
+        while True:
+            budget = noisy_s if session.splitter.noise else quiet_s
+            end = start + budget
+            if clock() >= end:
+                raise session.silent(budget)
+            sent.append(session.prepare(Request.HELLO, b""))
+            session.send(sent[-1:])
+            answered = session.wait_any(sent, min(end, clock() + HELLO_TRIES_S))
+            if answered is not None:
+                return parse_identity(session.result(answered))
+    finally:
+        for pending in sent:
+            session.forget(pending)

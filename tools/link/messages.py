@@ -6,19 +6,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import Esp8kError
+from tools.link.schema import (
+    Answer,
+    Hello,
+    Malformed,
+    Number,
+    exactly,
+    layout,
+    names,
+    one_of,
+    read,
+    wire,
+)
 
 ENGINES = ("int8", "f16")
 COUNTERS = ("none", "cycles", "instructions")
 RESETS = ("unknown", "power on", "software", "panic", "watchdog", "brownout")
 IMAGE_BYTES = 784
-CLASSES = 10
 NO_TIME = 0xFFFFFFFF  # the board has no clock
 
-HELLO = struct.Struct("<4BH4BH7Ifi32s")
-STATISTICS = struct.Struct("<10IQ")
-ANSWER = struct.Struct("<BBII")
 IMAGE_HEAD = struct.Struct("<B3x")
 STAGE_HEAD = struct.Struct("<BBHI")
+MOST_STAGE_BYTES = 1 << 20  # of one stage's output: no network of ours has a tenth
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class DeviceIdentity:
     identity_crc: int  # CRC-32 over weights and both .tflite
     engines: tuple[str, ...]
     board: str
+    classes: int  # of the network: as many logits come
     counter: str  # 'cycles', 'instructions' or 'none'
     counter_hz: int
     int8_arena_bytes: int
@@ -46,13 +56,17 @@ class DeviceIdentity:
     logit_scale: float
     logit_zero_point: int
 
+    def stages(self, engine: str) -> int:
+        """How many stages an engine's network has."""
+        return self.int8_stages if engine == "int8" else self.f16_stages
+
 
 @dataclass(frozen=True)
 class Result:
     """One answered image."""
 
     label: int
-    logits: np.ndarray  # (10,) int8 or float32
+    logits: np.ndarray  # (classes,) int8 or float32
     microseconds: int | None  # None where the board has no clock
     count: int | None  # cycles or instructions; None where there is no counter
 
@@ -61,17 +75,20 @@ class Result:
 class Statistics:
     """The device's own counts since its boot, and its stack's high-water mark."""
 
-    frames: int  # intact ones
-    crc_errors: int
-    resyncs: int  # delimiters that closed something else than a frame
-    replays: int  # repeated requests answered from the last reply
-    errors: int  # requests refused
-    inferences: int
-    text_commands: int
-    boot_count: int
-    reset_reason: int  # index into RESETS
-    stack_used_bytes: int
-    uptime_us: int
+    frames: int = wire("I")  # intact ones
+    crc_errors: int = wire("I")
+    resyncs: int = wire("I")  # delimiters that closed something else than a frame
+    replays: int = wire("I")  # repeated requests answered from the last reply
+    errors: int = wire("I")  # requests refused
+    inferences: int = wire("I")
+    text_commands: int = wire("I")
+    boot_count: int = wire("I")
+    reset_reason: int = wire("I")  # index into RESETS
+    stack_used_bytes: int = wire("I")
+    uptime_us: int = wire("Q")
+
+
+HELLO, ANSWER, STATISTICS = layout(Hello), layout(Answer), layout(Statistics)
 
 
 def pixels(image: np.ndarray) -> bytes:
@@ -96,54 +113,88 @@ def image_head(engine: str) -> bytes:
     return IMAGE_HEAD.pack(engine_number(engine))
 
 
-def parse_result(payload: bytes) -> Result:
-    engine, label, microseconds, count = ANSWER.unpack_from(payload)
-    kind = np.dtype("<f4") if ENGINES[engine] == "f16" else np.dtype(np.int8)
+def parse_result(payload: bytes, engine: str, classes: int) -> Result:
+    """The reply to INFER by `engine`, of a network with so many classes."""
+    answer, at = read(Answer, payload, "INFER")
+    one_of("INFER", "engine", answer.engine, [engine_number(engine)])
+    kind = np.dtype("<f4") if engine == "f16" else np.dtype(np.int8)
+    exactly("INFER", payload, at + classes * kind.itemsize)
+    logits = np.frombuffer(payload, kind, classes, at)
+    if not np.isfinite(logits).all():
+        raise Malformed("INFER", f"a logit is {logits[~np.isfinite(logits)][0]}")
+    if answer.label != logits.argmax():
+        told = f"label {answer.label}, the largest logit is that of {logits.argmax()}"
+        raise Malformed("INFER", told)
     return Result(
-        label=label,
-        logits=np.frombuffer(payload, kind, CLASSES, ANSWER.size),
-        microseconds=None if microseconds == NO_TIME else microseconds,
-        count=count or None,
+        label=answer.label,
+        logits=logits,
+        microseconds=None if answer.microseconds == NO_TIME else answer.microseconds,
+        count=answer.count or None,
     )
 
 
 def parse_statistics(payload: bytes) -> Statistics:
     """The reply to STATISTICS."""
-    return Statistics(*STATISTICS.unpack_from(payload))
+    return read(Statistics, payload, "STATISTICS")[0]
+
+
+def parse_stage_crcs(payload: bytes, stages: int) -> list[int]:
+    """The reply to STAGE_CRCS of an engine with so many stages."""
+    exactly("STAGE_CRCS", payload, 4 * stages)
+    return [crc for (crc,) in struct.iter_unpack("<I", payload)]
+
+
+def parse_stage_bytes(payload: bytes, asked: int, offset: int) -> tuple[int, bytes]:
+    """The reply to STAGE_BYTES: the stage's size, and its bytes from `offset` on.
+
+    Some bytes come unless the stage ends there: whoever asks on comes to an end.
+    """
+    total, at = read(Number, payload, "STAGE_BYTES")
+    data = payload[at:]
+    if total.value > MOST_STAGE_BYTES:
+        raise Malformed("STAGE_BYTES", f"a stage of {total.value:,} bytes")
+    if len(data) != max(0, min(asked, total.value - offset)):
+        told = f"{len(data)} bytes at {offset} of {total.value}, {asked} were asked for"
+        raise Malformed("STAGE_BYTES", told)
+    return total.value, data
+
+
+def parse_baud(payload: bytes, asked: int) -> None:
+    """The reply to SET_BAUD says the rate again."""
+    number, _ = read(Number, payload, "SET_BAUD")
+    one_of("SET_BAUD", "baud", number.value, [asked])
 
 
 def parse_identity(payload: bytes) -> DeviceIdentity:
     """The reply to HELLO."""
-    fields = HELLO.unpack_from(payload)
-    engines, counter, reset_reason, window = fields[:4]
-    int8_stages, f16_stages, chunk = fields[7:10]
-    hz, baud, boots, crc, int8_arena, f16_arena, arena = fields[10:17]
-    scale, zero_point, weights_hash = fields[17:]
-    names = []
-    at = HELLO.size
-    for _ in range(2):
-        end = at + 1 + payload[at]
-        names.append(payload[at + 1 : end].decode("ascii", "replace"))
-        at = end
+    hello, at = read(Hello, payload, "HELLO")
+    if hello.image_bytes != IMAGE_BYTES:
+        told = f"images of {hello.image_bytes} bytes, ours have {IMAGE_BYTES}"
+        raise Malformed("HELLO", told)
+    (model, board), at = names("HELLO", payload, at, 2)
+    boot_id, _ = read(Number, payload[at:], "HELLO")
+    engines = tuple(name for i, name in enumerate(ENGINES) if hello.engines >> i & 1)
+    counter = hello.counter if hello.counter < len(COUNTERS) else 0
     return DeviceIdentity(
-        model=names[0],
-        weights_hash=weights_hash.hex(),
-        identity_crc=crc,
-        engines=tuple(name for i, name in enumerate(ENGINES) if engines >> i & 1),
-        board=names[1],
-        counter=COUNTERS[counter] if counter < len(COUNTERS) else "none",
-        counter_hz=hz,
-        int8_arena_bytes=int8_arena,
-        f16_arena_bytes=f16_arena,
-        arena_bytes=arena,
-        boot_count=boots,
-        boot_id=int.from_bytes(payload[at : at + 4], "little"),
-        reset_reason=reset_reason,
-        baud=baud,
-        batch_images=window,
-        int8_stages=int8_stages,
-        f16_stages=f16_stages,
-        chunk_bytes=chunk,
-        logit_scale=scale,
-        logit_zero_point=zero_point,
+        model=model,
+        weights_hash=hello.weights_hash.hex(),
+        identity_crc=hello.identity_crc,
+        engines=engines,
+        board=board,
+        classes=hello.classes,
+        counter=COUNTERS[counter],
+        counter_hz=hello.counter_hz,
+        int8_arena_bytes=hello.int8_arena_bytes,
+        f16_arena_bytes=hello.f16_arena_bytes,
+        arena_bytes=hello.arena_bytes,
+        boot_count=hello.boot_count,
+        boot_id=boot_id.value,
+        reset_reason=hello.reset_reason,
+        baud=hello.baud,
+        batch_images=hello.window,
+        int8_stages=hello.int8_stages,
+        f16_stages=hello.f16_stages,
+        chunk_bytes=hello.chunk_bytes,
+        logit_scale=hello.logit_scale,
+        logit_zero_point=hello.logit_zero_point,
     )

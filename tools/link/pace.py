@@ -14,6 +14,7 @@ FIRST_TIMEOUT_S = 1.0  # for a reply, before any was timed
 LEAST_TIMEOUT_S = 0.12  # USB adapters hold bytes back for up to 16 ms
 MOST_TIMEOUT_S = 4.0
 TIMEOUT_FACTOR = 4.0  # times the slowest recent reply
+LATENCY_FACTOR = 2.0  # times the answer to a hello, for what was never timed
 COMPUTE_FACTOR = 1.5  # times what an inference took by the device's own clock
 SLOWEST_DECAY = 0.9  # how fast that slowest one is forgotten
 MOST_DOUBLINGS = 4
@@ -54,7 +55,9 @@ class Pace:
 
     def timeout(self, key: Key, wire_s: float, attempts: int) -> float:
         """For a reply to what takes `wire_s` to send, longer after each attempt."""
-        base = FIRST_TIMEOUT_S
+        # A far device is known by its hello to be far.
+        far = LATENCY_FACTOR * self.slowest.get((Request.HELLO, -1), 0.0)
+        base = max(FIRST_TIMEOUT_S, far)
         if key in self.slowest:
             base = max(LEAST_TIMEOUT_S, TIMEOUT_FACTOR * self.slowest[key])
         doublings = min(max(attempts - 1, 0), MOST_DOUBLINGS)

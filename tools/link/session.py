@@ -28,6 +28,7 @@ from tools.link.framing import (
     panic_text,
 )
 from tools.link.pace import BITS_A_BYTE, Key, Pace, key_of
+from tools.link.schema import Failure, Malformed, one_of, read
 from tools.link.transport import Transport
 
 REQUEST_BUDGET_S = 20.0  # a request is answered or has failed by then
@@ -143,10 +144,17 @@ class Session:
 
     def wait(self, pending: Pending, until: float) -> None:
         """Read until it is answered or that moment has come."""
-        while pending.reply is None:
+        self.wait_any([pending], until)
+
+    def wait_any(self, pendings: list[Pending], until: float) -> Pending | None:
+        """Read until one of them is answered, or that moment has come."""
+        while True:
+            for pending in pendings:
+                if pending.reply is not None:
+                    return pending
             left = until - self.transport.clock()
             if left <= 0:
-                return
+                return None
             self.read(left)
 
     def read(self, timeout_s: float) -> None:
@@ -211,10 +219,13 @@ class Session:
                 f"the device speaks protocol {frame.version}, we speak {VERSION}",
                 "flash the firmware of this checkout: make flash",
             )
+        name = Request(pending.kind).name
+        if frame.type == REPLY_MISSING:
+            raise Malformed(name, "MISSING, of an image that was sent whole")
         if frame.type == REPLY_ERROR:
-            code = frame.payload[PREFIX.size]
-            cause = ERRORS.get(code, f"error code {code}")
-            raise Refused(Request(pending.kind).name.lower(), code, cause)
+            failure, _ = read(Failure, frame.payload[PREFIX.size :], name)
+            one_of(name, "an ERROR's request", failure.request_type, [pending.kind])
+            raise Refused(name, failure.code)
         return frame.payload[PREFIX.size :]
 
     def silent(self, budget_s: float) -> Silent:
@@ -227,11 +238,12 @@ class Session:
 
 
 class Refused(DeviceError):
-    """The device answered with an error code."""
+    """The device answered with an error code of firmware/PROTOCOL.md."""
 
-    def __init__(self, request: str, code: int, cause: str) -> None:
+    def __init__(self, request: str, number: int) -> None:
+        cause = ERRORS.get(number, "of a kind that this host does not know")
         super().__init__(
-            f"the device refused {request!r}: {cause} (error {code})",
+            f"the device refused {request}: {cause} (error {number})",
             "host and firmware of one checkout? make flash",
         )
-        self.code = code
+        self.number = number  # the device's, never our exit status

@@ -126,9 +126,12 @@ def test_stages_are_read_whole_and_by_their_crc(device: Device) -> None:
     raw = image.tobytes()
     stages = [raw, raw[100:128], bytes(x & 255 for x in fake_int8(image))]
     assert device.stage_crcs("int8", image) == [zlib.crc32(s) for s in stages]
-    assert [device.stage_bytes("int8", image, i) for i in range(3)] == stages
+    got = [device.stage_bytes("int8", image, i, len(s)) for i, s in enumerate(stages)]
+    assert got == stages
     with pytest.raises(Refused, match="no such stage"):
-        device.stage_bytes("f16", image, 2)
+        device.stage_bytes("f16", image, 2, 40)
+    with pytest.raises(CheckFailed, match="784 bytes on the device, 783 in plan.json"):
+        device.stage_bytes("int8", image, 0, 783)
 
 
 def test_an_image_of_another_kind_is_refused_here(device: Device) -> None:
