@@ -47,7 +47,7 @@ def echo(echo_build: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     need(*NEEDS[board])
     folder = echo_build / "v2" / board
     if not (folder / "memory.json").exists():
-        flash.flash("v2", boards.choose(board, None, quiet=True))
+        flash.flash("v2", boards.choose(board, None, boards.FLASH, quiet=True))
     yield board
 
 

@@ -1,43 +1,32 @@
 """Which board, what stands behind it, and how to open it.
 
-    board = choose(None, None)                 # says on stderr which, and why
+    board = choose(None, None, FLASH)          # says on stderr which, and why
     with open_board(board, "v2") as device:    # a tools.link.client.Device
         print(device.infer("int8", image).label)
 
-A board on USB is taken when there is one, else the emulated one, else (no
-compiler, no QEMU) the twin, a process of this host. Several may be open at once.
+A board on USB is asked what it is, not guessed at: to flash it, its chip by esptool;
+to talk to it, its firmware by a hello. Without one the emulated board is taken, else
+(no compiler, no QEMU) the twin, a process of this host.
 """
 
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from core.errors import DeviceError, Esp8kError
-from tools.boards import pio, virtual_board
+from tools.boards import catalogue, pio, probe, usb, virtual_board
+from tools.boards.catalogue import Kind
+from tools.boards.probe import Chip
+from tools.boards.usb import UsbPort
 from tools.link.client import Device
+from tools.link.messages import DeviceIdentity
 
-EMULATED, PROCESS, HARDWARE = "emulated", "host process", "on hardware"
-CHIPS = {
-    "virtual": "esp32",
-    "twin": "",
-    "riscv": "",
-    "esp32dev": "esp32",
-    "esp32-s3-devkitc-1": "esp32s3",
-    "esp32-c3-devkitm-1": "esp32c3",
-}
-BOARDS = tuple(CHIPS)
-EVIDENCE = {"virtual": EMULATED, "riscv": EMULATED, "twin": PROCESS}
-USB_VENDORS = {
-    0x10C4: "CP210x",
-    0x1A86: "CH340",
-    0x0403: "FTDI",
-    0x303A: "Espressif native USB",
-}
-NATIVE_USB = 0x303A
+BUILD, FLASH, TALK = "build", "flash", "talk"  # what a board is chosen for
 APT = "apt-get install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc"
+CHOOSE = "say which: PORT=..., or SERIAL=... (a MAC or a USB serial number)"
 
 
 @dataclass(frozen=True)
@@ -51,93 +40,213 @@ class Board:
 
 
 @dataclass(frozen=True)
-class UsbPort:
-    """A serial port that a board may be on."""
+class System:
+    """This computer, as far as boards go; tests put another one here."""
 
-    device: str
-    bridge: str  # what kind of USB chip
-    vendor: int
-
-
-def usb_ports() -> list[UsbPort]:
-    """The serial ports with a USB chip that boards carry."""
-    from serial.tools import list_ports
-
-    return [
-        UsbPort(port.device, USB_VENDORS[port.vid], port.vid)
-        for port in sorted(list_ports.comports(), key=lambda port: port.device)
-        if port.vid in USB_VENDORS
-    ]
+    ports: Callable[[], list[UsbPort]] = usb.usb_ports
+    chip: Callable[[str], Chip | None] = probe.chip_on
+    firmware: Callable[[str], DeviceIdentity | None] = probe.firmware_on
+    which: Callable[[str], str | None] = shutil.which
 
 
-def choose(board: str | None, port: str | None, quiet: bool = False) -> Board:
-    """The board that was asked for, or the best one here; one line says which."""
-    board, port = board or None, port or None
-    if board is not None and board not in CHIPS:
-        known = ", ".join(BOARDS)
-        raise Esp8kError(f"there is no board {board!r}", f"BOARD is one of: {known}")
-    chosen, why = _asked(board, port) if board or port else _found()
+@dataclass(frozen=True)
+class Candidate:
+    """A USB port and what was found on it."""
+
+    port: UsbPort
+    chip: str = ""  # '' where nothing answered
+    mac: str = ""
+    firmware: str = ""  # the board's own name, where our firmware answered
+
+    def __str__(self) -> str:
+        what = self.chip or self.firmware or "nothing that answers"
+        number = self.mac or self.port.serial
+        return f"{self.port.device}: {what}" + (f" ({number})" if number else "")
+
+
+def choose(
+    board: str | None,
+    port: str | None,
+    use: str = TALK,
+    serial: str | None = None,
+    quiet: bool = False,
+    system: System | None = None,
+) -> Board:
+    """The board that was asked for, or the one that is here; one line says which.
+
+    `use` is BUILD, FLASH or TALK; `serial` a MAC or USB serial number among several.
+    Raises Esp8kError for a wrong word, DeviceError for what is not there.
+    """
+    here = system or System()
+    kind = catalogue.kind(board) if board else None
+    if port and serial:
+        raise Esp8kError("PORT and SERIAL are both given", "one of them is enough")
+    if kind and serial and catalogue.is_local(kind.name):
+        raise Esp8kError(f"BOARD={kind.name} has no SERIAL", "leave one of them out")
+    chosen, why = _choose(kind, port or None, use, serial or None, here)
     if not quiet:
         where = f" on {chosen.port}" if chosen.port else ""
-        print(
-            f"board: {chosen.name}{where} ({chosen.evidence}): {why}", file=sys.stderr
-        )
+        told = "built" if use == BUILD else chosen.evidence
+        print(f"board: {chosen.name}{where} ({told}): {why}", file=sys.stderr)
     return chosen
 
 
-def _make(name: str, port: str | None = None) -> Board:
-    evidence = HARDWARE if port else EVIDENCE.get(name, HARDWARE)
-    return Board(name, evidence, port, CHIPS[name])
-
-
-def _asked(board: str | None, port: str | None) -> tuple[Board, str]:
-    name = board or "esp32dev"
+def _choose(
+    kind: Kind | None, port: str | None, use: str, serial: str | None, here: System
+) -> tuple[Board, str]:
     if port:
-        _require_port(port)
-        why = "as asked" if board else "PORT given; another kind of board: BOARD="
-        return _make(name, port), why
-    if name in EVIDENCE:
-        return _make(name), "as asked"
-    ports = usb_ports()
-    if not ports:
+        _require_port(port, here)
+        return _at_port(kind, port, use, here)
+    if kind and (use == BUILD or catalogue.is_local(kind.name)):
+        return _make(kind), "as asked"
+    ports = here.ports()
+    if not ports and (kind or serial):
+        name = kind.name if kind else f"SERIAL={serial}"
         raise DeviceError(
             f"{name}: no board on USB",
             "plug it in with a data cable, or PORT=..., or BOARD=virtual; "
             "make doctor tells more",
         )
-    return _make(name, ports[0].device), _others(ports)
+    if not ports or (use == BUILD and not kind):
+        return _without_hardware(here)
+    if use == TALK:
+        return _to_talk(kind, ports, serial, here)
+    return _to_flash(kind, ports, serial, here)
 
 
-def _found() -> tuple[Board, str]:
-    ports = usb_ports()
-    if ports and ports[0].vendor == NATIVE_USB:
-        raise Esp8kError(
-            f"{ports[0].device} is a chip with native USB, so not a plain ESP32",
-            "say which: BOARD=esp32-s3-devkitc-1 or BOARD=esp32-c3-devkitm-1",
+def _make(kind: Kind, port: str | None = None) -> Board:
+    evidence = catalogue.HARDWARE if port else kind.evidence
+    return Board(kind.name, evidence, port, kind.chip)
+
+
+# ==== A port that was named ===================================================
+
+
+def _at_port(kind: Kind | None, port: str, use: str, here: System) -> tuple[Board, str]:
+    if use == TALK:
+        told = here.firmware(port)
+        if told is None:
+            name = kind.name if kind else "board"
+            # Opening it again will say what is wrong with it, and the cure.
+            return Board(name, catalogue.HARDWARE, port), "PORT given"
+        evidence = catalogue.evidence_told(told.board)
+        return Board(told.board, evidence, port), "as its firmware says"
+    if kind is not None:
+        return _make(kind, port), "as asked"
+    chip = here.chip(port)
+    if chip is None:
+        raise DeviceError(
+            f"no chip answers on {port}: which board is it?",
+            "give BOARD=...; hold BOOT while it connects, or see make doctor",
         )
-    if ports:
-        return _make("esp32dev", ports[0].device), _others(ports)
-    missing = [name for name in _needed() if not shutil.which(name)]
+    found = _kind_of(chip.name, native=False)
+    return _make(found, port), f"{chip.name} answers; another kind of board: BOARD="
+
+
+def _require_port(port: str, here: System) -> None:
+    """A port that is not there is said before anything is built, on every system."""
+    if "://" in port:
+        return
+    if os.name == "posix":
+        there = port.startswith("/") and os.path.exists(port)
+    else:
+        from serial.tools import list_ports
+
+        there = port.upper() in {p.device.upper() for p in list_ports.comports()}
+    if not there:
+        names = ", ".join(found.device for found in here.ports()) or "none"
+        raise DeviceError(f"there is no port {port}", f"USB ports here: {names}")
+
+
+# ==== Boards on USB ===========================================================
+
+
+def _to_flash(
+    kind: Kind | None, ports: list[UsbPort], serial: str | None, here: System
+) -> tuple[Board, str]:
+    """Ask every port for its chip; take the one that fits, never a guess."""
+    found = [_asked_for_chip(port, here) for port in ports]
+    fitting = [c for c in found if c.chip and (kind is None or c.chip == kind.chip)]
+    one = _only(fitting, found, serial, kind)
+    native = one.port.vendor in usb.NATIVE
+    chosen = kind or _kind_of(one.chip, native)
+    others = [str(c) for c in found if c is not one]
+    also = f"; also there: {', '.join(others)}" if others else ""
+    why = f"{one.chip} {one.mac} by {one.port.chip}{also}; without it: BOARD=virtual"
+    return _make(chosen, one.port.device), why
+
+
+def _to_talk(
+    kind: Kind | None, ports: list[UsbPort], serial: str | None, here: System
+) -> tuple[Board, str]:
+    """The only port, or the only one on which our firmware answers."""
+    found = [Candidate(port) for port in ports]
+    fitting = found
+    if serial and serial.lower() not in {port.serial.lower() for port in ports}:
+        fitting = found = [_asked_for_chip(port, here) for port in ports]  # by its MAC
+    elif not serial and len(ports) > 1:
+        found = [_asked_for_firmware(port, here) for port in ports]
+        fitting = [candidate for candidate in found if candidate.firmware]
+    one = _only(fitting, found, serial, kind)
+    chosen, why = _at_port(kind, one.port.device, TALK, here)
+    return chosen, f"{one.port.chip}, {why}; without it: BOARD=virtual"
+
+
+def _asked_for_chip(port: UsbPort, here: System) -> Candidate:
+    chip = here.chip(port.device)
+    return Candidate(port, chip.name, chip.mac) if chip else Candidate(port)
+
+
+def _asked_for_firmware(port: UsbPort, here: System) -> Candidate:
+    told = here.firmware(port.device)
+    return Candidate(port, firmware=told.board if told else "")
+
+
+def _only(
+    fitting: list[Candidate],
+    found: list[Candidate],
+    serial: str | None,
+    kind: Kind | None,
+) -> Candidate:
+    """The one that is meant; all that is there is listed where it cannot be told."""
+    listed = "; ".join(map(str, found))
+    if serial:
+        named = {serial.lower()}
+        fitting = [c for c in fitting if {c.mac, c.port.serial.lower()} & named]
+        if not fitting:
+            raise DeviceError(f"no board with SERIAL={serial}", f"found: {listed}")
+    if not fitting:
+        wanted = f"no {kind.chip} for BOARD={kind.name}" if kind else "no board of ours"
+        raise DeviceError(
+            f"{wanted} on USB",
+            f"found: {listed}. Hold BOOT while it connects, PORT=... to insist, "
+            "or BOARD=virtual",
+        )
+    if len(fitting) > 1:
+        raise Esp8kError("several boards are on USB", f"{CHOOSE}. Found: {listed}")
+    return fitting[0]
+
+
+def _kind_of(chip: str, native: bool) -> Kind:
+    found = catalogue.by_chip(chip, native)
+    if found is None:
+        chips = sorted({kind.chip for kind in catalogue.KINDS if kind.chip})
+        raise Esp8kError(
+            f"there is no firmware for a chip {chip}", f"for: {', '.join(chips)}"
+        )
+    return found
+
+
+# ==== No board ================================================================
+
+
+def _without_hardware(here: System) -> tuple[Board, str]:
+    needed = pio.COMPILERS["virtual"][0], virtual_board.QEMU["virtual"]
+    missing = [name for name in needed if not here.which(name)]
     if not missing:
-        return _make("virtual"), "no board on USB; another: BOARD=twin, PORT=..."
-    return _make("twin"), f"no {missing[0]} for BOARD=virtual; cure: {APT}"
-
-
-def _needed() -> tuple[str, str]:
-    return pio.COMPILERS["virtual"][0], virtual_board.QEMU["virtual"]
-
-
-def _others(ports: list[UsbPort]) -> str:
-    rest = ", ".join(port.device for port in ports[1:])
-    also = f"; also there: {rest} (PORT=...)" if rest else ""
-    return f"{ports[0].bridge} found{also}; without it: BOARD=virtual"
-
-
-def _require_port(port: str) -> None:
-    """A path that does not exist is said before anything is built."""
-    if port.startswith("/") and not os.path.exists(port):
-        there = ", ".join(found.device for found in usb_ports()) or "none"
-        raise DeviceError(f"there is no port {port}", f"USB ports here: {there}")
+        why = "no board on USB; another: BOARD=twin, PORT=..."
+        return _make(catalogue.kind("virtual")), why
+    return _make(catalogue.kind("twin")), f"no {missing[0]} for BOARD=virtual: {APT}"
 
 
 # ==== Opening =================================================================

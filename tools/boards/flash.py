@@ -3,12 +3,13 @@
     python -m tools.boards.flash --model v3                    # the board that is there
     python -m tools.boards.flash --model v3 --board virtual
     python -m tools.boards.flash --model v3 --board esp32dev --port /dev/ttyUSB0
-    python -m tools.boards.flash --model v3 --board virtual --port /dev/ttyUSB0
+    python -m tools.boards.flash --model v3 --board esp32-direct
 
 `virtual` is an ESP32 image without ESP-IDF. It is written with esptool to a mock
 of the ROM's bootloader, read back and compared; the emulated core then runs the
-bytes that were read back. With a port (last line) the same image goes to a real
-ESP32. Files: build/<model>/<board>/firmware.elf, app.bin, flashed.bin, memory.json.
+bytes that were read back. `esp32-direct` is the same image, written to a real ESP32:
+seconds, and no download of gigabytes. Files, in build/<model>/<board>/:
+firmware.elf, app.bin, flashed.bin, memory.json.
 """
 
 import json
@@ -24,7 +25,7 @@ from typing import Any
 from core import cli
 from core.errors import DeviceError, Esp8kError, run
 from core.paths import DEFAULT_MODEL, MODELS, model_dir
-from tools.boards import boards, footprint, image_format, pio, stack_depth
+from tools.boards import boards, catalogue, footprint, image_format, pio, stack_depth
 
 OFFSET = 0x1000  # where the ESP32's ROM expects the first program
 ESPTOOL_TIMEOUT_S = 120  # a real board at 460800 baud takes seconds
@@ -39,6 +40,7 @@ class Config:
     model: str = cli.option(DEFAULT_MODEL, "whose firmware", MODELS)
     board: str | None = cli.option(None, "virtual, twin, riscv, esp32dev, ...")
     port: str | None = cli.option(None, "serial port of a real board")
+    serial: str | None = cli.option(None, "MAC or USB serial number among several")
     build_only: bool = cli.option(False, "compile, write nothing to a board")
     json: bool = cli.option(False, "print the result as JSON")
 
@@ -48,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = cli.parse(
         Config, argv, "tools.boards.flash", "Build and write the firmware."
     )
-    board = boards.choose(config.board, config.port)
+    use = boards.BUILD if config.build_only else boards.FLASH
+    board = boards.choose(config.board, config.port, use, config.serial)
     result = flash(config.model, board, config.build_only)
     if config.json:
         print(json.dumps(result, indent=2))
@@ -60,14 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def flash(model: str, board: boards.Board, build_only: bool = False) -> dict[str, Any]:
     """Bring `model` onto `board`; returns what was done, in bytes and words."""
     out = model_dir(model) / board.name
-    if board.name not in boards.EVIDENCE:
+    kind = catalogue.kind(board.name)
+    if not (kind.direct or catalogue.is_local(kind.name)):
         return _flash_espressif(model, board, build_only)
-    built = pio.build(model, board.name)
+    built = pio.build(model, "virtual" if kind.direct else kind.name)
     out.mkdir(parents=True, exist_ok=True)
     flashed = out / "flashed.bin"
     firmware = _install(built, out / "firmware.elf")
     result: dict[str, Any] = {"model": model, "board": board.name, "port": board.port}
-    if board.name == "virtual":
+    if kind.direct:
         app = make_image(firmware, out / "app.bin")
         figures = footprint.measure(firmware, flash_bytes=app.stat().st_size)
         figures["stack_worst_bytes"], _ = stack_depth.worst(firmware)

@@ -12,25 +12,9 @@ from pathlib import Path
 
 from serial.tools import list_ports
 
-from tools.boards.boards import USB_VENDORS
+from tools.boards import usb
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 
-CHIPS = {
-    (0x10C4, 0xEA60): "CP210x",
-    (0x10C4, 0xEA70): "CP2105",
-    (0x1A86, 0x7523): "CH340",
-    (0x1A86, 0x5523): "CH341",
-    (0x1A86, 0x55D4): "CH9102",
-    (0x1A86, 0x55D3): "CH343",
-    (0x0403, 0x6001): "FTDI FT232R",
-    (0x0403, 0x6010): "FTDI FT2232H",
-    (0x0403, 0x6014): "FTDI FT232H",
-    (0x0403, 0x6015): "FTDI FT231X",
-    (0x067B, 0x2303): "PL2303",
-    (0x303A, 0x1001): "native USB of an ESP32-S3 or ESP32-C3",
-    (0x303A, 0x0002): "native USB of an ESP32-S2",
-}
-DRIVERS = {0x10C4: "cp210x", 0x1A86: "ch341", 0x0403: "ftdi_sio", 0x303A: "cdc_acm"}
 NOBODY = (
     "no serial port with a USB chip that boards carry",
     "plug the board in with a data cable: one that only charges shows no device at "
@@ -72,7 +56,7 @@ def examine_ports(where: Ports, only: str | None, ask: bool) -> list[Finding]:
         chosen = next((p for p in listed if p.device == only), Found(only))
         return examine(where, chosen, ask)
     findings = undriven(where, listed)
-    boards = [port for port in listed if port.vendor in USB_VENDORS]
+    boards = [port for port in listed if port.vendor in usb.VENDORS]
     if not listed and not findings:
         return [Finding("ports", NOTE, *NOBODY, topic="ports")]
     for port in listed:
@@ -108,7 +92,7 @@ def describe(where: Ports, port: Found) -> Finding:
     if port.vendor is None or port.product is None:
         return Finding("chip", NOTE, "not a USB port (or a pseudo-terminal)", port=name)
     numbers = f"{port.vendor:04x}:{port.product:04x}"
-    chip = CHIPS.get((port.vendor, port.product)) or USB_VENDORS.get(port.vendor)
+    chip = usb.chip_name(port.vendor, port.product)
     driver = _driver(where, name)
     text = f"{chip or 'a USB port'} ({numbers})" + (f", driver {driver}" * bool(driver))
     if chip is None:
@@ -131,14 +115,14 @@ def undriven(where: Ports, listed: list[Found]) -> list[Finding]:
             product = int((device / "idProduct").read_text(), 16)
         except (OSError, ValueError):
             continue
-        if vendor not in USB_VENDORS or (vendor, product) in known:
+        if vendor not in usb.VENDORS or (vendor, product) in known:
             continue
-        driver = DRIVERS.get(vendor, "usbserial")
-        chip = CHIPS.get((vendor, product), USB_VENDORS[vendor])
+        driver = usb.DRIVERS[vendor]
+        chip = usb.chip_name(vendor, product)
         text = f"{chip} ({vendor:04x}:{product:04x}) is on USB without a serial port"
         cure = f"load its driver: sudo modprobe {driver}"
-        if vendor == 0x1A86:
-            cure += "; on Ubuntu brltty grabs this chip: sudo apt-get remove brltty"
+        if vendor in usb.BRLTTY_TAKES:
+            cure += "; where brltty runs it takes this chip: sudo apt-get remove brltty"
         place = f"USB {device.name}"
         findings.append(Finding("driver", PROBLEM, text, cure, port=place))
     return findings

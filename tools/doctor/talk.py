@@ -5,7 +5,6 @@ other rates; a reset by DTR/RTS, and what the board says while it boots.
 """
 
 import json
-import re
 import time
 from collections.abc import Callable
 
@@ -15,7 +14,7 @@ from core import paths
 from core.errors import DeviceError, Esp8kError
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 from tools.link import meeting
-from tools.link.framing import Request, explain
+from tools.link.framing import Request
 from tools.link.messages import (
     RESETS,
     DeviceIdentity,
@@ -23,6 +22,7 @@ from tools.link.messages import (
     parse_statistics,
 )
 from tools.link.session import Session, Silent
+from tools.link.silence import DOWNLOAD, POWER, explain
 from tools.link.transport import SerialTransport
 
 BAUD = 115200
@@ -36,7 +36,6 @@ SLIP_SYNC = (
     b"\xc0\x00\x08\x24\x00\x00\x00\x00\x00\x07\x07\x12\x20" + b"U" * 32 + b"\xc0"
 )
 SLIP_ANSWER = b"\xc0\x01\x08"  # how the ROM's loader answers a sync
-BROWNOUT = re.compile(rb"[Bb]rownout detector was triggered")
 CRYSTAL = (
     "if the board's own text is noise at every rate, its crystal is not 40 MHz or the "
     "wiring is bad"
@@ -141,12 +140,10 @@ def _after_reset(port: str, make: Callable[[str, int], Line], before: bytes) -> 
     finally:
         line.close()
     heard = before + text
-    if BROWNOUT.search(heard):
-        cure = "another USB port or cable, no hub: the board starves while it boots"
-        told = "the board's supply breaks down (brownout detector)"
-        return Finding("supply", PROBLEM, told, cure, port=port)
     cause, cure = explain(heard)
-    if "bootloader" in cause:
+    if cure == POWER:
+        return Finding("supply", PROBLEM, cause, cure, port=port)
+    if DOWNLOAD.search(heard):
         return bootloader(port)
     if not heard and not pulsed:
         cure += "; this port has no RTS to reset the board by"
@@ -179,7 +176,7 @@ def known(line: Line, identity: DeviceIdentity) -> list[Finding]:
     text = f"up for {counts.uptime_us / 1e6:.0f} s, last reset: {reason}; "
     text += f"{counts.frames:,} frames, {counts.crc_errors:,} damaged"
     cures = {
-        "brownout": "another USB port or cable, no hub",
+        "brownout": POWER,
         "panic": "the firmware crashed: make bisect, and please report it",
         "watchdog": "the firmware hung: please report it",
     }

@@ -5,10 +5,9 @@
 Integers are little-endian. firmware/PROTOCOL.md is the specification,
 firmware/components/link the other end. `Splitter` takes whatever arrives (boot
 text, noise, half a frame, a panic) and gives back the intact frames; the rest it
-keeps as `noise`, from which `explain` reads what the device said instead.
+keeps as `noise`, from which `silence.explain` reads what the device said instead.
 """
 
-import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -127,63 +126,3 @@ class Splitter:
     def _keep(self, chunk: bytes) -> None:
         self._noise += chunk
         del self._noise[:-NOISE_KEPT]
-
-
-# ==== What a device says when it does not answer ====
-
-PANIC = re.compile(
-    rb"(Guru Meditation Error[^\r\n]{0,120}|abort\(\) was called[^\r\n]{0,80}"
-    rb"|assert failed[^\r\n]{0,120}|\*\*\*ERROR\*\*\*[^\r\n]{0,80}"
-    rb"|Stack smashing[^\r\n]{0,80}|panic[^\r\n]{0,100}|Backtrace:[^\r\n]{0,80})",
-    re.IGNORECASE,
-)
-DOWNLOAD = re.compile(rb"waiting for download|DOWNLOAD_BOOT|DOWNLOAD\(")
-RESET_LINE = re.compile(rb"rst:0x[0-9a-f]+ \([A-Z0-9_]+\)")
-NO_IMAGE = re.compile(rb"invalid header: 0x[0-9a-f]+")
-BOOT_LOOP = 3  # ROM reset lines in a row
-PRINTABLE_SHARE = 0.8  # of text in what we call text
-QUOTED = 60  # characters of foreign text shown
-
-
-def panic_text(noise: bytes) -> str | None:
-    """The panic's own line, if the device printed one."""
-    found = PANIC.search(noise)
-    return found.group(1).decode("ascii", "replace").strip() if found else None
-
-
-def explain(noise: bytes) -> tuple[str, str]:
-    """Why there was no answer, and the cure, from the bytes that came instead."""
-    if not noise:
-        return (
-            "the device never answers",
-            "check the cable, press reset, flash the firmware: make flash",
-        )
-    if panic := panic_text(noise):
-        return f'the firmware crashed: "{panic}"', "report this line; make flash"
-    if DOWNLOAD.search(noise):
-        return (
-            "the board waits in its bootloader",
-            "release the BOOT button and press reset",
-        )
-    if NO_IMAGE.search(noise):
-        return "the board's flash holds no firmware", "run: make flash"
-    if len(RESET_LINE.findall(noise)) >= BOOT_LOOP:
-        line = RESET_LINE.findall(noise)[-1].decode()
-        return f"the board resets again and again ({line})", "run: make flash"
-    text = sum(32 <= byte < 127 or byte in b"\r\n\t" for byte in noise)
-    if text < PRINTABLE_SHARE * len(noise):
-        return (
-            f"the device answers noise ({len(noise)} bytes, no frame of ours)",
-            "another baud rate, a bad cable or another program on the port",
-        )
-    quote = noise.decode("ascii", "replace").strip().splitlines()
-    shown = quote[-1][:QUOTED] if quote else ""
-    if "m-ready" in noise.decode("ascii", "replace"):
-        return (
-            "the device speaks the MLPerf dialect but does not answer our frames",
-            "another firmware is on it: make flash",
-        )
-    return (
-        f"another firmware is on the device; it says {shown!r}",
-        "put ours on it: make flash",
-    )

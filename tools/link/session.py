@@ -24,11 +24,10 @@ from tools.link.framing import (
     Request,
     Splitter,
     encode,
-    explain,
-    panic_text,
 )
 from tools.link.pace import BITS_A_BYTE, Key, Pace, key_of
 from tools.link.schema import Failure, Malformed, one_of, read
+from tools.link.silence import explain, panic_text
 from tools.link.transport import Transport
 
 REQUEST_BUDGET_S = 20.0  # a request is answered or has failed by then

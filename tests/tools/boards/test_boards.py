@@ -1,75 +1,213 @@
-"""Which board is chosen, and what is said about it."""
+"""Which board is chosen, and what is said about it: asked, never guessed."""
 
-from types import SimpleNamespace
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.errors import EXIT_DEVICE, EXIT_USAGE, DeviceError, Esp8kError
-from tools.boards import boards
+from tests.support.lying_device import LyingDevice, honest_hello, named
+from tools.boards import catalogue, pio, probe, usb
+from tools.boards.boards import BUILD, FLASH, TALK, Board, System, choose
+from tools.boards.probe import Chip
+from tools.boards.usb import UsbPort
+from tools.link.client import Device
+from tools.link.messages import DeviceIdentity
 
-CP210X, CH340, ESPRESSIF, MOUSE = 0x10C4, 0x1A86, 0x303A, 0x046D
-
-
-@pytest.fixture
-def plugged(monkeypatch: pytest.MonkeyPatch):
-    """Pretend that these (device, vendor) are on USB."""
-
-    def plug(*ports: tuple[str, int | None]) -> None:
-        found = [SimpleNamespace(device=name, vid=vid) for name, vid in ports]
-        monkeypatch.setattr("serial.tools.list_ports.comports", lambda: found)
-
-    plug()
-    return plug
-
-
-@pytest.fixture
-def programs(monkeypatch: pytest.MonkeyPatch):
-    """Pretend that only these programs are installed."""
-
-    def install(*names: str) -> None:
-        monkeypatch.setattr(
-            boards.shutil, "which", lambda name: name if name in names else None
-        )
-
-    install("xtensa-lx106-elf-gcc", "qemu-system-xtensa")
-    return install
+USB0 = UsbPort("/dev/ttyUSB0", usb.CP210X, 0xEA60, "0001")
+USB1 = UsbPort("/dev/ttyUSB1", usb.CH34X, 0x7523)
+CABLE = UsbPort("/dev/ttyUSB2", usb.FTDI, 0x6001, "FT4")
+ACM0 = UsbPort("/dev/ttyACM0", usb.ESPRESSIF, 0x1001, "AA:BB:CC:00:11:33")
+ESP32 = Chip("esp32", "24:0a:c4:00:00:01")
+OTHER = Chip("esp32", "24:0a:c4:00:00:02")
+S3 = Chip("esp32s3", "aa:bb:cc:00:11:33")
+C3 = Chip("esp32c3", "aa:bb:cc:00:11:44")
 
 
-def test_a_usb_board_is_taken_and_named(plugged, programs, capsys) -> None:
-    plugged(("/dev/ttyS0", None), ("/dev/ttyUSB0", CP210X))
-    board = boards.choose(None, None)
-    assert (board.name, board.port) == ("esp32dev", "/dev/ttyUSB0")
-    assert board.evidence == "on hardware"
+def hello(board: str) -> DeviceIdentity:
+    """What a device of that name says of itself."""
+    ends = named(b"v2", board.encode()) + bytes(4)
+
+    def lie(frame: object, kind: int, payload: bytes) -> tuple[int, bytes]:
+        return kind, honest_hello() + ends
+
+    return Device(LyingDevice(lie)).identity
+
+
+def system(
+    chips: dict[UsbPort, Chip | None] | None = None,
+    firmware: dict[UsbPort, str] | None = None,
+    programs: tuple[str, ...] = ("xtensa-lx106-elf-gcc", "qemu-system-xtensa"),
+) -> System:
+    """A computer with these on USB."""
+    on = {port.device: chip for port, chip in (chips or {}).items()}
+    told = {port.device: name for port, name in (firmware or {}).items()}
+    return System(
+        ports=lambda: sorted(chips or {}, key=lambda port: port.device),
+        chip=on.get,
+        firmware=lambda port: hello(told[port]) if port in told else None,
+        which=lambda name: name if name in programs else None,
+    )
+
+
+def chosen(board: str | None, port: str | None, use: str, here: System) -> Board:
+    return choose(board, port, use, quiet=True, system=here)
+
+
+# ==== To flash ====
+
+
+def test_the_chip_that_answers_decides(capsys: pytest.CaptureFixture[str]) -> None:
+    board = choose(None, None, FLASH, system=system({USB0: ESP32}))
+    assert board == Board("esp32dev", "on hardware", "/dev/ttyUSB0", "esp32")
     told = capsys.readouterr().err
     assert told.count("\n") == 1
-    assert "esp32dev on /dev/ttyUSB0 (on hardware): CP210x found" in told
-    assert "BOARD=virtual" in told
+    assert "esp32dev on /dev/ttyUSB0 (on hardware): esp32 24:0a:c4:00:00:01" in told
+    assert "by CP210x" in told and "BOARD=virtual" in told
 
 
-def test_of_several_usb_boards_the_others_are_named(plugged, programs, capsys) -> None:
-    plugged(("/dev/ttyUSB1", CH340), ("/dev/ttyUSB0", CP210X))
-    assert boards.choose(None, None).port == "/dev/ttyUSB0"
-    assert "also there: /dev/ttyUSB1 (PORT=...)" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("port", "chip", "name"),
+    [
+        (ACM0, S3, "seeed_xiao_esp32s3"),
+        (USB0, S3, "esp32-s3-devkitc-1"),
+        (ACM0, C3, "seeed_xiao_esp32c3"),
+        (USB1, C3, "esp32-c3-devkitm-1"),
+        (USB0, Chip("esp32c6", "x"), "esp32-c6-devkitc-1"),
+        (ACM0, Chip("esp32s2", "x"), "lolin_s2_mini"),
+    ],
+)
+def test_each_chip_has_its_board_by_its_socket(
+    port: UsbPort, chip: Chip, name: str
+) -> None:
+    assert chosen(None, None, FLASH, system({port: chip})).name == name
+
+
+def test_an_esp32_asked_for_is_not_the_s3_beside_it() -> None:
+    here = system({ACM0: S3, USB0: ESP32})
+    assert chosen("esp32dev", None, FLASH, here).port == "/dev/ttyUSB0"
+    assert chosen("esp32-s3-devkitc-1", None, FLASH, here).port == "/dev/ttyACM0"
+
+
+def test_a_cable_without_a_board_is_never_taken() -> None:
+    here = system({CABLE: None, ACM0: S3})
+    assert chosen("esp32-s3-devkitc-1", None, FLASH, here).port == "/dev/ttyACM0"
+    with pytest.raises(DeviceError) as error:
+        chosen("esp32dev", None, FLASH, here)
+    assert error.value.message == "no esp32 for BOARD=esp32dev on USB"
+    assert "/dev/ttyACM0: esp32s3 (aa:bb:cc:00:11:33)" in error.value.hint
+    assert "/dev/ttyUSB2: nothing that answers (FT4)" in error.value.hint
+
+
+def test_of_two_boards_none_is_guessed() -> None:
+    here = system({USB0: ESP32, USB1: OTHER})
+    for asked in (None, "esp32dev"):
+        with pytest.raises(Esp8kError) as error:
+            chosen(asked, None, FLASH, here)
+        assert error.value.message == "several boards are on USB"
+        for word in ("/dev/ttyUSB0", "/dev/ttyUSB1", ESP32.mac, OTHER.mac, "SERIAL="):
+            assert word in error.value.hint
+
+
+@pytest.mark.parametrize("number", [OTHER.mac, OTHER.mac.upper()])
+def test_serial_picks_one_of_several(number: str) -> None:
+    here = system({USB0: ESP32, USB1: OTHER})
+    board = choose(None, None, FLASH, serial=number, quiet=True, system=here)
+    assert board.port == "/dev/ttyUSB1"
+    board = choose(None, None, FLASH, serial="0001", quiet=True, system=here)
+    assert board.port == "/dev/ttyUSB0"
+    with pytest.raises(DeviceError, match="no board with SERIAL=9"):
+        choose(None, None, FLASH, serial="9", quiet=True, system=here)
+
+
+def test_a_chip_without_a_firmware_is_said() -> None:
+    with pytest.raises(Esp8kError) as error:
+        chosen(None, None, FLASH, system({USB0: Chip("esp32p4", "x")}))
+    assert "no firmware for a chip esp32p4" in error.value.message
+    assert "esp32c6" in error.value.hint
+
+
+# ==== To talk ====
+
+
+def test_the_only_port_is_talked_to_and_says_what_it_is() -> None:
+    here = system({USB0: None}, {USB0: "esp32"})
+    board = chosen(None, None, TALK, here)
+    assert (board.name, board.evidence) == ("esp32", "on hardware")
+
+
+def test_of_several_ports_the_one_with_our_firmware_is_talked_to() -> None:
+    here = system({USB0: None, ACM0: None}, {ACM0: "esp32s3"})
+    assert chosen(None, None, TALK, here).port == "/dev/ttyACM0"
+    both = system({USB0: None, ACM0: None}, {ACM0: "esp32s3", USB0: "esp32"})
+    with pytest.raises(Esp8kError, match="several boards"):
+        chosen(None, None, TALK, both)
+    with pytest.raises(DeviceError, match="no board of ours"):
+        chosen(None, None, TALK, system({USB0: None, ACM0: None}))
+
+
+@pytest.mark.parametrize(
+    ("name", "evidence"),
+    [("twin", "host process"), ("virtual", "emulated"), ("esp32", "on hardware")],
+)
+def test_the_boards_own_name_decides_what_its_figures_are_worth(
+    name: str, evidence: str, tmp_path: Path
+) -> None:
+    port = tmp_path / "tty"
+    port.touch()
+    here = replace(system(), firmware=lambda where: hello(name))
+    board = chosen("esp32dev", str(port), TALK, here)
+    assert (board.name, board.evidence) == (name, evidence)
+
+
+# ==== A port that was named ====
+
+
+def test_a_port_asks_its_chip_unless_the_board_is_named(tmp_path: Path) -> None:
+    port = tmp_path / "tty"
+    port.touch()
+    here = replace(system(), chip=lambda where: C3)
+    assert chosen(None, str(port), FLASH, here).name == "esp32-c3-devkitm-1"
+    assert chosen("esp32cam", str(port), FLASH, here).name == "esp32cam"
+    with pytest.raises(DeviceError, match="which board is it"):
+        chosen(None, str(port), FLASH, system())
+    assert chosen("esp32dev", "socket://host:1", FLASH, here).port == "socket://host:1"
+
+
+@pytest.mark.parametrize("port", ["/dev/ttyUSB77", "COM3", "3000", "ttyUSB0"])
+def test_a_port_that_is_not_there_is_said(port: str) -> None:
+    here = system({USB1: ESP32})
+    for use in (BUILD, FLASH, TALK):
+        with pytest.raises(DeviceError) as error:
+            chosen("esp32dev", port, use, here)
+        assert error.value.message == f"there is no port {port}"
+        assert error.value.hint == "USB ports here: /dev/ttyUSB1"
+
+
+# ==== Without a board ====
+
+
+def test_to_build_needs_no_board() -> None:
+    board = chosen("esp32-c6-devkitc-1", None, BUILD, system())
+    assert (board.name, board.port) == ("esp32-c6-devkitc-1", None)
 
 
 def test_without_a_usb_board_the_emulated_one_is_taken(
-    plugged, programs, capsys
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    plugged(("/dev/ttyACM0", MOUSE))
-    board = boards.choose(None, None)
+    board = choose(None, None, FLASH, system=system())
     assert (board.name, board.evidence, board.port) == ("virtual", "emulated", None)
-    told = capsys.readouterr().err
-    assert told == (
+    assert capsys.readouterr().err == (
         "board: virtual (emulated): no board on USB; another: BOARD=twin, PORT=...\n"
     )
 
 
 @pytest.mark.parametrize("missing", ["xtensa-lx106-elf-gcc", "qemu-system-xtensa"])
 def test_without_compiler_or_emulator_the_twin_is_taken_with_the_cure(
-    plugged, programs, capsys, missing
+    missing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    programs(*({"xtensa-lx106-elf-gcc", "qemu-system-xtensa"} - {missing}))
-    board = boards.choose(None, None)
+    tools = {"xtensa-lx106-elf-gcc", "qemu-system-xtensa"} - {missing}
+    board = choose(None, None, TALK, system=system(programs=tuple(tools)))
     assert (board.name, board.evidence) == ("twin", "host process")
     told = capsys.readouterr().err
     assert told.count("\n") == 1
@@ -77,48 +215,47 @@ def test_without_compiler_or_emulator_the_twin_is_taken_with_the_cure(
     assert "apt-get install gcc-xtensa-lx106" in told
 
 
-def test_empty_words_of_make_mean_not_given(plugged, programs) -> None:
-    assert boards.choose("", "").name == "virtual"
+def test_empty_words_of_make_mean_not_given() -> None:
+    assert choose("", "", serial="", quiet=True, system=system()).name == "virtual"
 
 
-def test_an_unknown_board_lists_the_known(plugged) -> None:
+def test_an_unknown_board_lists_the_known() -> None:
     with pytest.raises(Esp8kError) as error:
-        boards.choose("esp8266", None)
+        chosen("esp8266", None, TALK, system())
     assert error.value.code == EXIT_USAGE
-    assert all(name in error.value.hint for name in boards.BOARDS)
+    assert all(name in error.value.hint for name in catalogue.BOARDS)
 
 
-def test_a_real_board_without_usb_is_a_device_error(plugged) -> None:
+def test_a_real_board_without_usb_is_a_device_error() -> None:
     with pytest.raises(DeviceError) as error:
-        boards.choose("esp32dev", None)
+        chosen("esp32dev", None, FLASH, system())
     assert error.value.code == EXIT_DEVICE
     assert "BOARD=virtual" in error.value.hint
 
 
-def test_native_usb_asks_which_chip_it_is(plugged, programs) -> None:
-    plugged(("/dev/ttyACM0", ESPRESSIF))
-    with pytest.raises(Esp8kError) as error:
-        boards.choose(None, None)
-    assert "BOARD=esp32-s3-devkitc-1" in error.value.hint
-    assert boards.choose("esp32-s3-devkitc-1", None).port == "/dev/ttyACM0"
-
-
-def test_a_given_port_means_a_real_board(plugged, tmp_path) -> None:
-    port = tmp_path / "tty"
-    port.touch()
-    board = boards.choose(None, str(port), quiet=True)
-    assert (board.name, board.evidence) == ("esp32dev", "on hardware")
-    assert boards.choose(None, "socket://host:1", quiet=True).port == "socket://host:1"
-
-
-def test_a_port_that_is_not_there_is_said(plugged) -> None:
-    plugged(("/dev/ttyUSB5", CP210X))
-    with pytest.raises(DeviceError) as error:
-        boards.choose("esp32dev", "/dev/ttyUSB77")
-    assert error.value.message == "there is no port /dev/ttyUSB77"
-    assert error.value.hint == "USB ports here: /dev/ttyUSB5"
-
-
-def test_quiet_says_nothing(plugged, programs, capsys) -> None:
-    boards.choose("twin", None, quiet=True)
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    choose("twin", None, quiet=True, system=system())
     assert capsys.readouterr().err == ""
+
+
+# ==== The asking itself ====
+
+
+@pytest.mark.parametrize("chip", ["esp32", "esp32s2", "esp32s3", "esp32c3", "esp32c6"])
+def test_esptool_names_the_chip_behind_a_bootloader(chip: str) -> None:
+    mock_bootloader = pytest.importorskip("esp32_mock_bootloader").mock_bootloader
+    with mock_bootloader(chip=chip) as mock:
+        found = probe.chip_on(mock.url())
+    assert found is not None
+    assert found.name == chip
+    assert len(found.mac) == 17
+
+
+def test_no_bootloader_is_no_chip(tmp_path: Path) -> None:
+    assert probe.chip_on(str(tmp_path / "none")) is None
+
+
+def test_every_board_has_an_env_of_its_own() -> None:
+    text = (pio.FIRMWARE / "platformio.ini").read_text()
+    for kind in catalogue.KINDS:
+        assert kind.name == "esp32-direct" or f"[env:{kind.name}]" in text

@@ -11,7 +11,14 @@ import pytest
 
 from core.errors import CheckFailed, DeviceError, Esp8kError
 from tests.support.echo import need, on
-from tools.boards import boards, flash, footprint, image_format, virtual_board
+from tools.boards import (
+    boards,
+    catalogue,
+    flash,
+    footprint,
+    image_format,
+    virtual_board,
+)
 
 pytestmark = pytest.mark.emulator
 
@@ -40,7 +47,7 @@ def test_esptool_accepts_the_image(echo: str, echo_build: Path) -> None:
 def test_flashing_the_same_again_writes_nothing(echo: str, echo_build: Path) -> None:
     flashed = echo_build / "v2" / echo / "flashed.bin"
     before = flashed.stat().st_mtime_ns
-    result = flash.flash("v2", boards.choose(echo, None, quiet=True))
+    result = flash.flash("v2", boards.choose(echo, None, boards.FLASH, quiet=True))
     assert result["flashed"] == "already"
     assert flashed.stat().st_mtime_ns == before
 
@@ -71,7 +78,9 @@ def test_another_chips_image_is_refused_before_writing(
     app.write_bytes(image)
     flashed.write_bytes(b"what the board runs")
     with pytest.raises(Esp8kError) as error:
-        flash.write(app, flashed, boards.choose("virtual", None, quiet=True))
+        flash.write(
+            app, flashed, boards.choose("virtual", None, boards.FLASH, quiet=True)
+        )
     assert "an image for esp32s3" in error.value.message
     assert "nothing was written" in error.value.message
     assert flashed.read_bytes() == b"what the board runs"
@@ -85,7 +94,7 @@ def test_another_chip_on_the_port_is_refused_before_writing(
 
     app = echo_build / "v2" / echo / "app.bin"
     with mock_bootloader(chip="esp32s3") as mock:
-        board = boards.Board("virtual", boards.HARDWARE, mock.url(), "esp32")
+        board = boards.Board("virtual", catalogue.HARDWARE, mock.url(), "esp32")
         with pytest.raises(DeviceError) as error:
             flash.write(app, tmp_path / "flashed.bin", board)
     assert "ESP32-S3" in error.value.message
@@ -124,7 +133,7 @@ def test_a_firmware_whose_stack_can_overflow_is_not_written(
 ) -> None:
     monkeypatch.setattr(flash.stack_depth, "worst", lambda elf: (16385, []))
     with pytest.raises(CheckFailed, match="16,385 bytes of 16,384"):
-        flash.flash("v2", boards.choose(echo, None, quiet=True))
+        flash.flash("v2", boards.choose(echo, None, boards.FLASH, quiet=True))
 
 
 def test_an_arena_is_found_by_its_symbol(tmp_path: Path) -> None:
@@ -153,7 +162,7 @@ def test_a_missing_model_names_the_command(
     need("gcc")
     monkeypatch.setenv("ESP8K_MODEL_DIR", str(tmp_path))
     with pytest.raises(Esp8kError) as error:
-        flash.flash("v1", boards.choose("twin", None, quiet=True))
+        flash.flash("v1", boards.choose("twin", None, boards.FLASH, quiet=True))
     assert error.value.message == f"no generated model in {tmp_path}"
     assert error.value.hint == "run: make export MODEL=v1"
 
@@ -251,7 +260,7 @@ def cut_and_repeat(app: Path, folder: Path, blocks: int) -> bool:
     flashed.write_bytes(b"old")
     with mock_bootloader(chip="esp32") as mock:
         proxy = Faulty(mock.port(), blocks)
-        board = boards.Board("virtual", boards.HARDWARE, proxy.url, "esp32")
+        board = boards.Board("virtual", catalogue.HARDWARE, proxy.url, "esp32")
         try:
             flash.write(app, flashed, board)
             return False
@@ -262,7 +271,7 @@ def cut_and_repeat(app: Path, folder: Path, blocks: int) -> bool:
         finally:
             proxy.close()
         # The same chip, as the cut left it.
-        again = boards.Board("virtual", boards.HARDWARE, mock.url(), "esp32")
+        again = boards.Board("virtual", catalogue.HARDWARE, mock.url(), "esp32")
         flash.write(app, flashed, again)
     assert flashed.read_bytes() == app.read_bytes()
     with virtual_board.VirtualBoard("virtual", flashed) as running:

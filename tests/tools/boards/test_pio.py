@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import DeviceError, Esp8kError
 from tests.support.echo import FIXTURES, need
-from tools.boards import boards, flash, pio
+from tools.boards import boards, catalogue, flash, pio
 
 BAD = '#include "app.h"\nvoid esp8k_app(void) { int never_used; }\n'
 
@@ -90,7 +90,7 @@ def test_a_real_boards_build_and_its_write_fail_differently(
         )
 
     monkeypatch.setattr(pio.subprocess, "run", run)
-    board = boards.Board("esp32dev", boards.HARDWARE, "/dev/ttyUSB7", "esp32")
+    board = boards.Board("esp32dev", catalogue.HARDWARE, "/dev/ttyUSB7", "esp32")
     with pytest.raises(Esp8kError) as error:
         flash.flash("v2", board)
     if not failing:

@@ -56,7 +56,7 @@ def test_no_port_at_all_points_to_the_cable(where):
         (CP210X, "CP210x"),
         (CH340, "CH340"),
         ((0x0403, 0x6001), "FTDI FT232R"),
-        ((0x303A, 0x1001), "native USB of an ESP32-S3 or ESP32-C3"),
+        ((0x303A, 0x1001), "native USB of an ESP32-S3, C3 or C6"),
         ((0x303A, 0x4001), "Espressif native USB"),
     ],
 )

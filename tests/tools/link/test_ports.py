@@ -75,7 +75,7 @@ def test_a_port_without_permission(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"MicroPython v1.22 on ESP32\r\n>>> ", "another firmware.*>>>"),
         (b"m-init-done\r\nm-ready\r\n", "MLPerf dialect"),
         (BOOT_TEXT + PANIC_TEXT, "crashed: \"Guru Meditation Error: Core  0"),
-        (BOOT_TEXT * 4, "resets again and again"),
+        (BOOT_TEXT * 4, "loses its power again and again"),
         (b"rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT)\r\nwaiting for download",
          "bootloader"),
         (b"invalid header: 0xffffffff\r\n", "holds no firmware"),
