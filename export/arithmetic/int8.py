@@ -163,8 +163,6 @@ def mean_constant(network: Network, op: Operator) -> tuple[int, int]:
 
 # ==== Tables ====
 
-UNARY = ("LEAKY_RELU", "RELU", "RELU6", "LOGISTIC", "TANH", "QUANTIZE")
-
 
 def unary_table(network: Network, op: Operator) -> np.ndarray:
     """A unary int8 operator as int8[256], indexed by q + 128."""

@@ -11,8 +11,10 @@ fit int16 whatever they are: |B' d B| <= 17,340, |G g G'| <= 49 * 128.
 
 import numpy as np
 
-from export.graph.fusion import Stage
+from export.graph.geometry import Geometry
+from export.graph.stage import Stage
 
+SQUARE = Geometry(kernel_h=3, kernel_w=3)
 SCALE = 4
 G2 = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]], np.int64)  # 2 G
 INT16_MAX = (1 << 15) - 1
@@ -22,22 +24,15 @@ G4 = np.array(  # nn_winograd4.h has the matrices that belong to it
 )
 
 
-def applies(stage: Stage, kernel: tuple[int, int], tile: int = 2) -> bool:
-    """Whether the shapes allow it: 3x3, stride 1, live output of whole tiles."""
-    op = stage.head
-    if op.kind != "CONV_2D" or kernel != (3, 3):
+def applies(stage: Stage, tile: int = 2) -> bool:
+    """Whether the shapes allow it: 3x3, stride 1, no padding, whole tiles."""
+    if stage.head.kind != "CONV_2D" or stage.geometry != SQUARE or stage.padded:
         return False
-    a = op.attributes
-    ones = (a["stride_h"], a["stride_w"], a["dilation_h"], a["dilation_w"])
-    if ones != (1, 1, 1, 1):
-        return False
-    height, width, _ = stage.mac_live
+    height, width, _ = stage.head_region
     if height % tile or width % tile:
         return False
-    if stage.pool is None:
-        return True
-    pool = stage.pool.attributes
-    return pool["filter_h"] == 2 and pool["filter_w"] == 2
+    pool = stage.pool
+    return pool is None or (pool.kernel_h, pool.kernel_w) == (2, 2)
 
 
 def filters(weights: np.ndarray) -> np.ndarray:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from export.graph.fusion import Stage
-from export.graph.network import Network
+from export.graph.stage import Operand, Stage
 from export.plan import row_buffers
 from export.plan.arena import Memory
 from export.plan.row_buffers import Link, Stream
@@ -15,7 +14,6 @@ WIDTH = 76  # columns, where the function's body begins
 class Calls:
     """Lines of C; the variables in scope are a, image, logits, hook and context."""
 
-    network: Network
     stages: tuple[Stage, ...]
     memory: Memory
     scratch: dict[int, int]
@@ -24,7 +22,7 @@ class Calls:
 
     def whole(self, stage: Stage) -> list[str]:
         """A stage that computes all of its output at once."""
-        arguments = [self._source(index) for index in stage.inputs]
+        arguments = [self._source(source) for source in stage.sources]
         target = self._target(stage)
         arguments.append(target)
         if self.scratch[stage.number]:
@@ -32,14 +30,14 @@ class Calls:
         return folded(
             [
                 f"{stage.name}({', '.join(arguments)});",
-                *self._hook(stage, target, stage.out_size),
+                *self._hook(stage, target, stage.size),
             ]
         )
 
     def pair(self, first: Stage, second: Stage) -> list[str]:
         """int8: the first two stages, which the second's function drives."""
         arguments = [
-            self._source(first.inputs[0]),
+            self._source(first.sources[0]),
             self._place(self.memory.offsets[first.output], "uint8_t"),
             self._target(second),
             self._scratch(second),
@@ -67,7 +65,7 @@ class Calls:
             if link.above:
                 fills.append(f"nn_fill(rows_{stage.name}, {link.above * link.width});")
         lines.append(f"nn_real_t *out = {self._target(chain[-1])};")
-        turns = chain[0].out_live[0] // stream.rows[0]
+        turns = chain[0].region[0] // stream.rows[0]
         body = self._row(stream, 0, [self._image(chain[0], stream.rows[0])])
         for number, link in enumerate(stream.links, 1):
             body += self._filled(stream, number, turns)
@@ -75,7 +73,7 @@ class Calls:
                 body = [f"if (y < {turns}) {{", *_indented(body), "}"]
                 turns += 1
             body += self._reader(stream, number)
-        body.append(f"out += {stream.rows[-1] * _width(chain[-1])};")
+        body.append(f"out += {stream.rows[-1] * chain[-1].width};")
         head = f"for (int32_t y = 0; y < {turns}; ++y) {{"
         return folded([*lines, "", *fills, head, *_indented(body), "}"])
 
@@ -91,9 +89,8 @@ class Calls:
 
     def _image(self, stage: Stage, rows: int) -> str:
         """Where the first stage reads."""
-        move = row_buffers.window(self.network, stage, rows).step
-        move *= self.network.tensors[stage.inputs[0]].shape[2] * stage.in_live[0][2]
-        return f"image + y * {move}"
+        move = row_buffers.window(stage, rows).step
+        return f"image + y * {move * stage.sources[0].pitch}"
 
     def _filled(self, stream: Stream, number: int, turns: int) -> list[str]:
         """Rows have come: the turn ends here unless the window of a stage is full."""
@@ -120,13 +117,13 @@ class Calls:
         """Call of a stage that writes its rows where its reader wants them."""
         stage, target = self.stages[number], "out"
         if number + 1 < len(stream):
-            target = f"rows_{stage.name} + count_{stage.name} * {_width(stage)}"
+            target = f"rows_{stage.name} + count_{stage.name} * {stage.width}"
             if stream.links[number].ring:
                 target = f"(nn_real_t *)rows_{stage.name}[count_{stage.name}]"
         call = [*source[:1], target, *source[1:]]
         if self.scratch[stage.number]:
             call.append(self._row_scratch(stage))
-        hook = self._hook(stage, target, stream.rows[number] * _width(stage))
+        hook = self._hook(stage, target, stream.rows[number] * stage.width)
         return [f"{stage.name}({', '.join(call)});", *hook]
 
     def _row_scratch(self, stage: Stage) -> str:
@@ -143,14 +140,14 @@ class Calls:
             "}",
         ]
 
-    def _source(self, index: int) -> str:
-        if index == self.network.inputs[0]:
+    def _source(self, source: Operand) -> str:
+        if source.is_input:
             return "image"
         kind = "const uint8_t" if self.engine == "int8" else "const nn_real_t"
-        return self._place(self.memory.offsets[index], kind)
+        return self._place(self.memory.offsets[source.tensor], kind)
 
     def _target(self, stage: Stage) -> str:
-        if stage.output in self.network.outputs:
+        if stage.is_output:
             return "logits" if self.engine == "int8" else "(nn_real_t *)logits"
         kind = "uint8_t" if self.engine == "int8" else "nn_real_t"
         return self._place(self.memory.offsets[stage.output], kind)
@@ -164,11 +161,6 @@ class Calls:
         """An address in the arena; uint8_t needs no cast."""
         plain = kind.endswith(("uint8_t", "void"))
         return f"a + {offset}" if plain else f"({kind} *)(a + {offset})"
-
-
-def _width(stage: Stage) -> int:
-    """Elements in a row of a stage's output."""
-    return stage.out_live[1] * stage.out_live[2]
 
 
 def folded(lines: list[str]) -> list[str]:

@@ -20,7 +20,7 @@ from core.errors import Esp8kError
 from core.paths import ROOT
 from export.emit import c_source, lower
 from export.frontend.identity import Identity
-from export.graph.fusion import hwc
+from export.graph.geometry import hwc
 from export.graph.network import Network
 from export.plan.record import Plan, StagePlan, load_plan
 from export.reference import float16
@@ -40,8 +40,12 @@ def generate(
     profile: str,
     prefix: str,
     identity: Identity,
+    price: lower.Price = lower.cheapest,
 ) -> Plan:
-    """Write the component; everything is rendered before the first file is made."""
+    """Write the component; everything is rendered before the first file is made.
+
+    Of the int8 kernels that can make a stage the one that is least in `price` does.
+    """
     if profile not in PROFILES:
         raise Esp8kError(
             f"there is no profile {profile!r}", f"PROFILE is one of: {PROFILES}"
@@ -57,7 +61,7 @@ def generate(
     }
     environment = c_source.environment()
     files: dict[str, str] = {}
-    int8 = lower.int8(network_int8, profile, prefix)
+    int8 = lower.int8(network_int8, profile, prefix, price)
     c_source.render_engine(environment, files, "int8", int8, common)
     f16 = None
     if network_f16 is not None:

@@ -14,16 +14,17 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.arithmetic import int8
+from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network, Operator, Tensor
 from export.graph.shapes import RANK, enough_inputs, fitting
-from export.reference import int8 as reference
+from export.kernels import registry
 
 QUANTIZE_HINT = (
     "convert with full integer quantization: representative_dataset, "
     "TFLITE_BUILTINS_INT8, inference_input_type and inference_output_type int8"
 )
 DAMAGED_HINT = "the file is damaged: convert the model again"
-WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+SUPPORTED = {"RESHAPE", *registry.kinds(registry.INT8)}
 SAME_QUANT = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "CONCATENATION", "RESHAPE")
 FIXED_OUTPUT = {  # kind: (scale, zero point) that TFLite Micro insists on
     "SOFTMAX": (1 / 256, -128),
@@ -102,8 +103,8 @@ def _refuse(network: Network, op: Operator, what: str, hint: str) -> Esp8kError:
 
 
 def _check(network: Network, op: Operator) -> None:
-    if op.kind not in reference.KERNELS or op.kind == "DEQUANTIZE":
-        known = ", ".join(sorted(reference.KERNELS))
+    if op.kind not in SUPPORTED:
+        known = ", ".join(sorted(SUPPORTED))
         raise _refuse(
             network, op, "not supported", f"replace it; supported are {known}"
         )
@@ -114,7 +115,7 @@ def _check(network: Network, op: Operator) -> None:
         raise _refuse(network, op, "inputs are missing", DAMAGED_HINT)
     for tensor in _activations(network, op):
         _check_activation(network, op, tensor)
-    if op.kind in WEIGHTED:
+    if op.kind in MAC_KINDS:
         _check_weights(network, op)
     elif op.kind in SAME_QUANT:
         _check_same(network, op)
@@ -246,7 +247,7 @@ def _check_scales(network: Network, op: Operator) -> None:
         same = (source.scale, source.zero_point) == (out.scale, out.zero_point)
         if not same:
             raise _refuse(network, op, "input and output differ in scale", hint)
-    if op.kind in WEIGHTED:
+    if op.kind in MAC_KINDS:
         _, shift = int8.channel_multipliers(network, op)
         if shift.max() > 30:
             raise _refuse(network, op, "a factor above 2^30", hint)

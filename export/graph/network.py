@@ -1,6 +1,6 @@
 """The graph of a .tflite as plain dataclasses: what every later stage reads.
 
-    from export.network import read_tflite
+    from export.graph.network import read_tflite
     network = read_tflite("build/v2/model_int8.tflite", "v2")
 
 Integer models come through unchanged. In a float16 model the DEQUANTIZE of each
@@ -20,6 +20,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from export.graph.attributes import kind_of, options
+from export.graph.kinds import MAC_KINDS
 
 DTYPES = {
     schema.TensorType.FLOAT32: "float32",
@@ -116,7 +117,7 @@ class Network:
 
 def operator_macs(network: Network, op: Operator) -> int:
     """Multiply-accumulates of one operator, padding included."""
-    if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+    if op.kind not in MAC_KINDS:
         return 0
     weights = network.tensors[op.inputs[1]]
     out = network.output(op)

@@ -1,6 +1,6 @@
 """Where everything lies in the arena: lifetimes, and outputs that follow their inputs.
 
-    memory = allocate(network, stages, 1, scratch, lags=lags)
+    memory = allocate(stages, 1, scratch, lags=lags)
 
 Two values that live at the same time lie apart, with one exception: a stage that reads
 a value for the last time may write its output over what it has read already. `lags`
@@ -12,8 +12,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from export.graph.fusion import Stage
-from export.graph.network import Network
+from export.graph.stage import Stage
 
 EFFORT = 1000  # blocks placed while looking for a good order
 Lags = dict[tuple[int, int], int]  # (tensor read, tensor written): bytes before
@@ -40,7 +39,6 @@ class Block:
 
 
 def allocate(
-    network: Network,
     stages: tuple[Stage, ...],
     item: int,
     scratch: dict[int, int] | None = None,
@@ -55,7 +53,7 @@ def allocate(
     `windows` says how many elements of their outputs are kept. The network's input
     and output are the caller's.
     """
-    blocks = _blocks(network, stages, item, scratch or {}, streamed, windows or {})
+    blocks = _blocks(stages, item, scratch or {}, streamed, windows or {})
     allowed = {
         (source, target): -(-lag // 4) * 4
         for (source, target), lag in (lags or {}).items()
@@ -79,7 +77,6 @@ def allocate(
 
 
 def _blocks(
-    network: Network,
     stages: tuple[Stage, ...],
     item: int,
     scratch: dict[int, int],
@@ -89,9 +86,9 @@ def _blocks(
     """All that needs memory, rounded up to whole words."""
     found = []
     for stage in stages:
-        if stage.output not in network.outputs:
+        if not stage.is_output:
             readers = [s.number for s in stages if stage.output in s.inputs]
-            elements = windows.get(stage.output, stage.out_size)
+            elements = windows.get(stage.output, stage.size)
             born = max(stage.number, streamed - 1)
             dies = max(*readers, stage.number, streamed - 1)
             found.append(Block(stage.output, born, dies, elements * item))

@@ -1,6 +1,6 @@
 """Which stages of the float16 engine run row by row, and how many rows a call.
 
-    stream = stream_f16.plan(network, stages, wide=True)
+    chain = row_buffers.plan(stages, wide=True)
 
 The stages at the start of a network form a chain: each writes a few rows into a window,
 and its reader runs as soon as the window is full, then drops the oldest rows. Only the
@@ -10,8 +10,7 @@ weights half as often, for a larger window: `plan` does that where the memory al
 
 from dataclasses import dataclass, replace
 
-from export.graph.fusion import Stage, kernel_size
-from export.graph.network import Network, pads_before
+from export.graph.stage import Stage
 from export.plan.tiling_f16 import tile_of
 
 ARENA = 4096  # bytes; a network that fits is kept within
@@ -54,27 +53,27 @@ class Stream:
         """Elements of all windows and of the last stage's output."""
         return (
             sum(link.room * link.width for link in self.links)
-            + outputs[len(self) - 1].out_size
+            + outputs[len(self) - 1].size
         )
 
 
 NONE = Stream((), ())
 
 
-def plan(network: Network, stages: tuple[Stage, ...], wide: bool) -> Stream:
+def plan(stages: tuple[Stage, ...], wide: bool) -> Stream:
     """The chain at the start of the network; `wide`: with two rows a call."""
     count = 0
-    while count < len(stages) and _joins(network, stages, count):
+    while count < len(stages) and _joins(stages, count):
         count += 1
     chain = stages[:count]
-    found = chained(network, chain, (1,) * count)
+    found = chained(chain, (1,) * count)
     if found is None or not wide:
         return found or NONE
     least = 4 * found.room(stages)
     limit = ARENA if least <= ARENA else least * MORE
     for number in sorted(range(count), key=lambda n: -_saving(chain[n])):
         rows = [2 if i == number else r for i, r in enumerate(found.rows)]
-        wider = chained(network, chain, tuple(rows))
+        wider = chained(chain, tuple(rows))
         if wider is None or _saving(chain[number]) <= 0:
             continue
         if 4 * wider.room(stages) <= limit:
@@ -95,8 +94,8 @@ def homes(
         free = []
         if number + 1 < len(stream) < len(stages):
             last = stages[len(stream) - 1]
-            rest = last.out_live[0] - stream.rows[-1]
-            width = last.out_live[1] * last.out_live[2]
+            rest = last.region[0] - stream.rows[-1]
+            width = last.width
             free.append((last, rest, stream.rows[-1], width))
         for stage, link in zip(
             stages, stream.links[: max(number - 1, 0)], strict=False
@@ -123,21 +122,19 @@ def lent(
     }
 
 
-def chained(
-    network: Network, chain: tuple[Stage, ...], rows: tuple[int, ...]
-) -> Stream | None:
+def chained(chain: tuple[Stage, ...], rows: tuple[int, ...]) -> Stream | None:
     """The chain with so many rows a call; None where it does not work out."""
     links = []
     for number, stage in enumerate(chain):
         pooled = stage.head.kind == "MAX_POOL_2D"
-        if stage.out_live[0] % rows[number] or (pooled and rows[number] > 1):
+        if stage.region[0] % rows[number] or (pooled and rows[number] > 1):
             return None
         if number:
             found = _played(
-                window(network, stage, rows[number]),
-                chain[number - 1].out_live[0] // rows[number - 1],
+                window(stage, rows[number]),
+                chain[number - 1].region[0] // rows[number - 1],
                 rows[number - 1],
-                stage.out_live[0] // rows[number],
+                stage.region[0] // rows[number],
             )
             if found is None or (found.short and not pooled):
                 return None
@@ -159,24 +156,23 @@ def turns(stage: Stage, rows: int) -> bool:
 
 def filter_size(stage: Stage) -> int:
     """Weights that one output needs."""
-    return stage.live_macs // (
-        stage.mac_live[0] * stage.mac_live[1] * stage.out_live[2]
+    return stage.effective_macs // (
+        stage.head_region[0] * stage.head_region[1] * stage.region[2]
     )
 
 
-def window(network: Network, stage: Stage, rows: int = 1) -> Link:
+def window(stage: Stage, rows: int = 1) -> Link:
     """What so many output rows of a stage read of its input, padding too."""
-    kernel_h, _ = kernel_size(network, stage.head)
-    stride = stage.head.attributes["stride_h"]
-    rows *= stage.pool.attributes["filter_h"] if stage.pool else 1
-    _, width, depth = stage.in_live[0]
-    above = pads_before(network, stage.head)[0]
-    if merges(network, stage):
+    own, (_, width, depth) = stage.geometry, stage.sources[0].region
+    stride = own.stride_h
+    rows *= stage.pool.kernel_h if stage.pool else 1
+    if merges(stage):
         return Link(0, stride + 1, stride, width * depth)
-    return Link(above, (rows - 1) * stride + kernel_h, rows * stride, width * depth)
+    need = (rows - 1) * stride + own.kernel_h
+    return Link(own.top, need, rows * stride, width * depth)
 
 
-def merges(network: Network, stage: Stage) -> bool:
+def merges(stage: Stage) -> bool:
     """Whether a pool keeps the largest of the rows that two windows share as one.
 
     Of a window of two strides the first half has been the last window's second; the
@@ -184,9 +180,8 @@ def merges(network: Network, stage: Stage) -> bool:
     """
     if stage.head.kind != "MAX_POOL_2D":
         return False
-    stride = stage.head.attributes["stride_h"]
-    above = pads_before(network, stage.head)[0]
-    return stage.head.attributes["filter_h"] == 2 * stride and above == stride - 1
+    own = stage.geometry
+    return own.kernel_h == 2 * own.stride_h and own.top == own.stride_h - 1
 
 
 def _played(link: Link, calls: int, rows: int, reads: int) -> Link | None:
@@ -208,7 +203,7 @@ def _played(link: Link, calls: int, rows: int, reads: int) -> Link | None:
     return replace(link, room=room, keep=keep, short=short, late=short and last)
 
 
-def _joins(network: Network, stages: tuple[Stage, ...], number: int) -> bool:
+def _joins(stages: tuple[Stage, ...], number: int) -> bool:
     """Whether a stage belongs to the chain, given that all before it do."""
     stage = stages[number]
     if number == 0:
@@ -218,9 +213,9 @@ def _joins(network: Network, stages: tuple[Stage, ...], number: int) -> bool:
     before = stages[number - 1]
     if stage.inputs != (before.output,):
         return False
-    if 2 * window(network, stage).need > before.out_live[0]:
+    if 2 * window(stage).need > before.region[0]:
         return False
-    return chained(network, stages[: number + 1], (1,) * (number + 1)) is not None
+    return chained(stages[: number + 1], (1,) * (number + 1)) is not None
 
 
 def _saving(stage: Stage) -> float:
@@ -228,8 +223,8 @@ def _saving(stage: Stage) -> float:
     if stage.head.kind != "CONV_2D":
         return 0
     size = filter_size(stage)
-    weights = size * stage.out_live[2]
+    weights = size * stage.region[2]
     if size <= MOST_KEPT:
-        return weights * stage.out_live[0] * REGISTERS / 2
-    once = REGISTERS if stage.out_live[1] <= 14 and not stage.pool else MEMORY
-    return weights * stage.out_live[0] * (once - MEMORY / 2)
+        return weights * stage.region[0] * REGISTERS / 2
+    once = REGISTERS if stage.region[1] <= 14 and not stage.pool else MEMORY
+    return weights * stage.region[0] * (once - MEMORY / 2)

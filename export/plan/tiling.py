@@ -5,9 +5,9 @@ As many sums as the registers hold are built up side by side: a few columns of a
 not divide it has a smaller block of its own.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
-from export.graph.fusion import Stage
+from export.graph.stage import Stage
 
 ACCUMULATORS = 8  # what 16 registers hold beside operands and pointers
 COLUMNS = (2, 1, 4, 3)
@@ -19,11 +19,10 @@ def blocks(stage: Stage, whole: bool = False) -> tuple[int, int, int]:
 
     Every product needs a value and a weight: as few loads of them as can be.
     """
-    _, width, channels = stage.mac_live
+    _, width, channels = stage.head_region
     rows, columns = 1, [n for n in COLUMNS if n <= width]
     if stage.pool is not None:
-        rows = stage.pool.attributes["filter_h"]
-        columns = [stage.pool.attributes["filter_w"]]
+        rows, columns = stage.pool.kernel_h, [stage.pool.kernel_w]
 
     def loads(block: tuple[int, int, int]) -> float:
         _, x, n = block
@@ -39,30 +38,59 @@ def blocks(stage: Stage, whole: bool = False) -> tuple[int, int, int]:
     return min(found, key=loads)
 
 
-def parts(
+@dataclass(frozen=True)
+class Loop:
+    """A loop over a row of positions, a few of them summed abreast."""
+
+    start: int
+    end: int
+    step: int
+    offsets: tuple[int, ...]  # of the windows of the positions abreast, in elements
+    out_offsets: tuple[int, ...]  # of what they give
+
+    @property
+    def abreast(self) -> int:
+        """Positions that are summed at once."""
+        return len(self.offsets)
+
+    @property
+    def turns(self) -> int:
+        """Of the loop."""
+        return (self.end - self.start) // self.step
+
+    @property
+    def places(self) -> range:
+        """Where in a row the blocks begin."""
+        return range(self.start, self.end, self.step)
+
+    @property
+    def hold_weights(self) -> bool:
+        """Whether weights are loaded before values: there are more of these."""
+        return self.abreast >= 4
+
+
+def loops(
     width: int, rows: int, columns: int, right: int, down: int, channels: int
-) -> list[dict[str, Any]]:
-    """The loops over a row of `width` sums, for the template.
+) -> tuple[Loop, ...]:
+    """The loops over a row of `width` sums: whole blocks, then the rest.
 
     A sum's window is `right` elements beside its neighbour's, `down` below.
     """
     edge = width - width % columns
-    found = [_part(0, edge, rows, columns, right, down, channels)]
-    if edge < width:
-        found.append(_part(edge, width, rows, width - edge, right, down, channels))
-    return found
+    found = (_loop(0, edge, rows, columns, right, down, channels),)
+    if edge == width:
+        return found
+    return (*found, _loop(edge, width, rows, width - edge, right, down, channels))
 
 
-def _part(
+def _loop(
     start: int, end: int, rows: int, columns: int, right: int, down: int, channels: int
-) -> dict[str, Any]:
+) -> Loop:
     places = [(y, x) for y in range(rows) for x in range(columns)]
-    return {
-        "start": start,
-        "end": end,
-        "step": columns,
-        "block_p": len(places),
-        "offsets": [y * down + x * right for y, x in places],
-        "out_offsets": [x * channels for _, x in places],
-        "hold_weights": len(places) >= 4,
-    }
+    return Loop(
+        start,
+        end,
+        columns,
+        tuple(y * down + x * right for y, x in places),
+        tuple(x * channels for _, x in places),
+    )

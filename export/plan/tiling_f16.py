@@ -6,7 +6,7 @@ decoded. Compilers keep a product's way short as long as everything fits.
 
 from dataclasses import dataclass
 
-from export.graph.fusion import Stage
+from export.graph.stage import Stage
 
 MOST_SUMS = 14  # of 16 registers, on LX6 as on x86: a weight and a product need two
 STRAIGHT = {"size": 32, "speed": 240}  # multiplications in one piece of straight code
@@ -40,10 +40,9 @@ class Tile:
 
 def tile_of(stage: Stage, out_h: int) -> Tile:
     """The tile of a stage that computes `out_h` rows a call."""
-    out_w = stage.out_live[1]
+    out_w = stage.region[1]
     if stage.pool is not None:
-        size_h = stage.pool.attributes["filter_h"]
-        size_w = stage.pool.attributes["filter_w"]
+        size_h, size_w = stage.pool.kernel_h, stage.pool.kernel_w
         most = max(1, MOST_SUMS // (size_h * size_w))
         columns = divisor(out_w, most)
         return Tile(size_h, size_w * columns, 1, columns)

@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from core.errors import Esp8kError
 from export.arithmetic import int8
 from export.arithmetic.int8 import clamp, multiplier, requantize, wrap
+from export.graph.kinds import UNARY_KINDS
 from export.graph.network import Network, Operator, Tensor, pads_before
 
 __all__ = ["multiplier", "outputs", "requantize", "run"]
@@ -237,5 +238,5 @@ KERNELS: dict[str, Callable[[Network, Operator, Values], np.ndarray]] = {
     "PAD": _pad,
     "SOFTMAX": _softmax,
     "DEQUANTIZE": _dequantize,
-    **dict.fromkeys(int8.UNARY, _unary),
+    **dict.fromkeys(UNARY_KINDS, _unary),
 }

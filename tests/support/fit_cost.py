@@ -10,16 +10,17 @@ fitted first, and Winograd's own kinds of work to what they leave.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from export.emit import generate, lower
 from export.graph.network import Network, read_tflite
-from export.kernels.int8 import Emitted
-from export.plan import cost
+from export.kernels.int8.conv import Conv
+from export.kernels.int8.depthwise import Depthwise
+from export.kernels.int8.strip import PooledStrip
+from export.kernels.kernel import Kernel
 from tests.support.components import IDENTITY
 from tests.support.typical_networks import (
     FITTED,
@@ -38,53 +39,49 @@ KNOWN = {
     "xtensa": {"product": 2.0, "load": 1.0, "widened": 2.0},
     "riscv": {"product": 2.0, "load": 1.0, "widened": 0.0},
 }
-DIRECT = ("conv_int8.c.jinja", "depthwise_int8.c.jinja")
 Line = tuple[dict[str, float], int]  # work, and the instructions counted for it
 
 
-def only(method: str) -> Callable[[Emitted], int]:
+def only(method: str) -> lower.Price:
     """A price list by which the generator takes this method wherever it can.
 
     "maxima" sums directly, and takes maxima along a row where a band's pool allows.
     """
 
-    def price(made: Emitted) -> int:
+    def price(made: Kernel) -> float:
         if method == "maxima":
-            direct = made.context.get("method", "direct") == "direct"
-            return 2 * (not direct) + (not rows(made.context).get("maxima"))
-        return int(made.context.get("method", "direct") != method)
+            summed = rows(made)
+            maxima = isinstance(summed, Conv) and summed.maxima is not None
+            return 2 * (made.method != "direct") + (not maxima)
+        return int(made.method != method)
 
     return price
 
 
-def rows(context: dict[str, Any]) -> dict[str, Any]:
-    """What sums: the stage, or the rows of its band."""
-    banded = context["template"] == "band_int8.c.jinja"
-    return context["rows"] if banded else context
+def rows(kernel: Kernel) -> Kernel:
+    """What sums: the kernel, or the one that makes the rows of its strip."""
+    return kernel.rows if isinstance(kernel, PooledStrip) else kernel
 
 
 def counted(
     network: Network, image: np.ndarray | None, profile: str, method: str, core: str
-) -> Iterator[tuple[dict[str, Any], str, int]]:
-    """(template context, method, instructions) of each weighted layer."""
-    kept = lower._cost
-    lower._cost = only(method)
-    try:
-        engine = lower.int8(network, profile, "net")
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            generate.generate(network, None, folder, profile, "net", IDENTITY)
-            found = profiler.measure(folder, "int8", CORES[core], image=image)
-    finally:
-        lower._cost = kept
-    for context, plan in zip(engine.stages, engine.plans, strict=True):
-        if "weights" in context:
-            yield context, plan.method, found["per_stage"][plan.name]
+) -> Iterator[tuple[Kernel, str, int]]:
+    """(kernel, method, instructions) of each weighted layer."""
+    taken = only(method)
+    engine = lower.int8(network, profile, "net", taken)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        generate.generate(network, None, folder, profile, "net", IDENTITY, taken)
+        found = profiler.measure(folder, "int8", CORES[core], image=image)
+    for kernel in engine.kernels:
+        if kernel.stage.weights is not None:
+            yield kernel, kernel.method, found["per_stage"][kernel.name]
 
 
-def constant(context: dict[str, Any]) -> bool:
+def constant(kernel: Kernel) -> bool:
     """Whether the activation leaves one value: the compiler drops the sums."""
-    return context["requant"].low >= context["requant"].high
+    assert kernel.requant is not None
+    return kernel.requant.low >= kernel.requant.high
 
 
 def fit(lines: list[Line], known: dict[str, float]) -> dict[str, float]:
@@ -132,13 +129,13 @@ def lines(core: str) -> tuple[list[Line], list[Line]]:
         for profile, method in ways:
             found = list(counted(network, image, profile, method, core))
             least = max(LEAST, MATTERS * sum(count for _, _, count in found))
-            for context, _, count in found:
-                same = profile, context["name"], count
-                if count < least or constant(context) or same in seen:
+            for kernel, _, count in found:
+                same = profile, kernel.name, count
+                if count < least or constant(kernel) or same in seen:
                     continue
                 seen.add(same)
-                kind = direct if rows(context)["template"] in DIRECT else tiled
-                kind.append((cost.work(context), count))
+                summed = isinstance(rows(kernel), (Conv, Depthwise))
+                (direct if summed else tiled).append((kernel.work(), count))
     return direct, tiled
 
 

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from export.arithmetic import int8, requant, requant_proof
-from export.graph.fusion import MAC_KINDS, plan_stages
-from export.kernels import int8 as emit_int8
+from export.arithmetic import int8, requant, requant_proof, requant_stage
+from export.graph.fusion import plan_stages
 from tests.support.components import Networks
 
 CHUNK = 1 << 18
@@ -16,13 +15,11 @@ def check_layer(networks: Networks, model: str, name: str, scale: int) -> str:
     network = networks(model)[0]
     stage = next(s for s in plan_stages(network) if s.name == name)
     op = stage.head
-    weights = network.tensors[op.inputs[1]].data
-    assert op.kind in MAC_KINDS and weights is not None
-    flat = weights.astype(np.int64).reshape(len(weights), -1)
-    table = emit_int8.table(network, stage.unary)
-    found = emit_int8.requantisation(network, op, flat, table, scale)
+    flat = stage.flat_weights()
+    table = requant_stage.table(stage)
+    found = requant_stage.weighted(stage, table, scale)
     follows = np.arange(256) if table is None else table
-    bias = emit_int8.folded_bias(network, op, flat)
+    bias = requant_stage.folded_bias(stage)
     mantissas, shifts = int8.channel_multipliers(network, op)
     out = network.output(op)
     low, high = (b + 128 for b in int8.activation_range(op, out))

@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 
 from core.errors import Esp8kError
+from export.arithmetic import scales
+from export.arithmetic.float16 import roundings
 from export.emit import generate
-from export.graph.fusion import MAC_KINDS, plan_stages
+from export.graph.fusion import plan_stages
+from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network, read_tflite
-from export.kernels import scale_f16
 from export.plan import row_buffers
 from export.reference import float16
 from tests.support.components import IDENTITY
@@ -87,8 +89,8 @@ def twin(network: Network) -> Network:
 def features(network: Network, source: str, profile: str) -> set[str]:
     """Which of the ways of pooling a network has."""
     stages = plan_stages(network)
-    rounding = float16.roundings(network, stages)
-    stream = row_buffers.plan(network, stages, profile != "size")
+    rounding = roundings(stages)
+    stream = row_buffers.plan(stages, profile != "size")
     found = {f"{rows} rows a call" for rows in stream.rows}
     found |= {"a last window in a turn of its own" for x in stream.links if x.late}
     for before, stage in zip(stages, stages[1:], strict=False):
@@ -96,7 +98,7 @@ def features(network: Network, source: str, profile: str) -> set[str]:
             continue
         whole = stage.number >= len(stream)
         found.add("a pool as a whole" if whole else "a pool row by row")
-        if stage.number < len(stream) and row_buffers.merges(network, stage):
+        if stage.number < len(stream) and row_buffers.merges(stage):
             found.add("a pool that keeps the largest of two rows")
         if before.unary:
             found.add("an activation before a pool")
@@ -108,7 +110,7 @@ def features(network: Network, source: str, profile: str) -> set[str]:
             found.add("nothing rounded before a pool")
         if stage is stages[-1]:
             found.add("a pool at the end")
-    scaled = scale_f16.plan(network, stages).weights.keys()
+    scaled = scales.plan(stages).weights.keys()
     heads = {s.number for s in stages[1:] if s.head.kind in MAC_KINDS}
     found |= {"inputs that are too large" for _ in heads & scaled}
     found |= {"weights that need an addition" for _ in heads - scaled}

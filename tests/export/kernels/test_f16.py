@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from core.errors import Esp8kError
+from export.arithmetic import float16 as arithmetic
+from export.arithmetic import scales
 from export.emit.generate import PROFILES
 from export.graph.fusion import plan_stages
 from export.graph.network import Network
-from export.kernels import scale_f16
 from export.plan import row_buffers
 from export.reference import float16
 from tests.support.components import Components, Networks
@@ -124,7 +125,7 @@ def test_a_sum_in_whole_numbers_has_the_bits_of_float32(
     if kind == "cancelling":  # every other product takes the one before away
         v[:, 1::2], w[:, 1::2] = v[:, ::2], w[:, ::2] ^ 0x8000
         v[:, 3::4] *= np.float32(1 + 2.0**-10)
-        v = float16.rounded(v, False)
+        v = arithmetic.rounded(v, False)
     start = random.normal(0, 1, count).astype(np.float16).astype(np.float32)
     start[::3] = 0
     expected = start.copy()
@@ -156,8 +157,8 @@ def test_rounding_is_that_of_the_reference(
     large = np.empty((len(x), 2), np.float32)
     library.rounded(at(x), at(plain), at(flushed), at(large), len(x))
     assert same_bits(large, np.ldexp(np.stack([plain, flushed], 1), 60))
-    assert same_bits(plain, float16.rounded(x, False))
-    assert same_bits(flushed, float16.rounded(x, True))
+    assert same_bits(plain, arithmetic.rounded(x, False))
+    assert same_bits(flushed, arithmetic.rounded(x, True))
     part, _ = np.frexp(plain.astype(np.float64))
     assert np.array_equal(part * 2.0**11, np.rint(part * 2.0**11))
     assert np.abs(flushed[flushed != 0]).min() == 2.0**-14
@@ -221,10 +222,10 @@ def test_a_window_that_a_call_would_overfill_is_refused(networks: Networks) -> N
     """Two rows a call of conv1 do not fit conv2's three; four of conv2 fit conv3's."""
     network = networks("v2")[1]
     chain = plan_stages(network)[:3]
-    assert row_buffers.chained(network, chain, (1, 1, 1))
-    assert row_buffers.chained(network, chain, (2, 1, 1)) is None
-    assert row_buffers.chained(network, chain, (1, 4, 1)) is None
-    wide = row_buffers.chained(network, chain, (1, 2, 2))
+    assert row_buffers.chained(chain, (1, 1, 1))
+    assert row_buffers.chained(chain, (2, 1, 1)) is None
+    assert row_buffers.chained(chain, (1, 4, 1)) is None
+    wide = row_buffers.chained(chain, (1, 2, 2))
     assert wide
     found = [(x.need, x.step, x.room, x.keep) for x in wide.links]
     assert found == [(4, 2, 4, 2), (6, 4, 6, 2)]
@@ -278,7 +279,7 @@ def test_tiny_values_go_only_where_they_could_become_subnormal(
     found = {}
     for model in ("v1", "v2"):
         network = networks(model)[1]
-        found[model] = float16.flushed(network, plan_stages(network))
+        found[model] = arithmetic.flushed(plan_stages(network))
     # v1 has no slope, whose 24 bits make the grid finer
     assert found == {"v1": {3}, "v2": {1, 3}}
 
@@ -288,12 +289,12 @@ def test_inputs_are_as_much_too_large_as_weights_are_too_small(
 ) -> None:
     network = networks("v2")[1]
     stages = plan_stages(network)
-    found = scale_f16.plan(network, stages)
+    found = scales.plan(stages)
     assert found.weights.keys() == {1, 2, 3, 4}
     for stage in stages[1:]:
         power = found.weights[stage.number]
-        assert power + found.outputs[stage.number - 1] == scale_f16.MISSING
-        stored = np.ldexp(float16.constant(network, stage.head.inputs[1]), power)
+        assert power + found.outputs[stage.number - 1] == scales.MISSING
+        stored = np.ldexp(arithmetic.constant(network, stage.head.inputs[1]), power)
         assert 2.0**15 <= np.abs(stored).max() < 2.0**16
         assert np.abs(stored[stored != 0]).min() >= 2.0**-14
 
@@ -303,8 +304,8 @@ def test_inputs_that_might_be_too_large_then_stay_as_they_are(
 ) -> None:
     network = scaled(networks("v2")[1], 2.0**8)
     stages = plan_stages(network)
-    assert float16.largest(network, stages)[3] > 2.0**40
-    assert scale_f16.plan(network, stages).weights.keys() == {1}
+    assert arithmetic.largest(stages)[3] > 2.0**40
+    assert scales.plan(stages).weights.keys() == {1}
 
 
 @pytest.mark.parametrize(
@@ -312,12 +313,12 @@ def test_inputs_that_might_be_too_large_then_stay_as_they_are(
     [([1.0, 3.0], 0), ([0.0], 0), ([0.75, 4], -2), ([1 / 255], -31), ([2.0**-24], -24)],
 )
 def test_the_least_bit_of_many_values(values: list[float], log2: int) -> None:
-    assert float16.least_bit(np.array(values, np.float32)) == log2
+    assert arithmetic.least_bit(np.array(values, np.float32)) == log2
 
 
 def test_values_that_may_leave_float32_are_refused(networks: Networks) -> None:
     network = scaled(networks("v2")[1], 2.0**12)
-    float16.largest(network, plan_stages(network))
+    arithmetic.largest(plan_stages(network))
     deep = [*plan_stages(network)[:4]] * 3
     with pytest.raises(Esp8kError, match="too large for float32"):
-        float16.largest(network, tuple(deep))
+        arithmetic.largest(tuple(deep))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from export.kernels import horizontal_max
+from export.kernels.int8 import horizontal_max
 
 
 def played(row: list[int], left: int, windows: int, columns: int) -> list[int | None]:

@@ -12,11 +12,13 @@ from export.__main__ import summary
 from export.emit import generate, lower
 from export.frontend.support import integer_core
 from export.graph.fusion import plan_stages
-from export.graph.network import read_tflite
-from export.plan import overlap
+from export.graph.network import Network, read_tflite
+from export.kernels.int8.conv import Conv
+from export.kernels.int8.strip import PooledStrip
 from export.plan.arena import allocate
 from tests.support.components import Components
 from tests.support.random_networks import random_network
+from tests.support.tflite_builder import TfliteBuilder
 from tools.bench import profiler
 from tools.boards import footprint
 
@@ -98,12 +100,11 @@ def test_values_overlap_only_where_the_lag_is_kept() -> None:
     shared = 0
     for seed in range(60):
         network = integer_core(read_tflite(random_network(seed), "net"))
-        network = lower.named_end(network)
         stages = plan_stages(network)
         last = {i: s.number for s in stages for i in s.inputs}
         lags = {(i, s.output): 8 for s in stages for i in s.inputs}
-        found = allocate(network, stages, 1, {}, lags=lags)
-        sizes = {s.output: s.out_size for s in stages}
+        found = allocate(stages, 1, {}, lags=lags)
+        sizes = {s.output: s.size for s in stages}
         born = {s.output: s.number for s in stages}
         for a, b in itertools.combinations(found.offsets, 2):
             first, second = sorted((a, b), key=lambda i: born[i])
@@ -120,19 +121,20 @@ def test_values_overlap_only_where_the_lag_is_kept() -> None:
     assert shared > 20
 
 
-def steps(c: dict) -> Iterator[tuple[np.ndarray, range]]:
+def steps(made: Conv) -> Iterator[tuple[np.ndarray, range]]:
     """What a directly summed stage reads and writes, block by block, as its C does."""
-    for y, part in itertools.product(range(c["out_h"]), c["parts"]):
-        for x in range(part["start"], part["end"], part["step"]):
-            start = y * c["move_y"] + x * c["move_x"]
+    (rows, width, channels), walk = made.stage.region, made.walk
+    for y, loop in itertools.product(range(rows), walk.loops):
+        for x in loop.places:
+            start = y * walk.move_y + x * walk.move_x
             reads = [
-                start + at + ky * c["tap_pitch"] + k
-                for at in part["offsets"]
-                for ky in range(c["kernel_h"])
-                for k in range(c["row"])
+                start + at + ky * walk.tap_pitch + k
+                for at in loop.offsets
+                for ky in range(walk.kernel_h)
+                for k in range(walk.row)
             ]
-            to = (y * c["out_w"] + x) * c["out_c"]
-            yield np.array(reads), range(to, to + part["step"] * c["out_c"])
+            to = (y * width + x) * channels
+            yield np.array(reads), range(to, to + loop.step * channels)
 
 
 def test_a_lag_is_safe_and_no_larger_than_it_must_be() -> None:
@@ -140,48 +142,68 @@ def test_a_lag_is_safe_and_no_larger_than_it_must_be() -> None:
     tried = 0
     for seed in range(60):
         network = integer_core(read_tflite(random_network(seed), "net"))
-        for made in lower.int8(network, "size", "net").stages:
-            if made["template"] != "conv_int8.c.jinja" or made["window"]:
+        for made in lower.int8(network, "size", "net").kernels:
+            if not isinstance(made, Conv) or made.line_buffer:
                 continue
-            if made["segments"] > 1 or made["out_h"] * made["out_w"] < 4:
+            rows, columns, _ = made.stage.region
+            if made.walk.segments > 1 or rows * columns < 4:
                 continue
-            lag = overlap._direct(made)
+            (lag,) = made.lags()
+            assert lag is not None
             assert not clobbered(made, lag)
             assert lag == 0 or clobbered(made, lag - 1)
             tried += 1
     assert tried > 10
 
 
-def clobbered(c: dict, lag: int) -> bool:
+def clobbered(made: Conv, lag: int) -> bool:
     """Whether a block reads what it or an earlier one has written."""
     written: set[int] = set()
-    for reads, writes in steps(c):
+    for reads, writes in steps(made):
         written.update(writes)  # other channels of the block read after the first
         if written & {int(at) + lag for at in reads}:
             return True
     return False
 
 
-def test_the_lag_of_a_band_is_safe_and_no_larger_than_it_must_be() -> None:
-    """The same for steps that fill a band, then write what it completes."""
-    needed = 0
-    for steps, cells, out_c, depth in itertools.product(
-        (1, 2, 5), (1, 2), (2, 12), (2, 7)
-    ):
-        made = {"steps": steps, "cells": cells, "out_h": steps * cells}
-        made |= {"out_w": 8, "out_c": out_c, "move": 2 * cells * 18 * depth}
-        lag = overlap._band(made)
-        assert not banded_clobbers(made, lag)
-        assert lag == 0 or banded_clobbers(made, lag - 1)
-        needed += lag > 0
-    assert needed
+def test_the_lag_of_a_strip_is_safe_and_no_larger_than_it_must_be() -> None:
+    """The same for steps that fill a strip, then write what it completes."""
+    needed, tried = 0, 0
+    for side, depth, channels in itertools.product((10, 12, 18), (2, 7), (2, 12)):
+        network = pooled(side, depth, channels)
+        for made in lower.int8(network, "speed", "net").kernels:
+            if isinstance(made, PooledStrip):
+                (lag,) = made.lags()
+                assert lag is not None
+                assert not strip_clobbers(made, lag)
+                assert lag == 0 or strip_clobbers(made, lag - 1)
+                needed += lag > 0
+                tried += 1
+    assert tried == 12 and needed
 
 
-def banded_clobbers(c: dict, lag: int) -> bool:
+def pooled(side: int, depth: int, channels: int) -> Network:
+    """A convolution of 3x3 and a pool whose windows overlap."""
+    builder, random = TfliteBuilder(), np.random.default_rng(side)
+    start = builder.tensor((1, side, side, depth), 1 / 255, -128)
+    values = random.integers(-127, 128, (channels, 3, 3, depth)).astype(np.int8)
+    weights = builder.tensor(values.shape, 0.01, 0, values)
+    inner, outer = side - 2, -(-(side - 2) // 2)
+    x = builder.tensor((1, inner, inner, channels), 0.1)
+    o = {"padding": 1, "strideH": 1, "strideW": 1}
+    o |= {"dilationHFactor": 1, "dilationWFactor": 1}
+    builder.operator("CONV_2D", [start, weights, -1], x, **o)
+    end = builder.tensor((1, outer, outer, channels), 0.1)
+    window = {"filterHeight": 4, "filterWidth": 4, "strideH": 2, "strideW": 2}
+    builder.operator("MAX_POOL_2D", [x], end, padding=0, **window)
+    return read_tflite(builder.build([start], [end]), "pooled")
+
+
+def strip_clobbers(made: PooledStrip, lag: int) -> bool:
     """Whether a step reads a row's first byte after it was written over."""
-    row, rows = c["out_w"] * c["out_c"], 0
-    for step in range(c["steps"]):
-        if step * c["move"] + lag < rows * row:
+    row, rows = made.stage.width, 0
+    for step in range(made.steps):
+        if step * made.move + lag < rows * row:
             return True
-        rows += c["cells"] - (step == 0)  # the first one is half a window
+        rows += made.cells - (step == 0)  # the first one is half a window
     return False

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from export.emit import generate
-from export.plan import cost
 from tests.support import fit_cost
 from tests.support.components import Components
 from tests.support.typical_networks import HELD_OUT, typical_image, typical_network
@@ -65,11 +64,11 @@ def test_estimates_hold_for_networks_that_no_weight_was_fitted_to(
         image = typical_image(network, seed)
         found = list(fit_cost.counted(network, image, "speed", way, core))
         total = sum(count for _, _, count in found)
-        for context, method, count in found:
-            if count < fit_cost.MATTERS * total or fit_cost.constant(context):
+        for kernel, method, count in found:
+            if count < fit_cost.MATTERS * total or fit_cost.constant(kernel):
                 continue
-            part = cost.estimate(context, core) / count
-            assert abs(part - 1) <= TOLERANCE, (seed, context["name"], method, part)
+            part = kernel.cost(core) / count
+            assert abs(part - 1) <= TOLERANCE, (seed, kernel.name, method, part)
             layers += 1
             tiled += method == way
     assert layers >= 2 * len(HELD_OUT)
@@ -91,13 +90,14 @@ def test_what_the_model_chooses_is_the_cheaper_by_count() -> None:
             strict=True,
         )
         for found in ways:
-            rivals = {method: (c, count) for c, method, count in found}
+            rivals = {method: (kernel, count) for kernel, method, count in found}
             if len(rivals) == 1 or fit_cost.constant(found[0][0]):
                 continue
-            taken = min(rivals, key=lambda m: cost.estimate(rivals[m][0], "xtensa"))
+            prices = {m: kernel.cost("xtensa") for m, (kernel, _) in rivals.items()}
+            taken = min(prices, key=prices.__getitem__)
             chosen[taken] += 1
             least = min(count for _, count in rivals.values())
-            name = found[0][0]["name"]
+            name = found[0][0].name
             assert rivals[taken][1] <= (1 + TOLERANCE) * least, (seed, name)
     assert chosen["winograd"] >= 3 and chosen["winograd4"] >= 3
 

@@ -1,0 +1,134 @@
+"""What a stage's requantisation must do: its bias, table, bounds, proved constants.
+
+found = weighted(stage, table(stage))
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from export.arithmetic import int8, requant, requant_proof
+from export.arithmetic.requant import Requant
+from export.arithmetic.requant_proof import Steps
+from export.graph.network import Operator, Tensor
+from export.graph.stage import Stage
+
+MOST_TABLE = 1536  # bytes of a table that takes what would have to be clamped
+
+
+def table(stage: Stage) -> np.ndarray | None:
+    """The composed activations of a stage as uint8[256] over u = q + 128."""
+    if not stage.tabled:
+        return None
+    values = np.arange(256)
+    for op in stage.tabled:
+        step = int8.unary_table(stage.network, op).astype(np.int64) + 128
+        values = step[values]
+    return values
+
+
+def folded_bias(stage: Stage) -> np.ndarray:
+    """Bias per channel for inputs u = q + 128."""
+    network, op = stage.network, stage.head
+    zero = network.tensors[op.inputs[0]].zero_point + 128
+    bias = int8.bias(network, op)
+    folded = -zero * stage.flat_weights().sum(axis=1)
+    return folded if bias is None else folded + bias
+
+
+def u_range(op: Operator, out: Tensor) -> tuple[int, int]:
+    """Least and greatest u that the fused activation lets through."""
+    low, high = int8.activation_range(op, out)
+    return low + 128, high + 128
+
+
+def weighted(stage: Stage, follows: np.ndarray | None, scale: int = 1) -> Requant:
+    """The proved requantisation of a weighted sum.
+
+    `follows` is the table behind it: steps that it ignores are not asked for.
+    Sums come times `scale`; ValueError where no narrow form takes them.
+    """
+    network, op, out = stage.network, stage.head, stage.head_output
+    low, high = u_range(op, out)
+    goals = _goals(low, high, follows)
+    mantissas, shifts = int8.channel_multipliers(network, op)
+    weights, bias = stage.flat_weights(), folded_bias(stage)
+    least = bias + 255 * np.minimum(weights, 0).sum(axis=1)
+    greatest = bias + 255 * np.maximum(weights, 0).sum(axis=1)
+    zero = out.zero_point + 128
+    steps, plain = [], True
+    for c in range(len(weights)):
+        mantissa, shift = int(mantissas[c]), int(shifts[c])
+        lo, hi = int(least[c]), int(greatest[c])
+        plain = plain and _is_plain(mantissa, shift, (lo, hi))
+        function = _function(mantissa, shift, zero, low, high)
+        at = requant_proof.thresholds(function, goals, lo, hi) if plain else goals
+        steps.append(Steps(int(bias[c]), mantissa, shift, lo, hi, at))
+    if not plain:
+        return requant_proof.wide(steps, low, high, zero)
+    return requant_proof.solve(steps, goals, low, high, zero, scale)
+
+
+def scalar(
+    mantissa: int,
+    shift: int,
+    reach: tuple[int, int],
+    zero: int,
+    bounds: tuple[int, int],
+    follows: np.ndarray | None,
+) -> Requant:
+    """The same for one sum without weights (MUL, MEAN); zero and bounds are u's."""
+    low, high = bounds
+    goals = _goals(low, high, follows)
+    plain = _is_plain(mantissa, shift, reach)
+    function = _function(mantissa, shift, zero, low, high)
+    at = requant_proof.thresholds(function, goals, *reach) if plain else goals
+    steps = [Steps(0, mantissa, shift, *reach, at)]
+    if not plain:
+        return requant_proof.wide(steps, low, high, zero)
+    return requant_proof.solve(steps, goals, low, high, zero)
+
+
+def _goals(low: int, high: int, follows: np.ndarray | None) -> np.ndarray:
+    """The u whose steps matter."""
+    goals = np.arange(low + 1, high + 1)
+    return goals if follows is None else goals[follows[goals] != follows[goals - 1]]
+
+
+def _is_plain(mantissa: int, shift: int, reach: tuple[int, int]) -> bool:
+    """Whether it rises; beyond int32 TFLite wraps around, and nothing is monotone."""
+    return mantissa > 0 and max(map(abs, reach)) << max(shift, 0) < 1 << 31
+
+
+def _function(
+    mantissa: int, shift: int, zero: int, low: int, high: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    """TFLite's u of an accumulator."""
+
+    def function(acc: np.ndarray) -> np.ndarray:
+        u = int8.requantize(acc, mantissa, shift) + zero
+        return np.clip(u, low, high)
+
+    return function
+
+
+def unclamped(
+    found: Requant, weights: np.ndarray, scale: int, values: np.ndarray | None
+) -> tuple[np.ndarray, int] | None:
+    """A table over every u that can occur, and where u = 0 is in it.
+
+    Then no clamp is needed before it. None where there is no table, or it would be
+    too large; weights as (O, K).
+    """
+    if values is None or found.form == "wide":
+        return None
+    ends = []
+    for c, row in enumerate(weights):
+        sums = [np.minimum(row, 0).sum(), np.maximum(row, 0).sum()]
+        total = 255 * scale * np.array(sums)
+        ends += requant.evaluate(found, c, total, clamp=False).tolist()
+    least, greatest = int(min(ends)), int(max(ends))
+    if greatest - least >= MOST_TABLE:
+        return None
+    reach = np.arange(least, greatest + 1)
+    return values[np.clip(reach, found.low, found.high)], -least

@@ -1,0 +1,39 @@
+"""An engine's stages with their kernels and memory, ready to be written down."""
+
+from dataclasses import dataclass
+
+from export.graph.stage import Stage
+from export.kernels.arrays import Array
+from export.kernels.kernel import Kernel
+from export.plan.arena import Memory
+from export.plan.record import StagePlan
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """One of the two engines of a network."""
+
+    stages: tuple[Stage, ...]
+    kernels: tuple[Kernel, ...]  # one a stage
+    calls: tuple[str, ...]  # lines of the run function's body
+    memory: Memory
+    plans: tuple[StagePlan, ...]
+
+    @property
+    def arena(self) -> int:
+        """Bytes."""
+        return self.memory.size
+
+    @property
+    def arrays(self) -> list[Array]:
+        """All constants."""
+        return [array for kernel in self.kernels for array in kernel.arrays]
+
+    @property
+    def headers(self) -> list[str]:
+        """Kernel headers beside the engine's own."""
+        return sorted({name for kernel in self.kernels for name in kernel.headers})
+
+    def shares(self, stage: Stage) -> bool:
+        """Whether a stage's output overlaps one of its inputs."""
+        return any((i, stage.output) in self.memory.shared for i in stage.inputs)

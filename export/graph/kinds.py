@@ -1,0 +1,5 @@
+"""Operators by what they are: the one place that lists them."""
+
+MAC_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+UNARY_KINDS = ("LEAKY_RELU", "RELU", "RELU6", "LOGISTIC", "TANH", "QUANTIZE")
+POOL_KINDS = ("MAX_POOL_2D", "AVERAGE_POOL_2D")

@@ -1,0 +1,1 @@
+"""Kernels of the float16 engine."""

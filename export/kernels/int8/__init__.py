@@ -1,0 +1,1 @@
+"""Kernels of the int8 engine in portable C."""

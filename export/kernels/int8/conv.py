@@ -1,0 +1,245 @@
+"""CONV_2D and FULLY_CONNECTED, summed directly, for int8.
+
+Several positions and channels are summed abreast in registers.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from export.arithmetic import requant_stage
+from export.graph.stage import Stage
+from export.kernels.arrays import Array, byte_array
+from export.kernels.int8 import horizontal_max, mac16
+from export.kernels.int8.direct import Direct, line_buffer, walk
+from export.kernels.int8.finish import Finish, table_array
+from export.kernels.int8.horizontal_max import HorizontalMax
+from export.kernels.kernel import Options
+from export.plan.cost import Work, added, times
+from export.plan.overlap import lag
+from export.plan.tiling import Loop, blocks
+
+FLAT = 12  # taps of a kernel that needs no loop
+UNROLL = (8, 7, 6, 5, 4, 3, 2, 1)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Where rows go that a pool reads next (export.kernels.int8.strip)."""
+
+    function: str  # the name of what makes them
+    pitch: int  # bytes from one row to the next
+    left: int = 0  # columns that its first window begins before the first
+    windows: int = 0  # in a row; 0: the pool does not want their maxima
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a turn of the innermost loop sums: part of a kernel's row, or all of it."""
+
+    taps: tuple[int, ...]  # where it reads, from where the turn begins
+    flat: bool  # all of the kernel, without a loop
+    rows: int  # of the kernel, which a loop goes through
+
+
+@dataclass(frozen=True, eq=False)
+class Conv(Direct):
+    """Sums of several positions and channels abreast."""
+
+    template: ClassVar[str] = "int8/conv.c.jinja"
+    kinds: ClassVar[tuple[str, ...]] = ("CONV_2D", "FULLY_CONNECTED")
+
+    block_q: int  # channels abreast
+    turn: Turn
+    strip: Strip | None = None
+    maxima: HorizontalMax | None = None  # that are taken along a row
+    late_table: np.ndarray | None = None  # of the activations, which the pool takes
+    calls: int = 1  # of its function, an inference
+
+    @classmethod
+    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
+        """One."""
+        if stage.head.kind in cls.kinds and not (stage.pool and stage.pool.overlaps):
+            yield cls.of(stage, options)
+
+    @classmethod
+    def of(cls, stage: Stage, options: Options) -> Self:
+        """The whole stage."""
+        return cls._made(stage, options, None, None, blocks(stage))
+
+    @classmethod
+    def into(cls, stage: Stage, options: Options, strip: Strip) -> Self | None:
+        """Rows of a stage into a strip; None where it cannot have its maxima."""
+        if not strip.windows:
+            return cls._made(stage, options, strip, None, blocks(stage))
+        block = blocks(stage, whole=True)
+        if block[1] % horizontal_max.STRIDE:
+            return None
+        width = stage.head_region[1]
+        maxima = horizontal_max.plan(width, strip.left, strip.windows, block[1])
+        made = cls._made(stage, options, strip, maxima, block)
+        return None if made.finish.requant.form == "wide" else made
+
+    @classmethod
+    def _made(
+        cls,
+        stage: Stage,
+        options: Options,
+        strip: Strip | None,
+        maxima: HorizontalMax | None,
+        block: tuple[int, int, int],
+    ) -> Self:
+        rows, columns, abreast = block
+        values = requant_stage.table(stage)
+        found = requant_stage.weighted(stage, values)
+        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        # Of windows' maxima the table is taken later, unless it saves a clamp here.
+        late = values if strip is not None and not options.wide_tables else None
+        now = None if late is not None else values
+        kept = columns if maxima else 1 if stage.pool else 0
+        walked = walk(stage, rows, columns)
+        return cls(
+            stage=stage,
+            options=options,
+            finish=Finish.of(stage, options, stem, found, now),
+            weights=_weights(stage, options, stem, abreast, kept),
+            walk=walked,
+            line_buffer=line_buffer(stage, rows),
+            block_q=abreast,
+            turn=_turn(options, walked.kernel_h, walked.row, walked.tap_pitch, stage),
+            strip=strip,
+            maxima=maxima,
+            late_table=late,
+        )
+
+    @property
+    def function(self) -> str:
+        """Name of the C function."""
+        return self.strip.function if self.strip else self.name
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """Weights, channels and, if any, the table."""
+        if self.late_table is None:
+            return super().arrays
+        late = table_array(self.stage, self.stem, self.late_table)
+        return (*super().arrays, late)
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of the line buffer, or of the maxima so far."""
+        if self.maxima:
+            return 4 * self.maxima.states * self.stage.region[2]
+        return super().scratch
+
+    @property
+    def headers(self) -> frozenset[str]:
+        """The line buffer's, and MAC16's."""
+        return super().headers | ({"nn_mac16.h"} if self.weights.mac16 else frozenset())
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of weights of a channel, for a core with MAC16; 0: not for that."""
+        order = self.weights.mac16
+        return order.count // self.stage.region[2] // 2 if order else 0
+
+    @property
+    def place(self) -> str:
+        """Where a position's bytes are stored: C of y and x."""
+        _, width, channels = self.stage.region
+        if self.strip is None or self.strip.pitch == width * channels:
+            return f"(y * {width} + x) * {channels}"
+        column = "(x >> 1)" if self.maxima else "x"
+        return f"y * {self.strip.pitch} + {column} * {channels}"
+
+    def work(self) -> Work:
+        """Of all loops."""
+        found = added(self.moved, *(self._block(loop) for loop in self.walk.loops))
+        return times(self.calls, found)
+
+    def _block(self, loop: Loop) -> Work:
+        """One loop over all rows."""
+        rows, _, channels = self.stage.region
+        turn, row, p, q = self.turn, self.walk.row, loop.abreast, self.block_q
+        visits = rows * loop.turns * (channels // q)
+        taps = self.walk.kernel_h * self.walk.kernel_w * self.stage.depth
+        pooled = self.stage.pool is not None
+        outputs, larger = (1, p - 1) if pooled else (p, 0)
+        if self.maxima:
+            outputs, larger = p // 2, 5 * p // 4
+        # What neighbours have in common is loaded once a turn.
+        values = Counter(tap + at for tap in turn.taps for at in loop.offsets)
+        twice = sum(uses > 1 for uses in values.values())
+        turned = taps // len(turn.taps) * len(values)
+        places = visits * q // channels
+        crowded = visits * taps * p * q if p * q > 6 and not turn.flat else 0
+        # A loop of one turn is none, and what is left without any is cheaper.
+        looped = row > len(turn.taps)
+        kernel_rows = turn.rows if turn.rows > 1 else 0
+        return {
+            "product": visits * taps * p * q,
+            "load": visits * (taps * q + turned),
+            "crowded": crowded if p < 4 else 0,
+            "held": crowded if p >= 4 else 0,
+            "flat": visits * taps * max(p * q - 4, 0) if turn.flat else 0,
+            "shared": visits * taps // len(turn.taps) * twice if p * q >= 6 else 0,
+            "widened": 0 if self.options.wide_weights else visits * taps * q,
+            "turn": visits * (taps // len(turn.taps) if looped else 0),
+            "row": visits * kernel_rows if looped else 0,
+            "short row": 0 if looped else visits * kernel_rows,
+            "visit": visits if looped or kernel_rows else 0,
+            "short visit": 0 if looped or kernel_rows or turn.flat else visits,
+            "flat visit": visits if turn.flat else 0,
+            "line": rows,
+            "kept": self._kept(visits * q),
+            "place": places if loop.turns > 1 else 0,
+            "lone place": 0 if loop.turns > 1 else places,
+            **self.finish.work(visits * q, outputs),
+            # Of one block of channels they stay where they are.
+            "constants": visits * q if q < channels else 0,
+            "larger": visits * q * larger,
+        }
+
+    def _kept(self, visits: int) -> int:
+        """What is kept along a row for a pool, and what its end completes."""
+        rows, _, channels = self.stage.region
+        return (visits + rows * channels) * self.maxima.states if self.maxima else 0
+
+    def lags(self) -> tuple[int | None, ...]:
+        """Steps are blocks of positions; each reads its window for every channel."""
+        rows, width, channels = self.stage.region
+        if self.line_buffer:
+            return (self.line_buffer.lag(rows, width * channels),)
+        y = np.arange(rows)[:, None]
+        places = [(x, loop.step) for loop in self.walk.loops for x in loop.places]
+        x, size = np.array(places).T
+        ends = (y * width + x + size) * channels
+        starts = y * self.walk.move_y + x * self.walk.move_x
+        return (lag(ends, starts, rereads=True),)
+
+
+def _weights(
+    stage: Stage, options: Options, stem: str, abreast: int, kept: int
+) -> Array:
+    """In the order in which the inner loop reads, and in that for MAC16."""
+    flat = stage.flat_weights()
+    order = flat.reshape(-1, abreast, flat.shape[1]).transpose(0, 2, 1).reshape(-1)
+    kind = "int16_t" if options.wide_weights else "int8_t"
+    what = f"{stage.name}: weights, {abreast} channels abreast"
+    array = byte_array(f"{stem}_weights", what, order, kind)
+    if not options.wide_weights:
+        return array
+    return replace(array, mac16=mac16.weights(flat, kept))
+
+
+def _turn(options: Options, kernel_h: int, row: int, down: int, stage: Stage) -> Turn:
+    """`row` bytes of the kernel lie together, rows `down` apart."""
+    small = stage.geometry.dilation_w == 1 < kernel_h and kernel_h * row <= FLAT
+    if small and options.profile != "size":
+        taps = tuple(y * down + k for y in range(kernel_h) for k in range(row))
+        return Turn(taps, flat=True, rows=1)
+    unroll = next(n for n in UNROLL if row % n == 0)
+    return Turn(tuple(range(unroll)), flat=False, rows=kernel_h)

@@ -1,0 +1,171 @@
+"""What the directly summed kernels share: where the loops read, and the line buffer.
+
+Several positions are summed abreast in registers. Where there is padding, the rows
+that one row of output needs are copied into a line buffer with its border filled in,
+so that the inner loops know nothing of it.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from export.arithmetic.requant import Requant
+from export.graph.stage import Stage
+from export.kernels.arrays import Array
+from export.kernels.int8.finish import Finish
+from export.kernels.kernel import Kernel
+from export.plan.cost import Work
+from export.plan.overlap import lag
+from export.plan.tiling import Loop, loops
+
+
+@dataclass(frozen=True)
+class LineBuffer:
+    """The rows that one row of output needs; sizes in bytes where not in rows."""
+
+    rows: int
+    width: int
+    left: int  # border before a row
+    copied: int  # of a row of the input
+    top: int  # rows of border above the first
+    step: int  # rows from one row of output to the next
+    in_h: int
+    in_pitch: int
+    fill: int  # the border's byte
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.rows * self.width
+
+    @property
+    def kept(self) -> int:
+        """Rows that stay for the next row of output."""
+        return max(self.rows - self.step, 0)
+
+    def work(self, turns: int) -> Work:
+        """Bytes that are moved, and that are read anew."""
+        moves = turns - 1
+        return {
+            "moved": moves * self.kept * self.width,
+            "copied": (self.rows + moves * (self.rows - self.kept)) * self.width,
+        }
+
+    def lag(self, turns: int, row: int) -> int:
+        """Steps are rows: the buffer is filled, then all of a row is written."""
+        y = np.arange(turns)
+        fresh = np.where(y > 0, self.kept, 0)
+        first = np.maximum(y * self.step - self.top + fresh, 0)
+        return lag((y + 1) * row, first * self.in_pitch, rereads=False)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Where the loops over one row of output read, in elements."""
+
+    loops: tuple[Loop, ...]
+    move_y: int  # from one row of output to the next
+    move_x: int  # from one position to the next
+    kernel_h: int
+    kernel_w: int
+    row: int  # of a kernel's row that lie together
+    segments: int  # such pieces in a row: columns, where these are dilated
+    segment_step: int
+    tap_pitch: int  # from one row of the kernel to the next
+    tap_step: int  # from one column to the next
+
+
+def line_buffer(stage: Stage, rows: int) -> LineBuffer | None:
+    """The one of a padded stage that sums `rows` rows abreast."""
+    if not stage.padded:
+        return None
+    own, source, depth = stage.geometry, stage.sources[0], stage.depth
+    width = (stage.head_region[1] - 1) * own.stride_w + own.reach_w
+    down = rows if stage.pool else 1
+    return LineBuffer(
+        rows=(rows - 1) * own.stride_h + own.reach_h,
+        width=width * depth,
+        left=own.left * depth,
+        copied=min(source.region[1], width - own.left) * depth,
+        top=own.top,
+        step=down * own.stride_h,
+        in_h=source.region[0],
+        in_pitch=source.pitch,
+        fill=stage.network.tensors[source.tensor].zero_point + 128,
+    )
+
+
+def walk(stage: Stage, rows: int, columns: int) -> Walk:
+    """The loops of a stage that sums so many rows and columns abreast."""
+    own, depth = stage.geometry, stage.depth
+    buffer = line_buffer(stage, rows)
+    pitch = buffer.width if buffer else stage.sources[0].pitch
+    down, right = (rows, columns) if stage.pool else (1, 1)
+    contiguous = own.dilation_w == 1
+    return Walk(
+        loops=_loops(stage, rows, columns, pitch),
+        move_y=0 if buffer else down * own.stride_h * pitch,
+        move_x=right * own.stride_w * depth,
+        kernel_h=own.kernel_h,
+        kernel_w=own.kernel_w,
+        row=(own.kernel_w if contiguous else 1) * depth,
+        segments=1 if contiguous else own.kernel_w,
+        segment_step=own.dilation_w * depth,
+        tap_pitch=own.dilation_h * pitch,
+        tap_step=own.dilation_w * depth,
+    )
+
+
+def _loops(stage: Stage, rows: int, columns: int, pitch: int) -> tuple[Loop, ...]:
+    beside = stage.geometry.stride_w * stage.depth
+    below, channels = stage.geometry.stride_h * pitch, stage.region[2]
+    if stage.pool is None:
+        width = stage.head_region[1]
+        return loops(width, rows, columns, beside, below, channels)
+    (loop,) = loops(columns, rows, columns, beside, below, channels)
+    # x counts the pool's outputs
+    return (Loop(0, stage.region[1], 1, loop.offsets, loop.out_offsets),)
+
+
+@dataclass(frozen=True, eq=False)
+class Direct(Kernel):
+    """A directly summed stage."""
+
+    engine: ClassVar[str] = "int8"
+
+    finish: Finish
+    weights: Array
+    walk: Walk
+    line_buffer: LineBuffer | None
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """Weights, channels and, if any, the table."""
+        return (self.weights, *self.finish.arrays(self.stage))
+
+    @property
+    def requant(self) -> Requant | None:
+        """That of the finish."""
+        return self.finish.requant
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of the line buffer."""
+        return self.line_buffer.size if self.line_buffer else 0
+
+    @property
+    def headers(self) -> frozenset[str]:
+        """The line buffer's."""
+        return frozenset({"nn_window.h"} if self.line_buffer else ())
+
+    @property
+    def sum_type(self) -> str:
+        """Of a sum: beyond int32 it wraps around, as TFLite's; unsigned may."""
+        return "uint32_t" if self.finish.requant.form == "wide" else "int32_t"
+
+    @property
+    def moved(self) -> Work:
+        """What the line buffer costs."""
+        turns = self.stage.region[0]
+        return self.line_buffer.work(turns) if self.line_buffer else {}

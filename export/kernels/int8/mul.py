@@ -1,0 +1,55 @@
+"""MUL for int8."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from export.arithmetic import int8, requant_stage
+from export.graph.stage import Stage
+from export.kernels.arrays import Array
+from export.kernels.int8.operands import Operands, operands
+from export.kernels.int8.plain import elementwise_lags
+from export.kernels.int8.scaled import Scaled
+from export.kernels.kernel import Options
+
+
+@dataclass(frozen=True, eq=False)
+class Mul(Scaled):
+    """A product of two values."""
+
+    template: ClassVar[str] = "int8/elementwise.c.jinja"
+    kinds: ClassVar[tuple[str, ...]] = ("MUL",)
+
+    operands: Operands
+
+    @classmethod
+    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
+        """One."""
+        if stage.head.kind not in cls.kinds:
+            return
+        found = operands(stage, f"{options.prefix}_{cls.engine}_{stage.name}")
+        zeros = [tensor.zero_point + 128 for tensor in found.tensors]
+        ends = [(-zero, 255 - zero) for zero in zeros]
+        products = [a * b for a in ends[0] for b in ends[1]]
+        mantissa, shift = int8.mul_constant(stage.network, stage.head)
+        table, out = requant_stage.table(stage), stage.head_output
+        bounds = requant_stage.u_range(stage.head, out)
+        reach, zero = (min(products), max(products)), out.zero_point + 128
+        requant = requant_stage.scalar(mantissa, shift, reach, zero, bounds, table)
+        yield cls(stage, options, table, requant, found)
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The table, if any, constant operands, the requantisation."""
+        return (*super().arrays, *self.operands.arrays, self.scale_array)
+
+    @property
+    def element(self) -> str:
+        """C of the byte at y, x and c."""
+        pairs = zip(self.operands.texts, self.operands.tensors, strict=True)
+        factors = (f"({text} - {tensor.zero_point + 128})" for text, tensor in pairs)
+        return self.scaled(" * ".join(factors))
+
+    def lags(self) -> tuple[int | None, ...]:
+        """Element by element."""
+        return elementwise_lags(self.stage)

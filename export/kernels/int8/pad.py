@@ -1,0 +1,53 @@
+"""PAD for int8: a border of the zero point, and bytes that only move."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from core.errors import Esp8kError
+from export.arithmetic import requant_stage
+from export.graph.stage import Stage
+from export.kernels.int8.plain import Plain
+from export.kernels.kernel import Options
+
+
+@dataclass(frozen=True, eq=False)
+class Pad(Plain):
+    """All of the output filled, then the input copied into it."""
+
+    template: ClassVar[str] = "int8/pad.c.jinja"
+    kinds: ClassVar[tuple[str, ...]] = ("PAD",)
+
+    rows: int  # that are copied
+    columns: int
+    depth: int
+    start: int  # where the input goes in the output
+
+    @classmethod
+    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
+        """One."""
+        if stage.head.kind not in cls.kinds:
+            return
+        pads = stage.head.attributes["paddings"]
+        source = stage.network.tensors[stage.head.inputs[0]]
+        if len(source.shape) != 4 or pads[0] != (0, 0):
+            raise Esp8kError(
+                "PAD of other than (N, H, W, C)", "pad height, width, channel"
+            )
+        (top, _), (left, _), (before, _) = pads[1:]
+        in_h, in_w, depth = stage.sources[0].shape
+        height, width, channels = stage.region
+        yield cls(
+            stage,
+            options,
+            requant_stage.table(stage),
+            rows=max(min(in_h, height - top), 0),
+            columns=max(min(in_w, width - left), 0),
+            depth=depth,
+            start=(top * width + left) * channels + before,
+        )
+
+    @property
+    def fill(self) -> str:
+        """C of the border's byte."""
+        return self.store(str(self.stage.head_output.zero_point + 128))

@@ -1,0 +1,35 @@
+"""Activations alone, for int8: a table with 256 entries."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from export.arithmetic import requant_stage
+from export.graph.kinds import UNARY_KINDS
+from export.graph.stage import Stage
+from export.kernels.int8.plain import Plain, elementwise_lags
+from export.kernels.kernel import Options
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Plain):
+    """Every byte through the table of all activations."""
+
+    template: ClassVar[str] = "int8/table.c.jinja"
+    kinds: ClassVar[tuple[str, ...]] = UNARY_KINDS
+
+    @classmethod
+    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
+        """One."""
+        if stage.head.kind in cls.kinds:
+            yield cls(stage, options, requant_stage.table(stage))
+
+    @property
+    def flat(self) -> bool:
+        """Whether the input is stored just like the output."""
+        height, width, _ = self.stage.region
+        return height == width == 1 or self.pitches == [self.stage.width]
+
+    def lags(self) -> tuple[int | None, ...]:
+        """Element by element."""
+        return elementwise_lags(self.stage)

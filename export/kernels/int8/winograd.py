@@ -1,0 +1,255 @@
+"""Convolutions by exact integer Winograd F(2x2, 3x3), for the int8 engine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from export.arithmetic import requant_stage, winograd
+from export.arithmetic.requant import Requant
+from export.graph.stage import Stage
+from export.kernels.arrays import Array, byte_array
+from export.kernels.int8.conv import Strip
+from export.kernels.int8.finish import Finish
+from export.kernels.kernel import Kernel, Options
+from export.plan.cost import Work, times
+from export.plan.overlap import lag
+
+ADJACENT = 0.85  # of a transform's cost, where two tiles in a row share columns
+MOST_SUMS = 8  # tiles times channels abreast
+
+
+@dataclass(frozen=True, eq=False)
+class Winograd(Kernel):
+    """16 products for a tile of 2x2, two tiles abreast."""
+
+    engine: ClassVar[str] = "int8"
+    template: ClassVar[str] = "int8/winograd.c.jinja"
+    kinds: ClassVar[tuple[str, ...]] = ("CONV_2D",)
+    tile: ClassVar[int] = 2  # outputs a side
+
+    finish: Finish
+    weights: Array
+    tiles: int  # abreast
+    block_q: int  # channels abreast
+    strip: Strip | None = None
+    calls: int = 1
+
+    @classmethod
+    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
+        """One, where a profile wants it and it can be proved."""
+        if options.winograd and not (stage.pool and stage.pool.overlaps):
+            yield from cls.of(stage, options)
+
+    @classmethod
+    def of(
+        cls, stage: Stage, options: Options, strip: Strip | None = None
+    ) -> Iterator[Self]:
+        """Whatever the profile."""
+        if not winograd.applies(stage):
+            return
+        transformed = winograd.filters(stage.taken().astype(np.int64))  # (O, 16, I)
+        if not winograd.fits(transformed):
+            return
+        values = requant_stage.table(stage)
+        try:
+            found = requant_stage.weighted(stage, values, winograd.SCALE)
+        except ValueError:
+            return
+        depth, channels = stage.depth, stage.region[2]
+        mac_h, mac_w, _ = stage.head_region
+        tiles = 2 if mac_h * mac_w > cls.tile**2 else 1
+        most = 1 if depth == 1 else MOST_SUMS // tiles
+        block_q = next(
+            n for n in range(min(most, channels), 0, -1) if channels % n == 0
+        )
+        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        # (O / q, f, I, q): the order in which the inner loop reads
+        order = transformed.reshape(channels // block_q, block_q, 16, depth)
+        yield cls(
+            stage=stage,
+            options=options,
+            finish=Finish.of(stage, options, stem, found, values, winograd.SCALE),
+            weights=byte_array(
+                f"{stem}_filters",
+                f"{stage.name}: 2G g 2G', {block_q} channels abreast",
+                order.transpose(0, 2, 3, 1).reshape(-1),
+                "int16_t",
+            ),
+            tiles=tiles,
+            block_q=block_q,
+            strip=strip,
+        )
+
+    @property
+    def function(self) -> str:
+        """Name of the C function."""
+        return self.strip.function if self.strip else self.name
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """Filters, channels and, if any, the table."""
+        return (self.weights, *self.finish.arrays(self.stage))
+
+    @property
+    def method(self) -> str:
+        """What plan.json calls it."""
+        return "winograd"
+
+    @property
+    def requant(self) -> Requant | None:
+        """That of the finish."""
+        return self.finish.requant
+
+    @property
+    def headers(self) -> frozenset[str]:
+        """Its own."""
+        return frozenset({"nn_winograd.h"})
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of transformed inputs, and of sums where there are several depths."""
+        depth = self.stage.depth
+        sums = 16 * self.tiles * self.block_q * 4 if depth > 1 else 0
+        return 16 * depth * self.tiles * 2 + sums
+
+    # ==== For the template ====
+
+    @property
+    def one_row(self) -> bool:
+        """Of tiles."""
+        return self.stage.head_region[0] == self.tile
+
+    @property
+    def total(self) -> int:
+        """Tiles."""
+        return self.stage.head_region[0] * self.stage.head_region[1] // self.tile**2
+
+    @property
+    def adjacent(self) -> bool:
+        """Whether two tiles abreast are neighbours: no pair crosses a row's end."""
+        return self.tiles == 2 and self.stage.head_region[1] % 4 == 0
+
+    @property
+    def pitch(self) -> int:
+        """Bytes from one row of the input to the next."""
+        return self.stage.sources[0].pitch
+
+    @property
+    def corner(self) -> str:
+        """C of where a tile begins."""
+        depth = self.stage.depth
+        column = "x" + (f" * {depth}" if depth > 1 else "")
+        if self.one_row:
+            return f"in + {column}"
+        return f"in + y * {self.pitch} + {column}"
+
+    @property
+    def out_pitch(self) -> int:
+        """Bytes from one stored row to the next."""
+        return self.strip.pitch if self.strip else self.stage.width
+
+    @property
+    def place(self) -> str:
+        """C of where a tile's outputs go."""
+        _, width, channels = self.stage.region
+        x, y = ("(x >> 1)", "(y >> 1)") if self.stage.pool else ("x", "y")
+        if self.one_row:
+            return f"{x} * {channels}"
+        return f"({y} * {width} + {x}) * {channels}"
+
+    @property
+    def tails(self) -> list[str]:
+        """C that turns the four sums in `t` into one or four bytes, by tile."""
+        return [self._tail(f"o{p}") for p in range(self.tiles)]
+
+    def _tail(self, out: str) -> str:
+        indent = " " * (16 if self.stage.depth > 1 else 12)
+        bias = " + k->bias" if self.finish.biased else ""
+        byte = f"{self.name}_byte"
+        if self.stage.pool is not None:
+            best = "nn_max(nn_max(t.y00, t.y01), nn_max(t.y10, t.y11))"
+            lines = [f"t.y00 = {best};", f"*{out} = {byte}(t.y00{bias}, k);"]
+        else:
+            channels, pitch = self.stage.region[2], self.out_pitch
+            places = (
+                ("t.y00", 0),
+                ("t.y01", channels),
+                ("t.y10", pitch),
+                ("t.y11", pitch + channels),
+            )
+            lines = [f"{out}[{at}] = {byte}({sum}{bias}, k);" for sum, at in places]
+        return "\n".join(indent + line for line in lines)
+
+    @property
+    def lines(self) -> list[list[str]]:
+        """C of the products of a tile of one channel, by filter and tile."""
+        return [
+            [_product(f, p, self.tiles) for p in range(self.tiles)] for f in range(16)
+        ]
+
+    @property
+    def vertical(self) -> list[list[list[str]]]:
+        """C that adds a row's sums to the tile, by row and tile."""
+        return [[_vertical(r, p) for p in range(self.tiles)] for r in range(4)]
+
+    # ==== What it costs ====
+
+    def work(self) -> Work:
+        """Transforms, products, and what is done with the sums."""
+        tiles, depth, q = self.tiles, self.stage.depth, self.block_q
+        channels, pooled = self.stage.region[2], self.stage.pool is not None
+        passes = -(-self.total // tiles)
+        found: Work = {
+            "transform": passes * tiles * depth * (ADJACENT if self.adjacent else 1.0),
+            "tile": passes * tiles * channels,
+            **self.finish.work(passes * tiles * channels, 1 if pooled else 4),
+            "larger": passes * tiles * channels * 3 if pooled else 0,
+        }
+        if depth == 1:
+            found["product"] = passes * tiles * channels * 16
+            found["load"] = passes * channels * 16 * (tiles + 1)
+            return times(self.calls, found)
+        visits = passes * (channels // q) * 16
+        found["product"] = visits * depth * tiles * q
+        found["load"] = visits * depth * (tiles + q)
+        found["turn"] = visits
+        found["stored"] = 2 * visits * tiles * q
+        return times(self.calls, found)
+
+    def lags(self) -> tuple[int | None, ...]:
+        """Steps are tiles, a few abreast: inputs are transformed, then outputs go."""
+        tile = np.arange(self.total)
+        across = self.stage.head_region[1] // self.tile
+        y, x = tile // across, tile % across
+        starts = self.tile * y * self.pitch + self.tile * x * self.stage.depth
+        size = 1 if self.stage.pool else self.tile
+        width = across * size
+        ends = (size * y + size - 1) * width + size * (x + 1)
+        passes = np.arange(0, self.total, self.tiles)
+        last = np.maximum.reduceat(ends * self.stage.region[2], passes)
+        return (lag(last, np.minimum.reduceat(starts, passes), rereads=False),)
+
+
+def _product(f: int, p: int, tiles: int) -> str:
+    """One product of a one-channel tile, added to its row's two sums."""
+    m = f"v[{f * tiles + p}] * w"
+    return (
+        f"s{p} = {m};",
+        f"const int32_t m{p} = {m}; s{p} += m{p}; d{p} = m{p};",
+        f"const int32_t m{p} = {m}; s{p} += m{p}; d{p} -= m{p};",
+        f"d{p} -= {m};",
+    )[f % 4]
+
+
+def _vertical(row: int, p: int) -> list[str]:
+    """Adds a row's sums to the tile: A' = 1 1 1 0, 0 1 -1 -1."""
+    first = {0: "=", 1: "+=", 2: "+="}.get(row)
+    second = {1: "=", 2: "-=", 3: "-="}.get(row)
+    lines = []
+    if first:
+        lines += [f"y00{p} {first} s{p};", f"y01{p} {first} d{p};"]
+    if second:
+        lines += [f"y10{p} {second} s{p};", f"y11{p} {second} d{p};"]
+    return lines

@@ -1,0 +1,191 @@
+"""Convolutions by exact integer Winograd F(4x4, 3x3), for the int8 engine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from export.arithmetic import requant_stage, winograd
+from export.arithmetic.requant import Requant
+from export.graph.stage import Stage
+from export.kernels.arrays import Array, byte_array
+from export.kernels.int8.conv import Strip
+from export.kernels.int8.finish import Finish
+from export.kernels.kernel import Kernel, Options
+from export.plan.cost import Work
+from export.plan.overlap import lag
+
+ACCUMULATORS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Winograd4(Kernel):
+    """36 products for a tile of 4x4, some tiles and channels abreast."""
+
+    engine: ClassVar[str] = "int8"
+    template: ClassVar[str] = "int8/winograd4.c.jinja"
+    kinds: ClassVar[tuple[str, ...]] = ("CONV_2D",)
+    tile: ClassVar[int] = 4  # outputs a side
+
+    finish: Finish
+    weights: Array
+    tiles: int  # abreast
+    block_q: int  # channels abreast
+    strip: Strip | None = None
+
+    @classmethod
+    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
+        """One, where a profile wants it and it can be proved."""
+        if options.winograd and not (stage.pool and stage.pool.overlaps):
+            yield from cls.of(stage, options)
+
+    @classmethod
+    def of(
+        cls, stage: Stage, options: Options, strip: Strip | None = None
+    ) -> Iterator[Self]:
+        """Whatever the profile."""
+        if not winograd.applies(stage, cls.tile):
+            return
+        if stage.depth == 1 or not winograd.fits4(stage.flat_weights()):
+            return
+        values = requant_stage.table(stage)
+        found = requant_stage.weighted(stage, values)
+        if found.form == "wide":
+            return
+        channels = stage.region[2]
+        tiles, block_q = _blocks(stage.head_region[1] // cls.tile, channels)
+        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        # (O / q, f, I, q): the order in which the inner loop reads
+        transformed = winograd.filters4(stage.taken().astype(np.int64))
+        order = transformed.reshape(channels // block_q, block_q, 36, stage.depth)
+        yield cls(
+            stage=stage,
+            options=options,
+            finish=Finish.of(stage, options, stem, found, values),
+            weights=byte_array(
+                f"{stem}_filters",
+                f"{stage.name}: G g G', {block_q} channels abreast",
+                order.transpose(0, 2, 3, 1).reshape(-1),
+                "int16_t",
+            ),
+            tiles=tiles,
+            block_q=block_q,
+            strip=strip,
+        )
+
+    @property
+    def function(self) -> str:
+        """Name of the C function."""
+        return self.strip.function if self.strip else self.name
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """Filters, channels and, if any, the table."""
+        return (self.weights, *self.finish.arrays(self.stage))
+
+    @property
+    def method(self) -> str:
+        """What plan.json calls it."""
+        return "winograd4"
+
+    @property
+    def requant(self) -> Requant | None:
+        """That of the finish."""
+        return self.finish.requant
+
+    @property
+    def headers(self) -> frozenset[str]:
+        """Its own."""
+        return frozenset({"nn_winograd4.h"})
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of transformed inputs and sums."""
+        return 36 * self.tiles * (self.stage.depth * 2 + self.block_q * 4)
+
+    # ==== For the template ====
+
+    @property
+    def one_row(self) -> bool:
+        """Of tiles."""
+        return self.stage.head_region[0] == self.tile
+
+    @property
+    def total(self) -> int:
+        """Tiles."""
+        return self.stage.head_region[0] * self.stage.head_region[1] // self.tile**2
+
+    @property
+    def pitch(self) -> int:
+        """Bytes from one row of the input to the next."""
+        return self.stage.sources[0].pitch
+
+    @property
+    def across(self) -> int:
+        """Columns of the output that a tile gives."""
+        return 2 if self.stage.pool else self.tile
+
+    @property
+    def corner(self) -> str:
+        """C of where a tile begins."""
+        column = f"x * {self.stage.depth}"
+        return f"in + {column}" if self.one_row else f"in + y * {self.pitch} + {column}"
+
+    @property
+    def out_pitch(self) -> int:
+        """Bytes from one stored row to the next."""
+        return self.strip.pitch if self.strip else self.stage.width
+
+    @property
+    def place(self) -> str:
+        """C of where a tile's outputs go."""
+        x, y = ("(x >> 1)", "(y >> 1)") if self.stage.pool else ("x", "y")
+        right = f"{x} * {self.stage.region[2]}"
+        return right if self.one_row else f"{y} * {self.out_pitch} + {right}"
+
+    @property
+    def bias(self) -> str:
+        """C that adds it."""
+        return " + k->bias" if self.finish.biased else ""
+
+    # ==== What it costs ====
+
+    def work(self) -> Work:
+        """Transforms, products, and what is done with the sums."""
+        depth, channels = self.stage.depth, self.stage.region[2]
+        p, q, pooled = self.tiles, self.block_q, self.stage.pool is not None
+        visits = self.total * channels // (p * q) * 36
+        return {
+            "transform4": self.total * depth,
+            "tile4": self.total * channels,
+            "product": visits * depth * p * q,
+            "load": visits * depth * (p + q),
+            "turn": visits,
+            "stored": visits * p * q,
+            **self.finish.work(self.total * channels * (4 if pooled else 16), 1),
+            "larger": self.total * channels * 12 if pooled else 0,
+        }
+
+    def lags(self) -> tuple[int | None, ...]:
+        """Steps are tiles, a few abreast in a row."""
+        mac_h, mac_w, _ = self.stage.head_region
+        y = np.arange(0, mac_h, self.tile)[:, None]
+        x = np.arange(0, mac_w, self.tile * self.tiles)
+        size = self.tile // self.across
+        last_row = (y + self.tile) // size - 1
+        last_column = (x + self.tile * self.tiles) // size
+        ends = last_row * self.out_pitch + last_column * self.stage.region[2]
+        starts = y * self.pitch + x * self.stage.depth
+        return (lag(ends, starts, rereads=False),)
+
+
+def _blocks(across: int, channels: int) -> tuple[int, int]:
+    """(tiles, channels) abreast: as few loads a product as the registers allow."""
+    pairs = [
+        (p, q)
+        for p in range(1, ACCUMULATORS + 1)
+        for q in range(1, ACCUMULATORS // p + 1)
+        if across % p == 0 and channels % q == 0
+    ]
+    return min(pairs, key=lambda pair: (1 / pair[0] + 1 / pair[1], pair[0]))

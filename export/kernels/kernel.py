@@ -1,0 +1,117 @@
+"""What every kernel answers for itself: the base class, and what a profile decides.
+
+A kernel is one way to make one stage's C function: a frozen dataclass in one module,
+its template beside it. `ways` says for which stages it can, and how; everything else
+is asked of what `ways` gives: the constants, the working memory, the cost, how far
+before its input the output may start, the headers, the C.
+
+    for kernel in Conv.ways(stage, options):
+        print(kernel.cost("xtensa"), kernel.scratch)
+
+`export.kernels.registry` lists them all; docs/adding-a-kernel.md adds one.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import jinja2
+
+from export.arithmetic.requant import Requant
+from export.graph.stage import Stage
+from export.kernels.arrays import Array
+from export.plan import cost
+from export.plan.cost import Work
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a profile decides for a stage."""
+
+    profile: str
+    prefix: str  # of every name
+    wide_tables: bool = False  # tables over all that can occur, instead of a clamp
+    wide_weights: bool = False  # int16 in flash: one load where int8 costs three
+    winograd: bool = False  # F(2, 3) where it applies: fewer products, more flash
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel(ABC):
+    """One way to make one stage."""
+
+    engine: ClassVar[str]  # int8 | f16: a part of every name
+    template: ClassVar[str]  # beside the module, from export/kernels
+    kinds: ClassVar[tuple[str, ...]]  # of the operators that may head its stages
+
+    stage: Stage
+    options: Options
+
+    @classmethod
+    @abstractmethod
+    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
+        """All that it can do for a stage; nothing where it cannot."""
+
+    @property
+    def name(self) -> str:
+        """Of the C function."""
+        return self.stage.name
+
+    @property
+    def stem(self) -> str:
+        """What the names of its constants begin with."""
+        return f"{self.options.prefix}_{self.engine}_{self.stage.name}"
+
+    @property
+    @abstractmethod
+    def arrays(self) -> tuple[Array, ...]:
+        """Its constants, in the order in which they are written."""
+
+    @property
+    def method(self) -> str:
+        """What plan.json calls it."""
+        return "direct"
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of working memory, while it runs."""
+        return 0
+
+    @property
+    def power(self) -> int:
+        """Of two, by which what it stores is too large."""
+        return 0
+
+    @property
+    def headers(self) -> frozenset[str]:
+        """Headers of firmware/components/nn beside the engine's own."""
+        return frozenset()
+
+    @property
+    def requant(self) -> Requant | None:
+        """How it requantises, where it does."""
+        return None
+
+    def work(self) -> Work:
+        """How often it does each kind of work in one inference.
+
+        Nothing where nobody has to choose: an operator that is made in one way.
+        """
+        return {}
+
+    def cost(self, core: str) -> int:
+        """Instructions of one inference on one core."""
+        return cost.estimate(self.work(), core)
+
+    def lags(self) -> tuple[int | None, ...]:
+        """For each input how many bytes before it the output has to start.
+
+        Then they may overlap (`export.plan.overlap`); None: they must lie apart.
+        """
+        return (None,) * len(self.stage.sources)
+
+    def code(self, templates: jinja2.Environment, shares: bool) -> str:
+        """Its C; `shares`: input and output overlap in memory."""
+        template = templates.get_template(self.template)
+        restrict = "" if shares else "restrict "
+        return template.render(s=self, restrict=restrict, prefix=self.options.prefix)

@@ -1,0 +1,76 @@
+"""Every kernel of every engine: a line each.
+
+    ways(stage, options, INT8)    # all that can make a stage, in the order below
+
+Where two cost the same, the first one is taken.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from core.errors import Esp8kError
+from export.graph.stage import Stage
+from export.kernels.float16.conv import Conv as ConvF16
+from export.kernels.float16.max_pool import MaxPool as MaxPoolF16
+from export.kernels.float16.stored import FloatKernel, Job
+from export.kernels.int8.add import Add
+from export.kernels.int8.concatenation import Concatenation
+from export.kernels.int8.conv import Conv
+from export.kernels.int8.depthwise import Depthwise
+from export.kernels.int8.mean import Mean
+from export.kernels.int8.mul import Mul
+from export.kernels.int8.pad import Pad
+from export.kernels.int8.pool import Pool
+from export.kernels.int8.softmax import Softmax
+from export.kernels.int8.strip import PooledStrip
+from export.kernels.int8.table import Table
+from export.kernels.int8.winograd import Winograd
+from export.kernels.int8.winograd4 import Winograd4
+from export.kernels.kernel import Kernel, Options
+
+INT8: tuple[type[Kernel], ...] = (
+    Conv,
+    Depthwise,
+    Winograd,
+    Winograd4,
+    PooledStrip,
+    Table,
+    Pool,
+    Mean,
+    Add,
+    Mul,
+    Concatenation,
+    Pad,
+    Softmax,
+)
+FLOAT16: tuple[type[FloatKernel], ...] = (ConvF16, MaxPoolF16)
+
+
+def int8(
+    stage: Stage, options: Options, kernels: Sequence[type[Kernel]] = INT8
+) -> list[Kernel]:
+    """All that can make a stage of the int8 engine; never empty."""
+    found = [way for kernel in kernels for way in kernel.ways(stage, options)]
+    if not found:
+        raise Esp8kError(
+            f"no int8 kernel for {stage.head.kind} (tensor {stage.head_output.name})",
+            f"supported: {', '.join(kinds(kernels))}",
+        )
+    return found
+
+
+def float16(stage: Stage, options: Options, job: Job) -> FloatKernel:
+    """What makes a stage of the float16 engine."""
+    found: Iterator[FloatKernel] = (
+        way for kernel in FLOAT16 for way in kernel.jobs(stage, options, job)
+    )
+    made = next(found, None)
+    if made is None:
+        raise Esp8kError(
+            f"no float16 kernel for {stage.head.kind}", "use the int8 engine"
+        )
+    return made
+
+
+def kinds(kernels: Sequence[type[Kernel]]) -> list[str]:
+    """The operators that may head a stage, sorted."""
+    return sorted({kind for kernel in kernels for kind in kernel.kinds})
