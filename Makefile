@@ -20,13 +20,14 @@ JOBS    ?= 2#         test: how many run at once
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-KNOWN := $(shell sed -n 's/^MODELS = (\(.*\))/\1/p' core/paths.py | tr -d '",')
+KNOWN := $(shell sed -n 's/^ModelName = Literal\[\(.*\)\]/\1/p' core/words.py | tr -d '",')
 ifeq ($(filter $(MODEL),$(KNOWN)),)
 $(error there is no model $(MODEL), MODEL is one of: $(KNOWN))
 endif
 
 BUILD  := build
-PYTHON := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),2) .venv/bin/python
+# This checkout, whichever one the entry point was installed from.
+ESP8K  := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),2) PYTHONPATH="$(CURDIR)" .venv/bin/esp8k
 OUT    := $(BUILD)/$(strip $(MODEL))
 OPTIONS := --model $(MODEL) $(if $(BOARD),--board $(BOARD)) $(if $(PORT),--port $(PORT))
 SETUP  := $(BUILD)/.python-ready $(if $(filter twin,$(BOARD)),,$(BUILD)/.debian-ready)
@@ -54,50 +55,50 @@ train: $(OUT)/model.pt ## train MODEL for five epochs, write build/MODEL/model.p
 export: $(OUT)/model.json ## quantize, convert, generate the C, check every artefact
 
 build: export ## compile the firmware for BOARD without flashing it
-	@$(PYTHON) -m tools.boards.flash $(OPTIONS) --build-only
+	@$(ESP8K) build --model $(MODEL) $(if $(BOARD),--board $(BOARD))
 
 flash: export ## build the firmware and write it to BOARD
-	@$(PYTHON) -m tools.boards.flash $(OPTIONS)
+	@$(ESP8K) flash $(OPTIONS)
 
 classify: flash ## send one digit to BOARD: INDEX=7 or IMG=digit.png
-	@$(PYTHON) -m tools.classify.classify $(OPTIONS) --engine $(ENGINE) \
+	@$(ESP8K) classify $(OPTIONS) --engine $(ENGINE) \
 	  $(if $(IMG),--image "$(IMG)",--index $(or $(INDEX),0))
 
 report: flash ## all 10,000 test images through BOARD, host against device
-	@$(PYTHON) -m tools.report.report $(OPTIONS)
+	@$(ESP8K) report $(OPTIONS)
 
 bisect: flash ## where BOARD parts from the host: stage, channel, position
-	@$(PYTHON) -m tools.bisect $(OPTIONS)
+	@$(ESP8K) bisect $(OPTIONS)
 
 draw: flash ## draw a digit in a web page, classified by BOARD
-	@$(PYTHON) -m tools.web.draw $(OPTIONS) --engine $(ENGINE)
+	@$(ESP8K) draw $(OPTIONS) --engine $(ENGINE)
 
 # ==== Figures =================================================================
 
 .PHONY: seeds sweep bench bench-train budget chaos fuzz mlperf-data
 seeds: setup ## train MODEL with N seeds: mean, spread, interval
-	@$(PYTHON) -m training.studies.seeds --model $(MODEL) --n $(N) $(ALONE)
+	@$(ESP8K) seeds --model $(MODEL) --n $(N) $(ALONE)
 
 sweep: setup ## search recipes and architectures on the validation split
-	@$(PYTHON) -m training.studies.sweep --model $(MODEL)
+	@$(ESP8K) sweep --model $(MODEL)
 
 bench: setup ## instructions, bytes and exactness: ours beside every rival
-	@$(PYTHON) -m tools.bench.bench
+	@$(ESP8K) bench
 
 bench-train: setup ## training images a second, against the stock way
-	@$(PYTHON) -m training.studies.bench --model $(MODEL)
+	@$(ESP8K) bench-train --model $(MODEL)
 
 budget: setup ## measure our figures anew and rewrite firmware/budget.json
-	@$(PYTHON) -m tools.bench.budget
+	@$(ESP8K) budget
 
 chaos: export ## 100,000 requests over a line that loses and damages bytes
-	@$(PYTHON) -m tools.faults.chaos --model $(MODEL)
+	@$(ESP8K) chaos --model $(MODEL)
 
 fuzz: setup ## libFuzzer over the device's three parsers, ten minutes each
-	@$(PYTHON) -m tools.faults.fuzz --seconds 1800
+	@$(ESP8K) fuzz --seconds 1800
 
 mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
-	@$(PYTHON) -m tools.mlperf_data $(if $(PORT),--port $(PORT))
+	@$(ESP8K) mlperf-data $(if $(PORT),--port $(PORT))
 
 # ==== Checks ==================================================================
 
@@ -113,7 +114,7 @@ lint: setup
 	@.venv/bin/lint-imports --no-logo
 
 doctor: setup ## find boards and what is wrong with them, each with its cure
-	@$(PYTHON) -m tools.doctor.doctor $(if $(PORT),--port $(PORT))
+	@$(ESP8K) doctor $(if $(PORT),--port $(PORT))
 
 clean: ## remove everything generated (.venv stays)
 	rm -rf $(BUILD) firmware/.pio
@@ -140,8 +141,8 @@ $(OUT)/.export-options: FORCE
 .PHONY: FORCE
 
 $(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options | $(SETUP)
-	@$(PYTHON) -m training.train --model $(MODEL) --seed $(SEED) \
+	@$(ESP8K) train --model $(MODEL) --seed $(SEED) \
 	  --epochs $(EPOCHS) --dataset $(DATASET) $(ALONE) $(if $(RESUME),--resume)
 
 $(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP)
-	@$(PYTHON) -m export --model $(MODEL) --profile $(PROFILE)
+	@$(ESP8K) export --model $(MODEL) --profile $(PROFILE)

@@ -1,72 +1,151 @@
-"""A command line built from one frozen dataclass.
+"""A command line built by tyro from one frozen dataclass.
 
-Every stage's configuration is a dataclass whose fields carry a help text:
+Every stage's configuration is a dataclass whose fields carry a comment:
 
     @dataclass(frozen=True)
     class Config:
-        epochs: int = option(5, "passes over the training images")
+        epochs: int = 5  # passes over the training images
 
-`parse(Config, argv)` gives `--epochs 5`, kebab-case, defaults in `--help`. A bool
-field becomes `--flag / --no-flag`; a `tuple[...]` or `list` takes several values.
+`parse(Config, argv, "train", __doc__)` gives `--epochs 5`, kebab-case, and a help
+with the comments, the defaults and the lines of the examples as they stand. A bool
+field becomes `--flag`, or `--no-flag` where it is on by default; a `tuple[...]` takes
+several values; a `Literal` lists its words; `Positional[Path]` stands without a flag.
 """
 
-import argparse
-import dataclasses
+import contextlib
+import io
+import sys
+import textwrap
 import types
-import typing
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin
 
-from core.errors import EXIT_USAGE, Esp8kError
+import tyro
+from tyro import _errors as events  # documented; the pin in pyproject.toml is exact
+from tyro.conf import FlagCreatePairsOff, Positional
+from tyro.conf import arg as alias  # Annotated[Path, alias(aliases=["-o"])]
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+    UnsupportedTypeAnnotationError,
+)
+
+from core.errors import Esp8kError
 
 C = TypeVar("C")
+WIDTH = 79  # columns of a text in a help
+__all__ = ["Positional", "alias", "parse"]
 
 
-def option(default: Any, text: str, choices: Sequence[Any] | None = None) -> Any:
-    """A dataclass field with a default, a help text and, if given, fixed choices."""
-    return dataclasses.field(default=default, metadata={"help": text, "of": choices})
+def parse(config: type[C], argv: Sequence[str] | None, verb: str, text: str = "") -> C:
+    """Read `argv` into an instance of the dataclass `config`.
+
+    Raises `Esp8kError` for whatever does not fit; `--help` prints `text` and leaves.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not {"-h", "--help"}.isdisjoint(words):
+        _show_help(config, verb, text)
+    with events.on_parse_error(_refuse):
+        return _cli(config, words, verb)
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is an `Esp8kError` like every other one."""
-
-    def error(self, message: str) -> typing.NoReturn:
-        raise Esp8kError(message, f"see {self.prog} --help", EXIT_USAGE)
-
-
-def parse(config: type[C], argv: Sequence[str] | None, prog: str, text: str = "") -> C:
-    """Read `argv` into an instance of the dataclass `config`."""
-    parser = Parser(
-        prog=f"python -m {prog}",
-        description=text,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+def _cli(config: type[C], words: Sequence[str], verb: str) -> C:
+    return tyro.cli(
+        config,
+        args=words,
+        prog=f"esp8k {verb}",
+        config=(FlagCreatePairsOff,),
+        registry=_registry(),
     )
-    hints = typing.get_type_hints(config)
-    for field in dataclasses.fields(config):  # type: ignore[arg-type]
-        _add(parser, field, hints[field.name])
-    return config(**vars(parser.parse_args(argv)))
 
 
-def _add(parser: Parser, field: dataclasses.Field, hint: Any) -> None:
-    flag = "--" + field.name.replace("_", "-")
-    required = field.default is dataclasses.MISSING
-    common: dict[str, Any] = {
-        "dest": field.name,
-        "help": field.metadata.get("help", " "),
-        **({"required": True} if required else {"default": field.default}),
-    }
-    kind = _plain(hint)
-    if kind is bool:
-        parser.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
-    elif typing.get_origin(kind) in (tuple, list):
-        inner = typing.get_args(kind)[0]
-        parser.add_argument(flag, nargs="*", type=inner, **common)
-    else:
-        parser.add_argument(flag, type=kind, choices=field.metadata.get("of"), **common)
+def _show_help(config: type[Any], verb: str, text: str) -> NoReturn:
+    """The text of the stage, then tyro's table of options; leaves."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+        _cli(config, ["--help"], verb)
+    usage, _, options = shown.getvalue().partition("\n")
+    parts = [laid_out(text)] if text else []
+    print("\n\n".join([*parts, _filled(usage, " " * 7)]))
+    print("\n".join(line.rstrip() for line in options.splitlines()))
+    raise SystemExit(0)
 
 
-def _plain(hint: Any) -> Any:
-    """`int | None` is `int` on the command line: absence says None."""
-    if isinstance(hint, types.UnionType):
-        return next(t for t in typing.get_args(hint) if t is not type(None))
-    return hint
+def laid_out(text: str) -> str:
+    """A docstring for 80 columns: paragraphs filled, examples as they stand."""
+    blocks = text.strip().split("\n\n")
+    return "\n\n".join(
+        block if "\n " in f"\n{block}" else _filled(block) for block in blocks
+    )
+
+
+def _filled(paragraph: str, indent: str = "") -> str:
+    return textwrap.fill(
+        paragraph,
+        WIDTH,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _refuse(event: events.ParseErrorEvent) -> NoReturn:
+    """A mistake on the command line is an `Esp8kError` like every other one."""
+    raise Esp8kError(_told(event), f"see {event.prog} --help")
+
+
+def _told(event: events.ParseErrorEvent) -> str:
+    """What does not fit, in one line."""
+    if isinstance(event, events.InvalidChoice):
+        known = ", ".join(event.choices)
+        name = event.argument.display_name()
+        return f"{name}: {event.value!r} is none of {known}"
+    if isinstance(event, events.UnrecognizedArgs):
+        return f"there is no option {' '.join(event.tokens)}"
+    if isinstance(event, events.MissingArgs):
+        names = (missing.arg.display_name() for missing in event.missing_arguments)
+        return f"{' and '.join(names)} must be given"
+    if isinstance(event, events.BadValue):
+        return f"{event.argument.display_name()} wants a value"
+    if isinstance(event, events.InstantiationFailure):
+        return _misread(event)
+    return "these options do not fit together"
+
+
+def _misread(event: events.InstantiationFailure) -> str:
+    """A word that is no number, a folder that is no path."""
+    value = event.message.rpartition(": ")[2]
+    if event.argument is None or value == event.message:
+        return event.message
+    wanted = event.argument.lowered.metavar or "another value"
+    return f"{event.argument.display_name()} takes {wanted}, not {value}"
+
+
+def _registry() -> ConstructorRegistry:
+    """`int | None` is an `int` on the command line: absence says None."""
+    registry = ConstructorRegistry()
+
+    @registry.primitive_rule
+    def optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+        inner = [kind for kind in get_args(info.type) if kind is not type(None)]
+        union = get_origin(info.type) in (Union, types.UnionType)
+        if not union or len(inner) != 1 or len(get_args(info.type)) != 2:
+            return None
+        found = ConstructorRegistry.get_primitive_spec(
+            PrimitiveTypeInfo.make(inner[0], set())
+        )
+        if isinstance(found, UnsupportedTypeAnnotationError):
+            return None
+        return PrimitiveConstructorSpec(
+            nargs=found.nargs,
+            metavar=found.metavar,
+            instance_from_str=found.instance_from_str,
+            is_instance=lambda value: value is None or found.is_instance(value),
+            str_from_instance=lambda value: (
+                ["none"] if value is None else found.str_from_instance(value)
+            ),
+            choices=found.choices,
+        )
+
+    return registry

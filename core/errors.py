@@ -1,12 +1,10 @@
 """The one error class for mistakes of the user, and the exit codes.
 
-Library code raises `Esp8kError`; only `run` turns it into two lines on stderr and
-an exit code, so a user never sees a traceback for something they can mend.
+Library code raises `Esp8kError`; only `core.program.run` turns it into two lines on
+stderr and an exit code, so a user never sees a traceback for something they can mend.
 """
 
-import os
 import sys
-from collections.abc import Callable
 
 from core.text import for_terminal
 
@@ -14,6 +12,9 @@ EXIT_OK = 0
 EXIT_CHECK_FAILED = 1  # a comparison or an accuracy bound did not hold
 EXIT_USAGE = 2  # a mistake of the user: arguments, files, disk
 EXIT_DEVICE = 3  # the device or the link to it
+EXIT_UNFORESEEN = 70  # an error of ours (sysexits.h: EX_SOFTWARE)
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count
+EXIT_TERMINATED = 143  # 128 + SIGTERM
 
 
 class Esp8kError(Exception):
@@ -21,9 +22,16 @@ class Esp8kError(Exception):
 
     def __init__(self, message: str, hint: str = "", code: int = EXIT_USAGE) -> None:
         super().__init__(message)
+        if code not in (EXIT_CHECK_FAILED, EXIT_USAGE, EXIT_DEVICE):
+            raise ValueError(f"{code} is no exit code of an error")
         self.message = message
         self.hint = hint
-        self.code = code
+        self._code = code
+
+    @property
+    def code(self) -> int:
+        """The exit code; nothing that a device says changes it."""
+        return self._code
 
 
 class DeviceError(Esp8kError):
@@ -40,24 +48,12 @@ class CheckFailed(Esp8kError):
         super().__init__(message, hint, EXIT_CHECK_FAILED)
 
 
-def run(main: Callable[[], int | None]) -> None:
-    """Run `main` as a program: errors of the user become two lines and a code."""
-    try:
-        code = main() or EXIT_OK
-        sys.stdout.flush()
-    except Esp8kError as error:
-        code = report(error.message, error.hint, error.code)
-    except KeyboardInterrupt:
-        code = report("interrupted", "run the same command again", 130)
-    except BrokenPipeError:
-        # The reader of our stdout (`| head`) left: not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = EXIT_OK
-    except OSError as error:
-        name = f" ({error.filename})" if error.filename else ""
-        hint = "free some space" if error.errno == 28 else "check the path"
-        code = report(f"{error.strerror or error}{name}", hint, EXIT_USAGE)
-    sys.exit(code)
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in work that can go on: `hint` says how."""
+
+    def __init__(self, hint: str) -> None:
+        super().__init__()
+        self.hint = hint
 
 
 def report(message: str, hint: str, code: int) -> int:

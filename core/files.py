@@ -1,10 +1,13 @@
-"""Writing a set of files so that a failure leaves none of it behind."""
+"""Writing files so that a failure leaves none of it half done."""
 
 import errno
+import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from core.errors import Esp8kError
 
@@ -49,3 +52,35 @@ def staged(target: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(stage if done or not created else target, ignore_errors=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A neighbour to write to, which takes the place of `path` on success.
+
+    Whatever fails or interrupts leaves `path` as it was, and no neighbour.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing; UTF-8 with plain newlines everywhere."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, whole or not at all."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def require_absent(path: Path, force: bool) -> None:
+    """Refuse to replace what is there unless asked to."""
+    if path.exists() and not force:
+        raise Esp8kError(f"{path} is there already", "--force replaces it")

@@ -8,13 +8,9 @@ import os
 from pathlib import Path
 
 from core.errors import Esp8kError
+from core.words import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
-# Every network of ours, by the name of its files; `training/models.py` builds them.
-# The names stand here because most commands need them and not torch, which takes a
-# second to import.
-MODELS = ("v1", "v2", "v3", "v3-small")
-DEFAULT_MODEL = "v3"  # the Makefile's too
 
 
 def build_root() -> Path:

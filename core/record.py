@@ -1,7 +1,6 @@
 """What every result is filed with: versions, revision; and how files are written."""
 
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
@@ -41,13 +40,6 @@ def _revision() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None  # a tarball has no history
     return head + ("+" if changed else "")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON beside its place, then rename."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    partial.replace(path)
 
 
 def check_writable(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Export a checkpoint to every format and check each on the 10,000 test images.
 
-    .venv/bin/python -m export --model v3 [--checkpoint P] [--profile balanced]
+    esp8k export --model v3 [--checkpoint P] [--profile balanced]
 
 Writes below build/<model>/: five model files, the C component, model.json (what it
 is) and verify.json (how each artefact compares with PyTorch). model.json is written
@@ -9,6 +9,7 @@ last: where it is, everything else is there and was checked.
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from core import paths
-from core.cli import option, parse
-from core.errors import CheckFailed, run
+from core.cli import parse
+from core.errors import CheckFailed
 from core.files import staged
+from core.program import run
+from core.words import DEFAULT_MODEL, DEFAULT_PROFILE, ModelName, Profile
 from export import pipeline
 from export.emit.generate import Plan
 from export.reference import tflm
@@ -28,19 +31,18 @@ from export.verify import Row, check, verify
 from training import checkpoint as checkpoints
 from training.data import Data, load
 
-PROFILES = ("speed", "balanced", "size")
 FORMAT = 1
 TABLE_WIDTH = 108  # columns where stdout is no terminal
 
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m export`."""
+    """Options of `esp8k export`."""
 
-    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
-    checkpoint: str | None = option(None, "a .pt file; default: the trained one")
-    profile: str = option("balanced", "what the C is made for", PROFILES)
-    json: bool = option(False, "print the results as JSON")
+    model: ModelName = DEFAULT_MODEL  # which network
+    checkpoint: str | None = None  # a .pt file; default: the trained one
+    profile: Profile = DEFAULT_PROFILE  # what the C is made for
+    json: bool = False  # print the results as JSON
 
 
 def manifest(
@@ -149,9 +151,9 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage from the command line."""
-    config = parse(Config, None, "export", "Export a checkpoint and check it.")
+    config = parse(Config, argv, "export", __doc__ or "")
     torch.set_num_threads(1)
     described, rows = export_model(config)
     if config.json:

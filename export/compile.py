@@ -1,7 +1,7 @@
 """Any small int8 .tflite as a self-contained C component.
 
-    .venv/bin/python -m export.compile model.tflite -o DIR [--profile speed]
-    .venv/bin/python -m export.compile model.onnx --calibration images.npz -o DIR
+    esp8k compile model.tflite -o DIR [--profile speed]
+    esp8k compile model.onnx --calibration images.npz -o DIR
 
 A float .onnx is quantized on the way with the inputs of the .npz (its first array,
 N inputs in the model's own layout). DIR then holds the C with its kernels, build
@@ -13,18 +13,19 @@ import json
 import re
 import subprocess
 import tempfile
-from argparse import ArgumentDefaultsHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jinja2
 import numpy as np
 
-from core.cli import Parser
-from core.errors import CheckFailed, Esp8kError, run
+from core.cli import Positional, alias, parse
+from core.errors import CheckFailed, Esp8kError
 from core.files import staged
+from core.program import run
+from core.words import DEFAULT_PROFILE, Profile
 from export.emit import generate, host_build
 from export.frontend.identity import identify
 from export.frontend.support import integer_core, require_supported
@@ -245,22 +246,21 @@ def _check_outputs(network: Network, model: bytes, folder: Path, name: str) -> s
     return " and ".join(results)
 
 
+@dataclass(frozen=True)
+class Config:
+    """Options of `esp8k compile`."""
+
+    model: Positional[Path]  # a .tflite, or a float .onnx
+    output: Annotated[Path, alias(aliases=["-o"])]  # the folder
+    profile: Profile = DEFAULT_PROFILE  # what the C is made for
+    name: str | None = None  # prefix of every symbol; the file's name if absent
+    calibration: Path | None = None  # inputs for an .onnx, an .npz
+    json: bool = False  # print the result as JSON
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = Parser(
-        prog="python -m export.compile",
-        description="Compile a small int8 network to a C component.",
-        formatter_class=ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("model", type=Path, help="a .tflite, or a float .onnx")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the folder")
-    parser.add_argument(
-        "--profile", choices=generate.PROFILES, default="balanced", help="made for"
-    )
-    parser.add_argument("--name", help="prefix of every symbol; default: file name")
-    parser.add_argument("--calibration", type=Path, help=".npz, for an .onnx")
-    parser.add_argument("--json", action="store_true", help="print as JSON")
-    args = parser.parse_args(argv)
+    args = parse(Config, argv, "compile", __doc__ or "")
     name = identifier(args.name or args.model.stem)
     model = load_model(args.model, args.calibration)
     result = compile_model(model, name, args.model.name, args.output, args.profile)

@@ -1,6 +1,6 @@
 """Where does a device part from the reference? Stage, channel, position, values.
 
-    python -m tools.bisect --model v3 --board virtual --engine int8
+    esp8k bisect --model v3 --board virtual --engine int8
 
 Asks the device for a CRC of every stage's output, image after image, and compares
 with the reference's. At the first stage that differs it fetches the bytes and names
@@ -10,15 +10,18 @@ the first value that is wrong. Exit code 1 if anything differs.
 import json
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 from rich.progress import Progress
 
-from core.cli import option, parse
-from core.errors import CheckFailed, Esp8kError, run
-from core.paths import DEFAULT_MODEL, MODELS, model_dir
+from core.cli import parse
+from core.errors import CheckFailed, Esp8kError
+from core.paths import model_dir
+from core.program import run
+from core.words import DEFAULT_MODEL, Engine, ModelName
 from export.emit import generate
 from export.emit.generate import Plan, StagePlan
 from export.graph import network
@@ -28,20 +31,19 @@ from tools.link.client import Device
 from tools.link.identity_lock import require_identity
 from tools.link.messages import ENGINES
 
-BOTH = "both"
 TFLITE = {"int8": "model_int8.tflite", "f16": "model_fp16.tflite"}
 CHANNELS_SHOWN = 8
 
 
 @dataclass(frozen=True)
 class Config:
-    model: str = option(DEFAULT_MODEL, "what the device runs", MODELS)
-    board: str = option("", "which board; empty: the best one here")
-    port: str = option("", "its serial port")
-    engine: str = option(BOTH, "which engine", (*ENGINES, BOTH))
-    index: int = option(0, "first test image")
-    images: int = option(32, "test images to compare")
-    json: bool = option(False, "print the findings as JSON")
+    model: ModelName = DEFAULT_MODEL  # what the device runs
+    board: str = ""  # which board; empty: the best one here
+    port: str = ""  # its serial port
+    engine: Engine | Literal["both"] = "both"  # which engine
+    index: int = 0  # first test image
+    images: int = 32  # test images to compare
+    json: bool = False  # print the findings as JSON
 
 
 @dataclass(frozen=True)
@@ -142,17 +144,17 @@ def bisect(
     return None
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     from training import data
 
-    config = parse(Config, None, "tools.bisect", __doc__ or "")
+    config = parse(Config, argv, "bisect", __doc__ or "")
     folder = model_dir(config.model)
     test = np.asarray(data.load().test_images)
     images = test[config.index : config.index + config.images]
     if config.index < 0 or not len(images):
         raise Esp8kError(f"no test image {config.index}", f"0 to {len(test) - 1}")
     plan = generate.load_plan(folder / "plan.json")
-    engines = ENGINES if config.engine == BOTH else (config.engine,)
+    engines = ENGINES if config.engine == "both" else (config.engine,)
     board = boards.choose(config.board, config.port)
     found = []
     with boards.open_board(board, config.model) as device:

@@ -1,6 +1,6 @@
 """The folder with which a stock MLPerf Tiny runner drives our firmware.
 
-    python -m tools.mlperf_data --images 1000
+    esp8k mlperf-data --images 1000
 
 writes `build/mlperf/`: the test images as raw .bin files, y_labels.csv, the test
 scripts and a device list. In a checkout of mlcommons/tiny, benchmark/runner, with the
@@ -22,14 +22,16 @@ is no MLPerf result; what is theirs is the way of measuring.
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from core.cli import option, parse
-from core.errors import Esp8kError, run
+from core.cli import parse
+from core.errors import Esp8kError
 from core.paths import build_root
+from core.program import run
 from tools.link.client import Device
 
 MODEL = "mnist01"  # what the firmware answers to `profile`
@@ -68,11 +70,11 @@ DEVICES = """\
 
 @dataclass(frozen=True)
 class Config:
-    images: int = option(1000, "test images for accuracy mode")
-    iterations: int = option(1000, "inferences a loop for performance mode")
-    microseconds: int = option(0, "of an inference: sets --iterations for 3 s a loop")
-    port: str = option("", "of a board that is asked for those microseconds")
-    warmups: int = option(10, "inferences before them")
+    images: int = 1000  # test images for accuracy mode
+    iterations: int = 1000  # inferences a loop for performance mode
+    microseconds: int = 0  # of an inference: sets --iterations for 3 s a loop
+    port: str = ""  # of a board that is asked for those microseconds
+    warmups: int = 10  # inferences before them
 
 
 def measured(config: Config, images: np.ndarray) -> Config:
@@ -129,10 +131,10 @@ def write(config: Config, images: np.ndarray, labels: np.ndarray) -> Path:
     return folder
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     from training import data
 
-    config = parse(Config, None, "tools.mlperf_data", __doc__ or "")
+    config = parse(Config, argv, "mlperf-data", __doc__ or "")
     mnist = data.load()
     images, labels = np.asarray(mnist.test_images), np.asarray(mnist.test_labels)
     folder = write(measured(config, images), images, labels)

@@ -96,6 +96,8 @@ extras = project["optional-dependencies"]
 print("\n".join(project["dependencies"] + extras["dev"] + extras["bench"]))
 PY
   .venv/bin/pip install -qq -r "$requirements" || pip_failed
+  # The entry point .venv/bin/esp8k, which runs this checkout.
+  .venv/bin/pip install -qq --no-deps --no-build-isolation -e . || pip_failed
 }
 
 pip_failed() { die "pip could not install the pinned packages" "see pip's lines above"; }

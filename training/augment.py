@@ -12,17 +12,15 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from core.cli import option
-
 
 @dataclass(frozen=True)
 class Affine:
     """How far an augmented view may be from the image."""
 
-    degrees: float = option(6.0, "rotation, uniform in plus or minus this many degrees")
-    scale: float = option(0.06, "scale, uniform in 1 plus or minus this")
-    shear: float = option(0.0, "shear, uniform in plus or minus this (tangent)")
-    shift: float = option(1.0, "shift, uniform in plus or minus this many pixels")
+    degrees: float = 6.0  # rotation, uniform in plus or minus this many degrees
+    scale: float = 0.06  # scale, uniform in 1 plus or minus this
+    shear: float = 0.0  # shear, uniform in plus or minus this (tangent)
+    shift: float = 1.0  # shift, uniform in plus or minus this many pixels
 
 
 def matrices(count: int, affine: Affine, generator: torch.Generator) -> Tensor:

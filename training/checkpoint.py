@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import Esp8kError
+from core.files import replacing
 from training import models
 
 FORMAT = 1
@@ -77,21 +78,15 @@ def save(
 
 def write_atomically(path: Path, content: dict[str, Any]) -> None:
     """`torch.save` to a neighbour, then rename over `path`."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch wraps a full disk
         hint = "free some space, or set ESP8K_BUILD to a folder on another disk"
         reason = getattr(error, "strerror", None) or "the disk may be full"
         raise Esp8kError(f"cannot write {path}: {reason}", hint) from error
-    finally:
-        if partial.exists():
-            partial.unlink()
 
 
 def load(path: Path, model: str | None = None) -> Checkpoint:

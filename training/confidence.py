@@ -1,24 +1,25 @@
 """How far a model's probabilities can be trusted, and what refusing some digits buys.
 
-    .venv/bin/python -m training.confidence --model v2   # what to reject for 99.9 %
+    esp8k confidence --model v2   # what to reject for 99.9 %
 
 One temperature divides the logits before softmax and is stored in the checkpoint; it
 changes no class and no accuracy. It is fitted on the 5,000 validation images by a run
-that left them out (`python -m training.train --holdout`). Fitting it on images that
+that left them out (`esp8k train --holdout`). Fitting it on images that
 the weights have seen does harm: v2 then asks for 0.91 and its calibration error on the
 test set rises from 0.12 to 0.19 points.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from core.cli import option, parse
-from core.errors import run
-from core.paths import DEFAULT_MODEL
+from core.cli import parse
 from core.paths import checkpoint as find
+from core.program import run
+from core.words import DEFAULT_MODEL, ModelName
 from training import checkpoint, data
 from training.evaluate import Evaluation, evaluate
 
@@ -102,15 +103,15 @@ def report(result: Evaluation, temperature: float) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m training.confidence`."""
+    """Options of `esp8k confidence`."""
 
-    model: str = option(DEFAULT_MODEL, "which network")
-    json: bool = option(False, "print JSON")
+    model: ModelName = DEFAULT_MODEL  # which network
+    json: bool = False  # print JSON
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the table of a checkpoint on the test images of its data set."""
-    config = parse(Config, None, "training.confidence", __doc__ or "")
+    config = parse(Config, argv, "confidence", __doc__ or "")
     stored = checkpoint.load(find(config.model), config.model)
     images = data.load(stored.config.get("dataset", "mnist"))
     result = evaluate(stored.module(), images.test_images, images.test_labels)

@@ -5,7 +5,7 @@ lie in `training/data/<SET>/raw` (MNIST is committed there). Unpacked copies go 
 the build folder. What is missing or damaged is downloaded by torchvision, and when
 that fails too, one error names the file and the cure.
 
-    .venv/bin/python -m training.data           # sizes and hash of the data
+    esp8k data           # sizes and hash of the data
 """
 
 import gzip
@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ from urllib.error import URLError
 
 import numpy as np
 
-from core.cli import option, parse
-from core.errors import Esp8kError, run
+from core.cli import parse
+from core.errors import Esp8kError
+from core.files import replacing
 from core.paths import ROOT, build_root
+from core.program import run
+from core.words import Dataset
 from training.vision import torchvision
 
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels / 255; models expect them
@@ -114,14 +118,9 @@ def _unpack(packed: Path, target: Path) -> None:
         (size,) = struct.unpack("<I", file.read(4))
     if target.exists() and target.stat().st_size == size:
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
+    with replacing(target) as partial:
         with gzip.open(packed) as source, partial.open("wb") as sink:
             shutil.copyfileobj(source, sink)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _download(
@@ -149,14 +148,14 @@ def _download(
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m training.data`."""
+    """Options of `esp8k data`."""
 
-    dataset: str = option("mnist", "which data set", tuple(DATASETS))
+    dataset: Dataset = "mnist"  # which data set
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print what the data set holds."""
-    data = load(parse(Config, None, "training.data").dataset)
+    data = load(parse(Config, argv, "data", __doc__ or "").dataset)
     print(f"train {data.train_images.shape}, test {data.test_images.shape}")
     print(f"sha256 {data.hash}")
 

@@ -1,20 +1,21 @@
 """What a trained model gets right and wrong on the official test images.
 
-.venv/bin/python -m training.evaluate --model v2      # the checkpoint's accuracy
+esp8k evaluate --model v2      # the checkpoint's accuracy
 """
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from core.cli import option, parse
-from core.errors import run
-from core.paths import DEFAULT_MODEL
+from core.cli import parse
 from core.paths import checkpoint as find
+from core.program import run
+from core.words import DEFAULT_MODEL, Dataset, ModelName
 from training import checkpoint, data
 from training.fit import logits, normalise, prepare
 from training.layers import CLASSES
@@ -76,17 +77,17 @@ def wilson(right: float, count: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m training.evaluate`."""
+    """Options of `esp8k evaluate`."""
 
-    model: str = option(DEFAULT_MODEL, "which network")
-    dataset: str = option("mnist", "which data set", tuple(data.DATASETS))
-    path: Path | None = option(None, "checkpoint; found when absent")
-    json: bool = option(False, "print JSON")
+    model: ModelName = DEFAULT_MODEL  # which network
+    dataset: Dataset = "mnist"  # which data set
+    path: Path | None = None  # checkpoint; found when absent
+    json: bool = False  # print JSON
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the test accuracy of a checkpoint."""
-    config = parse(Config, None, "training.evaluate", __doc__ or "")
+    config = parse(Config, argv, "evaluate", __doc__ or "")
     path = config.path or find(config.model)
     loaded = checkpoint.load(path, config.model)
     images = data.load(config.dataset)

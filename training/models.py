@@ -4,17 +4,21 @@ Every model takes normalised floats (N, 1, 28, 28) and gives logits (N, 10). Onl
 operations that the int8 export knows bit for bit are used: convolution, max pool,
 leaky ReLU, ReLU, flatten, linear; batch norm folds away at export.
 
-    .venv/bin/python -m training.models         # parameters and MACs of each
+    esp8k models         # parameters and MACs of each
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from core.errors import Esp8kError, run
-from core.paths import MODELS
+from core.cli import parse
+from core.errors import Esp8kError
+from core.program import run
+from core.words import MODELS
 from training.layers import CLASSES, SIDE, network
 
 LIMIT = 8_000  # trainable parameters a model must stay below
@@ -116,11 +120,25 @@ def macs(model: nn.Module) -> int:
     return total
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Config:
+    """Options of `esp8k models`."""
+
+    json: bool = False  # print JSON
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the size of every model."""
+    config = parse(Config, argv, "models", __doc__ or "")
+    built = {name: build(name) for name in BUILDERS}
+    if config.json:
+        sizes = {
+            n: {"parameters": parameters(m), "macs": macs(m)} for n, m in built.items()
+        }
+        print(json.dumps(sizes, indent=1))
+        return
     print(f"{'model':<10} {'parameters':>10} {'MACs':>10}")
-    for name in BUILDERS:
-        model = build(name)
+    for name, model in built.items():
         print(f"{name:<10} {parameters(model):>10,} {macs(model):>10,}")
 
 

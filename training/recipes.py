@@ -31,7 +31,7 @@ ALONE = RECIPES | {"v3": _STEEP}  # without a teacher
 TEACHER = replace(_STEEP, epochs=10, peak=0.01)  # of training/teacher.py
 
 # What divides the logits for calibrated probabilities: fitted on the 5,000 validation
-# images with `python -m training.train --holdout`, whose weights never saw them.
+# images with `esp8k train --holdout`, whose weights never saw them.
 TEMPERATURES = {"v1": 1.152, "v2": 1.075, "v3": 1.308, "v3-small": 1.035}
 
 

@@ -1,6 +1,6 @@
 """The net that v3 learns from: trained first, on the same images.
 
-    teacher = teacher_for(recipe, images, labels)   # None where the recipe has none
+    teacher = teacher_for(recipe, images, labels)  # None where it has none
     hints = teacher(views)                          # (N, 10) logits
 
 Distillation after Hinton et al. (2015, arXiv:1503.02531): beside the label, the student
@@ -8,7 +8,7 @@ sees what the teacher thinks of the very view before it. Both see the same train
 images and nothing else; the teacher's passes come on top of the student's five and are
 reported with every result.
 
-    .venv/bin/python -m training.teacher    # train the shipped one again, minutes
+    esp8k teacher    # train the shipped one again, minutes
 
 A teacher is filed under a hash of its images, labels and recipe, so that a subset,
 another data set or the 55,000 images of the split each get their own. The one for all
@@ -16,7 +16,8 @@ another data set or the 55,000 images of the split each get their own. The one f
 """
 
 import hashlib
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from core.errors import Esp8kError, run
+from core.cli import parse
+from core.errors import Esp8kError
+from core.files import require_absent
 from core.paths import ROOT, build_root
+from core.program import run
 from training import checkpoint, data
 from training.evaluate import evaluate
 from training.fit import Trainer
@@ -133,12 +137,22 @@ def _folded(model: nn.Sequential) -> nn.Sequential:
     return nn.Sequential(*layers).requires_grad_(False)
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Config:
+    """Options of `esp8k teacher`."""
+
+    out: Path = SHIPPED  # where the checkpoint goes
+    force: bool = False  # replace a checkpoint that is there
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     """Train the shipped teacher and say what it reaches by itself."""
+    config = parse(Config, argv, "teacher", __doc__ or "")
+    require_absent(config.out, config.force)
     torch.set_num_threads(1)
     mnist = data.load()
     images, labels = mnist.train_images, mnist.train_labels
-    state = _train(images, labels, _key(images, labels), SHIPPED)
+    state = _train(images, labels, _key(images, labels), config.out)
     model = network(SPEC)
     model.load_state_dict(state)
     seen = evaluate(model, mnist.test_images, mnist.test_labels)

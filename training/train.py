@@ -1,6 +1,6 @@
 """Train one model and write what a person wants to see of it.
 
-    .venv/bin/python -m training.train --model v2 --seed 0      # or: make train
+    esp8k train --model v2 --seed 0      # or: make train
 
 Writes to `build/<model>/`: `model.pt`, `metrics.json`, and as pictures the learning
 curves, the confusion matrix and every misclassified test image. The test accuracy is
@@ -16,10 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.cli import option, parse
-from core.errors import Esp8kError, run
-from core.paths import DEFAULT_MODEL, model_dir
-from core.record import check_writable, environment, write_json
+from core.cli import parse
+from core.errors import Esp8kError
+from core.files import write_json
+from core.paths import model_dir
+from core.program import run
+from core.record import check_writable, environment
+from core.words import DEFAULT_MODEL, Dataset, ModelName
 from training import checkpoint, confidence, data, models
 from training.evaluate import Evaluation, evaluate, wilson
 from training.fit import Trainer
@@ -35,24 +38,24 @@ from training.tensorboard_log import log, open_board
 class Config:
     """Options of `make train`."""
 
-    model: str = option(DEFAULT_MODEL, "which network")
-    seed: int = option(0, "of the initial weights, the order and the augmentation")
-    epochs: int = option(5, "passes over the training images")
-    dataset: str = option("mnist", "which data set", tuple(data.DATASETS))
-    subset: int | None = option(None, "train on the first N images only")
-    holdout: bool = option(False, "leave the 5,000 validation images out, fit on them")
-    batch: int | None = option(None, "images a step; the recipe's own when absent")
-    peak: float | None = option(None, "highest learning rate, likewise")
-    teacher: bool = option(True, "learn from a teacher, where the recipe has one")
-    threads: int = option(1, "one is fastest for nets this small: more only wait")
-    plots: bool = option(True, "draw the pictures")
-    tensorboard: bool = option(False, "also write TensorBoard logs")
-    resume: bool = option(False, "go on after the last epoch of an interrupted run")
+    model: ModelName = DEFAULT_MODEL  # which network
+    seed: int = 0  # of the initial weights, the order and the augmentation
+    epochs: int = 5  # passes over the training images
+    dataset: Dataset = "mnist"  # which data set
+    subset: int | None = None  # train on the first N images only
+    holdout: bool = False  # leave the 5,000 validation images out, fit on them
+    batch: int | None = None  # images a step; the recipe's own when absent
+    peak: float | None = None  # highest learning rate, likewise
+    teacher: bool = True  # learn from a teacher, where the recipe has one
+    threads: int = 1  # one is fastest for nets this small: more only wait
+    plots: bool = True  # draw the pictures
+    tensorboard: bool = False  # also write TensorBoard logs
+    resume: bool = False  # go on after the last epoch of an interrupted run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train as told by the command line."""
-    config = parse(Config, argv, "training.train", __doc__ or "")
+    config = parse(Config, argv, "train", __doc__ or "")
     folder = model_dir(config.model)
     torch.set_num_threads(max(1, config.threads))
     check_writable(folder)

@@ -1,4 +1,4 @@
-"""`python -m export.compile`: a component that stands alone, or one clear error."""
+"""`esp8k compile`: a component that stands alone, or one clear error."""
 
 import json
 import subprocess

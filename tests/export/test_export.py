@@ -1,4 +1,4 @@
-"""`python -m export`: its errors, its files, its table."""
+"""`esp8k export`: its errors, its files, its table."""
 
 import errno
 import json
@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from core import paths
-from core.errors import CheckFailed, run
+from core.errors import CheckFailed
 from core.files import staged
+from core.program import run
+from core.words import MODELS
 from export import __main__ as program
 from export import pipeline, verify
 from export.accuracy import int8_accuracy
@@ -237,7 +239,7 @@ def test_int8_accuracy_of_a_checkpoint(
 
 @pytest.mark.parametrize(
     "model",
-    [m if m == "v2" else pytest.param(m, marks=pytest.mark.slow) for m in paths.MODELS],
+    [m if m == "v2" else pytest.param(m, marks=pytest.mark.slow) for m in MODELS],
 )
 def test_the_whole_export_on_all_test_images(
     model: str, exported: Callable[[str], Path]

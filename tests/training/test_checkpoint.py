@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from core.errors import Esp8kError
-from core.paths import MODELS, ROOT
+from core.paths import ROOT
+from core.words import MODELS
 from training import checkpoint, models
 
 

@@ -1,4 +1,4 @@
-"""`python -m training.train` as a user meets it."""
+"""`esp8k train` as a user meets it."""
 
 import importlib.util
 import json

@@ -1,6 +1,6 @@
 """Instructions and bytes of our generated C beside every rival's, in one table.
 
-    python -m tools.bench.bench [--plot] [--markdown] [--json]
+    esp8k bench [--plot] [--markdown] [--json]
 
 Writes build/bench/bench.json (and docs/bench.png by --plot). Instruction counts of
 emulated cores and of callgrind are the same on every run; what was measured somewhere
@@ -10,14 +10,17 @@ given as a ratio to ours, in one interleaved run.
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from core import paths
-from core.cli import option, parse
-from core.errors import Esp8kError, run
+from core.cli import parse
+from core.errors import Esp8kError
+from core.program import run
+from core.words import MODELS
 from export.emit import host_build
 from tools.bench import host as bench_host
 from tools.bench import models as bench_models
@@ -34,18 +37,17 @@ TABLE_WIDTH = 200  # columns, at least
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m tools.bench.bench`."""
+    """Options of `esp8k bench`."""
 
-    models: tuple[str, ...] = option(
-        (*paths.MODELS, *SHAPES), "our networks, and the shapes of MLPerf Tiny"
-    )
-    targets: tuple[str, ...] = option(tuple(TARGETS), "cores to count on")
-    rivals: bool = option(True, "measure other people's generators and runtimes")
-    reuse: bool = option(False, "show build/bench/bench.json, measure nothing")
-    all: bool = option(False, "show rivals with every set of flags")
-    plot: bool = option(False, "write docs/bench.png")
-    markdown: bool = option(False, "print the table for the README instead")
-    json: bool = option(False, "print the rows as JSON instead")
+    # our networks, and the shapes of MLPerf Tiny
+    models: tuple[str, ...] = (*MODELS, *SHAPES)
+    targets: tuple[str, ...] = tuple(TARGETS)  # cores to count on
+    rivals: bool = True  # measure other people's generators and runtimes
+    reuse: bool = False  # show build/bench/bench.json, measure nothing
+    all: bool = False  # show rivals with every set of flags
+    plot: bool = False  # write docs/bench.png
+    markdown: bool = False  # print the table for the README instead
+    json: bool = False  # print the rows as JSON instead
 
 
 def measure(config: Config) -> list[Row]:
@@ -72,8 +74,8 @@ def measure(config: Config) -> list[Row]:
 def _load(name: str, folder: Path) -> bench_models.Model:
     if name in SHAPES:
         return bench_models.shape(name, folder / "mlperf" / name, SHAPE_IMAGES)
-    if name not in paths.MODELS:
-        known = ", ".join((*paths.MODELS, *SHAPES))
+    if name not in MODELS:
+        known = ", ".join((*MODELS, *SHAPES))
         raise Esp8kError(f"there is no model {name!r}", f"one of: {known}")
     return bench_models.load(name, IMAGES)
 
@@ -95,11 +97,9 @@ def save(rows: list[Row]) -> None:
     path.write_text(json.dumps([row.json() for row in rows], indent=1) + "\n")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the benchmark from the command line."""
-    config = parse(
-        Config, None, "tools.bench.bench", "Our generated C beside its rivals."
-    )
+    config = parse(Config, argv, "bench", __doc__ or "")
     if config.reuse:
         rows = show.read(result_path())
     else:

@@ -1,8 +1,8 @@
 """Our own figures, committed, and what has become of them since.
 
-    python -m tools.bench.budget           # measure, and rewrite firmware/budget.json
-    python -m tools.bench.budget --check      # measure, and fail if a figure got worse
-    python -m tools.bench.budget --json       # measure and print; writes nothing
+    esp8k budget           # measure, and rewrite firmware/budget.json
+    esp8k budget --check      # measure, and fail if a figure got worse
+    esp8k budget --json       # measure and print; writes nothing
 
 Instruction counts are exact, so a change of 2 % is a change of the code. The models
 are the shipped ones: a figure does not depend on what somebody has trained.
@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from core import paths
-from core.cli import option, parse
-from core.errors import CheckFailed, Esp8kError, run
+from core.cli import parse
+from core.errors import CheckFailed, Esp8kError
+from core.program import run
+from core.words import MODELS
 from tools.bench import models as bench_models
 from tools.bench import ours
 from tools.bench.build import TARGETS, version
@@ -43,11 +45,11 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m tools.bench.budget`."""
+    """Options of `esp8k budget`."""
 
-    models: tuple[str, ...] = option(paths.MODELS, "which networks")
-    check: bool = option(False, "compare with the committed figures, write nothing")
-    json: bool = option(False, "print the measured figures as JSON, write nothing")
+    models: tuple[str, ...] = MODELS  # which networks
+    check: bool = False  # compare with the committed figures, write nothing
+    json: bool = False  # print the measured figures as JSON, write nothing
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def missing(committed: Iterable[Line], measured: Iterable[Line]) -> list[str]:
 def merge(committed: Iterable[Line], measured: Iterable[Line]) -> list[Line]:
     """The committed rows with the measured ones in their places, or behind them."""
     rows = {tuple(line[key] for key in KEYS): line for line in (*committed, *measured)}
-    return [line for line in rows.values() if line["model"] in paths.MODELS]
+    return [line for line in rows.values() if line["model"] in MODELS]
 
 
 def load(path: Path = FILE) -> list[Line]:
@@ -190,11 +192,9 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure, then check or rewrite."""
-    config = parse(
-        Config, None, "tools.bench.budget", "Instructions and bytes, committed."
-    )
+    config = parse(Config, argv, "budget", __doc__ or "")
     scratch = paths.build_root() / "bench" / "budget"
     lines = measure(config.models, exported, scratch, _say)
     committed = load() if config.check or FILE.exists() else []

@@ -1,6 +1,6 @@
 """Count what one engine of a generated component costs, instruction by instruction.
 
-    python -m tools.bench.profiler --component build/v3/component --target lx106
+    esp8k profiler --component build/v3/component --target lx106
 
 runs one image through the harness of `make bench` and reports instructions in all and
 per stage, code, const and RAM bytes, and the logits. These are instructions of an
@@ -9,15 +9,18 @@ emulated core (of callgrind on the host), not cycles of a chip.
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.cli import option, parse
-from core.errors import Esp8kError, run
-from core.paths import DEFAULT_MODEL, ROOT
+from core.cli import parse
+from core.errors import Esp8kError
+from core.paths import ROOT
+from core.program import run
+from core.words import DEFAULT_MODEL, Engine
 from export.emit.generate import flags, load_plan
 from tools.bench import build, models
 from tools.bench import count as bench_count
@@ -94,18 +97,17 @@ def default_image() -> np.ndarray:
 class Config:
     """What to measure."""
 
-    component: Path = option(
-        ROOT / "build" / DEFAULT_MODEL / "component", "a generated component"
-    )
-    engine: str = option("int8", "which engine", ("int8", "f16"))
-    target: str = option("lx106", "which core", tuple(TARGETS))
-    extra: str = option("", "more compiler flags, separated by blanks")
-    json: bool = option(False, "print JSON")
+    # a generated component
+    component: Path = ROOT / "build" / DEFAULT_MODEL / "component"
+    engine: Engine = "int8"  # which engine
+    target: str = "lx106"  # which core
+    extra: str = ""  # more compiler flags, separated by blanks
+    json: bool = False  # print JSON
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """The command line."""
-    config = parse(Config, None, "tools.bench.profiler", __doc__ or "")
+    config = parse(Config, argv, "profiler", __doc__ or "")
     found = measure(
         config.component, config.engine, config.target, tuple(config.extra.split())
     )

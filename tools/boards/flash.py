@@ -1,9 +1,9 @@
 """Build the firmware and write it to a board.
 
-    python -m tools.boards.flash --model v3                    # the board that is there
-    python -m tools.boards.flash --model v3 --board virtual
-    python -m tools.boards.flash --model v3 --board esp32dev --port /dev/ttyUSB0
-    python -m tools.boards.flash --model v3 --board esp32-direct
+    esp8k flash --model v3                    # the board that is there
+    esp8k flash --model v3 --board virtual
+    esp8k flash --model v3 --board esp32dev --port /dev/ttyUSB0
+    esp8k flash --model v3 --board esp32-direct
 
 `virtual` is an ESP32 image without ESP-IDF. It is written with esptool to a mock
 of the ROM's bootloader, read back and compared; the emulated core then runs the
@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import cli
-from core.errors import DeviceError, Esp8kError, run
-from core.paths import DEFAULT_MODEL, MODELS, model_dir
+from core.cli import parse
+from core.errors import DeviceError, Esp8kError
+from core.paths import model_dir
+from core.program import run
+from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import boards, catalogue, footprint, image_format, pio, stack_depth
 
 OFFSET = 0x1000  # where the ESP32's ROM expects the first program
@@ -37,26 +39,22 @@ IMAGE_OPTIONS = ["--flash-mode", "dio", "--flash-freq", "40m", "--flash-size", "
 class Config:
     """What to write where."""
 
-    model: str = cli.option(DEFAULT_MODEL, "whose firmware", MODELS)
-    board: str | None = cli.option(None, "virtual, twin, riscv, esp32dev, ...")
-    port: str | None = cli.option(None, "serial port of a real board")
-    serial: str | None = cli.option(None, "MAC or USB serial number among several")
-    build_only: bool = cli.option(False, "compile, write nothing to a board")
-    json: bool = cli.option(False, "print the result as JSON")
+    model: ModelName = DEFAULT_MODEL  # whose firmware
+    board: str | None = None  # virtual, twin, riscv, esp32dev, ...
+    port: str | None = None  # serial port of a real board
+    serial: str | None = None  # MAC or USB serial number among several
+    json: bool = False  # print the result as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Choose a board, build, write, read back, compare, say so."""
-    config = cli.parse(
-        Config, argv, "tools.boards.flash", "Build and write the firmware."
-    )
-    use = boards.BUILD if config.build_only else boards.FLASH
-    board = boards.choose(config.board, config.port, use, config.serial)
-    result = flash(config.model, board, config.build_only)
+    config = parse(Config, argv, "flash", __doc__ or "")
+    board = boards.choose(config.board, config.port, boards.FLASH, config.serial)
+    result = flash(config.model, board)
     if config.json:
         print(json.dumps(result, indent=2))
     else:
-        _show(result)
+        show(result)
     return 0
 
 
@@ -234,7 +232,8 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _show(result: dict[str, Any]) -> None:
+def show(result: dict[str, Any]) -> None:
+    """What was done and how much it takes, for people."""
     print(f"{result['model']} on {result['board']}: {result['flashed']}")
     print(
         f"  code {result['code_bytes']:,} B, constants {result['const_bytes']:,} B, "

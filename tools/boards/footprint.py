@@ -1,6 +1,6 @@
 """How much flash and RAM a firmware takes, from its symbols.
 
-    python -m tools.boards.footprint build/v3/virtual/firmware.elf
+    esp8k footprint build/v3/virtual/firmware.elf
 
 The bare ports' linker scripts mark each region with two symbols; the twin's
 figures are its ELF sections. `tools.boards.flash` writes them to memory.json.
@@ -8,29 +8,41 @@ figures are its ELF sections. `tools.boards.flash` writes them to memory.json.
 
 import json
 import re
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from core.errors import Esp8kError, run
+from core.cli import Positional, parse
+from core.errors import Esp8kError
+from core.program import run
 
 REGIONS = ("text", "rodata", "data", "bss")
 NAMES = {"text": "code", "rodata": "const", "data": "data", "bss": "bss"}
 ARENA = re.compile(r"(^|_)arena(\.\d+)?$")
 
 
+@dataclass(frozen=True)
+class Config:
+    """Options of `esp8k footprint`."""
+
+    elf: Positional[Path]  # build/<model>/<board>/firmware.elf
+    json: bool = False  # print JSON
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the figures of one .elf as JSON."""
-    paths = sys.argv[1:] if argv is None else argv
-    if len(paths) != 1:
-        raise Esp8kError(
-            "one .elf, please", "python -m tools.boards.footprint FIRMWARE.elf"
-        )
-    print(json.dumps(measure(Path(paths[0])), indent=2))
+    """Print the figures of one .elf."""
+    config = parse(Config, argv, "footprint", __doc__ or "")
+    figures = measure(config.elf)
+    if config.json:
+        print(json.dumps(figures, indent=2))
+        return 0
+    for name, value in figures.items():
+        amount = f"{value:,}" if isinstance(value, int) else value
+        print(f"{name.removesuffix('_bytes'):<10} {amount:>10}")
     return 0
 
 

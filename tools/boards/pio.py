@@ -1,6 +1,6 @@
 """PlatformIO without its package registry.
 
-    python -m tools.boards.pio --board virtual            # build firmware for one board
+    esp8k pio --board virtual            # build firmware for one board
 
 PlatformIO insists on its own copy of SCons (`tool-scons`), which it would fetch
 from its registry. `core_dir` lays out the same package from PyPI's SCons below
@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import cli
-from core.errors import DeviceError, Esp8kError, run
-from core.paths import DEFAULT_MODEL, ROOT, build_root, model_dir
+from core.errors import DeviceError, Esp8kError
+from core.paths import ROOT, build_root, model_dir
+from core.program import run
+from core.words import DEFAULT_MODEL, ModelName
 
 FIRMWARE = ROOT / "firmware"
 LOCAL_BOARDS = ("virtual", "twin", "riscv")
@@ -42,13 +44,13 @@ SCONS_MAIN = '"""PyPI\'s SCons where PlatformIO looks for its own."""\n' + (
 class Config:
     """What to build."""
 
-    board: str = cli.option("virtual", "PlatformIO env of firmware/platformio.ini")
-    model: str = cli.option(DEFAULT_MODEL, "whose generated component to compile in")
+    board: str = "virtual"  # PlatformIO env of firmware/platformio.ini
+    model: ModelName = DEFAULT_MODEL  # whose generated component to compile in
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build the firmware of one board and print where it lies."""
-    config = cli.parse(Config, argv, "tools.boards.pio", "Build the firmware.")
+    config = cli.parse(Config, argv, "pio", __doc__ or "")
     print(build(config.model, config.board))
     return 0
 

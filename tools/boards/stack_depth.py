@@ -1,20 +1,22 @@
 """The deepest stack that the firmware can need, along its call graph.
 
-    python -m tools.boards.stack_depth build/v3/virtual/firmware.elf
+    esp8k stack-depth build/v3/virtual/firmware.elf
 
 Frames and calls are read from the linked code itself, so inlining, the C library
 and the soft-float runtime are in it. A call through a pointer may reach any
 function whose address is taken. Recursion has no bound and is an error.
 """
 
+import json
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import CheckFailed, Esp8kError, run
+from core.cli import Positional, parse
+from core.errors import CheckFailed, Esp8kError
+from core.program import run
 from tools.boards.footprint import measure
 
 OBJDUMP = "xtensa-lx106-elf-objdump"
@@ -47,17 +49,27 @@ class Function:
     calls_pointers: bool = False
 
 
+@dataclass(frozen=True)
+class Config:
+    """Options of `esp8k stack-depth`."""
+
+    elf: Positional[Path]  # build/<model>/<board>/firmware.elf
+    json: bool = False  # print JSON
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the deepest path; 1 if it does not fit the stack."""
-    paths = sys.argv[1:] if argv is None else argv
-    if len(paths) != 1:
-        raise Esp8kError("one .elf, please", "python -m tools.boards.stack_depth F.elf")
-    elf = Path(paths[0])
-    budget = int(measure(elf)["stack_bytes"])
-    total, path = worst(elf)
-    for one in path:
-        print(f"{one.frame:7,d}  {one.name}")
-    print(f"{total:7,d}  bytes at most, an interrupt included, of {budget:,}")
+    config = parse(Config, argv, "stack-depth", __doc__ or "")
+    budget = int(measure(config.elf)["stack_bytes"])
+    total, path = worst(config.elf)
+    if config.json:
+        frames = [{"function": one.name, "bytes": one.frame} for one in path]
+        figures = {"worst_bytes": total, "stack_bytes": budget, "path": frames}
+        print(json.dumps(figures, indent=2))
+    else:
+        for one in path:
+            print(f"{one.frame:7,d}  {one.name}")
+        print(f"{total:7,d}  bytes at most, an interrupt included, of {budget:,}")
     require(total, budget)
     return 0
 

@@ -1,6 +1,6 @@
 """Run the flashed firmware on an emulated core, or as a process, behind a PTY.
 
-    python -m tools.boards.virtual_board --model v3 --board virtual
+    esp8k virtual-board --model v3 --board virtual
 
 prints the path of a pseudo-terminal and stays: any serial program can talk to it.
 A VirtualBoard owns the emulator. It keeps both ends of the PTY open, so the line
@@ -21,10 +21,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from core import cli
-from core.errors import DeviceError, Esp8kError, run
-from core.paths import DEFAULT_MODEL, MODELS, model_dir
+from core.errors import DeviceError, Esp8kError
+from core.paths import model_dir
+from core.program import run
+from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import image_format
 
 EXIT_RESET = 3  # as port/*/ leave on hal_reset()
@@ -44,14 +47,14 @@ QUIET = ["-display", "none", "-monitor", "none"]
 class Config:
     """Which firmware to run."""
 
-    model: str = cli.option(DEFAULT_MODEL, "whose firmware", MODELS)
-    board: str = cli.option("virtual", "which board", ("virtual", "twin", "riscv"))
-    count: bool = cli.option(False, "count instructions exactly (slower)")
+    model: ModelName = DEFAULT_MODEL  # whose firmware
+    board: Literal["virtual", "twin", "riscv"] = "virtual"  # which board
+    count: bool = False  # count instructions exactly (slower)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Start a board, print its port, stay until interrupted."""
-    config = cli.parse(Config, argv, "tools.boards.virtual_board", __doc__ or "")
+    config = cli.parse(Config, argv, "virtual-board", __doc__ or "")
     with start(config.model, config.board, config.count) as board:
         print(board.port, flush=True)
         print(f"{config.board} is there until Ctrl-C", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Classify one digit on a board and show the host's own answer beside it.
 
-    python -m tools.classify.classify --model v3 --board virtual --engine int8 --index 7
-    python -m tools.classify.classify --image photo.jpg --engine f16 --json
+    esp8k classify --model v3 --board virtual --engine int8 --index 7
+    esp8k classify --image photo.jpg --engine f16 --json
 
 `--index` takes an image of MNIST's test set, `--image` any picture of one digit (see
 `tools.classify.image`). Exit code 1 if the board's logits are not those of the host.
@@ -9,6 +9,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -16,10 +17,12 @@ from typing import Any, Protocol, TextIO
 import numpy as np
 
 from core import paths, terminal
-from core.cli import option, parse
-from core.errors import CheckFailed, Esp8kError, run
+from core.cli import parse
+from core.errors import CheckFailed, Esp8kError
+from core.program import run
+from core.words import DEFAULT_MODEL, Engine, ModelName
 from tools.classify import image
-from tools.classify.host import ENGINES, Host
+from tools.classify.host import Host
 from tools.link.client import Device, Result
 from tools.link.identity_lock import require_identity
 
@@ -28,15 +31,15 @@ BAR = 24  # characters of the longest bar
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m tools.classify.classify`."""
+    """Options of `esp8k classify`."""
 
-    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
-    board: str | None = option(None, "virtual, twin, esp32dev, ...; found if absent")
-    port: str | None = option(None, "serial port or pyserial URL; found if absent")
-    engine: str = option("int8", "which arithmetic on the board", ENGINES)
-    index: int | None = option(None, "number of a test image, 0..9999")
-    image: Path | None = option(None, "a picture of one digit instead")
-    json: bool = option(False, "print the result as JSON")
+    model: ModelName = DEFAULT_MODEL  # which network
+    board: str | None = None  # virtual, twin, esp32dev, ...; found if absent
+    port: str | None = None  # serial port or pyserial URL; found if absent
+    engine: Engine = "int8"  # which arithmetic on the board
+    index: int | None = None  # number of a test image, 0..9999
+    image: Path | None = None  # a picture of one digit instead
+    json: bool = False  # print the result as JSON
 
 
 class BoardInfo(Protocol):
@@ -157,11 +160,9 @@ def cost(result: dict[str, Any]) -> str:
     return text if on_hardware else f"{text} ({result['evidence']}: no board's time)"
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
-    config = parse(
-        Config, None, "tools.classify.classify", "Classify one digit on a board."
-    )
+    config = parse(Config, argv, "classify", __doc__ or "")
     paths.model_dir(config.model)
     asked = subject(config)
     host = Host(config.model)

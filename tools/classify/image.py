@@ -1,7 +1,7 @@
 """Bring a picture of one digit to MNIST's conventions: 28x28 grey, light on dark.
 
-    python -m tools.classify.image drawing.jpg  # show what the network will see
-    python -m tools.classify.image drawing.jpg --out digit.png
+    esp8k image drawing.jpg  # show what the network will see
+    esp8k image drawing.jpg --out digit.png
 
 Any size, grey or colour, with or without alpha, dark on light or light on dark,
 under uneven light. What MNIST does, and therefore what happens here: the digit is
@@ -15,6 +15,7 @@ which the rest differs most is the ink, whatever its sign; drop specks; crop; sc
 import io
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,8 +23,9 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
-from core.cli import option, parse
-from core.errors import Esp8kError, run
+from core.cli import Positional, parse
+from core.errors import Esp8kError
+from core.program import run
 from tools.classify.ink import CURE, find_ink
 
 SIDE = 28  # pixels of an MNIST image
@@ -37,10 +39,10 @@ THIN = 1.6  # pixels of stroke in the 20x20 box; thinner strokes are widened to 
 
 @dataclass(frozen=True)
 class Config:
-    """What `python -m tools.classify.image` takes besides the file."""
+    """Options of `esp8k image`."""
 
-    image: Path = option(Path("digit.png"), "picture of one digit")
-    out: Path | None = option(None, "write the 28x28 result here (PNG)")
+    image: Positional[Path]  # picture of one digit
+    out: Path | None = None  # write the 28x28 result here (PNG)
 
 
 def load(path: Path) -> np.ndarray:
@@ -213,17 +215,11 @@ def place(ink: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     return out
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Show the 28x28 image in the terminal and write it if asked."""
     from core.terminal import digit_lines, encoding_of
 
-    # The file is the one thing everybody gives: let it stand without a flag.
-    words = sys.argv[1:]
-    if words and not words[0].startswith("-"):
-        words = ["--image", *words]
-    config = parse(
-        Config, words, "tools.classify.image", "A picture as MNIST would hold it."
-    )
+    config = parse(Config, argv, "image", __doc__ or "")
     pixels = load(config.image)
     print("\n".join(digit_lines(pixels, encoding_of(sys.stdout))))
     if config.out is not None:

@@ -1,7 +1,7 @@
 """What is there, what is wrong with it, and the cure of each.
 
-    python -m tools.doctor.doctor                       # this computer and every port
-    python -m tools.doctor.doctor --port /dev/ttyUSB0 --json
+    esp8k doctor                       # this computer and every port
+    esp8k doctor --port /dev/ttyUSB0 --json
 
 Looks at Python and its packages, compilers, emulators, PlatformIO, disk, exported
 models, then at every serial port: USB chip, driver, rights, who holds it, and who
@@ -11,12 +11,14 @@ computer is. Nothing is written anywhere; a board that keeps silent is reset onc
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TextIO
 
 from core import terminal
-from core.cli import option, parse
-from core.errors import EXIT_CHECK_FAILED, EXIT_DEVICE, EXIT_OK, run
+from core.cli import parse
+from core.errors import EXIT_CHECK_FAILED, EXIT_DEVICE, EXIT_OK
+from core.program import run
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 from tools.doctor.host import examine_host
 from tools.doctor.ports import Ports, examine_ports
@@ -28,12 +30,12 @@ PLAIN_SIGNS = {OK: "ok", NOTE: "--", PROBLEM: "!!"}
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m tools.doctor.doctor`."""
+    """Options of `esp8k doctor`."""
 
-    port: str | None = option(None, "look at this port only")
-    ask: bool = option(True, "talk to what is on the ports")
-    network: bool = option(True, "see whether PlatformIO's registry can be reached")
-    json: bool = option(False, "print the findings as JSON")
+    port: str | None = None  # look at this port only
+    ask: bool = True  # talk to what is on the ports
+    network: bool = True  # see whether PlatformIO's registry can be reached
+    json: bool = False  # print the findings as JSON
 
 
 def exit_code(findings: list[Finding]) -> int:
@@ -65,11 +67,9 @@ def show(findings: list[Finding], stream: TextIO) -> None:
     print(f"\n{told}", file=stream)
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
-    config = parse(
-        Config, None, "tools.doctor.doctor", "What is there and what is wrong."
-    )
+    config = parse(Config, argv, "doctor", __doc__ or "")
     findings = [] if config.port else examine_host(config.network)
     findings += examine_ports(Ports(), config.port, config.ask)
     if config.json:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core import paths
+from core.words import MODELS
 from tools.boards import pio, virtual_board
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 
@@ -145,7 +146,7 @@ def disk(build: Path) -> Finding:
 def models() -> list[Finding]:
     """Which models were exported, and for which boards firmware was made."""
     findings = []
-    for model in paths.MODELS:
+    for model in MODELS:
         folder = paths.model_dir(model)
         try:
             described = json.loads((folder / "model.json").read_text())

@@ -1,7 +1,7 @@
 """Requests over a line that loses, damages and repeats bytes: is any answer wrong?
 
-    python -m tools.faults.chaos --requests 100000 --rate 0.01 --model v2
-    python -m tools.faults.chaos --requests 2000 --board twin  # real time, on a PTY
+    esp8k chaos --requests 100000 --rate 0.01 --model v2
+    esp8k chaos --requests 2000 --board twin  # real time, on a PTY
 
 By default the firmware's own C runs in this process behind a 115200 baud line in
 virtual time (`tools.faults.loopback`): the same seed gives the same run, seconds of
@@ -15,7 +15,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -24,9 +24,11 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from core.cli import option, parse
-from core.errors import CheckFailed, DeviceError, run
-from core.paths import DEFAULT_MODEL, model_dir
+from core.cli import parse
+from core.errors import CheckFailed, DeviceError
+from core.paths import model_dir
+from core.program import run
+from core.words import DEFAULT_MODEL, ModelName
 from tools.faults.line import Faults, FaultyLine
 from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
 from tools.faults.proxy import FaultyProxy
@@ -41,14 +43,14 @@ SHARES = {"infer int8": 80, "infer f16": 10, "stage crcs": 5, "statistics": 5}
 
 @dataclass(frozen=True)
 class Config:
-    requests: int = option(100_000, "how many")
-    rate: float = option(0.01, "share of bytes hit by a fault")
-    seed: int = option(0, "of faults, images and kinds of request")
-    model: str = option(DEFAULT_MODEL, "exported model that the firmware runs")
-    board: str = option("", "board instead of the one in memory, e.g. twin")
-    port: str = option("", "port instead of the board in memory")
-    crash_every: int = option(2_000, "requests between two crashes (memory; 0: none)")
-    json: bool = option(False, "print the figures as JSON")
+    requests: int = 100_000  # how many
+    rate: float = 0.01  # share of bytes hit by a fault
+    seed: int = 0  # of faults, images and kinds of request
+    model: ModelName = DEFAULT_MODEL  # exported model that the firmware runs
+    board: str = ""  # board instead of the one in memory, e.g. twin
+    port: str = ""  # port instead of the board in memory
+    crash_every: int = 2_000  # requests between two crashes (memory; 0: none)
+    json: bool = False  # print the figures as JSON
 
 
 @dataclass
@@ -206,8 +208,8 @@ def _through(
         return summary(figures, device, [proxy.up, proxy.down]) | {"where": where}
 
 
-def main() -> int:
-    config = parse(Config, None, "tools.faults.chaos", __doc__ or "")
+def main(argv: Sequence[str] | None = None) -> int:
+    config = parse(Config, argv, "chaos", __doc__ or "")
     start = time.monotonic()
     images = images_of(IMAGES, config.seed)
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:

@@ -1,6 +1,6 @@
 """Fuzz the link: libFuzzer under ASan and UBSan over decoder, text and commands.
 
-    python -m tools.faults.fuzz --seconds 600
+    esp8k fuzz --seconds 600
 
 One harness after the other, each for its share of the time, from the corpus that is
 kept in firmware/fuzz/corpus. `--keep` merges what was found into it. Exit code 1 and
@@ -10,12 +10,14 @@ the input's path when a harness crashes. Needs clang-19 with libclang-rt-19-dev.
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.cli import option, parse
-from core.errors import CheckFailed, Esp8kError, run
+from core.cli import parse
+from core.errors import CheckFailed, Esp8kError
 from core.paths import build_root
+from core.program import run
 from tools.faults.loopback import FIRMWARE, includes, sources
 
 CLANGS = ("clang-19", "clang-14", "clang")
@@ -35,9 +37,9 @@ RUNS = re.compile(r"stat::number_of_executed_units:\s*(\d+)|Done (\d+) runs")
 
 @dataclass(frozen=True)
 class Config:
-    seconds: int = option(60, "for all harnesses together")
-    seed: int = option(1, "of libFuzzer; 0 draws one")
-    keep: bool = option(False, "merge what was found into the kept corpus")
+    seconds: int = 60  # for all harnesses together
+    seed: int = 1  # of libFuzzer; 0 draws one
+    keep: bool = False  # merge what was found into the kept corpus
 
 
 def compiler() -> str:
@@ -113,8 +115,8 @@ def keep(name: str, found: Path) -> int:
     return sum(1 for _ in kept.iterdir())
 
 
-def main() -> int:
-    config = parse(Config, None, "tools.faults.fuzz", __doc__ or "")
+def main(argv: Sequence[str] | None = None) -> int:
+    config = parse(Config, argv, "fuzz", __doc__ or "")
     share = max(1, config.seconds // len(HARNESSES))
     for name in HARNESSES:
         runs, found = fuzz(name, share, config.seed)

@@ -1,6 +1,6 @@
 """A faulty line between a client and a real port.
 
-    python -m tools.faults.proxy --port /dev/ttyUSB0 --rate 0.01 --seed 0
+    esp8k proxy --port /dev/ttyUSB0 --rate 0.01 --seed 0
 
 prints the name of a PTY: what is written there reaches the port with the faults of
 `tools.faults.line`, and the same the other way. Runs until interrupted.
@@ -10,10 +10,12 @@ import os
 import select
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.cli import option, parse
-from core.errors import Esp8kError, run
+from core.cli import parse
+from core.errors import Esp8kError
+from core.program import run
 from tools.faults.line import Faults, FaultyLine
 from tools.link.client import DEFAULT_BAUD
 from tools.link.transport import READ_BYTES, SerialTransport
@@ -77,14 +79,14 @@ class FaultyProxy:
 
 @dataclass(frozen=True)
 class Config:
-    port: str = option("", "the device's port")
-    baud: int = option(DEFAULT_BAUD, "its rate")
-    rate: float = option(0.01, "share of bytes hit by a fault")
-    seed: int = option(0, "of the faults")
+    port: str = ""  # the device's port
+    baud: int = DEFAULT_BAUD  # its rate
+    rate: float = 0.01  # share of bytes hit by a fault
+    seed: int = 0  # of the faults
 
 
-def main() -> int:
-    config = parse(Config, None, "tools.faults.proxy", __doc__ or "")
+def main(argv: Sequence[str] | None = None) -> int:
+    config = parse(Config, argv, "proxy", __doc__ or "")
     if not config.port:
         raise Esp8kError("which port?", "--port /dev/ttyUSB0")
     faults = Faults(rate=config.rate)

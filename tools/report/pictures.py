@@ -1,6 +1,6 @@
 """The README's pictures, from real runs: a terminal and the top of a report.
 
-    make flash report BOARD=virtual && .venv/bin/python -m tools.report.pictures
+    make flash report BOARD=virtual && esp8k pictures
 
 Writes docs/classify.png (what `classify --index 321` prints) and docs/report.png
 (the report of build/<model>/report). Needs chromium, which draws both.
@@ -13,14 +13,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from core import paths
-from core.cli import option, parse
-from core.errors import Esp8kError, run
+from core.cli import parse
+from core.errors import Esp8kError
+from core.program import run
+from core.words import DEFAULT_MODEL, ModelName
 
 CHROMIUM = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
@@ -40,12 +43,11 @@ i {{ display: inline-block; width: 12px; height: 12px; border-radius: 50%;
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m tools.report.pictures`."""
+    """Options of `esp8k pictures`."""
 
-    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
-    board: str = option("virtual", "which board classifies")
-    index: int = option(321, "a test image that the model is not quite sure of")
-    docs: Path = option(paths.ROOT / "docs", "folder of the pictures")
+    model: ModelName = DEFAULT_MODEL  # which network
+    index: int = 321  # a test image that the model is not quite sure of
+    docs: Path = paths.ROOT / "docs"  # folder of the pictures
 
 
 def capture(command: list[str]) -> str:
@@ -111,15 +113,16 @@ def screenshot(page: Path, width: int, height: int, out: Path) -> None:
     print(f"{out}: {out.stat().st_size:,} bytes", file=sys.stderr)
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Make both pictures."""
-    config = parse(Config, None, "tools.report.pictures", "The README's pictures.")
+    config = parse(Config, argv, "pictures", __doc__ or "")
     report = paths.model_dir(config.model) / "report" / "report.html"
     if not report.exists():
         raise Esp8kError(f"there is no {report}", "run: make report")
-    words = ["--model", config.model, "--board", config.board]
-    command = ["-m", "tools.classify.classify", *words, "--index", str(config.index)]
-    shown = f"$ python {' '.join(command)}\n{capture([sys.executable, *command])}"
+    words = ["--model", config.model, "--board", "virtual"]
+    command = ["classify", *words, "--index", str(config.index)]
+    program = [sys.executable, "-m", "tools.main", *command]
+    shown = f"$ esp8k {' '.join(command)}\n{capture(program)}"
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "terminal.html"
         page.write_text(terminal_page(shown), encoding="utf-8")

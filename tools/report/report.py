@@ -1,7 +1,7 @@
 """All test images through a board, with both engines: host against device.
 
-    python -m tools.report.report --model v3 --board virtual
-    python -m tools.report.report --model v3 --board twin --limit 500 --json
+    esp8k report --model v3 --board virtual
+    esp8k report --model v3 --board twin --limit 500 --json
 
 Writes build/<model>/report/report.json and report.html (one file, nothing from the
 net). Refuses a device that runs other weights. Exit code 1 if an answer or the int8
@@ -11,15 +11,17 @@ and "link" in the JSON; the rest is the same whenever the inputs are.
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from core import paths
-from core.cli import option, parse
-from core.errors import CheckFailed, Esp8kError, run
+from core.cli import parse
+from core.errors import CheckFailed, Esp8kError
+from core.program import run
+from core.words import DEFAULT_MODEL, Engine, ModelName
 from tools.classify.host import ENGINES, Host
 from tools.link.client import Device, Result
 from tools.link.identity_lock import require_identity
@@ -41,15 +43,15 @@ COUNTED = 16  # images whose instructions are counted: a slower way to emulate
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m tools.report.report`."""
+    """Options of `esp8k report`."""
 
-    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
-    board: str | None = option(None, "virtual, twin, esp32dev, ...; found if absent")
-    port: str | None = option(None, "serial port or pyserial URL; found if absent")
-    engine: str = option("both", "which arithmetic on the board", (*ENGINES, "both"))
-    limit: int | None = option(None, "only the first so many test images")
-    out: Path | None = option(None, "folder; default build/<model>/report")
-    json: bool = option(False, "print report.json instead of a summary")
+    model: ModelName = DEFAULT_MODEL  # which network
+    board: str | None = None  # virtual, twin, esp32dev, ...; found if absent
+    port: str | None = None  # serial port or pyserial URL; found if absent
+    engine: Engine | Literal["both"] = "both"  # which arithmetic on the board
+    limit: int | None = None  # only the first so many test images
+    out: Path | None = None  # folder; default build/<model>/report
+    json: bool = False  # print report.json instead of a summary
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def provenance(
     config: Config, target: Target, host: Host, asked: Subject
 ) -> dict[str, Any]:
     """What the numbers belong to."""
-    program = "python -m tools.report.report"
+    program = "esp8k report"
     command = f"{program} --model {config.model} --board {target.name}"
     if config.engine != "both":
         command += f" --engine {config.engine}"
@@ -228,9 +230,9 @@ def open_target(config: Config) -> Target:
     )
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
-    config = parse(Config, None, "tools.report.report", "Host against device, in full.")
+    config = parse(Config, argv, "report", __doc__ or "")
     host = Host(config.model)
     target = open_target(config)
     with target.opener() as device:  # not there, or another's weights: said first

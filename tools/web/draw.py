@@ -1,6 +1,6 @@
 """Draw a digit in a web page and see what the board makes of it.
 
-    python -m tools.web.draw --model v3 --board virtual --engine int8
+    esp8k draw --model v3 --board virtual --engine int8
 
 Serves one page on 127.0.0.1 (nothing from the net, nothing to the net), with the
 board opened once and kept open. The browser sends the drawing, this program brings
@@ -16,7 +16,7 @@ import json
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,9 +26,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core import paths
-from core.cli import option, parse
-from core.errors import DeviceError, Esp8kError, run
+from core.cli import parse
+from core.errors import DeviceError, Esp8kError
+from core.program import run
+from core.words import DEFAULT_MODEL, Engine, ModelName
 from tools.classify import classify
 from tools.classify.host import ENGINES, Host
 from tools.classify.image import load_stream
@@ -50,14 +51,14 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m tools.web.draw`."""
+    """Options of `esp8k draw`."""
 
-    model: str = option(paths.DEFAULT_MODEL, "which network", paths.MODELS)
-    board: str | None = option(None, "virtual, twin, esp32dev, ...; found if absent")
-    port: str | None = option(None, "serial port or pyserial URL; found if absent")
-    engine: str = option("int8", "arithmetic that is chosen first", ENGINES)
-    http_port: int = option(8000, "port of the page; 0 takes any free one")
-    browser: bool = option(True, "open the page in a browser")
+    model: ModelName = DEFAULT_MODEL  # which network
+    board: str | None = None  # virtual, twin, esp32dev, ...; found if absent
+    port: str | None = None  # serial port or pyserial URL; found if absent
+    engine: Engine = "int8"  # arithmetic that is chosen first
+    http_port: int = 8000  # port of the page; 0 takes any free one
+    browser: bool = True  # open the page in a browser
 
 
 @dataclass
@@ -207,9 +208,12 @@ def serve(studio: Studio, port: int) -> ThreadingHTTPServer:
         ) from error
 
 
-def main(started: Callable[[ThreadingHTTPServer], None] | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None,
+    started: Callable[[ThreadingHTTPServer], None] | None = None,
+) -> int:
     """Open the board, serve until Ctrl-C."""
-    config = parse(Config, None, "tools.web.draw", "Draw digits for a board.")
+    config = parse(Config, argv, "draw", __doc__ or "")
     host = Host(config.model)
     from tools.boards.boards import choose, open_board
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from core.files import replacing
 from core.paths import build_root
 
 SOURCE = Path(__file__).with_name("fused.c")
@@ -57,20 +58,21 @@ def load() -> ctypes.CDLL | None:
     key = "\n".join([*texts, *FLAGS, compiler, *_processor()])
     target = kept / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
     if not target.exists():
-        kept.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f"{target.name}.{os.getpid()}.part")
         command = [compiler, *FLAGS, "-shared", "-fPIC", str(SOURCE), "-lm"]
         try:
-            done = subprocess.run(
-                [*command, "-o", str(partial)], capture_output=True, text=True
-            )
+            with replacing(target) as partial:
+                subprocess.run(
+                    [*command, "-o", str(partial)],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
         except OSError:
             return None
-        if done.returncode != 0:
+        except subprocess.CalledProcessError as failed:
             print("note: training/fused/fused.c did not compile here:", file=sys.stderr)
-            print(done.stderr, file=sys.stderr)
+            print(failed.stderr, file=sys.stderr)
             return None
-        partial.replace(target)
     library = ctypes.CDLL(str(target))
     if library.fused_layer_bytes() != ctypes.sizeof(Layer):
         raise RuntimeError("library.py and layer.h disagree about layer_t")

@@ -1,6 +1,6 @@
 """How much faster than the stock way a pass over the images is.
 
-    python -m training.studies.bench           # or: make bench-train
+    esp8k bench-train           # or: make bench-train
 
 Stock: torchvision's MNIST class, one transform pipeline an image (RandomAffine,
 ToTensor, Normalize), a DataLoader, torch's own layers. Ours: all images in one tensor,
@@ -11,7 +11,7 @@ process; processor time, the best round of each, counts.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -19,9 +19,10 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
-from core.cli import option, parse
-from core.errors import run
+from core.cli import parse
 from core.paths import build_root
+from core.program import run
+from core.words import ModelName
 from training import data, models
 from training.augment import augment
 from training.fit import Trainer, normalise, prepare
@@ -36,11 +37,11 @@ Batches = Iterator[tuple[Tensor, Tensor]]
 class Config:
     """Options of `make bench-train`."""
 
-    model: str = option("v2", "which network")
-    images: int = option(3_200, "images a round")
-    rounds: int = option(3, "rounds of each way, in turn")
-    threads: int = option(1, "for both ways")
-    json: bool = option(False, "print JSON")
+    model: ModelName = "v2"  # which network
+    images: int = 3_200  # images a round
+    rounds: int = 3  # rounds of each way, in turn
+    threads: int = 1  # for both ways
+    json: bool = False  # print JSON
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,9 @@ def _train(
         optimizer.step()
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    config = parse(Config, None, "training.studies.bench", __doc__ or "")
+    config = parse(Config, argv, "bench-train", __doc__ or "")
     speed = measure(config)
     if config.json:
         ratios = {"input": speed.input_ratio, "training": speed.training_ratio}

@@ -1,16 +1,21 @@
 """Our models beside each other and beside what others have published.
 
-    python -m training.studies.compare  # writes training/results/comparison.png
+    esp8k compare  # writes training/results/comparison.png
 
 Ours: the mean over the seeds of `training/results/<model>.json`, with the least and
 the best as a bar. Theirs: the range that they state; single runs, mostly the best of
 many epochs on the test set.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from core.errors import Esp8kError, run
+from core.cli import parse
+from core.errors import Esp8kError
+from core.files import require_absent
+from core.program import run
 from training.studies.plots import BLUE, GREY, INK, PALE, figure, store
 from training.studies.seeds import RESULTS, filed
 
@@ -133,13 +138,23 @@ def _beside(axes: Any, end: int, y: float, word: str, color: str) -> None:
     )  # fmt: skip
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Config:
+    """Options of `esp8k compare`."""
+
+    out: Path = RESULTS / "comparison.png"  # where the picture goes
+    force: bool = False  # replace a picture that is there
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     """Draw from the committed results."""
+    config = parse(Config, argv, "compare", __doc__ or "")
+    require_absent(config.out, config.force)
     results = filed()
     if not results:
         raise Esp8kError("there are no results to compare", "run: make seeds MODEL=v2")
-    store(draw(results), RESULTS / "comparison.png")
-    print(f"written to {RESULTS / 'comparison.png'}")
+    store(draw(results), config.out)
+    print(f"written to {config.out}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a model reaches with fewer training images.
 
-    python -m training.studies.lessdata --model v2
+    esp8k less-data --model v2
 
 Fixed subsets of 50, 25, 10, 5 and 1 %, each inside the larger one and with the same
 number of images of every class. Two ways to train on each: as many passes as on all
@@ -14,7 +14,7 @@ import json
 import math
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -23,10 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from core.cli import option, parse
-from core.errors import Esp8kError, run
-from core.paths import DEFAULT_MODEL, build_root
-from core.record import environment, write_json
+from core.cli import parse
+from core.errors import Esp8kError
+from core.files import write_json
+from core.paths import build_root
+from core.program import run
+from core.record import environment
+from core.words import DEFAULT_MODEL, ModelName
 from training import data, models
 from training.layers import CLASSES
 from training.schedule import Recipe
@@ -44,12 +47,12 @@ ORDER_SEED = 20_261  # fixes the subsets
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `python -m training.studies.lessdata`."""
+    """Options of `esp8k less-data`."""
 
-    model: str = option(DEFAULT_MODEL, "which network")
-    n: int = option(5, "seeds 0 to n-1 of each")
-    jobs: int = option(1, "runs side by side, one thread each")
-    json: bool = option(False, "print the result as JSON")
+    model: ModelName = DEFAULT_MODEL  # which network
+    n: int = 5  # seeds 0 to n-1 of each
+    jobs: int = 1  # runs side by side, one thread each
+    json: bool = False  # print the result as JSON
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def summary(config: Config) -> dict[str, Any]:
             chosen = asdict(cases[0].recipe)
             found = point(percent, way, [r for r in records if r])
             points.append(found | {k: chosen[k] for k in ("epochs", "ema")})
-    command = f"python -m training.studies.lessdata --model {model} --n {config.n}"
+    command = f"esp8k less-data --model {model} --n {config.n}"
     return {
         **series(model).wanted(),
         "command": command,
@@ -217,9 +220,9 @@ def draw(found: list[dict[str, Any]]) -> Any:
     return picture
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Train what is missing, then write the file and the picture."""
-    config = parse(Config, None, "training.studies.lessdata", __doc__ or "")
+    config = parse(Config, argv, "less-data", __doc__ or "")
     if config.n < 1:
         raise Esp8kError(f"cannot train {config.n} seeds", "--n 1 or more")
     models.build(config.model)  # an unknown name fails here, not in a worker

@@ -6,7 +6,6 @@ misclassified.png     every test image that the model gets wrong
 """
 
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from core.files import replacing
 from training.evaluate import Evaluation
 from training.fit import Epoch
 from training.schedule import Recipe, schedule
@@ -82,9 +82,8 @@ def store(picture: Any, path: Path) -> None:
     """Write a PNG atomically and without dates, so equal runs give equal files."""
     buffer = io.BytesIO()
     picture.savefig(buffer, format="png", metadata={"Software": None})
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_bytes(buffer.getvalue())
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_bytes(buffer.getvalue())
 
 
 def learning_curves(path: Path, run: Run) -> None:

@@ -1,7 +1,7 @@
 """Try an architecture or a recipe on the 55,000/5,000 split; the test set is not read.
 
-    python -m training.studies.search --spec "c10 c10p c14 c18p c16 fc" --seed 0
-    python -m training.studies.search --model v2 --peak 0.02 --note "higher peak"
+    esp8k search --spec "c10 c10p c14 c18p c16 fc" --seed 0
+    esp8k search --model v2 --peak 0.02 --note "higher peak"
 
 A spec is one word a layer, see `training/layers.py`. Several averages of the weights
 are followed in one run. Each run adds one line to `training/results/search.jsonl`,
@@ -9,6 +9,7 @@ which the table in `training/README.md` is made from.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.cli import option, parse
-from core.errors import run
+from core.cli import parse
 from core.paths import ROOT
+from core.program import run
+from core.words import ModelName
 from training import data, models
 from training.augment import Affine
 from training.confidence import fit_temperature, loss
@@ -38,26 +40,26 @@ DECAYS = (0.99, 0.996, 0.998, 0.999)  # averages that every run follows
 class Config:
     """Options of the search; absent: as in the model's recipe."""
 
-    model: str = option("v3", "whose recipe, and whose layers without --spec")
-    spec: str | None = option(None, "layers, one word each")
-    seed: int = option(0, "of weights, order and augmentation")
-    peak: float | None = option(None, "highest learning rate")
-    decay: float | None = option(None, "weight decay")
-    batch: int | None = option(None, "images a step")
-    warmup: float | None = option(None, "share of the steps before the peak")
-    descent: str | None = option(None, "cosine or linear, from the peak to nothing")
-    optimizer: str | None = option(None, "adamw or soap")
-    beta2: float | None = option(None, "decay of the squared gradients")
-    distill: float | None = option(None, "share of the loss that a teacher gives")
-    soften: float | None = option(None, "temperature of the distillation")
-    degrees: float | None = option(None, "rotation of the augmentation")
-    scale: float | None = option(None, "scale of the augmentation")
-    shear: float | None = option(None, "shear of the augmentation")
-    shift: float | None = option(None, "shift of the augmentation, pixels")
-    epochs: int = option(5, "passes over the 55,000 images")
-    images: int | None = option(None, "train on the first N of them only")
-    note: str = option("", "what this run tries, for the record")
-    record: Path = option(RECORD, "file of results, one JSON object a line")
+    model: ModelName = "v3"  # whose recipe, and whose layers without --spec
+    spec: str | None = None  # layers, one word each
+    seed: int = 0  # of weights, order and augmentation
+    peak: float | None = None  # highest learning rate
+    decay: float | None = None  # weight decay
+    batch: int | None = None  # images a step
+    warmup: float | None = None  # share of the steps before the peak
+    descent: str | None = None  # cosine or linear, from the peak to nothing
+    optimizer: str | None = None  # adamw or soap
+    beta2: float | None = None  # decay of the squared gradients
+    distill: float | None = None  # share of the loss that a teacher gives
+    soften: float | None = None  # temperature of the distillation
+    degrees: float | None = None  # rotation of the augmentation
+    scale: float | None = None  # scale of the augmentation
+    shear: float | None = None  # shear of the augmentation
+    shift: float | None = None  # shift of the augmentation, pixels
+    epochs: int = 5  # passes over the 55,000 images
+    images: int | None = None  # train on the first N of them only
+    note: str = ""  # what this run tries, for the record
+    record: Path = RECORD  # file of results, one JSON object a line
 
 
 class Averages(Trainer):
@@ -142,9 +144,9 @@ def attempt(config: Config) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Try once, print and file the result."""
-    config = parse(Config, None, "training.studies.search", __doc__ or "")
+    config = parse(Config, argv, "search", __doc__ or "")
     result = attempt(config)
     line = json.dumps(result)
     config.record.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Train one model with many seeds and say what it reaches: mean, spread, interval.
 
-    python -m training.studies.seeds --model v2 --n 10        # or: make seeds
+    esp8k seeds --model v2 --n 10        # or: make seeds
 
 Each seed trains on all 60,000 images with the model's recipe and meets the test set
 once, with its last weights. Finished seeds stay in `build/<model>/seeds/`, so a run
@@ -13,7 +13,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -23,10 +23,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.cli import option, parse
-from core.errors import Esp8kError, run
-from core.paths import DEFAULT_MODEL, MODELS, ROOT, build_root
-from core.record import environment, write_json
+from core.cli import parse
+from core.errors import Esp8kError
+from core.files import write_json
+from core.paths import ROOT, build_root
+from core.program import run
+from core.record import environment
+from core.words import DEFAULT_MODEL, MODELS, ModelName
 from training import checkpoint, data, models
 from training.evaluate import evaluate, wilson
 from training.fit import Trainer
@@ -51,17 +54,17 @@ for path in sys.argv[1:]:
 class Config:
     """Options of `make seeds`."""
 
-    model: str = option(DEFAULT_MODEL, "which network")
-    n: int = option(10, "seeds 0 to n-1")
-    jobs: int = option(2, "seeds trained side by side, one thread each")
-    teacher: bool = option(True, "learn from a teacher, where the recipe has one")
-    int8: bool = option(True, "also measure each seed after export to int8")
-    json: bool = option(False, "print the result as JSON")
+    model: ModelName = DEFAULT_MODEL  # which network
+    n: int = 10  # seeds 0 to n-1
+    jobs: int = 2  # seeds trained side by side, one thread each
+    teacher: bool = True  # learn from a teacher, where the recipe has one
+    int8: bool = True  # also measure each seed after export to int8
+    json: bool = False  # print the result as JSON
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Train what is missing, then write and print the summary."""
-    config = parse(Config, None, "training.studies.seeds", __doc__ or "")
+    config = parse(Config, argv, "seeds", __doc__ or "")
     if config.n < 1:
         raise Esp8kError(f"cannot train {config.n} seeds", "--n 1 or more")
     models.build(config.model)  # an unknown name fails here, not in a worker

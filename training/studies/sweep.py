@@ -1,7 +1,7 @@
 """Many trials and seeds on Ray Tune: the search of `search`, in parallel.
 
     .venv/bin/pip install -e '.[sweep]'
-    python -m training.studies.sweep --model v3 --trials 20        # or: make sweep
+    esp8k sweep --model v3 --trials 20        # or: make sweep
 
 ASHA stops the trials whose validation loss lags behind after an epoch. A trial is kept
 after each epoch, so the same command goes on after a kill and loses at most the epochs
@@ -15,16 +15,19 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from core.cli import option, parse
-from core.errors import Esp8kError, run
+from core.cli import parse
+from core.errors import Esp8kError
+from core.files import write_json
 from core.paths import ROOT, build_root
-from core.record import write_json
+from core.program import run
+from core.words import ModelName
 from training import checkpoint, data, models
 from training.augment import Affine
 from training.confidence import loss
@@ -38,14 +41,14 @@ from training.schedule import Recipe
 class Config:
     """Options of `make sweep`."""
 
-    model: str = option("v3", "which network")
-    trials: int = option(20, "recipes drawn at random")
-    seeds: int = option(1, "seeds 0 to n-1 of each recipe")
-    epochs: int = option(5, "passes over the 55,000 images")
-    images: int | None = option(None, "train on the first N of them only")
-    parallel: int = option(0, "trials side by side; 0: one a core")
-    gpu: float = option(0.0, "share of a GPU for each trial, say 0.1; 0: none")
-    name: str = option("sweep", "folder of the results; the same name goes on")
+    model: ModelName = "v3"  # which network
+    trials: int = 20  # recipes drawn at random
+    seeds: int = 1  # seeds 0 to n-1 of each recipe
+    epochs: int = 5  # passes over the 55,000 images
+    images: int | None = None  # train on the first N of them only
+    parallel: int = 0  # trials side by side; 0: one a core
+    gpu: float = 0.0  # share of a GPU for each trial, say 0.1; 0: none
+    name: str = "sweep"  # folder of the results; the same name goes on
 
 
 def space(tune: Any, seeds: int) -> dict[str, Any]:
@@ -166,9 +169,9 @@ def _resources(config: Config) -> dict[str, float]:
     return {"cpu": 1, "gpu": config.gpu} if config.gpu else {"cpu": 1}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Sweep, print the table, and keep it as JSON."""
-    config = parse(Config, None, "training.studies.sweep", __doc__ or "")
+    config = parse(Config, argv, "sweep", __doc__ or "")
     rows = sweep(config)
     if not rows:
         raise Esp8kError("no trial finished an epoch", "see the messages above")

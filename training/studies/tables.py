@@ -1,15 +1,20 @@
 """Put the tables of results into `training/README.md`, from the files beside it.
 
-.venv/bin/python -m training.studies.tables
+esp8k tables --write
 """
 
 import json
 import re
 import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from core.errors import run
-from core.paths import MODELS, ROOT
+from core.cli import parse
+from core.files import write_text
+from core.paths import ROOT
+from core.program import run
+from core.words import MODELS
 from training import checkpoint, data
 from training.confidence import TARGETS, report
 from training.evaluate import evaluate
@@ -132,8 +137,16 @@ def filled(text: str, name: str, table: str) -> str:
     return re.sub(pattern, lambda _: f"{marker}\n{table}\n{marker}", text, flags=re.S)
 
 
-def main() -> None:
-    """Rewrite the README's tables."""
+@dataclass(frozen=True)
+class Config:
+    """Options of `esp8k tables`."""
+
+    write: bool = False  # rewrite training/README.md instead of printing
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the README with its tables made anew, or rewrite it."""
+    config = parse(Config, argv, "tables", __doc__ or "")
     text = README.read_text()
     tables = {
         "results": results,
@@ -144,7 +157,10 @@ def main() -> None:
     for name, make in tables.items():
         table = make()
         text = filled(text, name, table)
-    README.write_text(text)
+    if config.write:
+        write_text(README, text)
+    else:
+        print(text, end="")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.paths import MODELS
+from core.words import MODELS
 from export import verify
 from export.emit import generate, host_build
 from export.frontend.identity import Identity

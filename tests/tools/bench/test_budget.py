@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import CheckFailed
-from core.paths import MODELS
+from core.words import MODELS
 from tools.bench import budget
 from tools.bench.build import TARGETS
 

@@ -1,0 +1,33 @@
+"""The words that stages, files and people share, each written once.
+
+The types are what a command line accepts; the tuples hold the same words in the order
+in which they are shown. They stand here because most commands need them and not
+torch, which takes a second to import.
+"""
+
+from typing import Literal, get_args
+
+# Every network of ours, by the name of its files; `training/models.py` builds them.
+ModelName = Literal["v1", "v2", "v3", "v3-small"]
+MODELS: tuple[ModelName, ...] = get_args(ModelName)
+DEFAULT_MODEL: ModelName = "v3"  # the Makefile's too
+
+# Data sets of MNIST's shape; `training/data.py` reads them.
+Dataset = Literal["mnist", "fashion", "kmnist"]
+DATASETS: tuple[Dataset, ...] = get_args(Dataset)
+
+# The arithmetic on the chip. The order is the link's: an engine's number is its place.
+Engine = Literal["int8", "f16"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
+
+# What the generated C is made for.
+Profile = Literal["speed", "balanced", "size"]
+PROFILES: tuple[Profile, ...] = get_args(Profile)
+DEFAULT_PROFILE: Profile = "balanced"  # the Makefile's too
+
+# How a figure was come by. `host` is a process of this computer, never a board.
+Evidence = Literal["built", "host", "emulated", "on hardware"]
+BUILT: Evidence = "built"
+HOST: Evidence = "host"
+EMULATED: Evidence = "emulated"
+HARDWARE: Evidence = "on hardware"

@@ -1,0 +1,141 @@
+"""Every verb's command line: its help, its mistakes, and what neither may do."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from core.cli import laid_out, parse
+from core.errors import EXIT_USAGE, Esp8kError
+from core.paths import ROOT
+from tools.main import GROUPS, VERBS, main
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of a test."""
+
+    word: Literal["red", "green"] = "red"  # which colour
+    count: int | None = None  # how many
+    share: float = 0.5  # of it all
+    plot: bool = True  # draw it
+    json: bool = False  # print JSON
+    names: tuple[str, ...] = ("a",)  # several
+
+
+def test_words_become_a_typed_config():
+    got = parse(
+        Config, ["--count", "3", "--no-plot", "--json", "--names", "x", "y"], "test"
+    )
+    assert got == Config(count=3, plot=False, json=True, names=("x", "y"))
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["--word", "blue"], "--word: 'blue' is none of red, green"),
+        (["--count", "many"], "--count takes INT, not 'many'"),
+        (["--count", "None"], "--count takes INT, not 'None'"),
+        (["--share", "half"], "--share takes FLOAT, not 'half'"),
+        (["--share"], "--share wants a value"),
+        (["--shades", "3"], "there is no option --shades 3"),
+        (["stray"], "there is no option stray"),
+    ],
+)
+def test_a_mistake_is_one_line_with_a_hint(words, told):
+    with pytest.raises(Esp8kError) as caught:
+        parse(Config, words, "test")
+    assert caught.value.message == told
+    assert caught.value.hint == "see esp8k test --help"
+    assert caught.value.code == EXIT_USAGE
+
+
+def test_examples_keep_their_lines():
+    text = laid_out("One long paragraph. " * 9 + "\n\n    esp8k a\n    esp8k b --c\n")
+    assert "\n\n    esp8k a\n    esp8k b --c" in text
+    assert max(map(len, text.splitlines())) < 80
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_every_verb_fits_80_columns_and_does_no_work(
+    verb, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as left:
+        main([verb, "--help"])
+    out, err = capsys.readouterr()
+    assert left.value.code == 0 and not err
+    assert [line for line in out.splitlines() if len(line) > 80] == []
+    text = inspect.getdoc(importlib.import_module(VERBS[verb].module)) or ""
+    examples = [line for line in text.splitlines() if line.startswith("    ")]
+    assert set(examples) <= set(out.splitlines())
+    assert not (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_refuses_an_option_that_it_has_not(verb):
+    with pytest.raises(Esp8kError) as caught:
+        main([verb, "--no-such-option"])
+    assert caught.value.code == EXIT_USAGE and f"esp8k {verb}" in caught.value.hint
+
+
+def test_the_list_of_verbs_fits_80_columns(capsys):
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert all(f"  {name} " in out for group in GROUPS.values() for name in group)
+
+
+def test_an_unknown_verb_is_a_mistake():
+    with pytest.raises(Esp8kError, match="no verb 'trian'"):
+        main(["trian"])
+
+
+def test_the_list_of_verbs_loads_no_library():
+    code = (
+        "import sys; from tools.main import main; main(['--help']);"
+        "assert not {'torch', 'numpy', 'tyro', 'rich'} & set(sys.modules)"
+    )
+    start = time.process_time()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert time.process_time() - start < 0.5
+
+
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory) -> Path:
+    """A venv with esp8k installed as tools/setup.sh does, and this one's packages."""
+    folder = tmp_path_factory.mktemp("esp8k") / "venv"
+    python = folder / "bin" / "python"
+    make = [sys.executable, "-m", "venv", "--without-pip", str(folder)]
+    subprocess.run(make, check=True)
+    site = next((folder / "lib").glob("python*/site-packages"))
+    packages = Path(importlib.import_module("tyro").__file__).parent.parent
+    (site / "borrowed.pth").write_text(f"{packages}\n")
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q"]
+    subprocess.run(
+        [*pip, "--no-deps", "--no-build-isolation", "--no-index", "-e", str(ROOT)],
+        check=True,
+    )
+    return folder
+
+
+def test_the_entry_point_works_from_any_folder(venv, tmp_path):
+    done = subprocess.run(
+        [venv / "bin" / "esp8k", "models", "--json"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"parameters": 7762' in done.stdout

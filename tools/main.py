@@ -1,0 +1,115 @@
+"""`esp8k`: every verb of the toolchain, from any folder.
+
+    esp8k train --model v2
+    esp8k classify --help
+
+A verb's module is imported when it is asked for, and no other: `esp8k --help` answers
+at once, torch and TensorFlow load where they work.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+
+from core.errors import Esp8kError
+from core.program import run
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One command: the module whose `main(argv)` it is, and one line about it."""
+
+    module: str
+    text: str
+
+    def main(self) -> Callable[[Sequence[str] | None], int | None]:
+        """Import the module."""
+        found: Callable[[Sequence[str] | None], int | None]
+        found = import_module(self.module).main
+        return found
+
+
+PIPELINE = {
+    "train": Verb("training.train", "train a model, write its checkpoint"),
+    "export": Verb("export.__main__", "quantize, convert, generate C, check it all"),
+    "build": Verb("tools.boards.build", "compile the firmware"),
+    "flash": Verb("tools.boards.flash", "compile the firmware, write it to a board"),
+    "classify": Verb("tools.classify.classify", "one digit on a board"),
+    "report": Verb("tools.report.report", "all test images: host against device"),
+    "bisect": Verb("tools.bisect", "where a board parts from the host"),
+    "draw": Verb("tools.web.draw", "draw digits in a web page for a board"),
+}
+YOURS = {
+    "compile": Verb("export.compile", "your own int8 .tflite or .onnx as C"),
+    "image": Verb("tools.classify.image", "a picture as the network sees it"),
+    "doctor": Verb("tools.doctor.doctor", "boards, tools, and what is wrong"),
+    "mlperf-data": Verb("tools.mlperf_data", "the folder MLPerf's runner wants"),
+}
+STUDIES = {
+    "seeds": Verb("training.studies.seeds", "many seeds: mean, spread, interval"),
+    "sweep": Verb("training.studies.sweep", "search recipes on Ray Tune"),
+    "search": Verb("training.studies.search", "try one architecture or recipe"),
+    "less-data": Verb("training.studies.lessdata", "train on fewer images"),
+    "compare": Verb("training.studies.compare", "draw ours beside published nets"),
+    "tables": Verb("training.studies.tables", "rewrite training/README.md's tables"),
+    "teacher": Verb("training.teacher", "train v3's teacher again"),
+    "evaluate": Verb("training.evaluate", "a checkpoint's test accuracy"),
+    "confidence": Verb("training.confidence", "what a probability is worth"),
+    "models": Verb("training.models", "parameters and MACs of each network"),
+    "data": Verb("training.data", "sizes and hash of a data set"),
+}
+FIGURES = {
+    "bench": Verb("tools.bench.bench", "instructions and bytes beside every rival"),
+    "bench-train": Verb("training.studies.bench", "training speed against stock"),
+    "budget": Verb("tools.bench.budget", "our figures, committed"),
+    "profiler": Verb("tools.bench.profiler", "count one engine of a component"),
+    "chaos": Verb("tools.faults.chaos", "requests over a damaged line"),
+    "fuzz": Verb("tools.faults.fuzz", "libFuzzer over the device's parsers"),
+}
+PARTS = {
+    "footprint": Verb("tools.boards.footprint", "flash and RAM of a firmware.elf"),
+    "stack-depth": Verb("tools.boards.stack_depth", "deepest stack of a firmware"),
+    "virtual-board": Verb("tools.boards.virtual_board", "start a board, say its port"),
+    "pio": Verb("tools.boards.pio", "compile with PlatformIO, offline"),
+    "proxy": Verb("tools.faults.proxy", "a port that damages bytes"),
+    "pictures": Verb("tools.report.pictures", "the README's pictures"),
+}
+GROUPS = {
+    "From a data set to a board": PIPELINE,
+    "Your own": YOURS,
+    "Training": STUDIES,
+    "Figures": FIGURES,
+    "Parts": PARTS,
+}
+VERBS = {name: verb for group in GROUPS.values() for name, verb in group.items()}
+
+
+def help_text() -> str:
+    """Every verb with its line."""
+    lines = ["usage: esp8k VERB [OPTIONS]      (esp8k VERB --help tells the options)"]
+    for title, group in GROUPS.items():
+        lines += ["", f"{title}:"]
+        lines += [f"  {name:<14} {verb.text}" for name, verb in group.items()]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int | None:
+    """Hand the rest of the words to the verb."""
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help", "help"):
+        print(help_text())
+        return 0
+    if name not in VERBS:
+        raise Esp8kError(f"there is no verb {name!r}", "see esp8k --help")
+    return VERBS[name].main()(rest)
+
+
+def program() -> None:
+    """What the entry point `esp8k` calls."""
+    run(partial(main, None))
+
+
+if __name__ == "__main__":
+    program()
