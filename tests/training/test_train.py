@@ -129,7 +129,7 @@ def test_a_linear_descent_loses_the_same_at_each_step() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--model", "v9"), "no model 'v9'"),
+        (("--model", "v9"), "'v9' is none of v1, v2"),
         (("--epochs", "0"), "cannot train 0 epochs"),
         (("--subset", "0"), "no training images"),
         (("--dataset", "cifar"), "--dataset"),
