@@ -10,15 +10,13 @@ compiled and compared with TFLite Micro before DIR is touched.
 """
 
 import json
-import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import jinja2
 import numpy as np
 
 from core.cli import Positional, alias, parse
@@ -26,22 +24,14 @@ from core.errors import CheckFailed, Esp8kError
 from core.files import staged
 from core.program import run
 from core.words import DEFAULT_PROFILE, Profile
-from export.emit import generate, host_build
+from export.emit import host_build
+from export.emit.component import publish, random_inputs
+from export.emit.generate import identifier
 from export.frontend.identity import identify
 from export.frontend.support import integer_core, require_supported
-from export.graph.network import Network, Tensor, read_tflite
+from export.graph.network import Network, read_tflite
 from export.reference import int8, tflm
 
-TEMPLATES = Path(__file__).parent / "emit" / "standalone"
-FILES = {  # template: where it goes
-    "CMakeLists.txt": "CMakeLists.txt",
-    "library.json": "library.json",
-    "idf_component.yml": "idf_component.yml",
-    "README.md": "README.md",
-    "main.c": "examples/golden/main.c",
-    "golden.h": "examples/golden/golden.h",
-}
-GOLDEN_BYTES = 16_384  # of inputs in golden.h, at most four vectors
 CHECKED = 20  # random inputs compared before anything is written
 TIMEOUT_S = 120  # for the compiled example
 
@@ -111,12 +101,6 @@ def _inputs(path: Path) -> np.ndarray:
     return first.astype(np.float32)
 
 
-def identifier(text: str) -> str:
-    """A C identifier made of a file name."""
-    name = re.sub(r"\W+", "_", text.lower(), flags=re.ASCII).strip("_")
-    return name if name[:1].isalpha() else f"net_{name}".rstrip("_")
-
-
 def compile_model(
     model: bytes, name: str, source: str, out: Path, profile: str
 ) -> Result:
@@ -125,8 +109,7 @@ def compile_model(
     require_supported(network)
     identity = identify(name, network.sha256, network.sha256)
     with staged(out) as stage:
-        plan = generate.generate(network, None, stage, profile, name, identity)
-        _complete(network, plan, stage, source)
+        plan = publish(network, None, stage, profile, name, identity, source)
         _check_example(stage)
         compared = _check_outputs(network, model, stage, name)
     return Result(
@@ -141,76 +124,12 @@ def compile_model(
     )
 
 
-def random_inputs(network: Network, count: int, seed: int) -> np.ndarray:
-    """int8 inputs (count, ...); the first one is a ramp."""
-    shape = network.tensors[network.inputs[0]].shape[1:]
-    inputs = np.random.default_rng(seed).integers(-128, 128, (count, *shape))
-    inputs[0] = (np.arange(inputs[0].size) % 256 - 128).reshape(shape)
-    return inputs.astype(np.int8)
-
-
-def _complete(network: Network, plan: generate.Plan, folder: Path, source: str) -> None:
-    """Add to the generated C what makes it stand alone."""
-    _copy_kernels(folder / "src")
-    start = network.tensors[network.inputs[0]]
-    end = network.tensors[network.outputs[0]]
-    inputs = random_inputs(network, max(1, min(4, GOLDEN_BYTES // start.size)), 0)
-    outputs = int8.outputs(network, inputs)
-    context = {
-        "name": plan.prefix,
-        "upper": plan.prefix.upper(),
-        "source": source,
-        "profile": plan.profile,
-        "sources": sorted(f"src/{p.name}" for p in (folder / "src").glob("*.c")),
-        "flags": [f for f in host_build.flags("xtensa") if not f.startswith("-std")],
-        "inputs": (inputs.astype(np.int16) + 128).reshape(len(inputs), -1).tolist(),
-        "outputs": outputs.reshape(len(outputs), -1).tolist(),
-        "input_bytes": start.size,
-        "output_bytes": end.size,
-        "input": _described(start),
-        "output": _described(end),
-        "macs": network.macs(),
-        "weight_bytes": sum(s.weight_bytes for s in plan.stages),
-        "arena": plan.int8_arena_bytes,
-    }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    for template, place in FILES.items():
-        target = folder / place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(environment.get_template(f"{template}.jinja").render(context))
-
-
-def _copy_kernels(sources: Path) -> None:
-    """Copy the kernel headers that the sources include, and what those include."""
-    pending = sorted(sources.iterdir())
-    while pending:
-        for name in re.findall(r'^#include "(\S+)"', pending.pop().read_text(), re.M):
-            kernel, copy = host_build.NN / name, sources / name
-            if kernel.exists() and not copy.exists():
-                copy.write_text(kernel.read_text())
-                pending.append(copy)
-
-
-def _described(tensor: Tensor) -> dict[str, Any]:
-    return {
-        "shape": " x ".join(map(str, tensor.shape[1:])),
-        "scale": f"{tensor.scale:.9g}",
-        "zero_point": tensor.zero_point,
-    }
-
-
 def _check_example(folder: Path) -> None:
     """Compile the example as a user would, warnings as errors, and run it."""
     with tempfile.TemporaryDirectory() as scratch:
         program = Path(scratch) / "golden"
         sources = [folder / "examples/golden/main.c", *(folder / "src").glob("*.c")]
-        host_build.compile_c(sources, [folder / "include", folder / "src"], program)
+        host_build.compile_c(sources, [folder / "src"], program)
         done = subprocess.run(
             [str(program)], capture_output=True, text=True, timeout=TIMEOUT_S
         )
@@ -226,7 +145,7 @@ def _check_outputs(network: Network, model: bytes, folder: Path, name: str) -> s
     inputs = random_inputs(network, CHECKED, 1)
     expected = int8.outputs(network, inputs).reshape(CHECKED, -1)
     with tempfile.TemporaryDirectory() as scratch:
-        library = host_build.build(folder, Path(scratch), name, [])
+        library = host_build.build(folder, Path(scratch))
     found = library.int8((inputs.astype(np.int16) + 128).astype(np.uint8))
     results = {"the integer reference": expected}
     whole = read_tflite(model, name)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 CALIBRATION_IMAGES = 500  # the first ones of the training set
 SHAPE = (1, 1, 28, 28)
-PREFIX = "esp8k"  # of every symbol in the generated C
 FILES = (
     "model_fp32.onnx",
     "model_fp16.onnx",
@@ -83,21 +82,23 @@ def convert(checkpoint: Checkpoint, images: np.ndarray, say: Say) -> Artefacts:
 
 def write(artefacts: Artefacts, folder: Path, profile: str, say: Say) -> "Plan":
     """Write the model files, the C component and its plan into `folder`."""
-    from export.emit import generate
+    from export.emit import component
+    from export.emit.generate import identifier
 
     for name, content in artefacts.files.items():
         (folder / name).write_bytes(content)
     say(f"generate C, profile {profile}")
-    component = folder / "component"
-    plan = generate.generate(
+    target = folder / "component"
+    plan = component.publish(
         artefacts.int8,
         artefacts.float16,
-        component,
+        target,
         profile,
-        PREFIX,
+        identifier(artefacts.identity.model),
         artefacts.identity,
+        artefacts.identity.model,
     )
-    shutil.copy(component / "plan.json", folder / "plan.json")
+    shutil.copy(target / "plan.json", folder / "plan.json")
     return plan
 
 

@@ -11,19 +11,36 @@ from export.graph.stage import Stage
 from export.kernels.kernel import Kernel
 
 EMIT = Path(__file__).parent
+WIDTH = 80  # columns of the C
 TEMPLATES = (EMIT / "templates", EMIT.parent / "kernels")
 CORES = {"xtensa": "lx106", "riscv": "RV32IMC"}  # of which the cost is told
 
 
 def environment() -> jinja2.Environment:
     """Where the templates are; an unknown name in one is an error."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.globals["signature"] = signature
+    return made
+
+
+def signature(head: str, *parameters: str) -> str:
+    """A function's head with as many parameters on a line as 80 columns hold."""
+    margin = " " * (len(head) + 1)
+    lines = [f"{head}("]
+    for number, parameter in enumerate(parameters, 1):
+        text = parameter + (")" if number == len(parameters) else ",")
+        first = lines[-1].endswith("(") or lines[-1] == margin
+        if not first and len(lines[-1]) + 1 + len(text) > WIDTH - 1:
+            lines.append(margin)
+            first = True
+        lines[-1] += text if first else f" {text}"
+    return "\n".join(lines)
 
 
 def render_engine(
@@ -53,11 +70,11 @@ def render_engine(
         "macs": sum(p.macs for p in engine.plans),
         "live_macs": sum(p.live_macs for p in engine.plans),
     }
-    variables["guard"] = f"{common['guard']}_{name.upper()}_WEIGHTS_H"
+    start = f"src/{common['prefix']}_{name}"
     for target, template in (
-        (f"src/{name}_network.c", f"network_{name}.c.jinja"),
-        (f"src/{name}_weights.c", "weights.c.jinja"),
-        (f"src/{name}_weights.h", "weights.h.jinja"),
+        (f"{start}_network.c", f"network_{name}.c.jinja"),
+        (f"{start}_weights.c", "weights.c.jinja"),
+        (f"{start}_weights.h", "weights.h.jinja"),
     ):
         files[target] = templates.get_template(template).render(**variables)
 

@@ -12,7 +12,7 @@ WIDTH = 76  # columns, where the function's body begins
 
 @dataclass(frozen=True)
 class Calls:
-    """Lines of C; the variables in scope are a, image, logits, hook and context."""
+    """Lines of C; the variables in scope are a, input, output, hook and context."""
 
     stages: tuple[Stage, ...]
     memory: Memory
@@ -38,7 +38,7 @@ class Calls:
         """int8: the first two stages, which the second's function drives."""
         arguments = [
             self._source(first.sources[0]),
-            self._place(self.memory.offsets[first.output], "uint8_t"),
+            self._place(self.memory.offsets[first.output]),
             self._target(second),
             self._scratch(second),
         ]
@@ -56,7 +56,7 @@ class Calls:
         chain = self.stages[: len(stream)]
         lines, fills = [], []
         for stage, link in zip(chain, stream.links, strict=False):
-            at = self._place(self.memory.offsets[stage.output], "nn_real_t")
+            at = self._place(self.memory.offsets[stage.output])
             if link.ring:
                 lines += self._ring(stage, link)
             else:
@@ -80,9 +80,9 @@ class Calls:
     def _ring(self, stage: Stage, link: Link) -> list[str]:
         """Pointers to the rows of a window."""
         at, step = self.memory.offsets[stage.output], 4 * link.width
-        rows = [self._place(at + i * step, "nn_real_t") for i in range(link.room)]
+        rows = [self._place(at + i * step) for i in range(link.room)]
         return [
-            f"const nn_real_t *rows_{stage.name}[{link.room}] = {{",
+            f"nn_real_t *rows_{stage.name}[{link.room}] = {{",
             *(f"    {row}," for row in rows),
             "};",
         ]
@@ -90,7 +90,7 @@ class Calls:
     def _image(self, stage: Stage, rows: int) -> str:
         """Where the first stage reads."""
         move = row_buffers.window(stage, rows).step
-        return f"image + y * {move * stage.sources[0].pitch}"
+        return f"input + y * {move * stage.sources[0].pitch}"
 
     def _filled(self, stream: Stream, number: int, turns: int) -> list[str]:
         """Rows have come: the turn ends here unless the window of a stage is full."""
@@ -104,7 +104,8 @@ class Calls:
         """A stage reads its window, whose oldest rows go then."""
         link, before = stream.links[number - 1], self.stages[number - 1].name
         count, window = f"count_{before}", f"rows_{before}"
-        source = [window, count] if link.short else [window]
+        rows = f"(const nn_real_t *const *){window}" if link.ring else window
+        source = [rows, count] if link.short else [rows]
         lines = self._row(stream, number, source)
         if link.ring:
             turn = [f"nn_turn({window}, {link.room});"] * link.step
@@ -119,7 +120,7 @@ class Calls:
         if number + 1 < len(stream):
             target = f"rows_{stage.name} + count_{stage.name} * {stage.width}"
             if stream.links[number].ring:
-                target = f"(nn_real_t *)rows_{stage.name}[count_{stage.name}]"
+                target = f"rows_{stage.name}[count_{stage.name}]"
         call = [*source[:1], target, *source[1:]]
         if self.scratch[stage.number]:
             call.append(self._row_scratch(stage))
@@ -130,7 +131,7 @@ class Calls:
         if stage.number not in self.lent:
             return self._scratch(stage)
         owner, row = self.lent[stage.number]
-        return f"(nn_real_t *)rows_{owner.name}[{row}]"
+        return f"rows_{owner.name}[{row}]"
 
     def _hook(self, stage: Stage, target: str, elements: int) -> list[str]:
         size = elements * (1 if self.engine == "int8" else 4)
@@ -142,25 +143,20 @@ class Calls:
 
     def _source(self, source: Operand) -> str:
         if source.is_input:
-            return "image"
-        kind = "const uint8_t" if self.engine == "int8" else "const nn_real_t"
-        return self._place(self.memory.offsets[source.tensor], kind)
+            return "input"
+        return self._place(self.memory.offsets[source.tensor])
 
     def _target(self, stage: Stage) -> str:
         if stage.is_output:
-            return "logits" if self.engine == "int8" else "(nn_real_t *)logits"
-        kind = "uint8_t" if self.engine == "int8" else "nn_real_t"
-        return self._place(self.memory.offsets[stage.output], kind)
+            return "output"
+        return self._place(self.memory.offsets[stage.output])
 
     def _scratch(self, stage: Stage) -> str:
-        kind = "void" if self.engine == "int8" else "nn_real_t"
-        return self._place(self.memory.scratch[stage.number], kind)
+        return self._place(self.memory.scratch[stage.number])
 
-    @staticmethod
-    def _place(offset: int, kind: str) -> str:
-        """An address in the arena; uint8_t needs no cast."""
-        plain = kind.endswith(("uint8_t", "void"))
-        return f"a + {offset}" if plain else f"({kind} *)(a + {offset})"
+    def _place(self, offset: int) -> str:
+        """An address in the arena: bytes for int8, floats for float16."""
+        return f"a + {offset}" if self.engine == "int8" else f"nn_at(a, {offset})"
 
 
 def folded(lines: list[str]) -> list[str]:

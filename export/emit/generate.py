@@ -1,14 +1,16 @@
 """The C of a network: weights and one function a layer, ready to be compiled.
 
-    plan = generate(network_int8, network_f16, out_dir, "speed", "esp8k", identity)
+    plan = generate(network_int8, network_f16, out_dir, "speed", "v3", identity)
 
-writes a self-contained component below `out_dir`: include/<prefix>_model.h, src/*.c,
-CMakeLists.txt, library.json, and beside it plan.json and flags.json. The same inputs
-give the same bytes. `make export` calls it; Jinja lays out, Python computes.
+writes below `out_dir` all C of the network: src/<prefix>_model.h, src/<prefix>_*.c
+with the kernels' headers, alias/esp8k_model.h for esp8k's own firmware, and beside it
+plan.json and flags.json. `export.emit.component` makes a component of it. The same
+inputs give the same bytes. Jinja lays out, Python computes.
 """
 
 import json
 import math
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +20,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from core.paths import ROOT
+from core.version import VERSION
 from export.emit import c_source, lower
 from export.frontend.identity import Identity
 from export.graph.geometry import hwc
@@ -31,6 +34,10 @@ __all__ = ["Plan", "StagePlan", "flags", "generate", "load_plan", "stage_outputs
 PROFILES = ("speed", "balanced", "size")
 KERNELS = ROOT / "firmware" / "components" / "nn"
 FLAGS = KERNELS / "flags.json"
+COMMON = "nn_common.h"
+INCLUDE = re.compile(r'^#include "(\S+)"', re.M)
+ALIGNMENT = 16  # of an arena: what the widest loads of any core ask for
+RESERVED = ("esp8k", "nn")  # the firmware's own prefix, and the kernels'
 
 
 def generate(
@@ -42,7 +49,7 @@ def generate(
     identity: Identity,
     price: lower.Price = lower.cheapest,
 ) -> Plan:
-    """Write the component; everything is rendered before the first file is made.
+    """Write the C; everything is rendered before the first file is made.
 
     Of the int8 kernels that can make a stage the one that is least in `price` does.
     """
@@ -50,14 +57,21 @@ def generate(
         raise Esp8kError(
             f"there is no profile {profile!r}", f"PROFILE is one of: {PROFILES}"
         )
-    classes = math.prod(network_int8.tensors[network_int8.outputs[0]].shape)
+    if prefix in RESERVED:
+        raise Esp8kError(
+            f"{prefix!r} cannot be the name of a network: others use it",
+            "give it another name",
+        )
     common = {
-        "classes": classes,
         "model": identity.model,
         "hash": identity.weights_hash,
+        "version": VERSION,
+        "kernel_version": kernel_version(),
         "profile": profile,
         "prefix": prefix,
         "guard": prefix.upper(),
+        "input": described(network_int8, network_int8.inputs[0]),
+        "output": described(network_int8, network_int8.outputs[0]),
     }
     environment = c_source.environment()
     files: dict[str, str] = {}
@@ -77,16 +91,41 @@ def generate(
         f16_arena_bytes=f16.arena if f16 else 0,
         stages=int8.plans + (f16.plans if f16 else ()),
     )
-    files[f"include/{prefix}_model.h"] = environment.get_template(
-        "model.h.jinja"
-    ).render(**common, **_header(network_int8, plan, f16 is not None))
-    for name in ("CMakeLists.txt", "library.json", "idf_component.yml"):
-        template = environment.get_template(f"{name}.jinja")
-        sources = sorted(path for path in files if path.endswith(".c"))
-        files[name] = template.render(**common, sources=sources)
+    header = common | _header(plan, f16 is not None)
+    model = environment.get_template("model.h.jinja").render(**header)
+    files[f"src/{prefix}_model.h"] = model
+    alias = environment.get_template("alias.h.jinja")
+    files["alias/esp8k_model.h"] = alias.render(**common, **_names(model, prefix))
     files["plan.json"] = json.dumps(asdict(plan), indent=2) + "\n"
     _write(out_dir, files)
     return plan
+
+
+def identifier(text: str) -> str:
+    """A prefix of C identifiers made of a model's or a file's name."""
+    name = re.sub(r"\W+", "_", text.lower(), flags=re.ASCII).strip("_")
+    return name if name[:1].isalpha() else f"net_{name}".rstrip("_")
+
+
+def described(network: Network, index: int) -> dict[str, Any]:
+    """An input or output as the header and the README tell it."""
+    tensor = network.tensors[index]
+    shape = tensor.shape[1:] or (1,)
+    return {
+        "shape": shape,
+        "size": math.prod(shape),
+        "order": "HWC"[-len(shape) :] if len(shape) <= 3 else "row-major",
+        "scale": f"{float(tensor.scale):.9g}",
+        "zero_point": tensor.zero_point,
+    }
+
+
+def kernel_version() -> int:
+    """NN_VERSION of the kernels' headers, which the generated C asks for."""
+    found = re.search(r"#define NN_VERSION (\d+)", (KERNELS / COMMON).read_text())
+    if found is None:
+        raise Esp8kError(f"{COMMON} has no NN_VERSION", "restore it from git")
+    return int(found[1])
 
 
 def flags(target: str) -> list[str]:
@@ -121,26 +160,48 @@ def stage_outputs(plan: Plan, network: Network, image: np.ndarray) -> list[np.nd
     return found
 
 
-def _header(network: Network, plan: Plan, has_f16: bool) -> dict[str, Any]:
-    out = network.tensors[network.outputs[0]]
+def _header(plan: Plan, has_f16: bool) -> dict[str, Any]:
     return {
         "crc": f"0x{plan.identity_crc:08X}",
         "engines": "int8 and float16" if has_f16 else "int8",
         "has_f16": has_f16,
-        "input_bytes": math.prod(network.tensors[network.inputs[0]].shape),
-        "logit_scale": f"{float(out.scale):.9g}",
-        "logit_zero_point": out.zero_point,
-        "int8_arena": plan.int8_arena_bytes,
-        "f16_arena": plan.f16_arena_bytes,
+        "alignment": ALIGNMENT,
+        "int8_arena": max(plan.int8_arena_bytes, 1),  # an array has a length
+        "f16_arena": max(plan.f16_arena_bytes, 1),
         "int8_stages": len(plan.engine("int8")),
         "f16_stages": len(plan.engine("f16")),
     }
 
 
+def _names(header: str, prefix: str) -> dict[str, list[str]]:
+    """What a model's header defines, without the prefix and in its order."""
+    own = {f"{prefix.upper()}_MODEL_H", f"{prefix.upper()}_ALIGNED"}
+
+    def found(pattern: str) -> list[str]:
+        names = re.findall(pattern, header, re.M)
+        return [n.split("_", prefix.count("_") + 1)[-1] for n in names if n not in own]
+
+    start = prefix.upper()
+    return {
+        "names": found(rf"^(?:#define|   ) ({start}_\w+) "),
+        "types": found(rf"^(?:}} |typedef void \(\*)({prefix}_\w+_t)\b"),
+        "functions": found(rf"^{prefix}_status_t ({prefix}_\w+)\("),
+    }
+
+
 def _write(out_dir: Path, files: dict[str, str]) -> None:
-    """Write all files; the kernels' headers go beside the sources."""
+    """Write all files, and beside the sources the kernels' headers they include."""
     for name, text in files.items():
         path = out_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    pending = [text for name, text in files.items() if name.startswith("src/")]
+    copied = set()
+    while pending:
+        for name in INCLUDE.findall(pending.pop()):
+            if name not in copied and (KERNELS / name).exists():
+                copied.add(name)
+                text = (KERNELS / name).read_text()
+                (out_dir / "src" / name).write_text(text)
+                pending.append(text)
     shutil.copyfile(FLAGS, out_dir / "flags.json")

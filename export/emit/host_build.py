@@ -1,6 +1,6 @@
 """The generated C, built for this machine and run through ctypes.
 
-    library = build(component, kernels, scratch)
+    library = build(component, scratch)
     logits = library.int8(images)     # (N, 10) int8
     logits = library.f16(images)      # (N, 10) float32
 
@@ -21,10 +21,12 @@ import numpy as np
 
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT
+from export.plan.record import load_plan
 
 NN = ROOT / "firmware" / "components" / "nn"
 GUARD = 1024  # bytes behind the arena that the code must leave alone
 GUARD_BYTE = 0xA5
+OK = 0  # <PREFIX>_OK
 WARNINGS = (
     "-Wall",
     "-Wextra",
@@ -83,20 +85,24 @@ class Library:
 
     def _run(self, engine: str, images: np.ndarray, dtype: type) -> np.ndarray:
         size = number(self.defines[f"{engine.upper()}_ARENA_BYTES"])
-        classes = number(self.defines["CLASSES"])
+        outputs = number(self.defines["OUTPUT_SIZE"])
+        alignment = number(self.defines["ARENA_ALIGNMENT"])
         function = getattr(self._library, f"{self.prefix}_{engine}_run")
-        arena = np.full(size + GUARD + 8, GUARD_BYTE, np.uint8)
-        start = -arena.ctypes.data % 8
+        arena = np.full(size + GUARD + alignment, GUARD_BYTE, np.uint8)
+        start = -arena.ctypes.data % alignment
         images = np.ascontiguousarray(images, np.uint8).reshape(len(images), -1)
-        logits: np.ndarray = np.zeros((len(images), classes), dtype)
+        logits: np.ndarray = np.zeros((len(images), outputs), dtype)
         for image, row in zip(images, logits, strict=True):
-            function(
+            status = function(
                 ctypes.c_void_p(arena.ctypes.data + start),
                 ctypes.c_void_p(image.ctypes.data),
                 ctypes.c_void_p(row.ctypes.data),
-                None,
-                None,
             )
+            if status != OK:
+                raise CheckFailed(
+                    f"the generated {engine} code gives status {status}",
+                    "a bug of the generator: report it with this model",
+                )
         if (arena[start + size : start + size + GUARD] != GUARD_BYTE).any():
             raise CheckFailed(
                 f"the generated {engine} code writes behind its arena of {size} bytes",
@@ -129,15 +135,10 @@ def compile_c(
         )
 
 
-def build(
-    component: Path,
-    scratch: Path,
-    prefix: str = "esp8k",
-    kernels: Sequence[Path] = (NN,),
-) -> Library:
+def build(component: Path, scratch: Path) -> Library:
     """Compile a component into a shared object below `scratch` and load it."""
+    prefix = load_plan(component / "plan.json").prefix
     target = scratch / "model.so"
     sources = sorted((component / "src").glob("*.c"))
-    includes = [component / "include", component / "src", *kernels]
-    compile_c(sources, includes, target, "-shared", "-fPIC")
-    return Library(target, component / "include" / f"{prefix}_model.h", prefix)
+    compile_c(sources, [component / "src"], target, "-shared", "-fPIC")
+    return Library(target, component / "src" / f"{prefix}_model.h", prefix)

@@ -20,15 +20,15 @@ typedef char a_chunk_fits[PREFIX_BYTES + 4u + APP_STAGE_CHUNK_BYTES <=
 static uint32_t put_logits(uint8_t *out, const engine_result_t *result)
 {
     if (result->engine == ENGINE_INT8) {
-        memcpy(out, result->logits.int8, ESP8K_CLASSES);
-        return ESP8K_CLASSES;
+        memcpy(out, result->logits.int8, ENGINE_CLASSES);
+        return ENGINE_CLASSES;
     }
-    for (uint32_t i = 0; i < ESP8K_CLASSES; i++) {
+    for (uint32_t i = 0; i < ENGINE_CLASSES; i++) {
         uint32_t bits;
         memcpy(&bits, &result->logits.f16[i], sizeof bits);
         link_put32(out + 4u * i, bits);
     }
-    return 4u * ESP8K_CLASSES;
+    return 4u * ENGINE_CLASSES;
 }
 
 void command_infer(app_t *app, const link_frame_t *frame)

@@ -31,7 +31,7 @@ static uint8_t hash_digit(char c)
 static void hello(app_t *app, const link_frame_t *frame)
 {
     static const char hash[] = ESP8K_WEIGHTS_HASH;
-    const float scale = ESP8K_LOGIT_SCALE;
+    const float scale = ESP8K_OUTPUT_SCALE;
     uint32_t scale_bits;
     uint8_t *out = command_payload(app);
     memcpy(&scale_bits, &scale, sizeof scale_bits);
@@ -40,7 +40,7 @@ static void hello(app_t *app, const link_frame_t *frame)
     out[2] = (uint8_t)hal_reset_reason();
     out[3] = APP_WINDOW_FRAMES;
     link_put16(out + 4, ESP8K_INPUT_BYTES);
-    out[6] = ESP8K_CLASSES;
+    out[6] = ENGINE_CLASSES;
     out[7] = APP_FRAGMENT_BYTES;
     out[8] = ESP8K_INT8_STAGES;
     out[9] = ESP8K_F16_STAGES;
@@ -53,7 +53,7 @@ static void hello(app_t *app, const link_frame_t *frame)
     link_put32(out + 32, ESP8K_F16_ARENA_BYTES);
     link_put32(out + 36, engine_arena_bytes());
     link_put32(out + 40, scale_bits);
-    link_put32(out + 44, (uint32_t)(int32_t)ESP8K_LOGIT_ZERO_POINT);
+    link_put32(out + 44, (uint32_t)(int32_t)ESP8K_OUTPUT_ZERO_POINT);
     for (uint32_t i = 0; i < HASH_BYTES; i++) {
         uint8_t high = hash_digit(hash[2u * i]);
         out[48 + i] = (uint8_t)(high << 4 | hash_digit(hash[2u * i + 1u]));

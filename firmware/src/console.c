@@ -68,7 +68,7 @@ static void help(app_t *app)
 
 static void results(app_t *app)
 {
-    uint32_t thousandths[ESP8K_CLASSES];
+    uint32_t thousandths[ENGINE_CLASSES];
     char bytes[APP_LINE_BYTES];
     link_line_t line = {bytes, sizeof bytes, 0};
     if (!app->text_has_result) {
@@ -77,14 +77,14 @@ static void results(app_t *app)
     }
     engine_softmax(&app->text_result, thousandths);
     link_put_text(&line, "m-results-[");
-    for (uint32_t i = 0; i < ESP8K_CLASSES; i++) {
+    for (uint32_t i = 0; i < ENGINE_CLASSES; i++) {
         uint32_t part = thousandths[i];
         link_put_text(&line, part >= 1000u ? "1." : "0.");
         part = part >= 1000u ? 0u : part;
         link_put_char(&line, (char)('0' + part / 100u));
         link_put_char(&line, (char)('0' + part / 10u % 10u));
         link_put_char(&line, (char)('0' + part % 10u));
-        if (i + 1u < ESP8K_CLASSES) {
+        if (i + 1u < ENGINE_CLASSES) {
             link_put_char(&line, ',');
         }
     }

@@ -7,8 +7,11 @@
     (ESP8K_INT8_ARENA_BYTES > ESP8K_F16_ARENA_BYTES ? ESP8K_INT8_ARENA_BYTES \
                                                     : ESP8K_F16_ARENA_BYTES)
 
-/* Owner: this file. 64-bit words, because an engine may want 8-byte loads. */
-static uint64_t esp8k_arena[(ARENA_BYTES + 7u) / 8u];
+/* Owner: this file. */
+static union {
+    esp8k_int8_arena_t int8;
+    esp8k_f16_arena_t f16;
+} esp8k_arena;
 
 uint32_t engine_stages(uint8_t engine)
 {
@@ -24,7 +27,7 @@ uint32_t engine_arena_bytes(void)
 static uint8_t best_class(const engine_result_t *result)
 {
     uint8_t best = 0;
-    for (uint8_t i = 1; i < ESP8K_CLASSES; i++) {
+    for (uint8_t i = 1; i < ENGINE_CLASSES; i++) {
         int larger = result->engine == ENGINE_INT8
                          ? result->logits.int8[i] > result->logits.int8[best]
                          : result->logits.f16[i] > result->logits.f16[best];
@@ -42,9 +45,11 @@ void engine_run(uint8_t engine, const uint8_t *image, engine_result_t *result,
     uint64_t start_us = hal_time_us();
     uint32_t start = hal_count();
     if (engine == ENGINE_INT8) {
-        esp8k_int8_run(esp8k_arena, image, result->logits.int8, hook, context);
+        (void)esp8k_int8_run_traced(&esp8k_arena, image, result->logits.int8,
+                                    hook, context);
     } else {
-        esp8k_f16_run(esp8k_arena, image, result->logits.f16, hook, context);
+        (void)esp8k_f16_run_traced(&esp8k_arena, image, result->logits.f16,
+                                   hook, context);
     }
     uint32_t end = hal_count();
     uint64_t end_us = hal_time_us();
@@ -79,23 +84,23 @@ static float exponential(float x)
 }
 
 void engine_softmax(const engine_result_t *result,
-                    uint32_t thousandths[ESP8K_CLASSES])
+                    uint32_t thousandths[ENGINE_CLASSES])
 {
-    float powers[ESP8K_CLASSES];
+    float powers[ENGINE_CLASSES];
     float sum = 0.0f;
     uint8_t best = result->label;
-    for (uint32_t i = 0; i < ESP8K_CLASSES; i++) {
+    for (uint32_t i = 0; i < ENGINE_CLASSES; i++) {
         float below;
         if (result->engine == ENGINE_INT8) {
             below = (float)(result->logits.int8[i] -
-                            result->logits.int8[best]) * ESP8K_LOGIT_SCALE;
+                            result->logits.int8[best]) * ESP8K_OUTPUT_SCALE;
         } else {
             below = result->logits.f16[i] - result->logits.f16[best];
         }
         powers[i] = exponential(below);
         sum += powers[i];
     }
-    for (uint32_t i = 0; i < ESP8K_CLASSES; i++) {
+    for (uint32_t i = 0; i < ENGINE_CLASSES; i++) {
         thousandths[i] = (uint32_t)(powers[i] / sum * 1000.0f + 0.5f);
     }
 }

@@ -12,6 +12,7 @@ from core import paths
 from core.errors import CheckFailed, Esp8kError
 from export import compile as program
 from export.emit import host_build
+from export.emit.component import FILES
 from export.frontend.support import integer_core, require_supported
 from export.graph.network import read_tflite
 from export.pipeline import Artefacts
@@ -64,7 +65,8 @@ def test_the_component_has_all_its_files(
 ) -> None:
     folder, result = component
     present = content(folder)
-    assert {*program.FILES.values(), "include/digits_model.h"} <= present.keys()
+    made = {place.format("digits") for place in FILES.values()}
+    assert {*made, "src/digits_model.h", "LICENSE"} <= present.keys()
     assert result.macs == 231_392
     assert "TFLite Micro" in result.compared_with or sys.platform != "linux"
 
@@ -75,10 +77,10 @@ def test_the_component_stands_alone_under_warnings(
     folder, _ = component
     sources = [folder / "examples/golden/main.c", *(folder / "src").glob("*.c")]
     target = tmp_path / "golden"
-    host_build.compile_c(sources, [folder / "include", folder / "src"], target)
+    host_build.compile_c(sources, [folder / "src"], target)
     done = subprocess.run([str(target)], capture_output=True, text=True)
     assert done.returncode == 0
-    assert "vectors are right" in done.stdout
+    assert "golden vectors, 0 outputs wrong" in done.stdout
 
 
 def test_a_wrong_golden_vector_fails_the_example(
@@ -88,13 +90,13 @@ def test_a_wrong_golden_vector_fails_the_example(
     for name, raw in content(folder).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(raw)
-    header = tmp_path / "examples/golden/golden.h"
-    before, after = header.read_text().split("golden_outputs", 1)
+    header = tmp_path / "src" / "digits_golden.h"
+    before, after = header.read_text().split("digits_golden_int8", 1)
     digits = after.split("{", 2)
     first, rest = digits[2].split(",", 1)
     digits[2] = f"{(int(first) + 129) % 256 - 128},{rest}"
-    header.write_text(before + "golden_outputs" + "{".join(digits))
-    with pytest.raises(CheckFailed, match="WRONG"):
+    header.write_text(before + "digits_golden_int8" + "{".join(digits))
+    with pytest.raises(CheckFailed, match="1 outputs wrong"):
         program._check_example(tmp_path)
 
 
@@ -118,7 +120,7 @@ def test_the_command_compiles_and_reports(
     program.main([str(path), "-o", str(tmp_path / "out"), "--json"])
     described = json.loads(capsys.readouterr().out)
     assert described["name"] == "tiny" and described["macs"] == 44
-    assert (tmp_path / "out" / "include" / "tiny_model.h").exists()
+    assert (tmp_path / "out" / "src" / "tiny_model.h").exists()
 
 
 def test_a_float_onnx_is_quantized_on_the_way(

@@ -54,9 +54,8 @@ def test_every_source_compiles_as_esp_idf_compiles_it(tmp_path: Path, exported) 
         for path in (
             FIRMWARE / "src",
             FIRMWARE / "port",
-            FIRMWARE / "components" / "nn",
             FIRMWARE / "components" / "link",
-            component / "include",
+            component / "alias",
             component / "src",
         )
     ]
@@ -113,7 +112,7 @@ def test_no_vendor_header_outside_the_ports() -> None:
 # ==== What it asks of ESP-IDF =================================================
 
 OLD = {"driver", "esp_hw_support", "esp_system", "esp_timer", "freertos"}
-OURS = {"nn", "link", "model"}
+OURS = {"link", "model"}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +157,7 @@ def test_the_model_is_compiled_with_the_flags_that_were_measured(
     assert told["flags"].split(";") == flags and told["left"] == ""
     sources = {str(path) for path in (component / "src").glob("*.c")}
     assert set(told["sources"].split(";")) == sources and len(sources) == 4
-    assert told["requires"] == "nn"
+    assert told["requires"] == ""
 
 
 def test_a_model_that_was_not_exported_is_said(

@@ -167,15 +167,13 @@ def test_a_planted_violation_is_found_in_a_kernel(
     """In a copy of the header that all int8 networks include."""
     code, finding = PLANTED[kind]
     component = exported("v2") / "component"
-    kernels = tmp_path / "nn"
-    shutil.copytree(FIRMWARE / "components" / "nn", kernels)
-    header = kernels / "nn_int8.h"
+    sources = tmp_path / "src"
+    shutil.copytree(component / "src", sources)
+    header = sources / "nn_int8.h"
     text = header.read_text()
     head, guard, tail = text.rpartition("#endif")
     header.write_text(f"{head}{code}\n{guard}{tail}")
-    where = [f"-I{kernels}", f"-I{component / 'include'}", f"-I{component / 'src'}"]
-    network = component / "src" / "int8_network.c"
-    found = findings(network, where, tmp_path)
+    found = findings(sources / "v2_int8_network.c", [], tmp_path)
     assert any(finding in one for one in found), found
 
 

@@ -33,7 +33,7 @@ def test_no_heap_function_is_in_the_image(board: str, flashed: Flashed) -> None:
         check=True,
     ).stdout
     names = [line.split()[-1] for line in told.splitlines()]
-    assert any("esp8k_int8_run" in name for name in names), "it is the real firmware"
+    assert any("v2_int8_run" in name for name in names), "it is the real firmware"
     assert [name for name in names if HEAP.search(name)] == []
 
 
@@ -45,7 +45,7 @@ def test_the_stack_is_bounded_and_more_than_was_ever_used(flashed: Flashed) -> N
     assert path[0].name == "board_main" and len(path) > 4
     assert total <= STACK_LIMIT <= footprint.measure(elf)["stack_bytes"]
     every = {one.name for one in stack_depth.read(elf).values()}
-    assert {"esp8k_int8_run", "esp8k_f16_run", "board_interrupt"} <= every
+    assert {"v2_int8_run", "v2_f16_run", "board_interrupt"} <= every
 
 
 @pytest.mark.emulator
@@ -97,8 +97,12 @@ def sources() -> list[Path]:
 
 
 def includes(component: Path) -> list[str]:
-    folders = ("src", "port", "port/esp32_direct", "components/link", "components/nn")
-    where = [*(FIRMWARE / one for one in folders), component / "include"]
+    folders = ("src", "port", "port/esp32_direct", "components/link")
+    where = [
+        *(FIRMWARE / one for one in folders),
+        component / "alias",
+        component / "src",
+    ]
     return [f"-I{path}" for path in where]
 
 

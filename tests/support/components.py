@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.emit.generate import generate
+from export.emit.generate import generate, identifier
 from export.frontend.identity import Identity
 from export.graph.network import Network, read_tflite
 from tests.support.native import Native
@@ -46,7 +46,7 @@ def components(
     def make(model: str, profile: str) -> Path:
         if (model, profile) not in kept:
             folder = tmp_path_factory.mktemp(f"{model}_{profile}")
-            generate(*networks(model), folder, profile, "esp8k", IDENTITY)
+            generate(*networks(model), folder, profile, identifier(model), IDENTITY)
             kept[model, profile] = folder
         return kept[model, profile]
 

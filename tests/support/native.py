@@ -28,7 +28,7 @@ DRIVER = """
 
 #define GUARD 256
 
-static _Alignas(8) uint8_t arena[{arena} + GUARD];
+static _Alignas(16) uint8_t arena[{arena} + GUARD];
 
 typedef struct {{ uint8_t *out; uint32_t base[64]; uint32_t stage[64]; }} trace_t;
 
@@ -43,7 +43,7 @@ void run_int8(const uint8_t *images, int8_t *logits, uint32_t count);
 void run_int8(const uint8_t *images, int8_t *logits, uint32_t count)
 {{
     for (uint32_t i = 0; i < count; ++i)
-        {prefix}_int8_run(arena, images + i * {inputs}u, logits + i * {classes}u, 0, 0);
+        (void){prefix}_int8_run(arena, images + i * {inputs}u, logits + i * {outputs}u);
 }}
 
 uint32_t touched_int8(const uint8_t *image, int8_t *logits, uint8_t fill);
@@ -52,7 +52,7 @@ uint32_t touched_int8(const uint8_t *image, int8_t *logits, uint8_t fill)
     uint32_t end = sizeof arena;
 
     memset(arena, fill, sizeof arena);
-    {prefix}_int8_run(arena, image, logits, 0, 0);
+    (void){prefix}_int8_run(arena, image, logits);
     while (end > 0 && arena[end - 1] == fill)
         --end;
     return end;
@@ -61,7 +61,7 @@ uint32_t touched_int8(const uint8_t *image, int8_t *logits, uint8_t fill)
 void trace_int8(const uint8_t *image, int8_t *logits, trace_t *trace);
 void trace_int8(const uint8_t *image, int8_t *logits, trace_t *trace)
 {{
-    {prefix}_int8_run(arena, image, logits, record, trace);
+    (void){prefix}_int8_run_traced(arena, image, logits, record, trace);
 }}
 """
 DRIVER_F16 = """
@@ -69,7 +69,7 @@ void run_f16(const uint8_t *images, float *logits, uint32_t count);
 void run_f16(const uint8_t *images, float *logits, uint32_t count)
 {{
     for (uint32_t i = 0; i < count; ++i)
-        {prefix}_f16_run(arena, images + i * {inputs}u, logits + i * {classes}u, 0, 0);
+        (void){prefix}_f16_run(arena, images + i * {inputs}u, logits + i * {outputs}u);
 }}
 
 uint32_t touched_f16(const uint8_t *image, float *logits, uint8_t fill);
@@ -78,7 +78,7 @@ uint32_t touched_f16(const uint8_t *image, float *logits, uint8_t fill)
     uint32_t end = sizeof arena;
 
     memset(arena, fill, sizeof arena);
-    {prefix}_f16_run(arena, image, logits, 0, 0);
+    (void){prefix}_f16_run(arena, image, logits);
     while (end > 0 && arena[end - 1] == fill)
         --end;
     return end;
@@ -87,7 +87,7 @@ uint32_t touched_f16(const uint8_t *image, float *logits, uint8_t fill)
 void trace_f16(const uint8_t *image, float *logits, trace_t *trace);
 void trace_f16(const uint8_t *image, float *logits, trace_t *trace)
 {{
-    {prefix}_f16_run(arena, image, logits, record, trace);
+    (void){prefix}_f16_run_traced(arena, image, logits, record, trace);
 }}
 """
 
@@ -113,9 +113,9 @@ class Native:
         options: tuple[str, ...] = (),
     ) -> None:
         self.plan = load_plan(component / "plan.json")
-        header = (component / "include" / f"{self.plan.prefix}_model.h").read_text()
+        header = (component / "src" / f"{self.plan.prefix}_model.h").read_text()
         self.inputs = _defined(header, "INPUT_BYTES")
-        self.classes = _defined(header, "CLASSES")
+        self.outputs = _defined(header, "OUTPUT_SIZE")
         work.mkdir(parents=True, exist_ok=True)
         driver = work / "driver.c"
         has_f16 = self.plan.f16_arena_bytes > 0
@@ -124,7 +124,7 @@ class Native:
                 prefix=self.plan.prefix,
                 arena=max(self.plan.int8_arena_bytes, self.plan.f16_arena_bytes, 8),
                 inputs=self.inputs,
-                classes=self.classes,
+                outputs=self.outputs,
             )
         )
         self.path = work / "component.so"
@@ -133,7 +133,7 @@ class Native:
             chosen = flags("host")
         sources = sorted(map(str, (component / "src").glob("*.c")))
         command = [compiler, *chosen, *WARNINGS, *options, "-fPIC", "-shared"]
-        command += ["-I", str(KERNELS), "-I", str(component / "include")]
+        command += ["-I", str(component / "src")]
         subprocess.run(
             [*command, "-std=c11", *sources, str(driver), "-o", str(self.path)],
             check=True,
@@ -144,7 +144,7 @@ class Native:
         """Logits of N images of raw bytes."""
         images = np.ascontiguousarray(images, np.uint8).reshape(-1, self.inputs)
         kind = np.int8 if engine == "int8" else np.float32
-        logits = np.empty((len(images), self.classes), kind)
+        logits = np.empty((len(images), self.outputs), kind)
         getattr(self.library, f"run_{engine}")(
             _pointer(images), _pointer(logits), ctypes.c_uint32(len(images))
         )
@@ -153,7 +153,7 @@ class Native:
     def touched(self, engine: str, image: np.ndarray) -> int:
         """One past the last byte of the arena, and what is behind, that is written."""
         image = np.ascontiguousarray(image, np.uint8).reshape(self.inputs)
-        logits = np.zeros(self.classes, np.float32)
+        logits = np.zeros(self.outputs, np.float32)
         call = getattr(self.library, f"touched_{engine}")
         fills = (0xA5, 0x5A, 0x3C)
         return max(call(_pointer(image), _pointer(logits), fill) for fill in fills)
@@ -168,7 +168,7 @@ class Native:
         image = np.ascontiguousarray(image, np.uint8).reshape(self.inputs)
         stages = self.plan.engine(engine)
         room = np.zeros(sum(4 * int(np.prod(s.shape)) for s in stages), np.uint8)
-        logits = np.zeros(self.classes * 4, np.uint8)
+        logits = np.zeros(self.outputs * 4, np.uint8)
         trace = Trace(out=room.ctypes.data)
         for stage, after in zip(stages, stages[1:], strict=False):
             base = trace.base[stage.number] + 4 * int(np.prod(stage.shape))

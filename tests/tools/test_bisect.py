@@ -40,8 +40,8 @@ Patch = Callable[[str], str]
 
 def device_of(folder: Path, int8: Network, f16: Network, patch: Patch) -> Device:
     """A device that runs these networks, their C patched."""
-    generate.generate(int8, f16, folder, "balanced", "esp8k", IDENTITY)
-    source = folder / "src" / "int8_network.c"
+    generate.generate(int8, f16, folder, "balanced", "v2", IDENTITY)
+    source = folder / "src" / "v2_int8_network.c"
     source.write_text(patch(source.read_text()))
     return Device(MemoryLine(MemoryBoard(build_library(folder))))
 

@@ -300,7 +300,7 @@ def test_another_data_set_is_exported_unchanged(tmp_path: Path) -> None:
     metrics = json.loads((tmp_path / "v1" / "metrics.json").read_text())
     accuracy = f"{metrics['accuracy']:.2f} %"
     assert accuracy in exported.stdout  # of PyTorch's row: the same 10,000 images
-    assert (tmp_path / "v1" / "component" / "src" / "int8_network.c").exists()
+    assert (tmp_path / "v1" / "component" / "src" / "v1_int8_network.c").exists()
 
 
 @pytest.mark.parametrize("images, keeps", [(60_000, 0.998), (960, 1 - 4 / 75)])

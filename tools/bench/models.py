@@ -17,9 +17,9 @@ import numpy as np
 
 from core import paths
 from core.errors import Esp8kError
-from export.compile import random_inputs
 from export.emit import generate as codegen
 from export.emit import host_build
+from export.emit.component import random_inputs
 from export.emit.generate import PROFILES, Plan
 from export.frontend.identity import identify
 from export.frontend.support import integer_core
@@ -36,7 +36,6 @@ FILES = (
     "model_fp32.onnx",
     "model_int8.onnx",
 )
-PREFIX = "esp8k"
 NO_WEIGHTS = "0" * 64  # the hash is a comment of the C, it costs nothing
 LOGIT_BYTES = {"int8": 1, "f16": 4}
 ADAPTER = """
@@ -46,7 +45,7 @@ static const uint8_t *pixels;
 void bench_prepare(const uint8_t *image) {{ pixels = image; }}
 void bench_run(void *output, bench_hook_t hook)
 {{
-    {prefix}_{engine}_run(arena, pixels, output, hook, 0);
+    (void){prefix}_{engine}_run_traced(&arena, pixels, output, hook, 0);
 }}
 """
 
@@ -137,25 +136,26 @@ def generate(model: Model, profile: str, folder: Path) -> Plan:
     """Our C of `model` in `profile`, written to `folder`."""
     other = model.f16 or model.int8
     identity = identify(model.name, NO_WEIGHTS, model.int8.sha256, other.sha256)
-    return codegen.generate(model.int8, model.f16, folder, profile, PREFIX, identity)
+    prefix = codegen.identifier(model.name)
+    return codegen.generate(model.int8, model.f16, folder, profile, prefix, identity)
 
 
 def program(component: Path, plan: Plan, engine: str) -> Program:
     """One engine of a generated component, ready to be measured."""
-    header = component / "include" / f"{plan.prefix}_model.h"
+    header = component / "src" / f"{plan.prefix}_model.h"
     upper = plan.prefix.upper()
     sizes = {
         name: host_build.number(host_build.defines(header)[f"{upper}_{name}"])
-        for name in ("CLASSES", "INPUT_BYTES")
+        for name in ("OUTPUT_SIZE", "INPUT_BYTES")
     }
     return Program(
         name=f"{plan.model} {plan.profile} {engine}",
-        sources=tuple(sorted((component / "src").glob(f"{engine}_*.c"))),
-        includes=(component / "include", component / "src", codegen.KERNELS),
+        sources=tuple(sorted((component / "src").glob(f"{plan.prefix}_{engine}_*.c"))),
+        includes=(component / "src",),
         adapter=ADAPTER.format(
             prefix=plan.prefix, macro=upper, upper=engine.upper(), engine=engine
         ),
-        output_bytes=sizes["CLASSES"] * LOGIT_BYTES[engine],
+        output_bytes=sizes["OUTPUT_SIZE"] * LOGIT_BYTES[engine],
         image_bytes=sizes["INPUT_BYTES"],
         warnings=host_build.WARNINGS,
     )

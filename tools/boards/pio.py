@@ -127,7 +127,7 @@ def build(
     require_compiler(board)
     env = environment(board, model, extra)
     generated = Path(env["ESP8K_MODEL_DIR"])
-    if not (generated / "include" / "esp8k_model.h").exists():
+    if not (generated / "alias" / "esp8k_model.h").exists():
         raise Esp8kError(
             f"no generated model in {generated}", f"run: make export MODEL={model}"
         )

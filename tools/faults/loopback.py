@@ -46,8 +46,8 @@ def includes(component: Path, firmware: Path = FIRMWARE) -> list[str]:
         firmware / "port" / "memory",
         firmware / "src",
         firmware / "components" / "link",
-        firmware / "components" / "nn",
-        component / "include",
+        component / "alias",
+        component / "src",
         component,
     )
     return [f"-I{folder}" for folder in folders if folder.is_dir()]

@@ -1,4 +1,6 @@
-/* A band of rows between a convolution and the pool behind it.
+/* SPDX-License-Identifier: MIT
+ *
+ * A band of rows between a convolution and the pool behind it.
  *
  * It lies on a multiple of 4 and its rows are whole words long, so that they
  * are moved a word at a time.

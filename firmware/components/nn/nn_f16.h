@@ -1,4 +1,6 @@
-/* float16 storage, float32 arithmetic.
+/* SPDX-License-Identifier: MIT
+ *
+ * float16 storage, float32 arithmetic.
  *
  * Weights are IEEE binary16, decoded exactly. What one layer stores for the
  * next is rounded to binary16's 11 bits, so a product has 22 and is exact in
@@ -11,7 +13,21 @@
 
 #include "nn_common.h"
 
+#include <float.h>
 #include <stdint.h>
+
+#ifdef __FAST_MATH__
+#error "float16 needs the rounding of IEEE 754: compile without -ffast-math"
+#endif
+#if FLT_RADIX != 2 || FLT_MANT_DIG != 24 || FLT_MAX_EXP != 128
+#error "float16 needs floats that are IEEE 754 binary32"
+#endif
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
+#error "float16 needs float arithmetic in float: on x86 compile with -msse2"
+#endif
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF /* gcc has -ffp-contract=off for it */
+#endif
 
 /* Bits of a binary16, as binary32 with an exponent too small by 112. */
 NN_INLINE uint32_t nn_half_bits(uint16_t half)
@@ -30,6 +46,12 @@ NN_INLINE uint32_t nn_half_bits(uint16_t half)
 #endif
 
 typedef float nn_real_t;
+
+/* Values that lie `offset` bytes behind the start of an arena: a multiple of 4. */
+NN_INLINE nn_real_t *nn_at(uint8_t *arena, uint32_t offset)
+{
+    return (nn_real_t *)(void *)(arena + offset);
+}
 
 /* Loads stay on their side: what is read twice is not kept in a register. */
 #if defined(__GNUC__)
@@ -255,9 +277,9 @@ NN_INLINE void nn_fill(nn_real_t *window, uint32_t count)
 }
 
 /* The oldest of a window's rows become its last, to be written anew. */
-NN_INLINE void nn_turn(const nn_real_t **rows, int32_t count)
+NN_INLINE void nn_turn(nn_real_t **rows, int32_t count)
 {
-    const nn_real_t *const oldest = rows[0];
+    nn_real_t *const oldest = rows[0];
 
     for (int32_t i = 1; i < count; ++i) {
         rows[i - 1] = rows[i];

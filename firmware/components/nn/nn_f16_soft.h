@@ -1,4 +1,6 @@
-/* float16 storage where there is no FPU: sums of products in whole numbers.
+/* SPDX-License-Identifier: MIT
+ *
+ * float16 storage where there is no FPU: sums of products in whole numbers.
  *
  * An activation has 11 significant bits and is zero or normal, a weight is
  * binary16, so their product is a whole number of 22 bits. nn_dot keeps the

@@ -1,4 +1,6 @@
-/* Integer kernels shared by all generated networks: requantisation.
+/* SPDX-License-Identifier: MIT
+ *
+ * Integer kernels shared by all generated networks: requantisation.
  *
  * Activations are bytes u = q + 128, so that a raw pixel is one. A layer's
  * sum of products becomes such a byte by

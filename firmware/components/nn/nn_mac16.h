@@ -1,4 +1,6 @@
-/* The inner product of int8 layers on a core with Xtensa's MAC16 option, as the
+/* SPDX-License-Identifier: MIT
+ *
+ * The inner product of int8 layers on a core with Xtensa's MAC16 option, as the
  * classic ESP32 and the S2 have it: one instruction multiplies, adds and loads.
  *
  * Bytes u and weights become pairs of int16 in 32-bit words; ACC has 40 bits and

@@ -1,4 +1,7 @@
-/* SOFTMAX of bytes, as TFLite computes it: exp by table, 1 / sum by Newton. */
+/* SPDX-License-Identifier: MIT
+ *
+ * SOFTMAX of bytes, as TFLite computes it: exp by table, 1 / sum by Newton.
+ */
 #ifndef NN_SOFTMAX_H
 #define NN_SOFTMAX_H
 

@@ -1,4 +1,6 @@
-/* A few rows of an image with its border filled in.
+/* SPDX-License-Identifier: MIT
+ *
+ * A few rows of an image with its border filled in.
  *
  * Layers with padding read from such a window instead of from the image. It
  * moves down as the output grows; each row of the image is read once, so the

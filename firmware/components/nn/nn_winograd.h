@@ -1,4 +1,6 @@
-/* Winograd F(2x2, 3x3) in integers, exact.
+/* SPDX-License-Identifier: MIT
+ *
+ * Winograd F(2x2, 3x3) in integers, exact.
  *
  * A tile of 4x4 inputs d and a filter g give 2x2 outputs with 16 products
  * instead of 36:  4 y = A' ((2G g 2G') * (B' d B)) A.  The generator stores

@@ -1,4 +1,6 @@
-/* Winograd F(4x4, 3x3) in integers, exact.
+/* SPDX-License-Identifier: MIT
+ *
+ * Winograd F(4x4, 3x3) in integers, exact.
  *
  * A tile of 6x6 inputs d and a filter g give 4x4 outputs with 36 products
  * instead of 144:  576 y = A' ((G g G') * (B' d B)) A.  The generator stores

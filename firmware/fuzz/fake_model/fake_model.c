@@ -17,32 +17,36 @@ static uint32_t nth(uint32_t hash, uint32_t i)
     return (hash + i) * 2654435761u;
 }
 
-void esp8k_int8_run(void *arena, const uint8_t *image, int8_t *logits,
-                    esp8k_hook_t hook, void *context)
+esp8k_status_t esp8k_int8_run_traced(void *arena, const uint8_t *input,
+                                     int8_t *output, esp8k_hook_t hook,
+                                     void *context)
 {
-    uint32_t hash = hash_of(image);
+    uint32_t hash = hash_of(input);
     (void)arena;
-    for (uint32_t i = 0; i < ESP8K_CLASSES; i++) {
-        logits[i] = (int8_t)((int32_t)(nth(hash, i) >> 24) - 128);
+    for (uint32_t i = 0; i < ESP8K_OUTPUT_SIZE; i++) {
+        output[i] = (int8_t)((int32_t)(nth(hash, i) >> 24) - 128);
     }
     if (hook != 0) {
-        hook(context, 0, image, 400); /* stage 0 comes in two pieces */
-        hook(context, 0, image + 400, 384);
-        hook(context, 1, image + 100, 28);
-        hook(context, 2, logits, ESP8K_CLASSES);
+        hook(context, 0, input, 400); /* stage 0 comes in two pieces */
+        hook(context, 0, input + 400, 384);
+        hook(context, 1, input + 100, 28);
+        hook(context, 2, output, ESP8K_OUTPUT_SIZE);
     }
+    return ESP8K_OK;
 }
 
-void esp8k_f16_run(void *arena, const uint8_t *image, float *logits,
-                   esp8k_hook_t hook, void *context)
+esp8k_status_t esp8k_f16_run_traced(void *arena, const uint8_t *input,
+                                    float *output, esp8k_hook_t hook,
+                                    void *context)
 {
-    uint32_t hash = hash_of(image);
+    uint32_t hash = hash_of(input);
     (void)arena;
-    for (uint32_t i = 0; i < ESP8K_CLASSES; i++) {
-        logits[i] = (float)(nth(hash, i + 100u) >> 16) / 8192.0f - 4.0f;
+    for (uint32_t i = 0; i < ESP8K_OUTPUT_SIZE; i++) {
+        output[i] = (float)(nth(hash, i + 100u) >> 16) / 8192.0f - 4.0f;
     }
     if (hook != 0) {
-        hook(context, 0, image, ESP8K_INPUT_BYTES);
-        hook(context, 1, logits, (uint32_t)(sizeof(float) * ESP8K_CLASSES));
+        hook(context, 0, input, ESP8K_INPUT_BYTES);
+        hook(context, 1, output, (uint32_t)(sizeof(float) * ESP8K_OUTPUT_SIZE));
     }
+    return ESP8K_OK;
 }

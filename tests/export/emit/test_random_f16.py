@@ -70,7 +70,9 @@ def check(seed: int, options: tuple[str, ...], folder: Path) -> set[str]:
             assert np.array_equal(got.view(np.uint32), want.view(np.uint32)), label
     arena = native.plan.f16_arena_bytes
     assert native.touched("f16", images[-1]) <= arena, label
-    return features(network, (folder / "src" / "f16_network.c").read_text(), profile)
+    return features(
+        network, (folder / "src" / "net_f16_network.c").read_text(), profile
+    )
 
 
 def twin(network: Network) -> Network:

@@ -88,7 +88,7 @@ def check(seed: int, profile: str, folder: Path, reached: Counter[str]) -> bool:
     assert np.array_equal(found, expected.reshape(found.shape)), label
     reached.update((profile, *(op.kind for op in whole.operators)))
     reached.update(features(network))
-    reached.update(ways((folder / "src" / "int8_network.c").read_text()))
+    reached.update(ways((folder / "src" / "net_int8_network.c").read_text()))
     return found.size > 0
 
 

@@ -26,15 +26,14 @@ MAIN = """
 #include "esp8k_model.h"
 #include <stddef.h>
 
-uint8_t arena[ESP8K_INT8_ARENA_BYTES];
+esp8k_int8_arena_t arena;
 static uint8_t image[ESP8K_INPUT_BYTES];
-static int8_t logits[ESP8K_CLASSES];
+static int8_t logits[ESP8K_OUTPUT_SIZE];
 int main(void);
 
 int main(void)
 {
-    esp8k_int8_run(arena, image, logits, NULL, NULL);
-    return logits[0];
+    return esp8k_int8_run(&arena, image, logits) == ESP8K_OK ? logits[0] : 0;
 }
 """
 INPUT, CLASSES = 784, 10
@@ -51,13 +50,13 @@ def test_the_printed_arena_is_all_the_ram_of_a_linked_image(
     core = profiler.core(target)
     (tmp_path / "main.c").write_text(MAIN)
     image = tmp_path / "image.elf"
-    includes = [component / "include", component / "src", generate.KERNELS]
+    includes = [component / "alias", component / "src"]
     command = [f"{core.prefix}gcc", *core.compile, *generate.flags(core.family)]
     command += ["-nostdlib", "-nostartfiles", "-Wl,-e,main", "-Wl,--no-warn-rwx"]
     if core.family == "xtensa":  # no linker script of ours puts literals first
         command += ["-mtext-section-literals", "-fno-function-sections"]
     command += [f"-I{folder}" for folder in includes]
-    sources = [tmp_path / "main.c", *(component / "src").glob("int8_*.c")]
+    sources = [tmp_path / "main.c", *(component / "src").glob("*_int8_*.c")]
     command += [*map(str, sources), "-lgcc", "-o", str(image)]
     subprocess.run(command, check=True)
     symbols = run(f"{core.prefix}nm", "-S", image)

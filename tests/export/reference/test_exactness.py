@@ -59,7 +59,7 @@ def test_every_test_image_and_noise_has_the_oracles_bytes(
     networks = [
         read_tflite(folder / f"model_{kind}.tflite", name) for kind in ("int8", "fp16")
     ]
-    generate.generate(networks[0], networks[1], tmp_path, profile, "esp8k", IDENTITY)
+    generate.generate(*networks, tmp_path, profile, "net", IDENTITY)
     found = host_build.build(tmp_path, tmp_path).int8(images())
     assert found.shape == (TEST_IMAGES + NOISE, 10)
     np.testing.assert_array_equal(found, expected)

@@ -63,14 +63,13 @@ def folders() -> dict[str, Path]:
         "app": app,
         "model": model / "src",
         "link": firmware / "components" / "link",
-        "nn": firmware / "components" / "nn",
         "port": firmware / "port" / port,
         "runtime": firmware / "port" / port / "runtime",
     }
     return {name: path for name, path in here.items() if path.is_dir()}
 
 
-if not (model / "include" / "esp8k_model.h").exists():
+if not (model / "alias" / "esp8k_model.h").exists():
     sys.stderr.write(f"error: no generated model in {model}\nhint:  run: make export\n")
     env.Exit(2)
 
@@ -95,9 +94,8 @@ env.Replace(
             firmware / "port" / port / "include",
             firmware / "components" / "link",
             firmware / "components" / "link" / "include",
-            firmware / "components" / "nn",
-            firmware / "components" / "nn" / "include",
-            model / "include",
+            model / "alias",
+            model / "src",
         )
         if path.is_dir()
     ],

@@ -1,0 +1,141 @@
+"""A network's C as a component that builds alone, wherever its folder is copied.
+
+    plan = publish(network_int8, network_f16, out_dir, "speed", "v3", identity, source)
+
+writes what `generate` does, and around it what ESP-IDF, PlatformIO, the Arduino IDE and
+CMake ask for: build files, README, licence, golden vectors of both engines, and an
+example for each. `make export` and `export.compile` both come here.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from core.paths import ROOT
+from core.version import URL, VERSION
+from export.emit import c_source
+from export.emit.generate import Plan, described, flags, generate
+from export.frontend.identity import Identity
+from export.graph.network import Network
+from export.reference import float16, int8
+
+PACKAGE = Path(__file__).parent / "package"
+FILES = {  # template: where it goes; {} is the network's prefix
+    "CMakeLists.txt": "CMakeLists.txt",
+    "README.md": "README.md",
+    "idf_component.yml": "idf_component.yml",
+    "library.json": "library.json",
+    "library.properties": "library.properties",
+    "golden.h": "src/{}_golden.h",
+    "main.c": "examples/golden/main.c",
+    "arduino.ino": "examples/arduino/arduino.ino",
+    "esp_idf_project.txt": "examples/esp_idf/CMakeLists.txt",
+    "esp_idf_main.txt": "examples/esp_idf/main/CMakeLists.txt",
+    "esp_idf_main.yml": "examples/esp_idf/main/idf_component.yml",
+    "esp_idf_main.c": "examples/esp_idf/main/main.c",
+}
+TARGETS = "esp32 esp32s2 esp32s3 esp32c2 esp32c3 esp32c6 esp32h2".split()
+GOLDEN_BYTES = 16_384  # of inputs in the golden header, at most four vectors
+TITLES = {"int8": "int8", "f16": "float16"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One engine, as the README tells it."""
+
+    title: str
+    weight_bytes: int  # weights, tables, constants
+    arena: int  # bytes of working memory
+
+
+def publish(
+    network_int8: Network,
+    network_f16: Network | None,
+    out_dir: Path,
+    profile: str,
+    prefix: str,
+    identity: Identity,
+    source: str,
+) -> Plan:
+    """Write the whole component; `source` is the file that the network came from."""
+    plan = generate(network_int8, network_f16, out_dir, profile, prefix, identity)
+    networks = {"int8": network_int8}
+    if network_f16 is not None:
+        networks["f16"] = network_f16
+    shutil.copyfile(ROOT / "LICENSE", out_dir / "LICENSE")
+    environment = _environment()
+    context = _context(networks, plan, out_dir, source)
+    context["snippet"] = environment.get_template("snippet.c.jinja").render(context)
+    for template, place in FILES.items():
+        target = out_dir / place.format(prefix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(environment.get_template(f"{template}.jinja").render(context))
+    return plan
+
+
+def random_inputs(network: Network, count: int, seed: int) -> np.ndarray:
+    """int8 inputs (count, ...); the first one is a ramp."""
+    shape = network.tensors[network.inputs[0]].shape[1:]
+    inputs = np.random.default_rng(seed).integers(-128, 128, (count, *shape))
+    inputs[0] = (np.arange(inputs[0].size) % 256 - 128).reshape(shape)
+    return inputs.astype(np.int8)
+
+
+def _environment() -> jinja2.Environment:
+    made = c_source.environment()
+    made.loader = jinja2.FileSystemLoader(PACKAGE)
+    return made
+
+
+def _context(
+    networks: dict[str, Network], plan: Plan, folder: Path, source: str
+) -> dict[str, Any]:
+    """All that the templates name."""
+    network = networks["int8"]
+    size = network.tensors[network.inputs[0]].size
+    inputs = random_inputs(network, max(1, min(4, GOLDEN_BYTES // size)), 0)
+    pixels = (inputs.astype(np.int16) + 128).astype(np.uint8).reshape(len(inputs), -1)
+    outputs = {"int8": int8.outputs(network, inputs).reshape(len(inputs), -1).tolist()}
+    if "f16" in networks:
+        outputs["f16"] = _bits(float16.outputs(networks["f16"], pixels))
+    arenas = {"int8": plan.int8_arena_bytes, "f16": plan.f16_arena_bytes}
+    return {
+        "name": plan.prefix,
+        "upper": plan.prefix.upper(),
+        "version": VERSION,
+        "url": URL,
+        "source": source,
+        "profile": plan.profile,
+        "targets": TARGETS,
+        "sources": sorted(f"src/{p.name}" for p in (folder / "src").glob("*.c")),
+        "flags": {core: _flags(core) for core in ("xtensa", "riscv", "host")},
+        "inputs": pixels.tolist(),
+        "outputs": outputs,
+        "vectors": len(inputs),
+        "input": described(network, network.inputs[0]),
+        "output": described(network, network.outputs[0]),
+        "macs": network.macs(),
+        "engines": [
+            Row(
+                title=TITLES[name],
+                weight_bytes=sum(s.weight_bytes for s in plan.engine(name)),
+                arena=arenas[name],
+            )
+            for name in networks
+        ],
+    }
+
+
+def _bits(values: np.ndarray) -> list[list[str]]:
+    """float32 (N, ...) as the literals of their bits."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return [[f"0x{bit:08X}u" for bit in row] for row in bits.reshape(len(bits), -1)]
+
+
+def _flags(core: str) -> list[str]:
+    """A core's flags but for the dialect, which each build system sets itself."""
+    return [flag for flag in flags(core) if not flag.startswith("-std")]
