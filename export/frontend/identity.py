@@ -1,7 +1,8 @@
 """Which model an artefact, a firmware or a device carries.
 
 `identity_crc` is compiled into the firmware; host tools compare it with the model's
-`model.json` and refuse to compare two different models.
+`plan.json` and refuse to compare two different converted networks, be they of one
+checkpoint or of two.
 """
 
 import zlib

@@ -10,14 +10,15 @@ from tools.link.messages import HELLO, STATISTICS
 from tools.link.session import PREFIX
 
 WEIGHTS = "5a" * 32
+IDENTITY = 0x5EED0007
 RATES = {getattr(termios, f"B{rate}"): rate for rate in (9600, 115200, 921600)}
 
 
 class Firmware:
     """Our firmware's side of hello and statistics, at one baud rate only."""
 
-    def __init__(self, weights: str = WEIGHTS, model: str = "v2") -> None:
-        self.weights, self.model = weights, model
+    def __init__(self, identity: int = IDENTITY, model: str = "v2") -> None:
+        self.weights, self.identity, self.model = WEIGHTS, identity, model
         self.baud, self.reason, self.uptime_us = 115200, 1, 9_000_000
         self.deaf = False
         self.host: PtyHost | None = None
@@ -41,12 +42,12 @@ class Firmware:
             payload = STATISTICS.pack(*counts, self.uptime_us)
         else:
             raise AssertionError(f"the doctor asked for {frame.type}")
-        prefix = PREFIX.pack(frame.crc, 1, 7)
+        prefix = PREFIX.pack(frame.crc, 1, self.identity & 0xFF)
         return encode(frame.type | REPLY, frame.sequence, prefix + payload)[0]
 
     def hello(self) -> bytes:
         numbers = (3, 2, self.reason, 8, 784, 10, 32, 5, 5, 256)
-        sizes = (0, self.baud, 1, 7, 1952, 7808, 7808)
+        sizes = (0, self.baud, 1, self.identity, 1952, 7808, 7808)
         ends = (0.1, 3, bytes.fromhex(self.weights))
         head = HELLO.pack(*numbers, *sizes, *ends)
         names = (self.model.encode(), b"fake")

@@ -190,20 +190,20 @@ def _weights(port: str, identity: DeviceIdentity) -> Finding:
     try:
         folder = paths.model_dir(model)
         content = json.loads((folder / "model.json").read_text())
-        here = str(content["weights_hash"])
+        here = int(content["identity_crc"])
     except Esp8kError:
         text = f"model {model!r} is unknown to this checkout"
         cure = "make flash writes one that is known"
         return Finding("weights", PROBLEM, text, cure, port=port)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         cure = f"run: make export MODEL={model}"
         text = f"{model} is not exported here: weights cannot be compared"
         return Finding("weights", NOTE, text, cure, port=port)
-    if here == identity.weights_hash:
-        return Finding("weights", OK, f"the same weights as build/{model}", port=port)
+    if here == identity.identity_crc:
+        return Finding("weights", OK, f"the same model as build/{model}", port=port)
     text = (
-        f"other weights: {identity.weights_hash[:16]} on the board, "
-        f"{here[:16]} in build/{model}"
+        f"another model: {identity.identity_crc:08x} on the board, "
+        f"{here:08x} in build/{model}"
     )
     cure = f"bring them together: make flash MODEL={model}"
     return Finding("weights", PROBLEM, text, cure, port=port)

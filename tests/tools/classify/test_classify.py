@@ -105,7 +105,7 @@ def test_a_disagreeing_device_is_shown_and_then_fails(
 def test_a_device_with_other_weights_is_refused_with_both_hashes(
     monkeypatch, capsys, host, picture
 ):
-    other = FakeDevice(identity=FakeIdentity(weights_hash="cd" * 32))
+    other = FakeDevice(identity=FakeIdentity(weights_hash="cd" * 32, identity_crc=2))
     with pytest.raises(CheckFailed) as caught:
         run_main(monkeypatch, capsys, host, other, "--image", picture)
     assert "abababab" in caught.value.message and "cdcdcdcd" in caught.value.message

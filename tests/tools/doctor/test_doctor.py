@@ -12,7 +12,7 @@ import pytest
 import serial
 
 from tests.support.link import PtyHost
-from tests.support.serial_cases import WEIGHTS, Firmware, Rom, says
+from tests.support.serial_cases import IDENTITY, WEIGHTS, Firmware, Rom, says
 from tools.doctor import doctor
 from tools.doctor import host as doctor_host
 from tools.doctor import talk as doctor_talk
@@ -152,7 +152,7 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
 def exported_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
     (tmp_path / "v2").mkdir()
-    content = json.dumps({"weights_hash": WEIGHTS})
+    content = json.dumps({"weights_hash": WEIGHTS, "identity_crc": IDENTITY})
     (tmp_path / "v2" / "model.json").write_text(content)
 
 
@@ -164,10 +164,10 @@ def test_our_firmware_with_our_weights_is_all_right(hang, exported_here):
     assert "power on" in found["health"].text
 
 
-def test_other_weights_are_named_by_both_hashes(hang, exported_here):
-    weights = by_check(talk(hang(Firmware(weights="6b" * 32))))["weights"]
+def test_another_model_is_named_by_both_identities(hang, exported_here):
+    weights = by_check(talk(hang(Firmware(identity=0x6B6B0007))))["weights"]
     assert weights.level == PROBLEM and "make flash" in weights.cure
-    assert "6b6b6b6b" in weights.text and WEIGHTS[:8] in weights.text
+    assert "6b6b0007" in weights.text and "5eed0007" in weights.text
 
 
 def test_a_model_that_is_not_exported_here_cannot_be_compared(hang, exported_here):

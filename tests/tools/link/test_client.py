@@ -401,15 +401,17 @@ def test_a_rate_out_of_range_is_refused(board: MemoryBoard) -> None:
 # ==== Identity lock ====
 
 
-def test_other_weights_are_refused_with_both_hashes(
+def test_another_calibration_of_the_same_weights_is_refused_with_both_identities(
     device: Device, tmp_path: Path
 ) -> None:
     plan = tmp_path / "plan.json"
-    plan.write_text(json.dumps({"weights_hash": device.identity.weights_hash}))
+    same = {"weights_hash": device.identity.weights_hash, "identity_crc": 0xFA4E0001}
+    plan.write_text(json.dumps(same))
     require_identity(device, tmp_path)
-    plan.write_text(json.dumps({"weights_hash": "feed" * 16}))
-    with pytest.raises(CheckFailed, match="0123456789abcdef.*feedfeedfeedfeed"):
+    plan.write_text(json.dumps(same | {"identity_crc": 0xFEED}))
+    with pytest.raises(CheckFailed, match="fa4e0001 of .*0000feed of ") as caught:
         require_identity(device, tmp_path)
+    assert caught.value.message.count("0123456789abcdef") == 2
     plan.write_text("{")
     with pytest.raises(Esp8kError, match="damaged"):
         require_identity(device, tmp_path)

@@ -83,7 +83,7 @@ def test_a_wrong_logit_without_a_wrong_class_fails_by_the_digest(host):
 
 
 def test_other_weights_are_refused_with_both_hashes(host):
-    other = FakeDevice(identity=FakeIdentity(weights_hash="cd" * 32))
+    other = FakeDevice(identity=FakeIdentity(weights_hash="cd" * 32, identity_crc=2))
     with pytest.raises(CheckFailed) as caught:
         made(host, other)
     assert "abababab" in caught.value.message and "cdcdcdcd" in caught.value.message
