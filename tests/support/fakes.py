@@ -33,7 +33,9 @@ class FakeHost:
         self.manifest: dict[str, Any] = {"config": {"seed": 0}, "macs": 231392}
         self.manifest["profile"] = "balanced"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "plan.json").write_text(json.dumps({"weights_hash": HASH, "identity_crc": 1}))
+        (folder / "plan.json").write_text(
+            json.dumps({"weights_hash": HASH, "identity_crc": 1})
+        )
 
     def logits(self, engine: str, images: np.ndarray) -> np.ndarray:
         return logits(engine, images)

@@ -34,7 +34,9 @@ def build(tmp_path: Path) -> Path:
         "output": {"scale": 0.1, "zero_point": 0},
     }
     (folder / "model.json").write_text(json.dumps(manifest))
-    (folder / "plan.json").write_text(json.dumps({"weights_hash": HASH, "identity_crc": 1}))
+    (folder / "plan.json").write_text(
+        json.dumps({"weights_hash": HASH, "identity_crc": 1})
+    )
     return folder.parent
 
 
