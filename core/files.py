@@ -20,6 +20,7 @@ UNWRITABLE = (
     errno.EPERM,
     errno.ENOTDIR,
 )
+SPACE = "free some space, or set ESP8K_BUILD to a folder on another disk"
 
 
 @contextmanager
@@ -66,18 +67,45 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.parent.is_dir():
+            partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file, down to the disk, or nothing."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or nothing; UTF-8 with plain newlines everywhere."""
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, whole or not at all."""
     write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def unwritable(path: Path, error: Exception) -> Esp8kError:
+    """What a user is told when `path` cannot be written."""
+    reason = getattr(error, "strerror", None) or "the disk may be full"
+    return Esp8kError(f"cannot write to {path}: {reason}", SPACE)
+
+
+def check_writable(folder: Path) -> None:
+    """Find out before the work, not after it, that nothing can be written."""
+    probe = folder / f".probe.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(bytes(65_536))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        if folder.is_dir():
+            probe.unlink(missing_ok=True)
 
 
 def require_absent(path: Path, force: bool) -> None:

@@ -21,7 +21,7 @@ from rich.table import Table
 from core import paths
 from core.cli import parse
 from core.errors import CheckFailed
-from core.files import staged
+from core.files import staged, write_json
 from core.program import run
 from core.words import DEFAULT_MODEL, DEFAULT_PROFILE, ModelName, Profile
 from export import pipeline
@@ -139,16 +139,12 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
         plan = pipeline.write(artefacts, stage, config.profile, _say)
         rows = verify(point.module(), artefacts, stage, plan, data, _say)
         content = {"rows": [r.json() for r in rows], "failures": check(rows)}
-        _write_json(stage / "verify.json", content)
+        write_json(stage / "verify.json", content)
     described = manifest(artefacts, plan, point, data)
     if not content["failures"]:
         with staged(target) as stage:
-            _write_json(stage / "model.json", described)
+            write_json(stage / "model.json", described)
     return described, rows
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

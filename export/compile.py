@@ -22,6 +22,7 @@ import numpy as np
 from core.cli import Positional, alias, parse
 from core.errors import CheckFailed, Esp8kError
 from core.files import staged
+from core.pixels import to_bytes
 from core.program import run
 from core.words import DEFAULT_PROFILE, Profile
 from export.emit import host_build
@@ -146,7 +147,7 @@ def _check_outputs(network: Network, model: bytes, folder: Path, name: str) -> s
     expected = int8.outputs(network, inputs).reshape(CHECKED, -1)
     with tempfile.TemporaryDirectory() as scratch:
         library = host_build.build(folder, Path(scratch))
-    found = library.int8((inputs.astype(np.int16) + 128).astype(np.uint8))
+    found = library.int8(to_bytes(inputs))
     results = {"the integer reference": expected}
     whole = read_tflite(model, name)
     if tflm.available() and whole.inputs == network.inputs:

@@ -6,7 +6,6 @@ generated C must print the same one; so must the float16 C and its reference.
 """
 
 import tempfile
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from core import pixels
+from core.digest import digest
 from export.emit import host_build
 from export.graph.network import Network
 from export.pipeline import Artefacts, Say
@@ -47,11 +48,6 @@ class Row:
     def json(self) -> dict[str, Any]:
         """The row as it is written to verify.json."""
         return asdict(self)
-
-
-def digest(logits: np.ndarray) -> str:
-    """CRC-32 over all logit bytes in order, eight hex digits."""
-    return f"{zlib.crc32(np.ascontiguousarray(logits).tobytes()):08x}"
 
 
 def torch_logits(module: nn.Module, images: np.ndarray) -> np.ndarray:
@@ -91,8 +87,8 @@ def tflite_logits(model: bytes, images: np.ndarray) -> np.ndarray:
     source = interpreter.get_input_details()[0]["index"]
     target = interpreter.get_output_details()[0]["index"]
     rows = []
-    for pixels in images[..., None] / np.float32(255):
-        interpreter.set_tensor(source, pixels[None])
+    for image in images[..., None] / np.float32(255):
+        interpreter.set_tensor(source, image[None])
         interpreter.invoke()
         rows.append(interpreter.get_tensor(target)[0])
     return np.stack(rows)
@@ -101,7 +97,7 @@ def tflite_logits(model: bytes, images: np.ndarray) -> np.ndarray:
 def quantized_input(network: Network, images: np.ndarray) -> np.ndarray:
     """Raw pixels as the int8 network takes them: q = pixel - 128."""
     shape = network.tensors[network.inputs[0]].shape
-    return (images.astype(np.int16) - 128).astype(np.int8).reshape(-1, *shape[1:])
+    return pixels.to_int8(images).reshape(-1, *shape[1:])
 
 
 class Verifier:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import Esp8kError
-from core.files import replacing
+from core.files import replacing, unwritable
 from training import models
 
 FORMAT = 1
@@ -84,9 +84,7 @@ def write_atomically(path: Path, content: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:  # torch wraps a full disk
-        hint = "free some space, or set ESP8K_BUILD to a folder on another disk"
-        reason = getattr(error, "strerror", None) or "the disk may be full"
-        raise Esp8kError(f"cannot write {path}: {reason}", hint) from error
+        raise unwritable(path, error) from error
 
 
 def load(path: Path, model: str | None = None) -> Checkpoint:

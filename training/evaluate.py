@@ -4,7 +4,6 @@ esp8k evaluate --model v2      # the checkpoint's accuracy
 """
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ import torch
 from core.cli import parse
 from core.paths import checkpoint as find
 from core.program import run
+from core.statistics import confusion, wilson_percent
 from core.words import DEFAULT_MODEL, Dataset, ModelName
 from training import checkpoint, data
 from training.fit import logits, normalise, prepare
-from training.layers import CLASSES
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,7 @@ class Evaluation:
 
     def confusion(self) -> np.ndarray:
         """(true, predicted) counts, (10, 10)."""
-        counts = np.zeros((CLASSES, CLASSES), int)
-        np.add.at(counts, (self.labels, self.predicted), 1)
-        return counts
+        return confusion(self.labels, self.predicted)
 
 
 def evaluate(
@@ -63,16 +60,6 @@ def evaluate(
     """Run uint8 images (N, 28, 28) through a model."""
     output = logits(model, normalise(prepare(images)))
     return Evaluation(output.numpy(), labels.astype(np.int64))
-
-
-def wilson(right: float, count: int) -> tuple[float, float]:
-    """95 % Wilson interval of a share, in percent."""
-    z = 1.959963984540054
-    share, spread = right / count, z * z / count
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / count + spread / count / 4)
-    half /= 1 + spread
-    return 100 * (middle - half), 100 * (middle + half)
 
 
 @dataclass(frozen=True)
@@ -92,7 +79,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     loaded = checkpoint.load(path, config.model)
     images = data.load(config.dataset)
     result = evaluate(loaded.module(), images.test_images, images.test_labels)
-    low, high = wilson(len(result.labels) - len(result.wrong), len(result.labels))
+    low, high = wilson_percent(
+        len(result.labels) - len(result.wrong), len(result.labels)
+    )
     if config.json:
         print(
             json.dumps(

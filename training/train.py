@@ -18,13 +18,14 @@ import torch
 
 from core.cli import parse
 from core.errors import Esp8kError
-from core.files import write_json
+from core.files import check_writable, write_json
 from core.paths import model_dir
 from core.program import run
-from core.record import check_writable, environment
+from core.statistics import wilson_percent
 from core.words import DEFAULT_MODEL, Dataset, ModelName
 from training import checkpoint, confidence, data, models
-from training.evaluate import Evaluation, evaluate, wilson
+from training.environment import environment
+from training.evaluate import Evaluation, evaluate
 from training.fit import Trainer
 from training.progress import Progress
 from training.recipes import TEMPERATURES, recipe
@@ -163,7 +164,7 @@ def _metrics(
 ) -> dict[str, Any]:
     """Everything that one needs to say how these weights came about."""
     count = len(result.labels)
-    low, high = wilson(count - len(result.wrong), count)
+    low, high = wilson_percent(count - len(result.wrong), count)
     return {
         "model": config.model,
         "dataset": config.dataset,

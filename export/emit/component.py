@@ -16,6 +16,7 @@ import jinja2
 import numpy as np
 
 from core.paths import ROOT
+from core.pixels import to_bytes
 from core.version import URL, VERSION
 from export.emit import c_source
 from export.emit.generate import Plan, described, flags, generate
@@ -98,7 +99,7 @@ def _context(
     network = networks["int8"]
     size = network.tensors[network.inputs[0]].size
     inputs = random_inputs(network, max(1, min(4, GOLDEN_BYTES // size)), 0)
-    pixels = (inputs.astype(np.int16) + 128).astype(np.uint8).reshape(len(inputs), -1)
+    pixels = to_bytes(inputs).reshape(len(inputs), -1)
     outputs = {"int8": int8.outputs(network, inputs).reshape(len(inputs), -1).tolist()}
     if "f16" in networks:
         outputs["f16"] = _bits(float16.outputs(networks["f16"], pixels))

@@ -20,6 +20,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from core.paths import ROOT
+from core.pixels import to_bytes, to_int8
 from core.version import VERSION
 from export.emit import c_source, lower
 from export.frontend.identity import Identity
@@ -143,7 +144,7 @@ def stage_outputs(plan: Plan, network: Network, image: np.ndarray) -> list[np.nd
     pixels = np.asarray(image, np.uint8).reshape(1, -1)
     if network.tensors[network.inputs[0]].dtype == "int8":
         engine = "int8"
-        values = reference.run(network, (pixels.astype(np.int16) - 128).astype(np.int8))
+        values = reference.run(network, to_int8(pixels))
     else:
         engine = "f16"
         values = float16.run(network, pixels)
@@ -155,7 +156,7 @@ def stage_outputs(plan: Plan, network: Network, image: np.ndarray) -> list[np.nd
         if stage.power:
             live = np.ldexp(live, stage.power)
         if stage.representation.startswith("u8"):
-            live = (live.astype(np.int16) + 128).astype(np.uint8)
+            live = to_bytes(live)
         found.append(np.ascontiguousarray(live))
     return found
 

@@ -1,6 +1,5 @@
 """Checkpoints: what goes in comes out, and a bad file is refused in one line."""
 
-import resource
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import torch
 from core.errors import Esp8kError
 from core.paths import ROOT
 from core.words import MODELS
+from tests.support.disk import full_disk
 from training import checkpoint, models
 
 
@@ -100,13 +100,8 @@ def test_a_missing_checkpoint_says_how_to_make_one(tmp_path: Path) -> None:
 def test_a_write_that_fails_halfway_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     path = stored(tmp_path, seed=0)
     before = path.read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # stands in for full
-    try:
-        with pytest.raises(Esp8kError, match="cannot write") as caught:
-            stored(tmp_path, seed=1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with full_disk(10_000), pytest.raises(Esp8kError, match="cannot write") as caught:
+        stored(tmp_path, seed=1)
     assert "free some space" in caught.value.hint
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["model.pt"]

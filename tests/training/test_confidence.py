@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training import confidence
-from training.evaluate import Evaluation, wilson
+from training.evaluate import Evaluation
 
 
 def calibrated(count: int, seed: int = 0) -> Evaluation:
@@ -49,15 +49,6 @@ def test_mistakes_are_listed_surest_first() -> None:
     result = Evaluation(logits, np.array([0, 0, 2, 0]))
     assert result.wrong.tolist() == [1, 3, 0]
     assert result.confusion()[0, 2] == 3 and result.confusion().sum() == 4
-
-
-def test_the_wilson_interval_agrees_with_the_textbook() -> None:
-    low, high = wilson(8, 10)  # 0.4902 to 0.9433
-    assert (low, high) == (
-        pytest.approx(49.02, abs=0.01),
-        pytest.approx(94.33, abs=0.01),
-    )
-    assert wilson(10_000, 10_000)[1] == pytest.approx(100)
 
 
 def test_the_command_prints_a_row_for_each_target(

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,6 +15,7 @@ import torch
 
 from core.errors import Esp8kError
 from core.paths import ROOT
+from tests.support.disk import full_disk
 from tests.support.products import V2
 from training import checkpoint, data, models
 from training.evaluate import evaluate
@@ -162,13 +162,8 @@ def test_a_full_disk_is_found_before_training_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))  # stands in for full
-    try:
-        with pytest.raises(Esp8kError, match="cannot write") as caught:
-            main(TINY)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with full_disk(1_000), pytest.raises(Esp8kError, match="cannot write") as caught:
+        main(TINY)
     assert "free some space" in caught.value.hint
     assert not list((tmp_path / "v2").iterdir())
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from core import paths
 from core.errors import Esp8kError
+from core.pixels import to_bytes, to_int8
 from export.emit import generate as codegen
 from export.emit import host_build
 from export.emit.component import random_inputs
@@ -68,16 +69,11 @@ class Model:
     def inputs(self, images: np.ndarray) -> np.ndarray:
         """Images (N, bytes) as the int8 network takes them: q = byte - 128."""
         dimensions = self.int8.tensors[self.int8.inputs[0]].shape[1:]
-        return int8(images).reshape(-1, *dimensions)
+        return to_int8(images).reshape(-1, *dimensions)
 
     def engines(self) -> tuple[str, ...]:
         """What can be generated of it."""
         return ENGINES if self.f16 else ENGINES[:1]
-
-
-def int8(pixels: np.ndarray) -> np.ndarray:
-    """Raw bytes as int8."""
-    return (pixels.astype(np.int16) - 128).astype(np.int8)
 
 
 def load(name: str, expected_images: int) -> Model:
@@ -97,7 +93,9 @@ def read(name: str, folder: Path, expected_images: int) -> Model:
         int8=read_tflite(folder / FILES[0], name),
         f16=read_tflite(folder / FILES[1], name),
         images=tests.reshape(len(tests), -1),
-        expected=tflm.outputs((folder / FILES[0]).read_bytes(), int8(tests)[..., None]),
+        expected=tflm.outputs(
+            (folder / FILES[0]).read_bytes(), to_int8(tests)[..., None]
+        ),
     )
 
 
@@ -115,7 +113,7 @@ def shape(name: str, folder: Path, inputs: int) -> Model:
         folder=folder,
         int8=network,
         f16=None,
-        images=(values.astype(np.int16) + 128).astype(np.uint8).reshape(inputs, -1),
+        images=to_bytes(values).reshape(inputs, -1),
         expected=None if expected is None else expected.reshape(inputs, -1),
     )
 

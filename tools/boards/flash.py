@@ -24,6 +24,7 @@ from typing import Any
 
 from core.cli import parse
 from core.errors import DeviceError, Esp8kError
+from core.files import write_json
 from core.paths import model_dir
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
@@ -84,7 +85,7 @@ def flash(model: str, board: boards.Board, build_only: bool = False) -> dict[str
     else:
         figures = footprint.measure(firmware)
         result["flashed"] = "runs from its .elf"
-    _write_json(out / "memory.json", figures)
+    write_json(out / "memory.json", figures)
     return {**result, "folder": str(out), **figures}
 
 
@@ -103,7 +104,7 @@ def _flash_espressif(
         shutil.copyfile(image, out / "app.bin")
     size = image.stat().st_size if image.exists() else None
     figures = footprint.measure(firmware, flash_bytes=size)
-    _write_json(out / "memory.json", figures)
+    write_json(out / "memory.json", figures)
     done = "no" if build_only else "written by esptool, verified by its hash"
     about = {"model": model, "board": board.name, "port": board.port, "flashed": done}
     return {**about, "folder": str(out), **figures}
@@ -226,10 +227,6 @@ def _install(source: Path, target: Path) -> Path:
 
 def _same(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and one.read_bytes() == other.read_bytes()
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def show(result: dict[str, Any]) -> None:

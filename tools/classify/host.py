@@ -9,13 +9,12 @@ weights stored as binary16. Both read only what `make export` wrote.
 """
 
 import json
-import zlib
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from core import paths
+from core import paths, pixels
 from core.errors import EXIT_USAGE, Esp8kError
 from export.graph.network import Network, read_tflite
 from export.reference import float16, int8
@@ -51,8 +50,7 @@ class Host:
         if engine == "f16":
             return np.asarray(float16.outputs(network, images), np.float32)
         shape = network.tensors[network.inputs[0]].shape
-        pixels = (images.astype(np.int16) - 128).astype(np.int8)
-        out = int8.outputs(network, pixels.reshape(-1, *shape[1:]))
+        out = int8.outputs(network, pixels.to_int8(images).reshape(-1, *shape[1:]))
         return out.reshape(len(images), -1)
 
     def real(self, engine: str, logits: np.ndarray) -> np.ndarray:
@@ -91,9 +89,3 @@ def check_engine(engine: str) -> str:
             f"there is no engine {engine!r}", f"ENGINE is one of: {known}", EXIT_USAGE
         )
     return engine
-
-
-def digest(logits: np.ndarray) -> str:
-    """CRC-32 over all logit bytes (little-endian) in order, as eight hex digits."""
-    kind = logits.dtype.newbyteorder("<")
-    return f"{zlib.crc32(np.ascontiguousarray(logits, kind).tobytes()):08x}"

@@ -4,7 +4,6 @@
 compares what came back with the host's own logits. No file is read or written here.
 """
 
-import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from core.digest import digest
 from core.errors import DeviceError, Esp8kError
-from tools.classify.host import Host, digest
+from core.statistics import confusion, mcnemar, wilson_percent
+from tools.classify.host import Host
 from tools.link.client import Device, Result
 
-Z95 = 1.959963984540054  # standard normal quantile of 97.5 %
-CLASSES = 10
 FAILURES_IN_A_ROW = 3  # reopenings without one answer in between, then we give up
 
 Opener = Callable[[], AbstractContextManager[Device]]
@@ -154,43 +153,14 @@ def _ask(
 # ==== Statistics ====
 
 
-def wilson(right: int, total: int) -> tuple[float, float]:
-    """95 % confidence interval of a proportion (Wilson 1927)."""
-    if total == 0:
-        return 0.0, 1.0
-    share = right / total
-    scale = 1 + Z95**2 / total
-    middle = share + Z95**2 / (2 * total)
-    spread = Z95 * math.sqrt(share * (1 - share) / total + Z95**2 / (4 * total**2))
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
-
-
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Exact two-sided p that two classifiers err equally often.
-
-    Only images count on which exactly one of them is right; under the null
-    hypothesis each such image is a toss of a fair coin.
-    """
-    tosses, fewer = only_first + only_second, min(only_first, only_second)
-    ways = sum(math.comb(tosses, k) for k in range(fewer + 1))
-    return min(1.0, 2 * ways / 2**tosses)
-
-
-def confusion(truth: np.ndarray, said: np.ndarray) -> list[list[int]]:
-    """Rows: true class; columns: the answer."""
-    counts = np.bincount(truth.astype(int) * CLASSES + said, minlength=CLASSES**2)
-    return counts.reshape(CLASSES, CLASSES).tolist()
-
-
 def accuracy(truth: np.ndarray, said: np.ndarray) -> dict[str, Any]:
     """Right answers, their share in percent, and its 95 % interval in percent."""
     right, total = int((truth == said).sum()), len(truth)
-    low, high = wilson(right, total)
     return {
         "right": right,
         "of": total,
         "percent": 100 * right / max(total, 1),
-        "wilson95_percent": [100 * low, 100 * high],
+        "wilson95_percent": list(wilson_percent(right, total)),
     }
 
 
@@ -252,7 +222,7 @@ def engine_statistics(
         },
         "digest": {"host": digest(own), "device": digest(logits)},
         "label_is_argmax": bool((logits.argmax(1) == device_labels).all()),
-        "confusion": confusion(truth, device_labels),
+        "confusion": confusion(truth, device_labels).tolist(),
         "misclassified": [
             {
                 "index": int(i),

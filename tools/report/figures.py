@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tools.report.data import wilson
+from core.statistics import wilson_percent
 
 NAMES = {"int8": "int8", "f16": "float16"}
 TILES = 160  # misclassified digits that are shown; report.json names all
@@ -28,7 +28,7 @@ def accuracy_plot(report: dict[str, Any]) -> dict[str, Any]:
     if report["images"] == ALL_IMAGES:
         for item in report["artefacts"]:
             right = round(item["accuracy"] * ALL_IMAGES / 100)
-            low, high = (100 * side for side in wilson(right, ALL_IMAGES))
+            low, high = wilson_percent(right, ALL_IMAGES)
             rows.append(
                 _dot(item["artefact"], item["evidence"], item["accuracy"], low, high)
             )

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core import paths
-from core.errors import Esp8kError
+from core import files
 from tools.report import page as report_page
 from tools.report.data import Progress
 
@@ -22,22 +20,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
     try:
         return dict(json.loads(path.read_text()))
     except (OSError, ValueError):
-        return None
-
-
-def git_revision() -> str | None:
-    """The commit, and whether tracked files were changed since."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ("git", *words), cwd=paths.ROOT, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + (" + changes" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
         return None
 
 
@@ -86,22 +68,10 @@ def write(folder: Path, report: dict[str, Any], images: np.ndarray) -> None:
     """report.json and report.html, each in place only when complete."""
     page = report_page.render(report, images)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in (
-            ("report.json", json.dumps(report, indent=1) + "\n"),
-            ("report.html", page),
-        ):
-            fresh = folder / f".{name}"
-            try:
-                fresh.write_text(text, encoding="utf-8")
-                fresh.replace(folder / name)
-            finally:
-                fresh.unlink(missing_ok=True)
+        files.write_json(folder / "report.json", report)
+        files.write_text(folder / "report.html", page)
     except OSError as error:
-        cure = "free some space, or set ESP8K_BUILD to another disk"
-        raise Esp8kError(
-            f"cannot write to {folder}: {error.strerror or error}", cure
-        ) from error
+        raise files.unwritable(folder, error) from error
 
 
 def summary(report: dict[str, Any], folder: Path) -> str:

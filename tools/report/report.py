@@ -21,13 +21,13 @@ import numpy as np
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
+from core.revision import revision
 from core.words import DEFAULT_MODEL, Engine, ModelName
 from tools.classify.host import ENGINES, Host
 from tools.link.client import Device, Result
 from tools.link.identity_lock import require_identity
 from tools.report.data import Collected, Opener, collect, engine_statistics, spread
 from tools.report.files import (
-    git_revision,
     progress_bar,
     read_json,
     say,
@@ -138,7 +138,7 @@ def provenance(
         "images": len(asked.images),
         "weights_hash": host.weights_hash,
         "data_hash": asked.data_hash,
-        "git_revision": git_revision(),
+        "git_revision": revision(),
         "command": command,
         "config": host.manifest.get("config", {}),
         "macs": host.manifest.get("macs"),

@@ -28,9 +28,9 @@ from core.errors import Esp8kError
 from core.files import write_json
 from core.paths import build_root
 from core.program import run
-from core.record import environment
 from core.words import DEFAULT_MODEL, ModelName
 from training import data, models
+from training.environment import environment
 from training.layers import CLASSES
 from training.schedule import Recipe
 from training.studies import seeds

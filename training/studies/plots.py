@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from core.files import replacing
+from core import files
 from training.evaluate import Evaluation
 from training.fit import Epoch
 from training.schedule import Recipe, schedule
@@ -82,8 +82,7 @@ def store(picture: Any, path: Path) -> None:
     """Write a PNG atomically and without dates, so equal runs give equal files."""
     buffer = io.BytesIO()
     picture.savefig(buffer, format="png", metadata={"Software": None})
-    with replacing(path) as partial:
-        partial.write_bytes(buffer.getvalue())
+    files.write_bytes(path, buffer.getvalue())
 
 
 def learning_curves(path: Path, run: Run) -> None:

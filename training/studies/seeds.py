@@ -28,10 +28,11 @@ from core.errors import Esp8kError
 from core.files import write_json
 from core.paths import ROOT, build_root
 from core.program import run
-from core.record import environment
+from core.statistics import wilson_percent
 from core.words import DEFAULT_MODEL, MODELS, ModelName
 from training import checkpoint, data, models
-from training.evaluate import evaluate, wilson
+from training.environment import environment
+from training.evaluate import evaluate
 from training.fit import Trainer
 from training.recipes import TEMPERATURES, recipe
 from training.schedule import Recipe
@@ -236,7 +237,7 @@ def summary(series: Series, count: int) -> dict[str, Any]:
     values = [record["float_accuracy"] for record in records]
     integer = [r["int8_accuracy"] for r in records if r["int8_accuracy"] is not None]
     mean = statistics.fmean(values)
-    low, high = wilson(mean / 100 * TEST_IMAGES, TEST_IMAGES)
+    low, high = wilson_percent(mean / 100 * TEST_IMAGES, TEST_IMAGES)
     complete = len(integer) == len(values)
     keys = ("seed", "float_accuracy", "int8_accuracy", "weights")
     alone = " TEACHER=no" if series.alone else ""

@@ -1,56 +1,23 @@
 """The statistics are those of the textbooks; every image is answered once."""
 
 import math
-import zlib
 
 import numpy as np
 import pytest
 
 from core.errors import CheckFailed, DeviceError
 from tests.support.fakes import FakeDevice, logits, opener, some_images
-from tools.classify.host import digest
 from tools.report.data import (
     accuracy,
     collect,
-    confusion,
     differences,
     engine_statistics,
-    mcnemar,
     spread,
-    wilson,
 )
 
 
 def ask(opening, images, engines=("int8", "f16"), workers=1, check=lambda d: None):
     return collect(opening, check, engines, images, workers, lambda n: None)
-
-
-def test_wilson_intervals_are_the_published_ones():
-    # R: binom::binom.wilson(9938, 10000) and (0, 10), (10, 10)
-    assert wilson(9938, 10000) == pytest.approx((0.992059, 0.995161), abs=2e-6)
-    assert wilson(0, 10) == pytest.approx((0.0, 0.2775328), abs=1e-6)
-    assert wilson(10, 10) == pytest.approx((0.7224672, 1.0), abs=1e-6)
-
-
-def test_wilson_ends_are_where_the_normal_test_would_just_reject():
-    low, high = wilson(70, 100)
-    for end in (low, high):
-        z = abs(0.7 - end) / math.sqrt(end * (1 - end) / 100)
-        assert z == pytest.approx(1.959964, abs=1e-6)
-
-
-def test_mcnemar_is_the_exact_binomial_test():
-    assert mcnemar(0, 0) == 1
-    assert mcnemar(5, 5) == 1
-    assert mcnemar(0, 5) == pytest.approx(2 / 32)
-    assert mcnemar(2, 8) == pytest.approx(2 * (1 + 10 + 45) / 1024)
-    assert mcnemar(8, 2) == mcnemar(2, 8)
-
-
-def test_confusion_counts_the_true_class_by_rows():
-    table = confusion(np.array([0, 0, 9]), np.array([0, 4, 9]))
-    assert (table[0][0], table[0][4], table[9][9]) == (1, 1, 1)
-    assert sum(map(sum, table)) == 3
 
 
 def test_accuracy_is_a_share_with_its_interval():
@@ -74,13 +41,6 @@ def test_differences_are_found_by_size_and_direction():
     got = differences(a, b)
     assert got["max"] == 1 and got["cosine_min"] == 0 and got["cosine_mean"] == 0.5
     assert got["rmse"] == pytest.approx(math.sqrt(2 / 20))
-
-
-def test_the_digest_is_a_crc_over_little_endian_bytes_in_order():
-    values = logits("int8", some_images(3))
-    assert digest(values) == f"{zlib.crc32(values.tobytes()):08x}"
-    floats = logits("f16", some_images(3))
-    assert digest(floats.astype(">f4")) == digest(floats) != digest(floats[::-1])
 
 
 def test_spread_ignores_what_was_not_measured():

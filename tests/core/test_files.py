@@ -1,0 +1,47 @@
+"""A file is there whole or not at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core import files
+from core.errors import Esp8kError
+from tests.support.disk import full_disk
+
+
+def test_a_file_replaces_the_old_one_and_makes_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.json"
+    for content in ({"a": 1}, {"b": [2, "ü"]}):
+        files.write_json(path, content)
+        assert json.loads(path.read_text(encoding="utf-8")) == content
+    assert [item.name for item in path.parent.iterdir()] == ["a.json"]
+
+
+def test_a_full_disk_keeps_the_old_file_and_no_neighbour(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    files.write_text(path, "old")
+    with full_disk(1000), pytest.raises(OSError):
+        files.write_bytes(path, bytes(5000))
+    assert path.read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_that_takes_nothing_is_found_out_before(tmp_path: Path) -> None:
+    with full_disk(1000), pytest.raises(Esp8kError, match="cannot write to") as caught:
+        files.check_writable(tmp_path / "new")
+    assert "free some space" in caught.value.hint
+    assert list((tmp_path / "new").iterdir()) == []
+    files.check_writable(tmp_path / "new")
+
+
+def test_a_failing_stage_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("old")
+    with pytest.raises(RuntimeError), files.staged(tmp_path) as stage:
+        (stage / "kept").write_text("new")
+        raise RuntimeError
+    assert (tmp_path / "kept").read_text() == "old"
+    with files.staged(tmp_path) as stage:
+        (stage / "kept").write_text("new")
+    assert (tmp_path / "kept").read_text() == "new"
+    assert [item.name for item in tmp_path.iterdir()] == ["kept"]
