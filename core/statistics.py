@@ -33,7 +33,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """
     tosses, fewer = only_first + only_second, min(only_first, only_second)
     ways = sum(math.comb(tosses, k) for k in range(fewer + 1))
-    return min(1.0, 2 * ways / 2**tosses)
+    return float(min(1.0, 2 * ways / 2**tosses))
 
 
 def confusion(truth: np.ndarray, said: np.ndarray) -> np.ndarray:

@@ -99,7 +99,7 @@ def _inputs(path: Path) -> np.ndarray:
             f"cannot read the calibration inputs {path}",
             "write them with numpy.savez(path, inputs)",
         ) from error
-    return first.astype(np.float32)
+    return np.asarray(first.astype(np.float32))
 
 
 def compile_model(

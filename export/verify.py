@@ -147,7 +147,7 @@ def verify(
     """Run everything; `folder` holds the written artefacts."""
     v = Verifier(module, artefacts, data)
     v.add("PyTorch", "trained module", None, v.truth)
-    float_runners: dict[str, tuple[str, Callable]] = {
+    float_runners: dict[str, tuple[str, Callable[..., Any]]] = {
         "model_fp32.onnx": ("onnxruntime", onnx_logits),
         "model_fp16.onnx": ("onnxruntime", onnx_logits),
         "model_int8.onnx": ("onnxruntime", onnx_logits),

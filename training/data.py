@@ -131,9 +131,8 @@ def _download(
     folder.mkdir(parents=True, exist_ok=True)
     for mirror in kind.mirrors:
         try:
-            return utils.download_url(
-                f"{mirror}{name}", str(folder), filename=name, md5=md5
-            )
+            utils.download_url(f"{mirror}{name}", str(folder), filename=name, md5=md5)
+            return
         except (URLError, RuntimeError, TimeoutError, ConnectionError):
             continue  # the next mirror may answer
     home = EMBEDDED / kind.__name__ / "raw" / name

@@ -30,7 +30,7 @@ class Evaluation:
     @property
     def predicted(self) -> np.ndarray:
         """The class of each image, (N,)."""
-        return self.logits.argmax(1)
+        return np.asarray(self.logits.argmax(1))
 
     @property
     def wrong(self) -> np.ndarray:
@@ -47,7 +47,7 @@ class Evaluation:
         """Softmax of the logits divided by `temperature`, (N, 10)."""
         scaled = self.logits.astype(np.float64) / temperature
         powers = np.exp(scaled - scaled.max(1, keepdims=True))
-        return powers / powers.sum(1, keepdims=True)
+        return np.asarray(powers / powers.sum(1, keepdims=True))
 
     def confusion(self) -> np.ndarray:
         """(true, predicted) counts, (10, 10)."""

@@ -216,7 +216,9 @@ class Trainer:
     def _logits(self, views: Tensor) -> Tensor:
         if self.fused:
             return self.fused(views)
-        return self.model(views.contiguous(memory_format=torch.channels_last))
+        images = views.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.model(images)
+        return logits
 
     def _set_rate(self, step: int, steps: int) -> float:
         rate, beta = schedule(step, steps, self.recipe)

@@ -37,7 +37,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, width, H, W) to the same shape."""
-        return x + self.act(self.norm(self.conv(x)))
+        added: Tensor = self.act(self.norm(self.conv(x)))
+        return x + added
 
 
 def network(spec: str) -> nn.Sequential:

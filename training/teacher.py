@@ -94,7 +94,8 @@ def _filed(key: str) -> dict[str, Tensor] | None:
         if path.exists():
             content = checkpoint.read(path)
             if content.get("key") == key:
-                return content["state_dict"]
+                state: dict[str, Tensor] = content["state_dict"]
+                return state
     return None
 
 

@@ -21,7 +21,8 @@ NEWTON_SLOPE = -1010580540  # -32/17 in Q2.29
 def high_mul(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
     """a * b / 2^31, rounded to nearest, halves up (VQRDMULH)."""
     product = (np.asarray(a, np.int64) * b + (1 << 30)) >> 31
-    return np.minimum(product, INT32_MAX)  # only INT32_MIN * INT32_MIN exceeds it
+    # Only INT32_MIN * INT32_MIN exceeds it.
+    return np.asarray(np.minimum(product, INT32_MAX))
 
 
 def divide_by_power(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarray:
@@ -29,12 +30,13 @@ def divide_by_power(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarray:
     x = np.asarray(x, np.int64)
     exponent = np.asarray(exponent, np.int64)
     half = (np.int64(1) << exponent) >> 1
-    return (x + half - ((x < 0) & (exponent > 0))) >> exponent
+    return np.asarray((x + half - ((x < 0) & (exponent > 0))) >> exponent)
 
 
 def shift_left(x: np.ndarray, exponent: int) -> np.ndarray:
     """x * 2^exponent, saturated to int32."""
-    return np.clip(np.asarray(x, np.int64) << exponent, INT32_MIN, INT32_MAX)
+    wide = np.asarray(x, np.int64) << exponent
+    return np.asarray(np.clip(wide, INT32_MIN, INT32_MAX))
 
 
 def _exp_quarter(a: np.ndarray) -> np.ndarray:

@@ -59,7 +59,7 @@ def requantize(
 
 def clamp(x: np.ndarray, low: int = INT8_MIN, high: int = INT8_MAX) -> np.ndarray:
     """Saturate to int8, or to a fused activation's range."""
-    return np.clip(x, low, high).astype(np.int8)
+    return np.asarray(np.clip(x, low, high).astype(np.int8))
 
 
 def _round_away(x: np.float32) -> int:

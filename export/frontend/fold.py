@@ -41,7 +41,7 @@ def _module(graph: fx.GraphModule, node: object) -> nn.Module | None:
     return None
 
 
-def _is(graph: fx.GraphModule, node: object, kinds: tuple) -> bool:
+def _is(graph: fx.GraphModule, node: object, kinds: tuple[object, ...]) -> bool:
     module = _module(graph, node)
     if module is not None:
         return type(module) in kinds

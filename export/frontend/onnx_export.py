@@ -43,7 +43,7 @@ def export_onnx(folded: nn.Module, shape: tuple[int, ...], half: bool = False) -
         raise RuntimeError("torch.onnx.export gave no program")
     proto = program.model_proto
     _strip(proto)
-    return proto.SerializeToString(deterministic=True)
+    return bytes(proto.SerializeToString(deterministic=True))
 
 
 def _strip(proto: "ModelProto") -> None:

@@ -186,7 +186,7 @@ def _padded(
     return b.tf.pad(x, pads), "VALID"
 
 
-def _pool(b: Builder, step: Step, call: Callable) -> Any:
+def _pool(b: Builder, step: Step, call: Callable[..., Any]) -> Any:
     a = step.attributes
     if a.get("ceil_mode", 0) or any(d != 1 for d in a.get("dilations", [])):
         raise _refuse(step, "ceil_mode or dilation", "pool without them")

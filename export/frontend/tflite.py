@@ -54,7 +54,7 @@ def convert(model: bytes, calibration: np.ndarray | None = None) -> bytes:
         shape = (shape[0], *shape[2:], shape[1])
 
     class Module(tf.Module):  # type: ignore[name-defined,misc]
-        @tf.function(
+        @tf.function(  # type: ignore[untyped-decorator]
             input_signature=[tf.TensorSpec(shape, tf.float32, name="image")],
             autograph=False,  # it would wrap the errors of ours
         )
@@ -71,7 +71,7 @@ def convert(model: bytes, calibration: np.ndarray | None = None) -> bytes:
         else:
             _calibrate(tf, converter, channels_last(calibration))
         try:
-            return converter.convert()
+            return bytes(converter.convert())
         except Esp8kError:
             raise
         except Exception as error:  # the converter raises RuntimeError and others

@@ -29,7 +29,7 @@ def kind_of(code: Any) -> str:
         custom = code.customCode
         label = custom.decode() if isinstance(custom, bytes) else str(custom)
         return f"CUSTOM {label}"
-    return KINDS.get(number, f"BUILTIN {number}")
+    return str(KINDS.get(number, f"BUILTIN {number}"))
 
 
 def options(kind: str, raw: Any) -> dict[str, Any]:

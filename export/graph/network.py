@@ -57,7 +57,7 @@ class Tensor:
     @property
     def scale(self) -> np.float32:
         """The one scale of a per-tensor quantized value."""
-        return self._quant().scale[0]
+        return np.float32(self._quant().scale[0])
 
     @property
     def zero_point(self) -> int:

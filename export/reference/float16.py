@@ -104,7 +104,7 @@ def _largest(network: Network, op: Operator, x: np.ndarray) -> np.ndarray:
     kernel, stride = (own.kernel_h, own.kernel_w), (own.stride_h, own.stride_w)
     x = _pad(x, (own.top, own.left), stride, out_hw, kernel, -np.inf)
     windows = sliding_window_view(x, kernel, (1, 2))[:, :: stride[0], :: stride[1]]
-    return windows[:, : out_hw[0], : out_hw[1]].max((-2, -1))
+    return np.asarray(windows[:, : out_hw[0], : out_hw[1]].max((-2, -1)))
 
 
 def _activate(kind: str, x: np.ndarray) -> np.ndarray:

@@ -70,7 +70,7 @@ def _matmul(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Exact integer x @ weights.T by floating-point BLAS."""
     depth = weights.shape[-1]
     exact = np.float32 if depth * 255 * 128 < 2**24 else np.float64
-    return (x.astype(exact) @ weights.T.astype(exact)).astype(np.int64)
+    return np.asarray((x.astype(exact) @ weights.T.astype(exact)).astype(np.int64))
 
 
 def _windows(
@@ -88,7 +88,7 @@ def _windows(
     if top or left or bottom or right:
         sides = ((0, 0), (top, bottom), (left, right), (0, 0))
         x = np.pad(x, sides, constant_values=fill)
-    view = sliding_window_view(x, (span_h, span_w), axis=(1, 2))  # type: ignore[call-overload]
+    view = sliding_window_view(x, (span_h, span_w), axis=(1, 2))
     view = view[:, :: a["stride_h"], :: a["stride_w"], :, ::dilation_h, ::dilation_w]
     return view[:, :out_h, :out_w]
 

@@ -106,7 +106,8 @@ def merge(committed: Iterable[Line], measured: Iterable[Line]) -> list[Line]:
 def load(path: Path = FILE) -> list[Line]:
     """The committed figures."""
     try:
-        return json.loads(path.read_text())
+        lines: list[Line] = json.loads(path.read_text())
+        return lines
     except FileNotFoundError as error:
         raise Esp8kError(f"there is no {path.name}", "run: make budget") from error
 

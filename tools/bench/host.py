@@ -130,7 +130,7 @@ def _tflm(model: Model) -> Runner:
     def one(image: np.ndarray) -> np.ndarray:
         interpreter.set_input(image, 0)
         interpreter.invoke()
-        return interpreter.get_output(0)[0].copy()
+        return np.asarray(interpreter.get_output(0)[0].copy())
 
     return lambda images: np.stack([one(x[None]) for x in model.inputs(images)])
 
@@ -149,7 +149,7 @@ def _litert(model: Model) -> Runner:
     def one(image: np.ndarray) -> np.ndarray:
         interpreter.set_tensor(source, image)
         interpreter.invoke()
-        return interpreter.get_tensor(target)[0]
+        return np.asarray(interpreter.get_tensor(target)[0])
 
     return lambda images: np.stack([one(x[None]) for x in model.inputs(images)])
 

@@ -114,4 +114,4 @@ def build(name: str) -> bytes:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
-        return converter.convert()
+        return bytes(converter.convert())

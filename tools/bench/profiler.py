@@ -90,7 +90,7 @@ def measure_host(component: Path, engine: str = "f16") -> dict[str, Any]:
 
 def default_image() -> np.ndarray:
     """A fixed digit: the first image of the test set."""
-    return datasets.load().test_images[0].reshape(-1)
+    return np.asarray(datasets.load().test_images[0].reshape(-1))
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def measure(elf: Path, flash_bytes: int | None = None) -> dict[str, Any]:
     return figures
 
 
-def _region(name: str, symbols: dict, sections: dict[str, int]) -> int:
+def _region(name: str, symbols: dict[str, Any], sections: dict[str, int]) -> int:
     if f"{name}_start" in symbols and f"{name}_end" in symbols:
         return int(symbols[f"{name}_end"][0] - symbols[f"{name}_start"][0])
     return sections.get(f".{name}", 0)

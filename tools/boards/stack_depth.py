@@ -189,14 +189,14 @@ def _function(
         elif match := CALL_POINTER.search(line):
             when, value = constants.get(match[1], (-RECENT, None))
             if value in starts and at - when < RECENT:
-                one.calls.add(value)  # type: ignore[arg-type]
+                one.calls.add(value)
             else:
                 one.calls_pointers = True
     one.takes = loaded - one.calls
     return one
 
 
-def _constant(line: str, match: re.Match, literals: dict[int, int]) -> int | None:
+def _constant(line: str, match: re.Match[str], literals: dict[int, int]) -> int | None:
     if "l32r" in line:
         return literals.get(int(match[2], 16))
     try:

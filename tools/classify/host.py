@@ -66,7 +66,7 @@ class Host:
         real = self.real(engine, logits).astype(np.float64)
         real = real / (self.manifest.get("temperature") or 1.0)
         power = np.exp(real - real.max(-1, keepdims=True))
-        return power / power.sum(-1, keepdims=True)
+        return np.asarray(power / power.sum(-1, keepdims=True))
 
 
 def read_manifest(model: str) -> dict[str, Any]:

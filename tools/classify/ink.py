@@ -85,7 +85,7 @@ def background(rgb: np.ndarray) -> np.ndarray:
         if (pool & (far <= limit)).sum() < 32:
             break
         chosen = pool & (far <= limit)
-    return all_terms @ fit
+    return np.asarray(all_terms @ fit)
 
 
 def plain_background(rgb: np.ndarray) -> np.ndarray:
@@ -103,7 +103,7 @@ def ink_axis(rest: np.ndarray) -> np.ndarray:
     signal = flat @ axis
     # sqrt(3): a grey difference of 10 levels in all channels counts as 10.
     signal *= 1 if (signal * signal * signal).sum() > 0 else -1
-    return signal.reshape(rest.shape[:2]) / np.sqrt(3)
+    return np.asarray(signal.reshape(rest.shape[:2]) / np.sqrt(3))
 
 
 def otsu(values: np.ndarray) -> tuple[float, float]:
@@ -150,7 +150,7 @@ def largest_pieces(mask: np.ndarray) -> np.ndarray:
     sizes = np.bincount(labels.reshape(-1))
     sizes[0] = 0
     keep = sizes >= max(SPECK * sizes.max(initial=0), 1)
-    return keep[labels] & mask
+    return np.asarray(keep[labels] & mask)
 
 
 def pieces(mask: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import Progress
@@ -151,7 +152,9 @@ def storm(
     return figures
 
 
-def summary(figures: Figures, device: Device, lines: list[FaultyLine]) -> dict:
+def summary(
+    figures: Figures, device: Device, lines: list[FaultyLine]
+) -> dict[str, Any]:
     """Everything as one flat record."""
     record = asdict(figures)
     seconds = np.array(record.pop("seconds") or [0.0])
@@ -174,7 +177,7 @@ def images_of(count: int, seed: int) -> np.ndarray:
 
 def in_memory(
     config: Config, images: np.ndarray, component: Path, progress: Callable[[], None]
-) -> dict:
+) -> dict[str, Any]:
     """The firmware in this process, in virtual time."""
     library = build_library(component)
     oracle = Oracle(Device(MemoryLine(MemoryBoard(library))), images)
@@ -186,7 +189,9 @@ def in_memory(
     return summary(figures, device, [up, down]) | {"where": "memory, virtual time"}
 
 
-def on_port(config: Config, images: np.ndarray, progress: Callable[[], None]) -> dict:
+def on_port(
+    config: Config, images: np.ndarray, progress: Callable[[], None]
+) -> dict[str, Any]:
     """A device behind a port, in real time."""
     from tools.boards import boards
 
@@ -196,12 +201,12 @@ def on_port(config: Config, images: np.ndarray, progress: Callable[[], None]) ->
             oracle = Oracle(clean, images)
         faults = Faults(rate=config.rate)
         with FaultyProxy(port, faults, config.seed) as proxy:
-            return _through(proxy, oracle, config, progress)
+            return through(proxy, oracle, config, progress)
 
 
-def _through(
+def through(
     proxy: FaultyProxy, oracle: Oracle, config: Config, progress: Callable[[], None]
-) -> dict:
+) -> dict[str, Any]:
     with Device.open(proxy.port, say=lambda message: None) as device:
         figures = storm(device, oracle, config, None, progress)
         where = f"{config.board or config.port}, real time"

@@ -67,7 +67,7 @@ class SerialTransport:
             if self._fd is not None:
                 if not select.select([self._fd], [], [], max(0.0, timeout_s))[0]:
                     return b""
-                return self._port.read(READ_BYTES)
+                return bytes(self._port.read(READ_BYTES))
             return self._poll(time.monotonic() + timeout_s)
         except BROKEN as error:
             raise self._gone(error) from error
@@ -76,7 +76,7 @@ class SerialTransport:
         while True:
             data = self._port.read(1)
             if data:
-                return data + self._port.read(self._port.in_waiting)
+                return bytes(data + self._port.read(self._port.in_waiting))
             if time.monotonic() >= until:
                 return b""
 
@@ -139,7 +139,7 @@ def _descriptor(port: serial.SerialBase) -> int | None:
     if os.name != "posix":
         return None
     try:
-        return port.fileno()
+        return int(port.fileno())
     except (AttributeError, OSError, ValueError):
         return None
 

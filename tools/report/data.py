@@ -17,7 +17,8 @@ from core.digest import digest
 from core.errors import DeviceError, Esp8kError
 from core.statistics import confusion, mcnemar, wilson_percent
 from tools.classify.host import Host
-from tools.link.client import Device, Result
+from tools.link.client import Device
+from tools.link.messages import Result
 
 FAILURES_IN_A_ROW = 3  # reopenings without one answer in between, then we give up
 

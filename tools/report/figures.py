@@ -44,7 +44,10 @@ def accuracy_plot(report: dict[str, Any]) -> dict[str, Any]:
     floor = min(row["low"] for row in rows)
     step = next(s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if (100 - floor) / s <= 6)
     start = max(0.0, math.floor(floor / step) * step)
-    place = lambda value: 100 * (value - start) / (100 - start)  # noqa: E731
+
+    def place(value: float) -> float:
+        return float(100 * (value - start) / (100 - start))
+
     for row in rows:
         row["at"] = f"{place(row['value']):.2f}"
         row["left"] = f"{place(row['low']):.2f}"

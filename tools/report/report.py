@@ -24,8 +24,9 @@ from core.program import run
 from core.revision import revision
 from core.words import DEFAULT_MODEL, Engine, ModelName
 from tools.classify.host import ENGINES, Host
-from tools.link.client import Device, Result
+from tools.link.client import Device
 from tools.link.identity_lock import require_identity
+from tools.link.messages import Result
 from tools.report.data import Collected, Opener, collect, engine_statistics, spread
 from tools.report.files import (
     progress_bar,

@@ -13,6 +13,7 @@ the vector registers instead. It is compiled on first use for this very processo
 """
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -51,7 +52,9 @@ class Fused:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Logits that autograd can go back from."""
-        return self.tail(_Pass.apply(images, self, *self.present))
+        apply: Callable[..., Tensor] = _Pass.apply
+        logits: Tensor = self.tail(apply(images, self, *self.present))
+        return logits
 
     def forward(self, images: Tensor) -> Tensor:
         """What the last stage gives; moves the running statistics on."""

@@ -139,7 +139,8 @@ def complete(model: str, count: int, jobs: int) -> list[dict[str, Any]]:
         filed = json.loads(path.read_text())
         same = all(filed.get(k) == v for k, v in whole.wanted().items())
         if same and filed["n"] >= count:
-            return filed["seeds"][:count]
+            records: list[dict[str, Any]] = filed["seeds"]
+            return records[:count]
     for _ in seeds.train_missing(whole, range(count), jobs):
         pass
     found = (whole.stored(seed) for seed in range(count))

@@ -77,7 +77,7 @@ def test_the_proxy_in_real_time_loses_no_answer(behind_pty) -> None:  # type: ig
     faults = Faults(rate=0.002, cut_rate=0)
     with FaultyProxy(host.port, faults, seed=1) as proxy:
         config = chaos.Config(requests=20, seed=1)
-        record = chaos._through(proxy, oracle, config, lambda: None)
+        record = chaos.through(proxy, oracle, config, lambda: None)
     assert record["wrong"] == record["hangs"] == 0
     assert record["answered"] == 20
     assert sum(record["faults"].values()) > 0

@@ -87,6 +87,6 @@ def test_a_bad_line_to_the_board_costs_no_answer(port: str, images: np.ndarray) 
         oracle = chaos.Oracle(clean, images[:4])
     with FaultyProxy(port, Faults(rate=0.003, cut_rate=0), seed=5) as proxy:
         config = chaos.Config(requests=6, seed=5)
-        record = chaos._through(proxy, oracle, config, lambda: None)
+        record = chaos.through(proxy, oracle, config, lambda: None)
     assert record["wrong"] == record["hangs"] == 0
     assert record["answered"] == 6

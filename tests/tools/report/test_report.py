@@ -190,14 +190,14 @@ def test_report_json_and_html_are_written_together(host, tmp_path: Path):
 
 def test_a_full_disk_keeps_the_old_report(host, tmp_path: Path):
     got, images = made(host, count=4)
-    write(tmp_path, got, images)
-    before = (tmp_path / "report.json").read_text()
-
+    folder = tmp_path / "report"
+    write(folder, got, images)
+    before = (folder / "report.json").read_text()
     with full_disk(1000), pytest.raises(Esp8kError, match="cannot write to") as caught:
-        write(tmp_path, got, images)
+        write(folder, got, images)
     assert "free some space" in caught.value.hint
-    assert (tmp_path / "report.json").read_text() == before
-    assert len(list(tmp_path.iterdir())) == 2
+    assert (folder / "report.json").read_text() == before
+    assert len(list(folder.iterdir())) == 2
 
 
 def test_a_limit_below_one_is_refused():
