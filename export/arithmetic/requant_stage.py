@@ -33,7 +33,7 @@ def folded_bias(stage: Stage) -> np.ndarray:
     zero = network.tensors[op.inputs[0]].zero_point + 128
     bias = int8.bias(network, op)
     folded = -zero * stage.flat_weights().sum(axis=1)
-    return folded if bias is None else folded + bias
+    return np.asarray(folded if bias is None else folded + bias)
 
 
 def u_range(op: Operator, out: Tensor) -> tuple[int, int]:
@@ -107,7 +107,7 @@ def _function(
 
     def function(acc: np.ndarray) -> np.ndarray:
         u = int8.requantize(acc, mantissa, shift) + zero
-        return np.clip(u, low, high)
+        return np.asarray(np.clip(u, low, high))
 
     return function
 

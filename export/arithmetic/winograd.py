@@ -38,7 +38,7 @@ def applies(stage: Stage, tile: int = 2) -> bool:
 def filters(weights: np.ndarray) -> np.ndarray:
     """U = 2G g 2G': (O, 3, 3, I) -> (O, 16, I)."""
     transformed = np.einsum("ij,ojkc,lk->oilc", G2, weights, G2)
-    return transformed.reshape(len(weights), 16, -1)
+    return np.asarray(transformed.reshape(len(weights), 16, -1))
 
 
 def fits(transformed: np.ndarray) -> bool:
@@ -52,7 +52,7 @@ def fits(transformed: np.ndarray) -> bool:
 def filters4(weights: np.ndarray) -> np.ndarray:
     """U = G g G', column by column: (O, 3, 3, I) -> (O, 36, I)."""
     transformed = np.einsum("ij,ojkc,lk->olic", G4, weights, G4)
-    return transformed.reshape(len(weights), 36, -1)
+    return np.asarray(transformed.reshape(len(weights), 36, -1))
 
 
 def fits4(flat: np.ndarray) -> bool:

@@ -104,7 +104,7 @@ class Stage:
     def depth(self) -> int:
         """Channels of the input; all of it where it is read as one position."""
         if self.head.kind == "FULLY_CONNECTED":
-            return self.taken().shape[3]
+            return int(self.taken().shape[3])
         return self.sources[0].region[2]
 
     def rows(self, head_rows: int, rows: int, pooled: bool = True) -> "Stage":

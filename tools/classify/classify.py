@@ -23,7 +23,7 @@ from core.program import run
 from core.words import DEFAULT_MODEL, Engine, ModelName
 from tools.classify import image
 from tools.classify.host import Host
-from tools.link.client import Device, Result
+from tools.link.client import Device
 from tools.link.identity_lock import require_identity
 
 BAR = 24  # characters of the longest bar
