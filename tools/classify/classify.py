@@ -25,6 +25,7 @@ from tools.classify import image
 from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
+from tools.link.messages import Result
 
 BAR = 24  # characters of the longest bar
 
