@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "app.h"
-#include "commands.h"
+#include "command_codes.h"
 #include "link_bytes.h"
 #include "link_crc.h"
 #include "memory_port.h"

@@ -12,13 +12,6 @@
 
 static const char banner_mode[] = "m-timestamp-mode-performance\r\n";
 
-void app_write(app_t *app, const uint8_t *bytes, uint32_t length)
-{
-    if (hal_write(bytes, length) == HAL_CLOSED) {
-        app->closed = 1;
-    }
-}
-
 /* ==== Start ==== */
 
 void app_init(app_t *app)

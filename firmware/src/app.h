@@ -9,84 +9,7 @@
 
 #include <stdint.h>
 
-#include "engine.h"
-#include "link_frame.h"
-
-/* ==== Limits of the application, quoted by PROTOCOL.md ==== */
-
-#define APP_DEFAULT_BAUD 115200u
-#define APP_MIN_BAUD 9600u
-#define APP_MAX_BAUD 3000000u
-/* At a rate just set, a frame must come within this or the old one is back. */
-#define APP_BAUD_CONFIRM_MS 1000u
-/* At any other rate than the default, silence this long brings that back. */
-#define APP_BAUD_IDLE_MS 10000u
-/* Silence inside a frame after which it is given up. */
-#define APP_FRAME_IDLE_MS 500u
-/* Requests that a client may have unanswered. */
-#define APP_WINDOW_FRAMES 16u
-#define APP_FRAGMENT_BYTES 32u
-#define APP_FRAGMENTS \
-    ((ESP8K_INPUT_BYTES + APP_FRAGMENT_BYTES - 1u) / APP_FRAGMENT_BYTES)
-#define APP_STAGE_CHUNK_BYTES 256u
-#define APP_MAX_STAGES 32u
-/* Of one text command `infer N`: the link is deaf meanwhile. */
-#ifndef APP_MAX_ITERATIONS
-#define APP_MAX_ITERATIONS 100000
-#endif
-#define APP_LINE_BYTES 128u
-
-/* ==== State ==== */
-
-/* Who filled the image buffer: the dialects share it. */
-typedef enum { STAGED_NOTHING, STAGED_BINARY, STAGED_TEXT } staged_by_t;
-
-typedef struct {
-    uint32_t words[(ESP8K_INPUT_BYTES + 3u) / 4u]; /* the pixels */
-    staged_by_t by;
-    uint16_t sequence; /* binary: names this transfer, with ... */
-    uint32_t tag;      /* ... the CRC-32 of the whole image */
-    uint32_t missing;  /* binary: one bit a fragment still to come */
-    uint32_t expected; /* text: bytes announced by `db load` */
-    uint32_t filled;   /* text: bytes that came */
-} staged_t;
-
-typedef struct {
-    uint32_t frames;
-    uint32_t crc_errors;
-    uint32_t bad_frames;
-    uint32_t replays;
-    uint32_t errors;
-    uint32_t inferences;
-    uint32_t text_commands;
-} app_counts_t;
-
-typedef struct {
-    link_reader_t reader;
-    staged_t staged;
-    app_counts_t counts;
-    engine_result_t text_result; /* what `results%` prints */
-    uint8_t text_engine;
-    uint8_t text_has_result;
-
-    /* Baud rate: `changed_us` starts the confirm and the idle clock. */
-    uint32_t baud;
-    uint32_t old_baud;
-    uint64_t changed_us;
-    uint64_t heard_us; /* when the last bytes came */
-    uint8_t baud_fixed; /* hal_set_baud() is not supported here */
-    uint8_t confirmed;
-
-    /* The last inference's reply lies encoded in tx: a repeat costs none. */
-    uint8_t replay_valid;
-    uint16_t replay_sequence;
-    uint32_t replay_crc;
-    uint32_t tx_length;
-    uint8_t body[LINK_MAX_REPLY_BODY_BYTES];
-    uint8_t tx[LINK_ENCODED_BYTES(LINK_MAX_REPLY_BODY_BYTES)];
-
-    uint8_t closed; /* the link is gone: leave */
-} app_t;
+#include "app_state.h"
 
 /* ==== Use ==== */
 
@@ -98,7 +21,6 @@ void app_feed(app_t *app, const uint8_t *bytes, uint32_t length);
 uint32_t app_patience_ms(const app_t *app);
 /* Bring an unconfirmed or silent baud rate back. */
 void app_tick(app_t *app);
-void app_write(app_t *app, const uint8_t *bytes, uint32_t length);
 
 /* Runs until the link closes for good. */
 void esp8k_app(void);

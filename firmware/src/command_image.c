@@ -2,10 +2,11 @@
  * The image of a request: in its own frame, or put before in fragments, for
  * lines on which a long frame never lives.
  */
-#include "command_parts.h"
+#include "command_image.h"
 
 #include <string.h>
 
+#include "command_reply.h"
 #include "link_bytes.h"
 #include "link_crc.h"
 

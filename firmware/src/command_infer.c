@@ -1,8 +1,10 @@
-/* Inferences and a look at their stages, see command_parts.h. */
-#include "command_parts.h"
+/* Inferences and a look at their stages. */
+#include "command_infer.h"
 
 #include <string.h>
 
+#include "command_image.h"
+#include "command_reply.h"
 #include "link_bytes.h"
 #include "link_crc.h"
 

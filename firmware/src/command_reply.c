@@ -1,5 +1,5 @@
-/* Replies of the binary dialect, see command_parts.h. */
-#include "command_parts.h"
+/* Replies of the binary dialect. */
+#include "command_reply.h"
 
 #include "hal.h"
 #include "link_bytes.h"

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#include "command_parts.h"
+#include "command_image.h"
+#include "command_infer.h"
+#include "command_reply.h"
 #include "hal.h"
 #include "link_bytes.h"
 

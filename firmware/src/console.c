@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-#include "console_parts.h"
+#include "console_db.h"
+#include "console_say.h"
 #include "hal.h"
 #include "link_text.h"
 

@@ -7,7 +7,7 @@
 #ifndef ESP8K_CONSOLE_H
 #define ESP8K_CONSOLE_H
 
-#include "app.h"
+#include "app_state.h"
 
 /* One command, without its '%'. Always ends in "m-ready". */
 void console_run(app_t *app, const char *command);

@@ -1,5 +1,7 @@
 /* db: the image buffer, filled and shown in hex. */
-#include "console_parts.h"
+#include "console_db.h"
+
+#include "console_say.h"
 
 #define PRINT_COLUMNS 8u
 

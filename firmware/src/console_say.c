@@ -1,5 +1,5 @@
-/* What the text dialect says, see console_parts.h. */
-#include "console_parts.h"
+/* What the text dialect says. */
+#include "console_say.h"
 
 void console_send(app_t *app, const link_line_t *line)
 {

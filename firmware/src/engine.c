@@ -9,8 +9,8 @@
 
 /* Owner: this file. */
 static union {
-    esp8k_int8_arena_t int8;
-    esp8k_f16_arena_t f16;
+    esp8k_int8_arena_t int8; /* cppcheck-suppress unusedStructMember */
+    esp8k_f16_arena_t f16;   /* cppcheck-suppress unusedStructMember */
 } esp8k_arena;
 
 uint32_t engine_stages(uint8_t engine)

@@ -81,6 +81,29 @@ def recursive(source: Path, where: list[str], folder: Path) -> list[str]:
     return found
 
 
+def circles(files: list[Path]) -> list[str]:
+    """Units (a .c and the .h of its name) that come back to themselves by #include."""
+    uses: dict[str, set[str]] = {path.stem: set() for path in files}
+    for path in files:
+        named = re.findall(r'^#include "(\w+)\.h"', path.read_text(), re.M)
+        uses[path.stem] |= {name for name in named if name in uses} - {path.stem}
+    while free := [unit for unit, needs in uses.items() if not needs]:
+        uses = {u: needs - set(free) for u, needs in uses.items() if u not in free}
+    return sorted(uses)
+
+
+def test_includes_run_one_way() -> None:
+    assert circles(OURS) == []
+
+
+def test_a_planted_circle_is_found(tmp_path: Path) -> None:
+    for path in OURS:
+        shutil.copy(path, tmp_path)
+    low = tmp_path / "app_state.c"
+    low.write_text('#include "console.h"\n' + low.read_text())
+    assert {"app_state", "console"} <= set(circles(sorted(tmp_path.iterdir())))
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=ids)
 def test_a_file_keeps_its_promises(path: Path, tmp_path: Path) -> None:
     assert findings(path, includes(FAKE), tmp_path) == []

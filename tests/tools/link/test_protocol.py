@@ -15,8 +15,8 @@ HEADERS = "".join(
     (ROOT / "firmware" / name).read_text()
     for name in (
         "components/link/link_limits.h",
-        "src/app.h",
-        "src/commands.h",
+        "src/app_state.h",
+        "src/command_codes.h",
     )
 )
 EXAMPLES = re.findall(r"```exchange\n(.*?)```", TEXT, re.DOTALL)

@@ -1,13 +1,11 @@
-/* What the files of the text dialect share, and nobody else needs. */
-#ifndef ESP8K_CONSOLE_PARTS_H
-#define ESP8K_CONSOLE_PARTS_H
+/* Lines of the text dialect on their way out. */
+#ifndef ESP8K_CONSOLE_SAY_H
+#define ESP8K_CONSOLE_SAY_H
 
-#include "app.h"
+#include "app_state.h"
 #include "link_text.h"
 
 #define LINE_END "\r\n"
-
-/* ==== console_say.c ==== */
 
 void console_send(app_t *app, const link_line_t *line);
 void console_say(app_t *app, const char *text);
@@ -16,10 +14,5 @@ void console_number(app_t *app, const char *before, uint64_t number,
                     const char *after);
 void console_word(app_t *app, const char *before, link_word_t word,
                   const char *after);
-
-/* ==== console_db.c ==== */
-
-/* `*rest` is what stands behind "db". */
-void console_db(app_t *app, const char **rest);
 
 #endif

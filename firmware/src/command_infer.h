@@ -1,0 +1,14 @@
+/* Requests that run the network: a class, every stage's CRC, its bytes. */
+#ifndef ESP8K_COMMAND_INFER_H
+#define ESP8K_COMMAND_INFER_H
+
+#include "app_state.h"
+#include "link_frame.h"
+
+#define STAGE_HEAD_BYTES 8u /* of a request for a stage's bytes */
+
+void command_infer(app_t *app, const link_frame_t *frame);
+void command_stage_crcs(app_t *app, const link_frame_t *frame);
+void command_stage_bytes(app_t *app, const link_frame_t *frame);
+
+#endif
