@@ -43,7 +43,7 @@ TRAINER   := $(addprefix training/,models.py layers.py data.py augment.py fit.py
                recipes.py teacher.py checkpoint.py pretrained/teacher.pt) \
              $(wildcard training/fused/*) $(wildcard core/*.py)
 EXPORTER  := $(wildcard core/*.py export/*.py export/*/*.py export/*/*.jinja \
-               export/*/*/*.jinja firmware/components/nn/*)
+               export/*/*/*.jinja firmware/components/nn/* LICENSE .clang-format)
 
 # ==== The pipeline ============================================================
 

@@ -8,6 +8,8 @@ example for each. `make export` and `export.compile` both come here.
 """
 
 import shutil
+import subprocess
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from core.errors import Esp8kError
 from core.paths import ROOT
 from core.pixels import to_bytes
 from core.version import URL, VERSION
@@ -36,10 +39,11 @@ FILES = {  # template: where it goes; {} is the network's prefix
     "arduino.ino": "examples/arduino/arduino.ino",
     "esp_idf_project.txt": "examples/esp_idf/CMakeLists.txt",
     "esp_idf_main.txt": "examples/esp_idf/main/CMakeLists.txt",
-    "esp_idf_main.yml": "examples/esp_idf/main/idf_component.yml",
     "esp_idf_main.c": "examples/esp_idf/main/main.c",
 }
 TARGETS = "esp32 esp32s2 esp32s3 esp32c2 esp32c3 esp32c6 esp32h2".split()
+STYLE = ROOT / ".clang-format"
+TIMEOUT_S = 120  # for the layout of all files
 GOLDEN_BYTES = 16_384  # of inputs in the golden header, at most four vectors
 TITLES = {"int8": "int8", "f16": "float16"}
 
@@ -75,7 +79,19 @@ def publish(
         target = out_dir / place.format(prefix)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(environment.get_template(f"{template}.jinja").render(context))
+    _format(out_dir)
     return plan
+
+
+def _format(folder: Path) -> None:
+    """Lay out all C below `folder` in the dialect of `.clang-format`."""
+    program = Path(sysconfig.get_path("scripts")) / "clang-format"
+    files = sorted(path for kind in ("*.c", "*.h") for path in folder.rglob(kind))
+    command = [str(program), f"--style=file:{STYLE}", "-i", *map(str, files)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S)
+    except FileNotFoundError:
+        raise Esp8kError("clang-format is not installed", "run: make setup") from None
 
 
 def random_inputs(network: Network, count: int, seed: int) -> np.ndarray:

@@ -45,7 +45,7 @@ def test_the_stack_is_bounded_and_more_than_was_ever_used(flashed: Flashed) -> N
     assert path[0].name == "board_main" and len(path) > 4
     assert total <= STACK_LIMIT <= footprint.measure(elf)["stack_bytes"]
     every = {one.name for one in stack_depth.read(elf).values()}
-    assert {"v2_int8_run", "v2_f16_run", "board_interrupt"} <= every
+    assert {"v2_int8_run_traced", "v2_f16_run_traced", "board_interrupt"} <= every
 
 
 @pytest.mark.emulator

@@ -18,7 +18,7 @@ from filelock import FileLock
 from core.paths import ROOT
 
 SOURCES = ("core/*.py", "training/*.py", "training/pretrained/*", "export/**/*.py")
-GENERATOR = ("export/**/*.jinja", "firmware/components/nn/**/*")
+GENERATOR = ("export/**/*.jinja", "firmware/components/nn/**/*", ".clang-format")
 FIRMWARE = (
     "firmware/**/*.[chS]",
     "firmware/**/*.ld",

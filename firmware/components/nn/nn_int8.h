@@ -77,7 +77,7 @@ NN_INLINE int32_t nn_single(int32_t sum, const nn_single_t *k, int shift)
 }
 
 NN_INLINE int32_t nn_split(int32_t t, const nn_split_t *k, int low_bits,
-                               int shift)
+                           int shift)
 {
     const int32_t part = (t * k->low + k->offset) >> low_bits;
 
@@ -86,7 +86,7 @@ NN_INLINE int32_t nn_split(int32_t t, const nn_split_t *k, int low_bits,
 
 /* Halves are rounded away from zero: below zero the steps come later. */
 NN_INLINE int32_t nn_signed(int32_t t, const nn_signed_t *k, int low_bits,
-                                int shift, int32_t centre)
+                            int shift, int32_t centre)
 {
     const int32_t offset = t < 0 ? k->negative : k->offset;
     const int32_t part = (t * k->low + offset) >> low_bits;
@@ -95,7 +95,7 @@ NN_INLINE int32_t nn_signed(int32_t t, const nn_signed_t *k, int low_bits,
 }
 
 NN_INLINE int32_t nn_triple(int32_t t, const nn_triple_t *k, int low_bits,
-                                int shift, int32_t centre)
+                            int shift, int32_t centre)
 {
     const int32_t offset = t < 0 ? k->negative : k->offset;
     const int32_t low = (t * k->low) >> low_bits;

@@ -32,18 +32,18 @@
     __asm__ volatile("ldinc " #mw ", %0" : "+a"(at) : : "memory")
 #define NN_MULA_DD(halves, mx, my) \
     __asm__ volatile("mula.dd." #halves " " #mx ", " #my : : : "acc")
-#define NN_MULA_DD_LDINC(halves, mw, at, mx, my)                             \
-    __asm__ volatile("mula.dd." #halves ".ldinc " #mw ", %0, " #mx ", " #my  \
-                     : "+a"(at)                                              \
-                     :                                                       \
+#define NN_MULA_DD_LDINC(halves, mw, at, mx, my)                            \
+    __asm__ volatile("mula.dd." #halves ".ldinc " #mw ", %0, " #mx ", " #my \
+                     : "+a"(at)                                             \
+                     :                                                      \
                      : "acc", "memory")
 #endif
 
 /* Four products; the next four operands are loaded meanwhile. */
-#define NN_MAC16_STEP(v, w)                \
-    NN_MULA_DD_LDINC(ll, m1, v, m0, m2);   \
-    NN_MULA_DD_LDINC(hh, m3, w, m0, m2);   \
-    NN_MULA_DD_LDINC(ll, m0, v, m1, m3);   \
+#define NN_MAC16_STEP(v, w)              \
+    NN_MULA_DD_LDINC(ll, m1, v, m0, m2); \
+    NN_MULA_DD_LDINC(hh, m3, w, m0, m2); \
+    NN_MULA_DD_LDINC(ll, m0, v, m1, m3); \
     NN_MULA_DD_LDINC(hh, m2, w, m1, m3)
 
 /* The sum of 2 * pairs products; both operands lie on a multiple of 4. No other

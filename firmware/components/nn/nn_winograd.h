@@ -18,23 +18,21 @@
 
 /* One row of B' d B: a and b are two input rows, already chosen and signed. A sum
  * that stood in the cast would be taken in 16 bits, with a mask for each part. */
-#define NN_WINOGRAD_ROW(v, step, op, a, b, depth)                  \
-    do {                                                           \
-        const int32_t t0 = (int32_t)(a)[0] op(b)[0];               \
-        const int32_t t1 = (int32_t)(a)[(depth)] op(b)[(depth)];   \
-        const int32_t t2 =                                         \
-            (int32_t)(a)[2 * (depth)] op(b)[2 * (depth)];          \
-        const int32_t t3 =                                         \
-            (int32_t)(a)[3 * (depth)] op(b)[3 * (depth)];          \
-        const int32_t v0 = t0 - t2;                                \
-        const int32_t v1 = t1 + t2;                                \
-        const int32_t v2 = t2 - t1;                                \
-        const int32_t v3 = t1 - t3;                                \
-                                                                   \
-        (v)[0] = (int16_t)v0;                                      \
-        (v)[(step)] = (int16_t)v1;                                 \
-        (v)[2 * (step)] = (int16_t)v2;                             \
-        (v)[3 * (step)] = (int16_t)v3;                             \
+#define NN_WINOGRAD_ROW(v, step, op, a, b, depth)                        \
+    do {                                                                 \
+        const int32_t t0 = (int32_t)(a)[0] op(b)[0];                     \
+        const int32_t t1 = (int32_t)(a)[(depth)] op(b)[(depth)];         \
+        const int32_t t2 = (int32_t)(a)[2 * (depth)] op(b)[2 * (depth)]; \
+        const int32_t t3 = (int32_t)(a)[3 * (depth)] op(b)[3 * (depth)]; \
+        const int32_t v0 = t0 - t2;                                      \
+        const int32_t v1 = t1 + t2;                                      \
+        const int32_t v2 = t2 - t1;                                      \
+        const int32_t v3 = t1 - t3;                                      \
+                                                                         \
+        (v)[0] = (int16_t)v0;                                            \
+        (v)[(step)] = (int16_t)v1;                                       \
+        (v)[2 * (step)] = (int16_t)v2;                                   \
+        (v)[3 * (step)] = (int16_t)v3;                                   \
     } while (0)
 
 /* V = B' d B of `depth` channels; element (f, channel) at v[f * step + channel *
@@ -61,40 +59,36 @@ NN_INLINE void nn_winograd_input(const uint8_t *d, int32_t pitch, int32_t depth,
 }
 
 /* The same row for two tiles side by side, which share two columns. */
-#define NN_WINOGRAD_ROWS(v, step, op, a, b, depth)                 \
-    do {                                                           \
-        const int32_t t2 =                                         \
-            (int32_t)(a)[2 * (depth)] op(b)[2 * (depth)];          \
-        const int32_t t3 =                                         \
-            (int32_t)(a)[3 * (depth)] op(b)[3 * (depth)];          \
-        const int32_t t0 = (int32_t)(a)[0] op(b)[0];               \
-        const int32_t t1 = (int32_t)(a)[(depth)] op(b)[(depth)];   \
-        const int32_t t4 =                                         \
-            (int32_t)(a)[4 * (depth)] op(b)[4 * (depth)];          \
-        const int32_t t5 =                                         \
-            (int32_t)(a)[5 * (depth)] op(b)[5 * (depth)];          \
-        const int32_t v0 = t0 - t2;                                \
-        const int32_t v1 = t1 + t2;                                \
-        const int32_t v2 = t2 - t1;                                \
-        const int32_t v3 = t1 - t3;                                \
-        const int32_t w0 = t2 - t4;                                \
-        const int32_t w1 = t3 + t4;                                \
-        const int32_t w2 = t4 - t3;                                \
-        const int32_t w3 = t3 - t5;                                \
-                                                                   \
-        (v)[0] = (int16_t)v0;                                      \
-        (v)[(step)] = (int16_t)v1;                                 \
-        (v)[2 * (step)] = (int16_t)v2;                             \
-        (v)[3 * (step)] = (int16_t)v3;                             \
-        (v)[1] = (int16_t)w0;                                      \
-        (v)[(step) + 1] = (int16_t)w1;                             \
-        (v)[2 * (step) + 1] = (int16_t)w2;                         \
-        (v)[3 * (step) + 1] = (int16_t)w3;                         \
+#define NN_WINOGRAD_ROWS(v, step, op, a, b, depth)                       \
+    do {                                                                 \
+        const int32_t t2 = (int32_t)(a)[2 * (depth)] op(b)[2 * (depth)]; \
+        const int32_t t3 = (int32_t)(a)[3 * (depth)] op(b)[3 * (depth)]; \
+        const int32_t t0 = (int32_t)(a)[0] op(b)[0];                     \
+        const int32_t t1 = (int32_t)(a)[(depth)] op(b)[(depth)];         \
+        const int32_t t4 = (int32_t)(a)[4 * (depth)] op(b)[4 * (depth)]; \
+        const int32_t t5 = (int32_t)(a)[5 * (depth)] op(b)[5 * (depth)]; \
+        const int32_t v0 = t0 - t2;                                      \
+        const int32_t v1 = t1 + t2;                                      \
+        const int32_t v2 = t2 - t1;                                      \
+        const int32_t v3 = t1 - t3;                                      \
+        const int32_t w0 = t2 - t4;                                      \
+        const int32_t w1 = t3 + t4;                                      \
+        const int32_t w2 = t4 - t3;                                      \
+        const int32_t w3 = t3 - t5;                                      \
+                                                                         \
+        (v)[0] = (int16_t)v0;                                            \
+        (v)[(step)] = (int16_t)v1;                                       \
+        (v)[2 * (step)] = (int16_t)v2;                                   \
+        (v)[3 * (step)] = (int16_t)v3;                                   \
+        (v)[1] = (int16_t)w0;                                            \
+        (v)[(step) + 1] = (int16_t)w1;                                   \
+        (v)[2 * (step) + 1] = (int16_t)w2;                               \
+        (v)[3 * (step) + 1] = (int16_t)w3;                               \
     } while (0)
 
 /* V of the tiles at d and two pixels to its right, interleaved. */
-NN_INLINE void nn_winograd_inputs(const uint8_t *d, int32_t pitch, int32_t depth,
-                                  int16_t *v, int32_t step)
+NN_INLINE void nn_winograd_inputs(const uint8_t *d, int32_t pitch,
+                                  int32_t depth, int16_t *v, int32_t step)
 {
     const uint8_t *r0 = d;
     const uint8_t *r1 = r0 + pitch;
