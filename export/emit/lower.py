@@ -17,9 +17,10 @@ from export.graph.fusion import plan_stages
 from export.graph.network import Network
 from export.graph.stage import Stage
 from export.kernels import registry
-from export.kernels.float16.stored import Job
+from export.kernels.float16.stored import FLOAT_BYTES, Job
 from export.kernels.int8 import row_wise
 from export.kernels.kernel import Kernel, Options
+from export.kernels.registry import Core
 from export.plan import row_buffers
 from export.plan.arena import Lags, allocate
 from export.plan.record import StagePlan
@@ -28,12 +29,16 @@ Price = Callable[[Kernel], float]
 
 
 def cheapest(kernel: Kernel) -> float:
-    """What a profile for speed goes by."""
-    return kernel.cost("xtensa")
+    """What is taken where nothing else is said."""
+    return kernel.cost(registry.PORTABLE.price)
 
 
 def int8(
-    network: Network, profile: str, prefix: str, price: Price = cheapest
+    network: Network,
+    profile: str,
+    prefix: str,
+    price: Price = cheapest,
+    core: Core = registry.PORTABLE,
 ) -> Engine:
     """The int8 engine of a network; of the ways to make a stage the least in price."""
     options = Options(
@@ -44,12 +49,12 @@ def int8(
         winograd=profile == "speed",
     )
     stages = plan_stages(network, strips=True)
-    kernels = tuple(_least(registry.int8(s, options), price) for s in stages)
+    kernels = tuple(_least(registry.int8(s, options, core), price) for s in stages)
     fed = row_wise.fed(kernels, options)
     if fed is None or fed.feed is None:
-        return _engine(stages, kernels)
+        return _engine(stages, kernels, core=core)
     kernels = (fed.feed.kernel, fed, *kernels[2:])
-    return _engine(stages, kernels, 2, {stages[0].output: fed.feed.size})
+    return _engine(stages, kernels, 2, {stages[0].output: fed.feed.size}, core=core)
 
 
 def _least(kernels: list[Kernel], price: Price) -> Kernel:
@@ -88,7 +93,7 @@ def _row_by_row(
         for stage in stages
     )
     kept = {
-        stage.output: link.room * link.width
+        stage.output: FLOAT_BYTES * link.room * link.width
         for stage, link in zip(stages, stream.links, strict=False)
     }
     return _engine(stages, kernels, len(stream), kept, stream)
@@ -100,16 +105,19 @@ def _engine(
     streamed: int = 0,
     kept: dict[int, int] | None = None,
     stream: row_buffers.Stream = row_buffers.NONE,
+    core: Core = registry.PORTABLE,
 ) -> Engine:
-    """Memory, calls and plans; `kept`: elements of what the streamed stages give."""
+    """Memory, calls and plans; `kept`: bytes of what the streamed stages give."""
     engine = kernels[0].engine if kernels else "int8"
     scratch = {s.number: k.scratch for s, k in zip(stages, kernels, strict=True)}
     homes = row_buffers.homes(stream, stages, scratch)
     lent = row_buffers.lent(stream, stages, scratch)
     housed = homes.keys() | lent.keys()
     wanted = {n: 0 if n in housed else size for n, size in scratch.items()}
-    item = 1 if engine == "int8" else 4
-    memory = allocate(stages, item, wanted, streamed, kept, _lags(stages, kernels))
+    sizes = {s.output: k.out_bytes for s, k in zip(stages, kernels, strict=True)}
+    sizes |= kept or {}
+    lags = _lags(stages, kernels)
+    memory = allocate(stages, sizes, wanted, streamed, lags, core.alignment)
     places = {
         number: memory.offsets[tensor] + at for number, (tensor, at) in homes.items()
     }

@@ -50,7 +50,7 @@ class Kernel(ABC):
     @classmethod
     @abstractmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """All that it can do for a stage; nothing where it cannot."""
+        """All that it can do for a stage of its kinds; nothing where it cannot."""
 
     @property
     def name(self) -> str:
@@ -71,6 +71,11 @@ class Kernel(ABC):
     def method(self) -> str:
         """What plan.json calls it."""
         return "direct"
+
+    @property
+    def out_bytes(self) -> int:
+        """Of what it stores, where the caller does not hold that."""
+        return self.stage.size
 
     @property
     def scratch(self) -> int:

@@ -1,11 +1,13 @@
 """Every kernel of every engine: a line each.
 
-    ways(stage, options, INT8)    # all that can make a stage, in the order below
+    int8(stage, options)    # all that can make a stage, in the order below
 
-Where two cost the same, the first one is taken.
+Where two cost the same, the first one is taken. A core with kernels of its own is a
+`Core` here and a folder beside this file.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from core.errors import Esp8kError
 from export.graph.stage import Stage
@@ -27,6 +29,18 @@ from export.kernels.int8.winograd import Winograd
 from export.kernels.int8.winograd4 import Winograd4
 from export.kernels.kernel import Kernel, Options
 
+
+@dataclass(frozen=True)
+class Core:
+    """A target of the generator: kernels of its own, in a folder of their own."""
+
+    name: str
+    condition: str  # of the preprocessor, under which its C is compiled; "": always
+    int8: tuple[type[Kernel], ...]
+    price: str  # the core in export.plan.cost by which the cheapest is taken
+    alignment: int = 4  # bytes, of the arena and of each value in it
+
+
 INT8: tuple[type[Kernel], ...] = (
     Conv,
     Depthwise,
@@ -43,17 +57,21 @@ INT8: tuple[type[Kernel], ...] = (
     Softmax,
 )
 FLOAT16: tuple[type[FloatKernel], ...] = (ConvF16, MaxPoolF16)
+PORTABLE = Core("portable", "", INT8, "xtensa")
 
 
-def int8(
-    stage: Stage, options: Options, kernels: Sequence[type[Kernel]] = INT8
-) -> list[Kernel]:
+def int8(stage: Stage, options: Options, core: Core = PORTABLE) -> list[Kernel]:
     """All that can make a stage of the int8 engine; never empty."""
-    found = [way for kernel in kernels for way in kernel.ways(stage, options)]
+    found = [
+        way
+        for kernel in core.int8
+        if stage.head.kind in kernel.kinds
+        for way in kernel.ways(stage, options)
+    ]
     if not found:
         raise Esp8kError(
             f"no int8 kernel for {stage.head.kind} (tensor {stage.head_output.name})",
-            f"supported: {', '.join(kinds(kernels))}",
+            f"supported: {', '.join(kinds(core.int8))}",
         )
     return found
 
@@ -61,7 +79,10 @@ def int8(
 def float16(stage: Stage, options: Options, job: Job) -> FloatKernel:
     """What makes a stage of the float16 engine."""
     found: Iterator[FloatKernel] = (
-        way for kernel in FLOAT16 for way in kernel.jobs(stage, options, job)
+        way
+        for kernel in FLOAT16
+        if stage.head.kind in kernel.kinds
+        for way in kernel.jobs(stage, options, job)
     )
     made = next(found, None)
     if made is None:

@@ -1,6 +1,6 @@
 """Where everything lies in the arena: lifetimes, and outputs that follow their inputs.
 
-    memory = allocate(stages, 1, scratch, lags=lags)
+    memory = allocate(stages, sizes, scratch, lags=lags)
 
 Two values that live at the same time lie apart, with one exception: a stage that reads
 a value for the last time may write its output over what it has read already. `lags`
@@ -10,7 +10,7 @@ finds them from the loops.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from export.graph.stage import Stage
 
@@ -40,22 +40,21 @@ class Block:
 
 def allocate(
     stages: tuple[Stage, ...],
-    item: int,
+    sizes: dict[int, int],
     scratch: dict[int, int] | None = None,
     streamed: int = 0,
-    windows: dict[int, int] | None = None,
     lags: Lags | None = None,
+    alignment: int = 4,
 ) -> Memory:
     """Place values by their lifetimes, in the best of a few orders.
 
-    `item` is the size of one element, `scratch` the working memory of a stage in
-    bytes. The first `streamed` stages run row by row, all at the same time, and
-    `windows` says how many elements of their outputs are kept. The network's input
-    and output are the caller's.
+    In bytes: `sizes` of what is kept of each value, `scratch` of the working memory of
+    each stage. The first `streamed` stages run row by row, all at the same time. The
+    network's input and output are the caller's.
     """
-    blocks = _blocks(stages, item, scratch or {}, streamed, windows or {})
+    blocks = _blocks(stages, sizes, scratch or {}, streamed, alignment)
     allowed = {
-        (source, target): -(-lag // 4) * 4
+        (source, target): _aligned(lag, alignment)
         for (source, target), lag in (lags or {}).items()
         if source in blocks
         and target in blocks
@@ -78,26 +77,29 @@ def allocate(
 
 def _blocks(
     stages: tuple[Stage, ...],
-    item: int,
+    sizes: dict[int, int],
     scratch: dict[int, int],
     streamed: int,
-    windows: dict[int, int],
+    alignment: int,
 ) -> dict[int, Block]:
-    """All that needs memory, rounded up to whole words."""
+    """All that needs memory, rounded up."""
     found = []
     for stage in stages:
         if not stage.is_output:
             readers = [s.number for s in stages if stage.output in s.inputs]
-            elements = windows.get(stage.output, stage.size)
             born = max(stage.number, streamed - 1)
             dies = max(*readers, stage.number, streamed - 1)
-            found.append(Block(stage.output, born, dies, elements * item))
+            found.append(Block(stage.output, born, dies, sizes[stage.output]))
     wanted = dict(scratch)
     if streamed:  # row functions take turns: one piece of memory for all
         shared = max(wanted.pop(number, 0) for number in range(streamed))
         wanted[streamed - 1] = shared
     found += [Block(-1 - n, n, n, size) for n, size in wanted.items() if size]
-    return {b.key: Block(b.key, b.first, b.last, -(-b.size // 4) * 4) for b in found}
+    return {b.key: replace(b, size=_aligned(b.size, alignment)) for b in found}
+
+
+def _aligned(size: int, alignment: int) -> int:
+    return -(-size // alignment) * alignment
 
 
 def _orders(blocks: list[Block]) -> list[list[Block]]:

@@ -47,8 +47,6 @@ class Conv(FloatKernel):
     @classmethod
     def jobs(cls, stage: Stage, options: Options, job: Job) -> Iterator[Self]:
         """One."""
-        if stage.head.kind not in cls.kinds:
-            return
         own = stage.geometry
         halves = half(stage.network, stage.head.inputs[1]).reshape(stage.taken().shape)
         if stage.padded or (own.dilation_h, own.dilation_w) != (1, 1):

@@ -32,7 +32,7 @@ class MaxPool(FloatKernel):
     @classmethod
     def jobs(cls, stage: Stage, options: Options, job: Job) -> Iterator[Self]:
         """One; not of raw pixels."""
-        if stage.head.kind in cls.kinds and not stage.sources[0].is_input:
+        if not stage.sources[0].is_input:
             yield cls(stage, options, job)
 
     @property

@@ -20,6 +20,7 @@ from export.kernels.kernel import Kernel, Options
 
 ACTIVATIONS = {"NONE": "{x}", "RELU": "nn_relu({x})", "RELU6": "nn_relu6({x})"}
 UNSCALED = Scales()
+FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class FloatKernel(Kernel):
     def jobs(cls, stage: Stage, options: Options, job: Job) -> Iterator[Self]:
         """All that it can do for a stage as the engine wants it."""
         raise NotImplementedError
+
+    @property
+    def out_bytes(self) -> int:
+        """Of what it stores: float32."""
+        return FLOAT_BYTES * self.stage.size
 
     @property
     def power(self) -> int:

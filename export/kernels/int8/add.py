@@ -25,11 +25,10 @@ class Add(Plain):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        if stage.head.kind in cls.kinds:
-            stem = f"{options.prefix}_{cls.engine}_{stage.name}"
-            constants = int8.add_constants(stage.network, stage.head)
-            table = requant_stage.table(stage)
-            yield cls(stage, options, table, operands(stage, stem), constants)
+        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        constants = int8.add_constants(stage.network, stage.head)
+        table = requant_stage.table(stage)
+        yield cls(stage, options, table, operands(stage, stem), constants)
 
     @property
     def arrays(self) -> tuple[Array, ...]:

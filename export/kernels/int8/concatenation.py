@@ -47,10 +47,9 @@ class Concatenation(Plain):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        if stage.head.kind in cls.kinds:
-            stem = f"{options.prefix}_{cls.engine}_{stage.name}"
-            table = requant_stage.table(stage)
-            yield cls(stage, options, table, tuple(_parts(stage, stem)))
+        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        table = requant_stage.table(stage)
+        yield cls(stage, options, table, tuple(_parts(stage, stem)))
 
     @property
     def arrays(self) -> tuple[Array, ...]:

@@ -62,7 +62,7 @@ class Conv(Direct):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        if stage.head.kind in cls.kinds and not (stage.pool and stage.pool.overlaps):
+        if not (stage.pool and stage.pool.overlaps):
             yield cls.of(stage, options)
 
     @classmethod

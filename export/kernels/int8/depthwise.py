@@ -27,8 +27,6 @@ class Depthwise(Direct):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        if stage.head.kind not in cls.kinds:
-            return
         found = requant_stage.weighted(stage, requant_stage.table(stage))
         rows, columns, _ = blocks(stage, whole=True)
         stem = f"{options.prefix}_{cls.engine}_{stage.name}"

@@ -24,8 +24,6 @@ class Mean(Scaled):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        if stage.head.kind not in cls.kinds:
-            return
         op, out = stage.head, stage.head_output
         source = stage.network.tensors[op.inputs[0]]
         if tuple(op.attributes["axes"]) != (1, 2) or len(source.shape) != 4:

@@ -25,8 +25,6 @@ class Mul(Scaled):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        if stage.head.kind not in cls.kinds:
-            return
         found = operands(stage, f"{options.prefix}_{cls.engine}_{stage.name}")
         zeros = [tensor.zero_point + 128 for tensor in found.tensors]
         ends = [(-zero, 255 - zero) for zero in zeros]

@@ -26,8 +26,6 @@ class Pad(Plain):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        if stage.head.kind not in cls.kinds:
-            return
         pads = stage.head.attributes["paddings"]
         source = stage.network.tensors[stage.head.inputs[0]]
         if len(source.shape) != 4 or pads[0] != (0, 0):

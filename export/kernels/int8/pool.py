@@ -27,9 +27,8 @@ class Pool(Plain):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        if stage.head.kind in cls.kinds:
-            bounds = requant_stage.u_range(stage.head, stage.head_output)
-            yield cls(stage, options, requant_stage.table(stage), bounds)
+        bounds = requant_stage.u_range(stage.head, stage.head_output)
+        yield cls(stage, options, requant_stage.table(stage), bounds)
 
     @property
     def averages(self) -> bool:

@@ -84,7 +84,7 @@ class PooledStrip(Kernel):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """By all that the rows can be made of."""
-        if stage.pool and stage.pool.overlaps and stage.head.kind in cls.kinds:
+        if stage.pool and stage.pool.overlaps:
             for rows in _rows(stage, stage.pool, options):
                 yield cls(stage, options, rows)
 

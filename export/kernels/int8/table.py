@@ -21,8 +21,7 @@ class Table(Plain):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        if stage.head.kind in cls.kinds:
-            yield cls(stage, options, requant_stage.table(stage))
+        yield cls(stage, options, requant_stage.table(stage))
 
     @property
     def flat(self) -> bool:

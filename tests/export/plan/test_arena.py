@@ -102,8 +102,8 @@ def test_values_overlap_only_where_the_lag_is_kept() -> None:
         stages = plan_stages(network)
         last = {i: s.number for s in stages for i in s.inputs}
         lags = {(i, s.output): 8 for s in stages for i in s.inputs}
-        found = allocate(stages, 1, {}, lags=lags)
         sizes = {s.output: s.size for s in stages}
+        found = allocate(stages, sizes, lags=lags)
         born = {s.output: s.number for s in stages}
         for a, b in itertools.combinations(found.offsets, 2):
             first, second = sorted((a, b), key=lambda i: born[i])
