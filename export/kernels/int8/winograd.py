@@ -7,12 +7,12 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.arithmetic import requant_stage, winograd
-from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import byte_array
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.finish import Finish
-from export.kernels.kernel import Kernel, Options
+from export.kernels.int8.tiled import Tiled
+from export.kernels.kernel import Options
 from export.plan.cost import Work, times
 from export.plan.overlap import lag
 
@@ -21,26 +21,13 @@ MOST_SUMS = 8  # tiles times channels abreast
 
 
 @dataclass(frozen=True, eq=False)
-class Winograd(Kernel):
+class Winograd(Tiled):
     """16 products for a tile of 2x2, two tiles abreast."""
 
-    engine: ClassVar[str] = "int8"
     template: ClassVar[str] = "int8/winograd.c.jinja"
-    kinds: ClassVar[tuple[str, ...]] = ("CONV_2D",)
     tile: ClassVar[int] = 2  # outputs a side
 
-    finish: Finish
-    weights: Array
-    tiles: int  # abreast
-    block_q: int  # channels abreast
-    strip: Strip | None = None
     calls: int = 1
-
-    @classmethod
-    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One, where a profile wants it and it can be proved."""
-        if options.winograd and not (stage.pool and stage.pool.overlaps):
-            yield from cls.of(stage, options)
 
     @classmethod
     def of(
@@ -56,6 +43,8 @@ class Winograd(Kernel):
         try:
             found = requant_stage.weighted(stage, values, winograd.SCALE)
         except ValueError:
+            return
+        if found.form == "wide":  # its constants are not for scaled sums
             return
         depth, channels = stage.depth, stage.region[2]
         mac_h, mac_w, _ = stage.head_region
@@ -83,24 +72,9 @@ class Winograd(Kernel):
         )
 
     @property
-    def function(self) -> str:
-        """Name of the C function."""
-        return self.strip.function if self.strip else self.name
-
-    @property
-    def arrays(self) -> tuple[Array, ...]:
-        """Filters, channels and, if any, the table."""
-        return (self.weights, *self.finish.arrays(self.stage))
-
-    @property
     def method(self) -> str:
         """What plan.json calls it."""
         return "winograd"
-
-    @property
-    def requant(self) -> Requant | None:
-        """That of the finish."""
-        return self.finish.requant
 
     @property
     def headers(self) -> frozenset[str]:
@@ -117,24 +91,9 @@ class Winograd(Kernel):
     # ==== For the template ====
 
     @property
-    def one_row(self) -> bool:
-        """Of tiles."""
-        return self.stage.head_region[0] == self.tile
-
-    @property
-    def total(self) -> int:
-        """Tiles."""
-        return self.stage.head_region[0] * self.stage.head_region[1] // self.tile**2
-
-    @property
     def adjacent(self) -> bool:
         """Whether two tiles abreast are neighbours: no pair crosses a row's end."""
         return self.tiles == 2 and self.stage.head_region[1] % 4 == 0
-
-    @property
-    def pitch(self) -> int:
-        """Bytes from one row of the input to the next."""
-        return self.stage.sources[0].pitch
 
     @property
     def corner(self) -> str:
@@ -144,11 +103,6 @@ class Winograd(Kernel):
         if self.one_row:
             return f"in + {column}"
         return f"in + y * {self.pitch} + {column}"
-
-    @property
-    def out_pitch(self) -> int:
-        """Bytes from one stored row to the next."""
-        return self.strip.pitch if self.strip else self.stage.width
 
     @property
     def place(self) -> str:

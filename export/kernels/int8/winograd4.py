@@ -7,12 +7,12 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.arithmetic import requant_stage, winograd
-from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import byte_array
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.finish import Finish
-from export.kernels.kernel import Kernel, Options
+from export.kernels.int8.tiled import Tiled
+from export.kernels.kernel import Options
 from export.plan.cost import Work
 from export.plan.overlap import lag
 
@@ -20,25 +20,11 @@ ACCUMULATORS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Winograd4(Kernel):
+class Winograd4(Tiled):
     """36 products for a tile of 4x4, some tiles and channels abreast."""
 
-    engine: ClassVar[str] = "int8"
     template: ClassVar[str] = "int8/winograd4.c.jinja"
-    kinds: ClassVar[tuple[str, ...]] = ("CONV_2D",)
     tile: ClassVar[int] = 4  # outputs a side
-
-    finish: Finish
-    weights: Array
-    tiles: int  # abreast
-    block_q: int  # channels abreast
-    strip: Strip | None = None
-
-    @classmethod
-    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One, where a profile wants it and it can be proved."""
-        if options.winograd and not (stage.pool and stage.pool.overlaps):
-            yield from cls.of(stage, options)
 
     @classmethod
     def of(
@@ -75,24 +61,9 @@ class Winograd4(Kernel):
         )
 
     @property
-    def function(self) -> str:
-        """Name of the C function."""
-        return self.strip.function if self.strip else self.name
-
-    @property
-    def arrays(self) -> tuple[Array, ...]:
-        """Filters, channels and, if any, the table."""
-        return (self.weights, *self.finish.arrays(self.stage))
-
-    @property
     def method(self) -> str:
         """What plan.json calls it."""
         return "winograd4"
-
-    @property
-    def requant(self) -> Requant | None:
-        """That of the finish."""
-        return self.finish.requant
 
     @property
     def headers(self) -> frozenset[str]:
@@ -107,21 +78,6 @@ class Winograd4(Kernel):
     # ==== For the template ====
 
     @property
-    def one_row(self) -> bool:
-        """Of tiles."""
-        return self.stage.head_region[0] == self.tile
-
-    @property
-    def total(self) -> int:
-        """Tiles."""
-        return self.stage.head_region[0] * self.stage.head_region[1] // self.tile**2
-
-    @property
-    def pitch(self) -> int:
-        """Bytes from one row of the input to the next."""
-        return self.stage.sources[0].pitch
-
-    @property
     def across(self) -> int:
         """Columns of the output that a tile gives."""
         return 2 if self.stage.pool else self.tile
@@ -131,11 +87,6 @@ class Winograd4(Kernel):
         """C of where a tile begins."""
         column = f"x * {self.stage.depth}"
         return f"in + {column}" if self.one_row else f"in + y * {self.pitch} + {column}"
-
-    @property
-    def out_pitch(self) -> int:
-        """Bytes from one stored row to the next."""
-        return self.strip.pitch if self.strip else self.stage.width
 
     @property
     def place(self) -> str:
