@@ -26,6 +26,7 @@ from export.emit import generate
 from export.emit.generate import Plan, StagePlan
 from export.graph import network
 from export.graph.network import Network
+from export.reference.stages import stage_outputs
 from tools.boards import boards
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
@@ -124,7 +125,7 @@ def bisect(
     """The first difference over `images`, the first of which has the index `first`."""
     stages = plan.engine(engine)
     for number, image in enumerate(images, first):
-        expected = generate.stage_outputs(plan, reference, image)
+        expected = stage_outputs(plan, reference, image)
         crcs = device.stage_crcs(engine, image)
         if len(crcs) != len(expected):
             raise CheckFailed(

@@ -16,21 +16,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.errors import Esp8kError
 from core.paths import ROOT
-from core.pixels import to_bytes, to_int8
 from core.version import VERSION
 from export.emit import c_source, lower
 from export.frontend.identity import Identity
-from export.graph.geometry import hwc
 from export.graph.network import Network
 from export.plan.record import Plan, StagePlan, load_plan
-from export.reference import float16
-from export.reference import int8 as reference
 
-__all__ = ["Plan", "StagePlan", "flags", "generate", "load_plan", "stage_outputs"]
+__all__ = ["Plan", "StagePlan", "flags", "generate", "load_plan"]
 
 PROFILES = ("speed", "balanced", "size")
 KERNELS = ROOT / "firmware" / "components" / "nn"
@@ -133,32 +127,6 @@ def flags(target: str) -> list[str]:
     """Compile flags for "xtensa", "riscv", "host" or "wasm"."""
     table = json.loads(FLAGS.read_text())
     return [*table["all"], *table.get(target, [])]
-
-
-def stage_outputs(plan: Plan, network: Network, image: np.ndarray) -> list[np.ndarray]:
-    """What each stage must give for one image of raw bytes: the live region.
-
-    The engine is that of `network`: uint8 arrays (int8 for the logits) or float32,
-    too large by a power of two where the stage's plan says so.
-    """
-    pixels = np.asarray(image, np.uint8).reshape(1, -1)
-    if network.tensors[network.inputs[0]].dtype == "int8":
-        engine = "int8"
-        values = reference.run(network, to_int8(pixels))
-    else:
-        engine = "f16"
-        values = float16.run(network, pixels)
-    found = []
-    for stage in plan.engine(engine):
-        height, width, _ = stage.shape
-        full = values[stage.tensor][0].reshape(hwc(network.tensors[stage.tensor].shape))
-        live = full[:height, :width]
-        if stage.power:
-            live = np.ldexp(live, stage.power)
-        if stage.representation.startswith("u8"):
-            live = to_bytes(live)
-        found.append(np.ascontiguousarray(live))
-    return found
 
 
 def _header(plan: Plan, has_f16: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from export.emit import generate
 from export.frontend.identity import Identity
 from export.graph import network
 from export.graph.network import Network
+from export.reference.stages import stage_outputs
 from tools import bisect
 from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
 from tools.link.client import Device
@@ -125,7 +126,7 @@ def test_a_wrong_pool_is_found(right, images, tmp_path) -> None:  # type: ignore
     assert (found.stage, found.name) == (0, "conv1")
     assert found.got < found.expected  # a maximum over fewer
     place = (found.y, found.x, found.channel)
-    right_stage = generate.stage_outputs(plan, int8, images[found.image])[0]
+    right_stage = stage_outputs(plan, int8, images[found.image])[0]
     assert found.expected == right_stage[place]
     assert f"channel {found.channel} at y {found.y}, x {found.x}" in found.sentence()
 

@@ -24,6 +24,7 @@ from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network, read_tflite
 from export.plan import row_buffers
 from export.reference import float16
+from export.reference.stages import stage_outputs
 from tests.support.components import IDENTITY
 from tests.support.native import Native
 from tests.support.random_f16 import random_f16, random_pixels
@@ -65,7 +66,7 @@ def check(seed: int, options: tuple[str, ...], folder: Path) -> set[str]:
     label = f"seed {seed}, {options}"
     assert np.array_equal(found.view(np.uint32), expected.view(np.uint32)), label
     for image in images[-2:]:
-        wanted = generate.stage_outputs(native.plan, network, image)
+        wanted = stage_outputs(native.plan, network, image)
         for got, want in zip(native.trace("f16", image), wanted, strict=True):
             assert np.array_equal(got.view(np.uint32), want.view(np.uint32)), label
     arena = native.plan.f16_arena_bytes

@@ -8,6 +8,7 @@ import pytest
 from export.emit import generate
 from export.graph.network import Network, read_tflite
 from export.reference import int8
+from export.reference.stages import stage_outputs
 from tests.support.components import IDENTITY
 from tests.support.native import Native
 from tests.support.random_values import SAME, VALID
@@ -55,7 +56,7 @@ def test_what_is_between_them_is_never_stored_whole(
     expected = int8.outputs(network, shaped)
     found = native.run("int8", images)
     assert np.array_equal(found, expected.reshape(found.shape))
-    wanted = generate.stage_outputs(plan, network, images[0])
+    wanted = stage_outputs(plan, network, images[0])
     for seen, value in zip(native.trace("int8", images[0]), wanted, strict=True):
         assert np.array_equal(seen, value), "the hook sees every row, in order"
     used = native.touched("int8", images[0])
