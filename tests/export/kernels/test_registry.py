@@ -1,0 +1,45 @@
+"""The registry: one file pair a kernel, every operator with a kernel, frozen values."""
+
+import dataclasses
+import inspect
+from pathlib import Path
+
+import pytest
+
+from core.errors import Esp8kError
+from export.emit import lower
+from export.frontend.support import integer_core
+from export.graph.network import read_tflite
+from export.kernels import registry
+from export.kernels.kernel import Kernel
+from export.reference import int8 as reference
+from tests.support.random_networks import random_network
+
+KERNELS = (*registry.INT8, *registry.FLOAT16)
+FOLDER = Path(inspect.getfile(registry)).parent
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.template)
+def test_a_kernel_is_a_frozen_dataclass_with_its_template_beside_it(
+    kernel: type[Kernel],
+) -> None:
+    parameters = getattr(kernel, "__dataclass_params__", None)
+    assert parameters is not None and parameters.frozen
+    template = FOLDER / kernel.template
+    assert template.exists()
+    assert template.parent == Path(inspect.getfile(kernel)).parent
+
+
+def test_every_operator_of_the_reference_has_a_kernel() -> None:
+    made = {"RESHAPE", "DEQUANTIZE"}  # another shape, and a float end: no stage
+    assert {*registry.kinds(registry.INT8), *made} == set(reference.KERNELS)
+
+
+def test_an_operator_without_a_kernel_is_named_with_what_there_is() -> None:
+    network = integer_core(read_tflite(random_network(3), "net"))
+    *rest, last = network.operators
+    odd = dataclasses.replace(last, kind="CUMSUM", attributes={})
+    broken = dataclasses.replace(network, operators=(*rest, odd))
+    with pytest.raises(Esp8kError, match="no int8 kernel for CUMSUM") as error:
+        lower.int8(broken, "size", "net")
+    assert "CONV_2D" in (error.value.hint or "")
