@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Any requests in intact frames. The input is a list of records: type,
  * sequence, length (2 bytes each, little-endian, after one of type) and a

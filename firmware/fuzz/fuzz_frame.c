@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Any bytes into the reader of both dialects. A frame that it accepts must be
  * what the writer makes of it again, and within every limit.

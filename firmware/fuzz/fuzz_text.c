@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Any text, as commands one after the other. Each answer ends in m-ready, and
  * one that is an error has changed nothing.

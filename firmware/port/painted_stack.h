@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The high-water mark of a stack that start.S filled with STACK_PAINT. */
 #ifndef ESP8K_PAINTED_STACK_H
 #define ESP8K_PAINTED_STACK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loop: bytes in, events to the dialects, baud rates watched. */
 #include "app.h"
 

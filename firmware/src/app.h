@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The application: answers over the serial link, on whatever hal.h runs on.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See app_state.h. */
 #include "app_state.h"
 

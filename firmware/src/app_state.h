@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the two dialects share: the limits of the application, its state, and
  * the way out. Above it stand commands and console, above those app.h.

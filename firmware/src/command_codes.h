@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The binary dialect's numbers, as PROTOCOL.md has them. */
 #ifndef ESP8K_COMMAND_CODES_H
 #define ESP8K_COMMAND_CODES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The image of a request: in its own frame, or put before in fragments, for
  * lines on which a long frame never lives.

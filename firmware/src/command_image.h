@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Images that come in fragments. */
 #ifndef ESP8K_COMMAND_IMAGE_H
 #define ESP8K_COMMAND_IMAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Inferences and a look at their stages. */
 #include "command_infer.h"
 

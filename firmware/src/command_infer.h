@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Requests that run the network: a class, every stage's CRC, its bytes. */
 #ifndef ESP8K_COMMAND_INFER_H
 #define ESP8K_COMMAND_INFER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Replies of the binary dialect. */
 #include "command_reply.h"
 

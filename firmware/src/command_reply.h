@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Replies of the binary dialect, made in the application's buffer. */
 #ifndef ESP8K_COMMAND_REPLY_H
 #define ESP8K_COMMAND_REPLY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The binary dialect, see commands.h and PROTOCOL.md. */
 #include "commands.h"
 

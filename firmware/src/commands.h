@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The binary dialect: one request in, at most one reply out. */
 #ifndef ESP8K_COMMANDS_H
 #define ESP8K_COMMANDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The text dialect, see console.h. */
 #include "console.h"
 

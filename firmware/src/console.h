@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The text dialect: the device side of MLPerf Tiny's monitor (mlcommons/tiny,
  * benchmark/api), so that its stock runner can drive this firmware. Strings

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* db: the image buffer, filled and shown in hex. */
 #include "console_db.h"
 

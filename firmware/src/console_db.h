@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* `db`: the image buffer by text. */
 #ifndef ESP8K_CONSOLE_DB_H
 #define ESP8K_CONSOLE_DB_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the text dialect says. */
 #include "console_say.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lines of the text dialect on their way out. */
 #ifndef ESP8K_CONSOLE_SAY_H
 #define ESP8K_CONSOLE_SAY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See engine.h. The arena is the one working memory of both engines. */
 #include "engine.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The generated network behind one function: run, time, pick the class. */
 #ifndef ESP8K_ENGINE_H
 #define ESP8K_ENGINE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Little-endian integers in byte buffers of any alignment. */
 #ifndef LINK_BYTES_H
 #define LINK_BYTES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* COBS, see link_cobs.h. The decoder never writes past its capacity. */
 #include "link_cobs.h"
 

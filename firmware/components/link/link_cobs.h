@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * COBS (Cheshire and Baker): bytes without a zero, so that 0x00 can only be
  * a delimiter. Runs of n - 1 non-zero bytes are preceded by n; n < 255 stands

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * CRC-32 by nibbles: 64 bytes of table. A 256-entry table would save 5 k
  * instructions an image of 784 bytes, under 1 % of an inference.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* CRC-32 (IEEE 802.3, reflected, as zlib's crc32): the link's checksum. */
 #ifndef LINK_CRC_H
 #define LINK_CRC_H

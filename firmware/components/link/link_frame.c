@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The reader of both dialects and the writer of frames, see link_frame.h. */
 #include "link_frame.h"
 

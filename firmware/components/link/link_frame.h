@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One byte stream, two dialects: binary frames and text commands.
  *

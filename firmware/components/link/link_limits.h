@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Every limit of the link, by name. Buffers are sized by these and nothing
  * else; PROTOCOL.md quotes them and a test compares the two.

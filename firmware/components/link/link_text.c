@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See link_text.h. */
 #include "link_text.h"
 

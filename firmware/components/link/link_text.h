@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Words and numbers of the text dialect: no libc, no change on failure. */
 #ifndef LINK_TEXT_H
 #define LINK_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See esp8k_model.h; tests/tools/link/test_client.py computes the same. */
 #include "esp8k_model.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hal.h on the bare core: QEMU's lx106 by simcall, a real ESP32 by UART0.
  *

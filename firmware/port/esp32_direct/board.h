@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What start.S, board.c and panic.c know of each other. */
 #ifndef ESP8K_BOARD_H
 #define ESP8K_BOARD_H

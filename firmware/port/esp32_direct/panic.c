@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The last words on an exception: one line with cause and PC on the link,
  * then a reset. It runs on its own stack and trusts nothing but the line.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * ESP32 registers that this port touches, and how it touches them. Tests
  * define ESP8K_FAKE_REGISTERS and give the two functions themselves.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "simcall.h"
 
 #define CALL_EXIT 1

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* QEMU's simcall: the emulated board's line, clock mode and power switch. */
 #ifndef ESP8K_SIMCALL_H
 #define ESP8K_SIMCALL_H

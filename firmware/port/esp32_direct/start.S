@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Vectors, reset and interrupt entry for two cores from one image:
  * the ESP32's LX6 (real) and lx106 (QEMU's -M sim), both with the call0 ABI.

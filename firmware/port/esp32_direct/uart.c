@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * UART0 of the ESP32, by its registers.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* UART0 of the ESP32: interrupt-filled receive ring, polled transmit. */
 #ifndef ESP8K_UART_H
 #define ESP8K_UART_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hal.h on ESP-IDF 5.1 to 5.5: esp32, esp32s3, esp32c3.
  *

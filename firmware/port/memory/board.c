@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* See memory_port.h. */
 #include "memory_port.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A board made of memory: what the app writes lands in a buffer, time stands
  * where the caller puts it. Fuzzers, tests and `tools.faults.chaos` (which loads it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hal.h as a process of the host: the twin. The line is standard input and
  * output, or the descriptor given by f<n>; the arguments are those of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hal.h on RV32IMC, QEMU's virt machine: a 16550 with its interrupt only
  * used to wake the core from wfi, and a 10 MHz timer for timeouts. Traps are

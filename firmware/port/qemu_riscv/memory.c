@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The four functions that gcc may call even in freestanding code. Without
  * the pragma it would recognise the loops and call the functions themselves.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reset and the one trap handler of RV32IMC on QEMU's virt machine. */
 
     .option arch, +zicsr

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * IEEE binary32 by integer arithmetic: round to nearest even, subnormals,
  * infinities and NaNs. The functions that gcc calls and Debian's lx106

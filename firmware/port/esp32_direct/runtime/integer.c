@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Integer helpers that gcc calls and Debian's lx106 libgcc.a does not have.
  * The names and contracts are libgcc's; tests compare each with the host on

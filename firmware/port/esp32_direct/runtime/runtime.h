@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libgcc's names on the target; test names on a host that has its own. */
 #ifndef ESP8K_RUNTIME_H
 #define ESP8K_RUNTIME_H

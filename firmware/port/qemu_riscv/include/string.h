@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* No C library here: what memory.c has, and no more. */
 #ifndef ESP8K_STRING_H
 #define ESP8K_STRING_H
