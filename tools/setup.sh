@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Make .venv with the pinned packages, and see to the Debian packages.
 # Usage: tools/setup.sh python | debian      (`make setup` calls both)
+#        tools/setup.sh lock                 after a pin in pyproject.toml changed
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -77,7 +78,7 @@ pinned() { sed -n "s/^ *\"$1==\([^\";]*\).*/\1/p" pyproject.toml | head -1; }
 setup_python() {
   [ -x .venv/bin/pip ] || "$(find_python)" -m venv .venv ||
     die "could not make .venv" "install venv: apt-get install python3.11-venv"
-  local torch requirements
+  local torch
   if ! .venv/bin/python -c "import torch, sys
 sys.exit(torch.__version__.split('+')[0] != '$(pinned torch)')" 2>/dev/null; then
     read -ra torch <<<"$(torch_requirement "$(pinned torch)" "$(pinned torchvision)")"
@@ -86,18 +87,30 @@ sys.exit(torch.__version__.split('+')[0] != '$(pinned torch)')" 2>/dev/null; the
     .venv/bin/pip install -qq "${torch[@]}" || pip_failed
   fi
   say "installing the pinned packages"
-  requirements=build/requirements.txt
-  mkdir -p build
-  .venv/bin/python - >"$requirements" <<'PY'
-import tomllib
-with open("pyproject.toml", "rb") as file:
-    project = tomllib.load(file)["project"]
-extras = project["optional-dependencies"]
-print("\n".join(project["dependencies"] + extras["dev"] + extras["bench"]))
-PY
-  .venv/bin/pip install -qq -r "$requirements" || pip_failed
+  .venv/bin/pip install -qq --require-hashes --no-deps -r requirements.lock ||
+    pip_failed
   # The entry point .venv/bin/esp8k, which runs this checkout.
   .venv/bin/pip install -qq --no-deps --no-build-isolation -e . || pip_failed
+}
+
+# Every package that the pins pull in, each with the hashes of its files. PyTorch is
+# installed apart, from its own index, and its CUDA packages are not wanted.
+lock() {
+  local apart package
+  apart=()
+  for package in pip torch torchvision triton; do
+    apart+=(--no-emit-package "$package")
+  done
+  for package in $(resolve | sed -nE 's/^((nvidia|cuda)-[a-z0-9-]+)==.*/\1/p'); do
+    apart+=(--no-emit-package "$package")
+  done
+  resolve "${apart[@]}" --generate-hashes >requirements.lock
+}
+
+resolve() {
+  .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+    --extra dev --extra bench --no-annotate \
+    --custom-compile-command "tools/setup.sh lock" "$@"
 }
 
 pip_failed() { die "pip could not install the pinned packages" "see pip's lines above"; }
@@ -105,5 +118,6 @@ pip_failed() { die "pip could not install the pinned packages" "see pip's lines 
 case "${1:-}" in
   python) setup_python ;;
   debian) setup_debian ;;
-  *) die "setup.sh takes python or debian" "run: make setup" ;;
+  lock) lock ;;
+  *) die "setup.sh takes python, debian or lock" "run: make setup" ;;
 esac
