@@ -1,0 +1,101 @@
+"""Every example is built as far as this machine can, and run where it can."""
+
+import configparser
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.paths import ROOT
+from export.emit.host_build import WARNINGS
+from export.graph.network import read_tflite
+from export.reference import float16, int8
+from training.data import load
+
+EXAMPLES = ROOT / "examples"
+FIXTURES = ROOT / "tests" / "firmware" / "fixtures"
+IMAGES = 12
+Exported = Callable[[str], Path]
+
+
+def run(*command: object, data: bytes = b"") -> str:
+    done = subprocess.run(list(map(str, command)), input=data, capture_output=True)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    return done.stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return load("mnist").test_images[:IMAGES]
+
+
+def answers(folder: Path, model: str, images: np.ndarray) -> list[tuple[int, int]]:
+    """(int8's class, float16's) of each image, by the references."""
+    whole = read_tflite(folder / "model_int8.tflite", model)
+    quantized = (images.astype(np.int16) - 128).astype(np.int8)[..., None]
+    half = read_tflite(folder / "model_fp16.tflite", model)
+    first = int8.outputs(whole, quantized).reshape(len(images), -1).argmax(-1)
+    second = float16.outputs(half, images.reshape(len(images), -1)).argmax(-1)
+    return list(zip(first.tolist(), second.tolist(), strict=True))
+
+
+def test_host_c_answers_as_the_references(
+    exported: Exported, images: np.ndarray, tmp_path: Path
+) -> None:
+    folder = exported("v3")
+    where = f"-DMODEL_DIR={folder / 'component'}"
+    run("cmake", "-S", EXAMPLES / "host_c", "-B", tmp_path, where)
+    run("cmake", "--build", tmp_path)
+    told = run(tmp_path / "classify", data=images.tobytes()).splitlines()
+    wanted = answers(folder, "v3", images)
+    assert told == [f"int8 {a}, float16 {b}" for a, b in wanted]
+
+
+def test_two_models_answer_in_one_program(
+    exported: Exported, images: np.ndarray, tmp_path: Path
+) -> None:
+    folders = {model: exported(model) for model in ("v2", "v3")}
+    where = f"-DBUILD_DIR={folders['v3'].parent}"
+    run("cmake", "-S", EXAMPLES / "two_models", "-B", tmp_path, where)
+    run("cmake", "--build", tmp_path)
+    told = run(tmp_path / "vote", data=images.tobytes()).splitlines()
+    both = [answers(folder, model, images) for model, folder in folders.items()]
+    assert told == [
+        f"v2: int8 {a}, float16 {b}; v3: int8 {c}, float16 {d}"
+        for (a, b), (c, d) in zip(*both, strict=True)
+    ]
+
+
+def test_esp_idf_compiles_against_stub_headers(
+    exported: Exported, tmp_path: Path
+) -> None:
+    source = exported("v3") / "component" / "src"
+    includes = [f"-I{source}", f"-I{FIXTURES / 'idf'}"]
+    main = EXAMPLES / "esp_idf" / "main"
+    options = ["-std=c99", *WARNINGS, *includes, "-c", main / "main.c"]
+    run("gcc", *options, "-o", tmp_path / "a.o")
+    asks = FIXTURES / "idf_cmake" / "requirements.cmake"
+    told = run("cmake", f"-DFILE={main / 'CMakeLists.txt'}", "-P", asks)
+    assert "requires v3_model;esp_timer" in told
+
+
+def test_platformio_arduino_compiles_against_stub_headers(
+    exported: Exported, tmp_path: Path
+) -> None:
+    source = exported("v3") / "component" / "src"
+    includes = [f"-I{source}", f"-I{FIXTURES / 'arduino'}"]
+    folder = EXAMPLES / "platformio_arduino"
+    options = ["-std=c++17", *WARNINGS, *includes, "-c", folder / "src" / "main.cpp"]
+    run("g++", *options, "-o", tmp_path / "a.o")
+    settings = configparser.ConfigParser()
+    settings.read_string((folder / "platformio.ini").read_text())
+    assert settings["env:esp32dev"]["framework"] == "arduino"
+
+
+def test_the_table_names_every_example_and_no_other() -> None:
+    table = (EXAMPLES / "README.md").read_text()
+    named = set(re.findall(r"^\| `(\w+)` \|", table, re.M))
+    assert named == {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
