@@ -65,6 +65,7 @@ FIGURES = {
     "bench-train": Verb("training.studies.bench", "training speed against stock"),
     "budget": Verb("tools.bench.budget", "our figures, committed"),
     "profiler": Verb("tools.bench.profiler", "count one engine of a component"),
+    "fit-cost": Verb("tools.bench.fit_cost", "weights of the cost model anew"),
     "chaos": Verb("tools.faults.chaos", "requests over a damaged line"),
     "fuzz": Verb("tools.faults.fuzz", "libFuzzer over the device's parsers"),
 }

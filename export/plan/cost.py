@@ -4,7 +4,7 @@
 
 A kernel counts from its loops how often each kind of work is done; that is weighed
 with what one of each costs on a core (`WEIGHTS`). Those of products and loads are
-known; the others were fitted by tests/support/fit_cost.py, so the single ones may be
+known; the others were fitted by tools/bench/fit_cost.py, so the single ones may be
 odd (a visit below zero: its cost is among that of its outputs). Tests hold the
 estimates to counts within 10 %, also of networks that no weight was fitted to. The
 generator takes the way whose estimate is lowest.

@@ -17,8 +17,8 @@ from export.frontend.support import integer_core, require_supported
 from export.graph.network import read_tflite
 from export.pipeline import Artefacts
 from export.reference import int8
-from tests.support.random_networks import random_network
-from tests.support.tflite_builder import TfliteBuilder
+from tools.bench.drawn.networks import random_network
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 DAMAGED = 300  # files with two flipped bits each
 

@@ -28,7 +28,7 @@ from export.reference.stages import stage_outputs
 from tests.support.components import IDENTITY
 from tests.support.native import Native
 from tests.support.random_f16 import random_f16, random_pixels
-from tests.support.tflite_builder import TfliteBuilder
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 40))
 LEVELS = ("-O2", "-O0", "-O3", "-O1", "-Os")

@@ -25,7 +25,7 @@ from export.reference import tflm
 from tests.support import oracle
 from tests.support.components import IDENTITY
 from tests.support.native import Native
-from tests.support.random_networks import random_inputs, random_network
+from tools.bench.drawn.networks import random_inputs, random_network
 
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))  # 100 in CI, 1000 for a night
 INPUTS = 8  # per network

@@ -8,8 +8,8 @@ import pytest
 from core.errors import Esp8kError
 from export.graph.network import read_tflite
 from export.pipeline import Artefacts
-from tests.support.random_networks import random_network
-from tests.support.tflite_builder import TfliteBuilder
+from tools.bench.drawn.networks import random_network
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 
 def test_v2_is_read_with_its_layers_and_macs(artefacts: Artefacts) -> None:

@@ -14,7 +14,7 @@ from export.graph.network import read_tflite
 from export.reference import int8
 from tests.support.components import IDENTITY, Components, Networks
 from tests.support.native import TRAP, Native, kernels
-from tests.support.random_networks import random_inputs, random_network
+from tools.bench.drawn.networks import random_inputs, random_network
 
 SUPPORT = ROOT / "tests" / "support"
 MODEL = (f"-I{SUPPORT}", '-DNN_MAC16_MODEL="nn_mac16_model.h"')

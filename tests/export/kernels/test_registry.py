@@ -13,7 +13,7 @@ from export.graph.network import read_tflite
 from export.kernels import registry
 from export.kernels.kernel import Kernel
 from export.reference import int8 as reference
-from tests.support.random_networks import random_network
+from tools.bench.drawn.networks import random_network
 
 KERNELS = (*registry.INT8, *registry.FLOAT16)
 FOLDER = Path(inspect.getfile(registry)).parent

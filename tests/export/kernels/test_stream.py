@@ -11,8 +11,8 @@ from export.reference import int8
 from export.reference.stages import stage_outputs
 from tests.support.components import IDENTITY
 from tests.support.native import Native
-from tests.support.random_values import SAME, VALID
-from tests.support.typical_networks import Typical, typical_image
+from tools.bench.drawn.typical import Typical, typical_image
+from tools.bench.drawn.values import SAME, VALID
 
 BETWEEN = 26 * 26 * 10  # bytes that the first convolution makes
 

@@ -12,7 +12,7 @@ from export.kernels.kernel import Kernel, Options
 from export.reference import int8
 from tests.support.components import IDENTITY
 from tests.support.native import Native
-from tests.support.tflite_builder import TfliteBuilder
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 
 def convolution(out_scale: float) -> Network:

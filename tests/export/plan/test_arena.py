@@ -17,9 +17,9 @@ from export.kernels.int8.conv import Conv
 from export.kernels.int8.strip import PooledStrip
 from export.plan.arena import allocate
 from tests.support.components import Components
-from tests.support.random_networks import random_network
-from tests.support.tflite_builder import TfliteBuilder
 from tools.bench import profiler
+from tools.bench.drawn.networks import random_network
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 from tools.boards import footprint
 
 MAIN = """

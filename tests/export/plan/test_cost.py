@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from export.emit import generate
-from tests.support import fit_cost
 from tests.support.components import Components
-from tests.support.typical_networks import HELD_OUT, typical_image, typical_network
-from tools.bench import profiler
+from tools.bench import fit_cost, profiler
+from tools.bench.drawn.typical import HELD_OUT, typical_image, typical_network
 
 pytestmark = pytest.mark.emulator
 TOLERANCE = 0.10

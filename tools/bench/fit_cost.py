@@ -1,6 +1,7 @@
 """The script that found the weights of `export.plan.cost`.
 
-    .venv/bin/python -m tests.support.fit_cost        # half an hour of emulation
+    esp8k fit-cost                  # half an hour of emulation
+    esp8k fit-cost --core riscv     # one core alone
 
 Counts every weighted layer of the typical networks that are fitted and of v1, v2 and
 v3, directly summed in both weight types and by each Winograd, and prints the weights
@@ -10,25 +11,29 @@ fitted first, and Winograd's own kinds of work to what they leave.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from core.cli import parse
+from core.program import run
 from export.emit import generate, lower
+from export.frontend.identity import Identity
 from export.graph.network import Network, read_tflite
 from export.kernels.int8.conv import Conv
 from export.kernels.int8.depthwise import Depthwise
 from export.kernels.int8.strip import PooledStrip
 from export.kernels.kernel import Kernel
-from tests.support.components import IDENTITY
-from tests.support.typical_networks import (
+from tools.bench import budget, profiler
+from tools.bench.drawn.typical import (
     FITTED,
     FITTED_DIRECT,
     typical_image,
     typical_network,
 )
-from tools.bench import budget, profiler
 
 CORES = {"xtensa": "lx106", "riscv": "rv32imc"}  # the name in WEIGHTS: the target's
 LEAST = 4000  # instructions of a layer that is worth a line
@@ -39,6 +44,7 @@ KNOWN = {
     "xtensa": {"product": 2.0, "load": 1.0, "widened": 2.0},
     "riscv": {"product": 2.0, "load": 1.0, "widened": 0.0},
 }
+IDENTITY = Identity("model", "ab" * 32, 0x12345678)  # of what nobody flashes
 Line = tuple[dict[str, float], int]  # work, and the instructions counted for it
 
 
@@ -139,12 +145,18 @@ def lines(core: str) -> tuple[list[Line], list[Line]]:
     return direct, tiled
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Config:
+    core: Literal["all", "xtensa", "riscv"] = "all"  # whose weights
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     """Count, fit, print."""
-    for core in CORES:
+    config = parse(Config, argv, "fit-cost", __doc__ or "")
+    for core in CORES if config.core == "all" else (config.core,):
         direct, tiled = lines(core)
         print(core, fit(tiled, fit(direct, KNOWN[core])))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -4,7 +4,7 @@
     images = random_inputs(network, seed, 8)      # int8, extremes among them
 
 Shapes, strides, paddings, channel counts, activations, scales and zero points are
-drawn by `random_values`. A part of the convolutions is of the kind that the generator
+drawn by `values`. A part of the convolutions is of the kind that the generator
 has a quicker way for: 3x3 of stride 1, with a max pool behind it.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from export.frontend.support import CURVE_SCALE
 from export.graph.network import Network
-from tests.support.random_values import BOUND_SCALE, SAME, VALID, Draw, Value
+from tools.bench.drawn.values import BOUND_SCALE, SAME, VALID, Draw, Value
 
 SOFTMAX_LIMIT = 256  # classes; TFLite Micro aborts where the sum of exps reaches 512
 SOFTMAX_SCALE = 2.0**-25  # below it TFLite Micro aborts too (beta is at least 0.5)
@@ -28,7 +28,13 @@ class Generator(Draw):
     # ---- weighted sums ----
 
     def weighted(
-        self, x: Value, kind: str, weights: np.ndarray, axis: int, out: tuple, **o: int
+        self,
+        x: Value,
+        kind: str,
+        weights: np.ndarray,
+        axis: int,
+        out: tuple[int, ...],
+        **o: int,
     ) -> Value:
         """CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED with fitting scales."""
         channels = weights.shape[axis]
@@ -62,7 +68,7 @@ class Generator(Draw):
     def window(self, x: Value, deepest: int = 4) -> tuple[int, int, dict[str, int]]:
         """(kernel_h, kernel_w, options) that fit the image."""
         _, height, width, _ = x.shape
-        padding = int(self.pick(SAME, VALID))  # type: ignore[call-overload]
+        padding = int(self.pick(SAME, VALID))
         kernel_h = self.integer(1, min(deepest, height))
         kernel_w = self.integer(1, min(deepest, width))
         strides = {"strideH": self.integer(1, 3), "strideW": self.integer(1, 3)}
@@ -104,7 +110,7 @@ class Generator(Draw):
         if min(x.shape[1:3]) < 4:
             return self.conv(x)
         plain = {"padding": VALID, "strideH": 1, "strideW": 1}
-        plain["padding"] = int(self.pick(VALID, VALID, SAME))  # type: ignore[call-overload]
+        plain["padding"] = int(self.pick(VALID, VALID, SAME))
         dense = {"dilationHFactor": 1, "dilationWFactor": 1}
         y = self.convolved(x, 3, 3, plain | dense)
         if not self.rng.integers(3):
@@ -119,7 +125,7 @@ class Generator(Draw):
         if min(y.shape[1:3]) >= 4 and not self.rng.integers(3):
             size = 4
         if size > 2:
-            halves["padding"] = int(self.pick(VALID, SAME, SAME))  # type: ignore[call-overload]
+            halves["padding"] = int(self.pick(VALID, SAME, SAME))
         halves |= {"filterHeight": size, "filterWidth": size}
         shape = (1, *self.spatial(y, size, size, halves), y.shape[3])
         pooled = self.value(shape, y.scale, y.zero_point)
@@ -139,7 +145,7 @@ class Generator(Draw):
     def depthwise(self, x: Value) -> Value:
         kh, kw, o = self.window(x)
         self.dilate(x, kh, kw, o)
-        times = int(self.pick(1, 1, 2, 3))  # type: ignore[call-overload]
+        times = int(self.pick(1, 1, 2, 3))
         channels = x.shape[3] * times
         weights = self.weights((1, kh, kw, channels))
         out = (1, *self.spatial(x, kh, kw, o), channels)
@@ -179,7 +185,7 @@ class Generator(Draw):
         """A second operand: an earlier tensor that fits, or a constant."""
         shape = x.shape
         if len(shape) == 4 and self.rng.integers(2):  # broadcast over some axes
-            shape = (1, *(int(self.pick(1, size)) for size in shape[1:]))  # type: ignore[call-overload]
+            shape = (1, *(int(self.pick(1, size)) for size in shape[1:]))
         if self.rng.integers(2):
             return self.earlier(x, shape)
         data = self.rng.integers(-128, 128, shape).astype(np.int8)
@@ -227,14 +233,14 @@ class Generator(Draw):
         elif kind == "TANH":
             scale, zero = 1 / 128, 0
         elif kind == "LEAKY_RELU":
-            options["alpha"] = float(self.pick(0.01, 0.1, 0.3, 1.0, 1.5))  # type: ignore[arg-type]
+            options["alpha"] = float(self.pick(0.01, 0.1, 0.3, 1.0, 1.5))
         y = self.value(x.shape, scale, zero)
         self.builder.operator(kind, [x.index], y.index, **options)
         return y
 
     def softmax(self, x: Value) -> Value:
         y = self.value(x.shape, 1 / 256, -128)
-        beta = float(self.pick(1.0, 0.5, 2.0))  # type: ignore[arg-type]
+        beta = float(self.pick(1.0, 0.5, 2.0))
         self.builder.operator("SOFTMAX", [x.index], y.index, beta=beta)
         return y
 
@@ -245,7 +251,8 @@ class Generator(Draw):
         shape = list(x.shape)
         shape[axis] = self.integer(1, 3)
         data = self.rng.integers(-128, 128, shape).astype(np.int8)
-        parts = [x.index, self.builder.tensor(shape, x.scale, x.zero_point, data)]
+        constant = self.builder.tensor(tuple(shape), x.scale, x.zero_point, data)
+        parts = [x.index, constant]
         if self.rng.integers(2):
             again = self.value(x.shape, x.scale, x.zero_point)
             self.builder.operator("LEAKY_RELU", [x.index], again.index, alpha=0.2)
@@ -273,9 +280,9 @@ class Generator(Draw):
     def reshape(self, x: Value) -> Value:
         """To an image of any height and width that hold the elements."""
         size = math.prod(x.shape)
-        height = int(self.pick(*(n for n in range(1, 13) if size % n == 0)))  # type: ignore[call-overload]
+        height = int(self.pick(*(n for n in range(1, 13) if size % n == 0)))
         size //= height
-        width = int(self.pick(*(n for n in range(1, 13) if size % n == 0)))  # type: ignore[call-overload]
+        width = int(self.pick(*(n for n in range(1, 13) if size % n == 0)))
         return self.reshaped(x, (1, height, width, size // width))
 
     def reshaped(self, x: Value, shape: tuple[int, ...]) -> Value:
@@ -315,7 +322,7 @@ class Generator(Draw):
 
     def build(self) -> bytes:
         flat = not self.rng.integers(6)
-        shape = (1, self.integer(2, 40))
+        shape: tuple[int, ...] = (1, self.integer(2, 40))
         if not flat:
             shape = (1, self.integer(2, 13), self.integer(2, 13), self.integer(1, 5))
         deep = not flat and not self.rng.integers(8)

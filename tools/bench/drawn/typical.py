@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from export.graph.network import Network, read_tflite
-from tests.support.random_networks import Generator
-from tests.support.random_values import SAME, VALID, Value
+from tools.bench.drawn.networks import Generator
+from tools.bench.drawn.values import SAME, VALID, Value
 
 FITTED = range(40)
 FITTED_DIRECT = range(40, 120)  # in profile speed, without Winograd
@@ -32,7 +32,7 @@ class Typical(Generator):
         return drawn.clip(-127, 127).astype(np.int8)
 
     def zero_point(self) -> int:
-        return int(self.pick(-128, self.integer(-60, 40)))  # type: ignore[call-overload]
+        return int(self.pick(-128, self.integer(-60, 40)))
 
     def layer(self, x: Value) -> Value:
         kind = self.integer(0, 9)
@@ -48,7 +48,7 @@ class Typical(Generator):
 
     def square(self, x: Value, size: int, stride: int) -> Value:
         """A convolution, perhaps with an activation and a max pool behind it."""
-        padding = int(self.pick(VALID, VALID, SAME))  # type: ignore[call-overload]
+        padding = int(self.pick(VALID, VALID, SAME))
         o = {"padding": padding, "strideH": stride, "strideW": stride}
         o |= {"dilationHFactor": 1, "dilationWFactor": 1}
         if min(x.shape[1:3]) < size:
@@ -72,7 +72,7 @@ class Typical(Generator):
         if min(x.shape[1:3]) < 3:
             return x
         stride = self.integer(1, 2)
-        padding = int(self.pick(SAME, VALID))  # type: ignore[call-overload]
+        padding = int(self.pick(SAME, VALID))
         o = {"padding": padding, "strideH": stride, "strideW": stride}
         o |= {"dilationHFactor": 1, "dilationWFactor": 1}
         out = (1, *self.spatial(x, 3, 3, o), x.shape[3])
@@ -82,7 +82,7 @@ class Typical(Generator):
 
     def build(self) -> bytes:
         side = self.integer(8, 24)
-        shape = (1, side, side, int(self.pick(1, 3, self.integer(2, 16))))  # type: ignore[call-overload]
+        shape = (1, side, side, int(self.pick(1, 3, self.integer(2, 16))))
         x = start = self.value(shape, 1 / 255, -128)
         for _ in range(LAYERS):
             x = self.layer(x)

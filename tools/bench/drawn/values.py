@@ -5,12 +5,14 @@ left shifts stay within int32: beyond it TFLite Micro's own C is undefined.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from tests.support.tflite_builder import TfliteBuilder
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 ACTIVATIONS = (0, 0, 1, 2, 3)  # NONE twice, RELU, RELU_N1_TO_1, RELU6
+T = TypeVar("T")
 SAME, VALID = 0, 1
 BOUND_SCALE = 2.0**-28  # below it an activation's bound is beyond int32
 
@@ -35,7 +37,7 @@ class Draw:
         self.builder = TfliteBuilder()
         self.values: list[Value] = []
 
-    def pick(self, *choices: object) -> object:
+    def pick(self, *choices: T) -> T:
         return choices[self.rng.integers(len(choices))]
 
     def integer(self, low: int, high: int) -> int:
@@ -45,7 +47,7 @@ class Draw:
         return float(np.float32(2.0 ** self.rng.uniform(low, high)))
 
     def zero_point(self) -> int:
-        return int(self.pick(-128, 127, 0, self.integer(-128, 127)))  # type: ignore[call-overload]
+        return int(self.pick(-128, 127, 0, self.integer(-128, 127)))
 
     def value(
         self, shape: tuple[int, ...], scale: float, zero_point: int, keep: bool = True
@@ -80,12 +82,12 @@ class Draw:
         shift = np.maximum(np.ceil(np.log2(real)) + 1, 0)
         room = np.minimum(2.0**31 - 1, 2.0**30 / np.maximum(real, 2.0**-30))
         room = np.minimum(room, (2.0**31 - 1) / 2.0**shift)
-        return np.maximum(np.broadcast_to(room, reach.shape) - reach, 0)
+        return np.asarray(np.maximum(np.broadcast_to(room, reach.shape) - reach, 0))
 
     def bias(self, limits: np.ndarray, reach: np.ndarray) -> np.ndarray:
         style = self.rng.integers(3) if self.extreme else 1
         size = len(limits)
         if style == 0:  # as far out as int32 allows
-            return (self.rng.choice([-1, 1], size) * limits).astype(np.int32)
+            return np.asarray(self.rng.choice([-1, 1], size) * limits, np.int32)
         draw = self.rng.uniform(-1, 1, size)
-        return (draw * np.minimum(limits, reach / 2)).astype(np.int32)
+        return np.asarray((draw * np.minimum(limits, reach / 2)).astype(np.int32))

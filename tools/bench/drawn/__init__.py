@@ -1,0 +1,1 @@
+"""Networks drawn at random, on which generator, cost model and tests are tried."""
