@@ -111,7 +111,7 @@ class Conv(FloatKernel):
     @property
     def size(self) -> int:
         """Weights of a channel."""
-        return self.halves[0].size
+        return int(self.halves[0].size)
 
     @property
     def row(self) -> int:
