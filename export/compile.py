@@ -111,7 +111,7 @@ def compile_model(
     identity = identify(name, network.sha256, network.sha256)
     with staged(out) as stage:
         plan = publish(network, None, stage, profile, name, identity, source)
-        _check_example(stage)
+        check_example(stage)
         compared = _check_outputs(network, model, stage, name)
     return Result(
         name=name,
@@ -125,7 +125,7 @@ def compile_model(
     )
 
 
-def _check_example(folder: Path) -> None:
+def check_example(folder: Path) -> None:
     """Compile the example as a user would, warnings as errors, and run it."""
     with tempfile.TemporaryDirectory() as scratch:
         program = Path(scratch) / "golden"
