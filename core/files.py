@@ -30,6 +30,18 @@ def staged(target: Path) -> Iterator[Path]:
     Only names that the stage wrote are replaced; `target` keeps the rest. Whatever
     fails before the end leaves `target` as it was and removes the stage.
     """
+    with stage_in(target) as stage:
+        yield stage
+        for item in sorted(stage.iterdir()):
+            place = target / item.name
+            if place.is_dir():
+                shutil.rmtree(place)
+            item.replace(place)
+
+
+@contextmanager
+def stage_in(target: Path) -> Iterator[Path]:
+    """An empty folder inside `target`; it goes, and a new `target` with a failure."""
     stage = target / ".staged"
     created = not target.exists()
     done = False
@@ -38,12 +50,11 @@ def staged(target: Path) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir()
         yield stage
-        for item in sorted(stage.iterdir()):
-            place = target / item.name
-            if place.is_dir():
-                shutil.rmtree(place)
-            item.replace(place)
         done = True
+    except FileExistsError as error:
+        raise Esp8kError(
+            f"{target} is a file, not a folder", "give the name of a folder"
+        ) from error
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise

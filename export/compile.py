@@ -2,18 +2,20 @@
 
     esp8k compile model.tflite -o DIR [--profile speed]
     esp8k compile model.onnx --calibration images.npz -o DIR
+    esp8k compile mymodel.py:build --input-shape 1 1 28 28 --calibration i.npy -o DIR
 
-A float .onnx is quantized on the way with the inputs of the .npz (its first array,
-N inputs in the model's own layout). DIR then holds the C with its kernels, build
-files for ESP-IDF, PlatformIO and CMake, an example and golden vectors. The C is
-compiled and compared with TFLite Micro before DIR is touched.
+A float model (.tflite, .onnx, .keras, .h5, or what a Python function returns) is
+quantized on the way with the inputs of --calibration: an .npz or .npy (N inputs in the
+model's own layout), a .csv, or a folder of images. DIR then holds the C with its
+kernels, build files for ESP-IDF, PlatformIO and CMake, an example and golden vectors.
+The C is compiled and compared with TFLite Micro before DIR is touched, and nothing in
+DIR that this command did not write is ever replaced.
 """
 
-import json
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -21,15 +23,19 @@ import numpy as np
 
 from core.cli import Positional, alias, parse
 from core.errors import CheckFailed, Esp8kError
-from core.files import staged
+from core.isolate import isolated
 from core.pixels import to_bytes
 from core.program import run
+from core.published import Published, published
+from core.text import for_comment, for_json, for_terminal
 from core.words import DEFAULT_PROFILE, Profile
 from export.emit import host_build
 from export.emit.component import publish, random_inputs
 from export.emit.generate import identifier
+from export.frontend.canonical.ends import Ends, from_core, to_outer
 from export.frontend.identity import identify
-from export.frontend.support import integer_core, require_supported
+from export.frontend.sources import Options, load
+from export.frontend.support import core_of, require_supported
 from export.graph.network import Network, read_tflite
 from export.reference import int8, tflm
 
@@ -49,6 +55,7 @@ class Result:
     arena_bytes: int
     tflm_arena_bytes: int | None
     compared_with: str  # what the C was held to
+    notes: tuple[str, ...] = ()  # what was decided on the way
 
     def lines(self) -> list[str]:
         """For people."""
@@ -61,58 +68,27 @@ class Result:
             f"weights and tables {self.weight_bytes:,} bytes",
             f"arena {self.arena_bytes:,} bytes; TFLite Micro: {rival}",
             f"equal to {self.compared_with}: {CHECKED} random inputs, all bytes",
+            *self.notes,
         ]
 
 
-def load_model(path: Path, calibration: Path | None) -> bytes:
-    """The bytes of the int8 .tflite that `path` is, or becomes."""
-    if path.suffix == ".tflite":
-        return _read(path)
-    if path.suffix != ".onnx":
-        raise Esp8kError(
-            f"{path.name} is neither a .tflite nor an .onnx", "give one of the two"
-        )
-    if calibration is None:
-        raise Esp8kError(
-            f"{path.name} is a float model: it needs inputs to find its ranges",
-            "give --calibration inputs.npz with some hundred typical inputs",
-        )
-    from export.frontend import tflite
-
-    return tflite.convert(_read(path), _inputs(calibration))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise Esp8kError(f"cannot read {path}: {reason}", "check the path") from error
-
-
-def _inputs(path: Path) -> np.ndarray:
-    try:
-        with np.load(path) as content:
-            first = content[content.files[0]]
-    except (OSError, ValueError, IndexError, KeyError) as error:
-        raise Esp8kError(
-            f"cannot read the calibration inputs {path}",
-            "write them with numpy.savez(path, inputs)",
-        ) from error
-    return np.asarray(first.astype(np.float32))
-
-
 def compile_model(
-    model: bytes, name: str, source: str, out: Path, profile: str
+    model: bytes,
+    name: str,
+    source: str,
+    out: Path,
+    profile: str,
+    notes: tuple[str, ...] = (),
 ) -> Result:
     """Generate, check and write the component of an int8 .tflite."""
-    network = integer_core(read_tflite(model, name))
+    network, ends = core_of(read_tflite(model, name))
     require_supported(network)
     identity = identify(name, network.sha256, network.sha256)
-    with staged(out) as stage:
-        plan = publish(network, None, stage, profile, name, identity, source)
-        check_example(stage)
-        compared = _check_outputs(network, model, stage, name)
+    with published(out) as made:
+        shown = for_comment(source)
+        plan = publish(network, None, made.stage, profile, name, identity, shown)
+        _check_example(made.stage)
+        compared = _check_outputs(network, ends, model, made.stage)
     return Result(
         name=name,
         profile=profile,
@@ -120,12 +96,44 @@ def compile_model(
         macs=network.macs(),
         weight_bytes=sum(s.weight_bytes for s in plan.stages),
         arena_bytes=plan.int8_arena_bytes,
-        tflm_arena_bytes=tflm.arena_bytes(model),
+        tflm_arena_bytes=_rival(model),
         compared_with=compared,
+        notes=(*notes, *_told(ends), *_replaced(made)),
     )
 
 
-def check_example(folder: Path) -> None:
+def _rival(model: bytes) -> int | None:
+    """TFLite Micro's arena; None where it cannot run the model."""
+    try:
+        found = isolated(tflm.arena_bytes, (model,), "TFLite Micro")
+    except Esp8kError:
+        return None
+    return None if found is None else int(found)
+
+
+def _told(ends: Ends) -> list[str]:
+    """What the file has around the int8 core."""
+    found = []
+    for name, several in (("input", ends.inputs), ("output", ends.outputs)):
+        for end in several:
+            if end.outer == "int8":
+                continue
+            what = "the greatest one's index" if end.outer == "argmax" else end.outer
+            found.append(
+                f"{name}: {what} in the file; here bytes, real = "
+                f"{end.scale:.9g} * (q - ({end.zero_point}))"
+            )
+    return found
+
+
+def _replaced(made: Published) -> list[str]:
+    count, gone = len(made.replaced), len(made.removed)
+    if not count and not gone:
+        return []
+    return [f"replaced {count} files of an earlier run, removed {gone}"]
+
+
+def _check_example(folder: Path) -> None:
     """Compile the example as a user would, warnings as errors, and run it."""
     with tempfile.TemporaryDirectory() as scratch:
         program = Path(scratch) / "golden"
@@ -141,53 +149,66 @@ def check_example(folder: Path) -> None:
         )
 
 
-def _check_outputs(network: Network, model: bytes, folder: Path, name: str) -> str:
+def _check_outputs(network: Network, ends: Ends, model: bytes, folder: Path) -> str:
     """Compare the C with the reference and, where there is one, with TFLite Micro."""
     inputs = random_inputs(network, CHECKED, 1)
     expected = int8.outputs(network, inputs).reshape(CHECKED, -1)
     with tempfile.TemporaryDirectory() as scratch:
         library = host_build.build(folder, Path(scratch))
     found = library.int8(to_bytes(inputs))
-    results = {"the integer reference": expected}
-    whole = read_tflite(model, name)
-    if tflm.available() and whole.inputs == network.inputs:
-        oracle = tflm.outputs(model, inputs)
-        assert oracle is not None
-        if whole.outputs == network.outputs:
-            results["TFLite Micro"] = oracle.reshape(CHECKED, -1)
-    for other, values in results.items():
-        differing = int((found != values).sum())
-        if differing:
-            raise CheckFailed(
-                f"the generated C differs from {other} in {differing} of "
-                f"{found.size} outputs",
-                "a bug of the generator: report it with this model",
-            )
-    return " and ".join(results)
+    _require_equal(found, expected, "the integer reference")
+    if not tflm.available():
+        return f"the integer reference; TFLite Micro {tflm.SKIPPED}"
+    outer = [to_outer(ends.inputs[0], inputs)]
+    try:
+        oracle = isolated(tflm.sequence, (model, outer, 1), "TFLite Micro")
+    except Esp8kError as error:
+        return f"the integer reference; not to TFLite Micro: {error.message}"
+    ours = from_core(ends.outputs[0], found).reshape(CHECKED, -1)
+    _require_equal(ours, oracle[0], "TFLite Micro")
+    return "the integer reference and TFLite Micro"
+
+
+def _require_equal(found: np.ndarray, expected: np.ndarray, other: str) -> None:
+    differing = int((found != expected).sum())
+    if differing:
+        raise CheckFailed(
+            f"the generated C differs from {other} in {differing} of "
+            f"{found.size} outputs",
+            "a bug of the generator: report it with this model",
+        )
 
 
 @dataclass(frozen=True)
 class Config:
     """Options of `esp8k compile`."""
 
-    model: Positional[Path]  # a .tflite, or a float .onnx
+    model: Positional[str]  # a file, or module:function of torch
     output: Annotated[Path, alias(aliases=["-o"])]  # the folder
     profile: Profile = DEFAULT_PROFILE  # what the C is made for
     name: str | None = None  # prefix of every symbol; the file's name if absent
-    calibration: Path | None = None  # inputs for an .onnx, an .npz
+    calibration: Path | None = None  # inputs for a float model: .npz .npy .csv folder
+    check: Path | None = None  # further inputs, on which quantization is measured
+    input_shape: tuple[int, ...] | None = None  # where the model leaves it open
     json: bool = False  # print the result as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     args = parse(Config, argv, "compile", __doc__ or "")
-    name = identifier(args.name or args.model.stem)
-    model = load_model(args.model, args.calibration)
-    result = compile_model(model, name, args.model.name, args.output, args.profile)
+    options = Options(args.calibration, args.check, args.input_shape)
+    taken = load(args.model, options)
+    name = identifier(args.name or Path(args.model.rpartition(":")[2]).stem)
+    notes = (*taken.notes, *(cost.line() for cost in taken.costs))
+    result = compile_model(
+        taken.model, name, taken.name, args.output, args.profile, notes
+    )
     if args.json:
-        print(json.dumps(vars(result), indent=2))
+        costs = [asdict(cost) for cost in taken.costs]
+        print(for_json({**vars(result), "quantization": costs}))
     else:
-        print("\n".join([*result.lines(), f"written to {args.output}"]))
+        lines = [*result.lines(), f"written to {args.output}"]
+        print(for_terminal("\n".join(lines)))
 
 
 if __name__ == "__main__":

@@ -157,12 +157,12 @@ def verify(
         say(f"check {name}")
         content = artefacts.files[name]
         v.add(name, evidence, len(content), runner(content, v.images))
-    verify_int8(v, say)
+    _verify_int8(v, say)
     _verify_c(v, folder, plan, say)
     return v.rows
 
 
-def verify_int8(v: Verifier, say: Say) -> None:
+def _verify_int8(v: Verifier, say: Say) -> None:
     name = "model_int8.tflite"
     content = v.artefacts.files[name]
     inputs = quantized_input(v.artefacts.int8, v.images)

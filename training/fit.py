@@ -149,7 +149,7 @@ class Trainer:
             step = self.epoch * count + index
             rate = self._set_rate(step, steps)
             views = augment(self.images[chosen], self.recipe.affine, random)
-            loss, correct = self.step(normalise(views), self.labels[chosen])
+            loss, correct = self._step(normalise(views), self.labels[chosen])
             total += loss * len(chosen)
             right += correct
             if on_step and (index % 50 == 49 or index == count - 1):
@@ -199,7 +199,7 @@ class Trainer:
         self.epoch = state["epoch"]
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
-    def step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         output = self._logits(views)  # (N, 10)
         loss = functional.cross_entropy(output, labels)
         if self.teacher:

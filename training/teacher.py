@@ -84,8 +84,8 @@ def teacher_for(
         raise Esp8kError("there are no training images", "choose a larger subset")
     # The student's own weights are drawn by the same generator.
     with torch.random.fork_rng():
-        key = key_of(images, labels)
-        return Teacher(_filed(key) or train_teacher(images, labels, key), device)
+        key = _key(images, labels)
+        return Teacher(_filed(key) or _train(images, labels, key), device)
 
 
 def _filed(key: str) -> dict[str, Tensor] | None:
@@ -99,7 +99,7 @@ def _filed(key: str) -> dict[str, Tensor] | None:
     return None
 
 
-def train_teacher(
+def _train(
     images: np.ndarray, labels: np.ndarray, key: str, path: Path | None = None
 ) -> dict[str, Tensor]:
     """Train and file a teacher; (N, 28, 28) images, (N,) labels."""
@@ -118,7 +118,7 @@ def _path(key: str) -> Path:
     return build_root() / "teacher" / f"{key[:16]}.pt"
 
 
-def key_of(images: np.ndarray, labels: np.ndarray) -> str:
+def _key(images: np.ndarray, labels: np.ndarray) -> str:
     """sha256 over what decides a teacher's weights, but for the engine."""
     digest = hashlib.sha256(f"{SPEC} {SEED} {asdict(RECIPE)}".encode())
     digest.update(np.ascontiguousarray(images).tobytes())
@@ -153,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     mnist = data.load()
     images, labels = mnist.train_images, mnist.train_labels
-    state = train_teacher(images, labels, key_of(images, labels), config.out)
+    state = _train(images, labels, _key(images, labels), config.out)
     model = network(SPEC)
     model.load_state_dict(state)
     seen = evaluate(model, mnist.test_images, mnist.test_labels)

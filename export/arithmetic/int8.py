@@ -16,6 +16,7 @@ from export.arithmetic import fixedpoint
 from export.graph.network import Network, Operator, Quant, Tensor
 
 INT8_MIN, INT8_MAX = -128, 127
+INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
 ADD_LEFT_SHIFT = 20  # headroom that ADD gives its inputs
 FUSED: dict[str, tuple[float | None, float | None]] = {  # activation: its bounds
     "NONE": (None, None),
@@ -167,6 +168,8 @@ def mean_constant(network: Network, op: Operator) -> tuple[int, int]:
 def unary_table(network: Network, op: Operator) -> np.ndarray:
     """A unary int8 operator as int8[256], indexed by q + 128."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
+    if op.kind == "TABLE":
+        return np.asarray(op.attributes["values"], np.int8)
     return _TABLES[op.kind](op, source, out)
 
 
@@ -221,6 +224,55 @@ def _tanh(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
     return np.where(below, INT8_MIN, np.where(above, INT8_MAX, y)).astype(np.int8)
 
 
+def hard_swish_shift(source: Tensor, out: Tensor) -> int:
+    """HARD_SWISH's output shift; TFLite Micro takes none to the left."""
+    return multiplier(float(np.float32(1 / 128) * source.scale / out.scale))[1]
+
+
+def _hard_swish(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    """x * relu6(x + 3) / 6 in 16 bits."""
+    fine = np.float32(1 / 128) * source.scale
+    output, output_shift = multiplier(float(fine / out.scale))
+    relu, relu_shift = multiplier(float(fine / np.float32(3 / 32768)))
+    x = (ALL_INT8 - source.zero_point) << 7
+    scaled = _high_mul16(x, _narrow(output))
+    ramp = x
+    if relu_shift > 0:
+        ramp = np.clip(ramp << (relu_shift - 1), INT16_MIN, INT16_MAX)
+    ramp = _high_mul16(ramp, _narrow(relu))
+    if relu_shift > 0:
+        ramp = np.clip(ramp << 1, INT16_MIN, INT16_MAX)
+    if relu_shift < 0:
+        ramp = fixedpoint.divide_by_power(ramp, -relu_shift)
+    ramp = (ramp + (1 << 15)) >> 1
+    product = ramp * scaled
+    y = np.sign(product) * (np.abs(product) >> 15)
+    return clamp(fixedpoint.divide_by_power(y, -output_shift) + out.zero_point)
+
+
+def _narrow(mantissa: int) -> int:
+    """A Q0.31 mantissa in Q0.15, saturated."""
+    return min((mantissa + (1 << 15)) >> 16, INT16_MAX)
+
+
+def _high_mul16(a: np.ndarray, b: int) -> np.ndarray:
+    """a * b / 2^15, rounded to nearest, halves away from zero."""
+    product = a * b
+    nudged = product + np.where(product >= 0, 1 << 14, 1 - (1 << 14))
+    high = np.sign(nudged) * (np.abs(nudged) >> 15)
+    return np.asarray(np.minimum(high, INT16_MAX))
+
+
+def _elu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    """x where it is not negative, else exp(x) - 1, in float32."""
+    x = source.scale * (ALL_INT8 - source.zero_point).astype(np.float32)
+    falling = np.exp(np.minimum(x, 0).astype(np.float64)).astype(np.float32)
+    y = np.where(x < 0, falling - np.float32(1), x)
+    ratio = y * (np.float32(1) / out.scale)
+    rounded = np.copysign(np.floor(np.abs(ratio) + np.float32(0.5)), ratio)
+    return clamp(np.trunc(rounded + np.float32(out.zero_point)).astype(np.int64))
+
+
 _TABLES = {
     "LEAKY_RELU": _leaky_relu,
     "RELU": _relu,
@@ -228,6 +280,8 @@ _TABLES = {
     "LOGISTIC": _logistic,
     "TANH": _tanh,
     "QUANTIZE": _quantize,
+    "HARD_SWISH": _hard_swish,
+    "ELU": _elu,
 }
 
 SOFTMAX_INPUT_BITS = 5  # differences in Q5.26

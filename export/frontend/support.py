@@ -7,13 +7,15 @@ The first thing that does not fit is named: the operator, its tensor, what is wr
 with it, and what would help.
 """
 
-import dataclasses
 import math
 
 import numpy as np
 
 from core.errors import Esp8kError
-from export.arithmetic import int8
+from export.arithmetic import elementwise, int8
+from export.frontend import cures, scales
+from export.frontend.canonical import canonical
+from export.frontend.canonical.ends import Ends, separate
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network, Operator, Tensor
 from export.graph.shapes import RANK, enough_inputs, fitting
@@ -24,7 +26,7 @@ QUANTIZE_HINT = (
     "TFLITE_BUILTINS_INT8, inference_input_type and inference_output_type int8"
 )
 DAMAGED_HINT = "the file is damaged: convert the model again"
-SUPPORTED = {"RESHAPE", *registry.kinds(registry.INT8)}
+SUPPORTED = frozenset({"RESHAPE", *registry.kinds(registry.INT8)})
 SAME_QUANT = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "CONCATENATION", "RESHAPE")
 FIXED_OUTPUT = {  # kind: (scale, zero point) that TFLite Micro insists on
     "SOFTMAX": (1 / 256, -128),
@@ -32,37 +34,17 @@ FIXED_OUTPUT = {  # kind: (scale, zero point) that TFLite Micro insists on
     "TANH": (1 / 128, 0),
 }
 SOFTMAX_CLASSES = 511  # TFLite Micro aborts where the sum of exps reaches 512
-CURVE_SCALE = 2.0**-27  # LOGISTIC, TANH: below it TFLite Micro shifts by less than none
 MAX_RANK = 4
 
 
 def integer_core(network: Network) -> Network:
-    """Drop a QUANTIZE of a float input and a DEQUANTIZE of the output.
+    """The network in the engine's operators, without float or uint8 ends."""
+    return core_of(network)[0]
 
-    The int8 core remains; its ends keep scale and zero point, so that the caller
-    converts (q = round(x / scale) + zero point) only where it has to.
-    """
-    operators = list(network.operators)
-    if not operators:
-        return network
-    inputs, outputs = network.inputs, network.outputs
-    tensors = network.tensors
-    first, last = operators[0], operators[-1]
-    if first.kind == "QUANTIZE" and first.inputs == inputs and enough_inputs(first):
-        if tensors[inputs[0]].dtype == "float32":
-            inputs = first.outputs
-            operators.remove(first)
-    if last.kind == "DEQUANTIZE" and last.outputs == outputs and enough_inputs(last):
-        outputs = last.inputs
-        operators.remove(last)
-    return dataclasses.replace(
-        network,
-        operators=tuple(
-            dataclasses.replace(op, index=i) for i, op in enumerate(operators)
-        ),
-        inputs=inputs,
-        outputs=outputs,
-    )
+
+def core_of(network: Network) -> tuple[Network, Ends]:
+    """The int8 core, and what the file has around it."""
+    return separate(canonical(network))
 
 
 def require_supported(network: Network) -> None:
@@ -76,18 +58,26 @@ def require_supported(network: Network) -> None:
         raise Esp8kError("the model has no operators", "convert a trained model")
     known = {t.index for t in network.tensors if t.data is not None}
     known.update(network.inputs)
+    known.update(v.read for v in network.variables)
     for op in network.operators:
+        _check_kind(network, op)
         if len(op.outputs) != 1 or op.outputs[0] in known:
             what = f"operator {op.index} {op.kind} has no output of its own"
             raise Esp8kError(what, DAMAGED_HINT)
         if not known.issuperset(i for i in op.inputs if i >= 0):
             raise _refuse(network, op, "it reads what nothing wrote", DAMAGED_HINT)
         if all(network.tensors[i].data is not None for i in op.inputs if i >= 0):
-            raise _refuse(network, op, "it reads constants only", DAMAGED_HINT)
+            hint = "compute it before the conversion: it is the same for every input"
+            raise _refuse(network, op, "it reads constants only", hint)
         _check(network, op)
         known.update(op.outputs)
     if not known.issuperset(network.outputs):
         raise Esp8kError("nothing writes the model's output", DAMAGED_HINT)
+    _check_ends(network)
+
+
+def _check_ends(network: Network) -> None:
+    written = {i for op in network.operators for i in op.outputs}
     for index in (*network.inputs, *network.outputs):
         tensor = network.tensors[index]
         if tensor.dtype != "int8" or tensor.quant is None:
@@ -95,19 +85,35 @@ def require_supported(network: Network) -> None:
                 f"tensor {tensor.name} at the model's end is {tensor.dtype}, not int8",
                 QUANTIZE_HINT,
             )
+        if index in network.outputs and index not in written:
+            raise Esp8kError(
+                f"the model's output {tensor.name} is its input, or a constant",
+                "convert the model with the layers that compute it",
+            )
 
 
 def _refuse(network: Network, op: Operator, what: str, hint: str) -> Esp8kError:
-    name = network.output(op).name
+    name = network.tensors[op.outputs[0]].name if op.outputs else "none"
     return Esp8kError(f"operator {op.index} {op.kind} (tensor {name}): {what}", hint)
 
 
+def _check_kind(network: Network, op: Operator) -> None:
+    """Whether there is a kernel; what is float is said before that."""
+    if op.kind in SUPPORTED:
+        return
+    used = [network.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0]
+    floats = [t for t in used if t.dtype in ("float32", "float16")]
+    if floats:
+        hint = QUANTIZE_HINT
+        if op.kind in ("QUANTIZE", "DEQUANTIZE"):
+            hint = f"a part of the model stayed float: {QUANTIZE_HINT}"
+        what = f"{floats[0].name} is {floats[0].dtype}, not int8"
+        raise _refuse(network, op, what, hint)
+    of = op.attributes.get("of", op.kind)
+    raise _refuse(network, op, "not supported", cures.cure(of, SUPPORTED))
+
+
 def _check(network: Network, op: Operator) -> None:
-    if op.kind not in SUPPORTED:
-        known = ", ".join(sorted(SUPPORTED))
-        raise _refuse(
-            network, op, "not supported", f"replace it; supported are {known}"
-        )
     fused = op.attributes.get("activation", "NONE")
     if fused not in int8.FUSED:
         raise _refuse(network, op, f"fused {fused}", "use it as a layer of its own")
@@ -115,6 +121,8 @@ def _check(network: Network, op: Operator) -> None:
         raise _refuse(network, op, "inputs are missing", DAMAGED_HINT)
     for tensor in _activations(network, op):
         _check_activation(network, op, tensor)
+    if op.attributes.get("padding", "VALID") not in ("SAME", "VALID"):
+        raise _refuse(network, op, f"{op.attributes['padding']}", DAMAGED_HINT)
     if op.kind in MAC_KINDS:
         _check_weights(network, op)
     elif op.kind in SAME_QUANT:
@@ -122,7 +130,9 @@ def _check(network: Network, op: Operator) -> None:
     elif op.kind in FIXED_OUTPUT:
         _check_fixed(network, op)
     _check_shape(network, op)
-    _check_scales(network, op)
+    what = scales.out_of_proportion(network, op)
+    if what is not None:
+        raise _refuse(network, op, what, scales.HINT)
     if not fitting(network, op):
         found = network.output(op).shape
         what = f"its output of shape {found} does not follow from its inputs"
@@ -131,7 +141,7 @@ def _check(network: Network, op: Operator) -> None:
 
 def _activations(network: Network, op: Operator) -> list[Tensor]:
     """The quantized values that the operator reads and writes."""
-    both = op.kind in ("ADD", "MUL")
+    both = op.kind in elementwise.BINARY or op.kind == "BATCH_MATMUL"
     count = len(op.inputs) if op.kind == "CONCATENATION" else 2 if both else 1
     return [network.tensors[i] for i in (*op.inputs[:count], *op.outputs)]
 
@@ -210,44 +220,13 @@ def _check_fixed(network: Network, op: Operator) -> None:
 
 def _check_shape(network: Network, op: Operator) -> None:
     a, source = op.attributes, network.tensors[op.inputs[0]]
-    if op.kind == "MEAN" and (len(source.shape) != 4 or a["axes"] != (1, 2)):
-        raise _refuse(network, op, f"over axes {a['axes']}", "average over H and W")
+    if op.kind == "MEAN" and (len(source.shape) != 4 or a.get("axes") != (1, 2)):
+        what = f"over axes {a.get('axes', 'that are computed')}"
+        raise _refuse(network, op, what, "average over constant axes")
     if op.kind == "CONCATENATION" and (a["axis"] == 0 or a["activation"] != "NONE"):
         raise _refuse(network, op, "over the batch, or fused", "concatenate plainly")
-    if op.kind == "PAD" and any(a["paddings"][0]):
-        raise _refuse(network, op, "pads the batch", "pad H, W or C")
+    if op.kind == "PAD" and any(a.get("paddings", ((1, 1),))[0]):
+        raise _refuse(network, op, "pads more than (H, W, C)", "pad H, W or C")
     if op.kind == "SOFTMAX" and source.shape[-1] > SOFTMAX_CLASSES:
         what = f"over {source.shape[-1]} classes"
         raise _refuse(network, op, what, f"at most {SOFTMAX_CLASSES}")
-
-
-def _check_scales(network: Network, op: Operator) -> None:
-    """Factors outside of what TFLite Micro's own arithmetic is defined for."""
-    source, out = network.tensors[op.inputs[0]], network.output(op)
-    hint = "its scales are out of proportion: check the calibration data"
-    slope = op.attributes.get("alpha", op.attributes.get("beta", 1.0))
-    if not math.isfinite(slope):
-        raise _refuse(network, op, f"a slope of {slope}", DAMAGED_HINT)
-    largest = {"RELU6": 6, "RELU_N1_TO_1": 1}
-    bound = largest.get(op.kind, largest.get(op.attributes.get("activation", ""), 0))
-    if bound / float(out.scale) >= 1 << 31:
-        what = f"its output scale {out.scale:g} is too small for its activation"
-        raise _refuse(network, op, what, hint)
-    if op.kind == "ADD":
-        scales = [float(network.tensors[i].scale) for i in op.inputs[:2]]
-        ratio = 2 * max(scales) / (2**int8.ADD_LEFT_SHIFT * float(out.scale))
-        if ratio >= 1:
-            raise _refuse(network, op, "its output scale is too small", hint)
-    if op.kind == "SOFTMAX":
-        if op.attributes["beta"] * float(source.scale) * 2.0**26 <= 1:
-            raise _refuse(network, op, "its input scale is too small", hint)
-    if op.kind in ("LOGISTIC", "TANH") and float(source.scale) < CURVE_SCALE:
-        raise _refuse(network, op, "its input scale is too small", hint)
-    if op.kind == "RELU6":
-        same = (source.scale, source.zero_point) == (out.scale, out.zero_point)
-        if not same:
-            raise _refuse(network, op, "input and output differ in scale", hint)
-    if op.kind in MAC_KINDS:
-        _, shift = int8.channel_multipliers(network, op)
-        if shift.max() > 30:
-            raise _refuse(network, op, "a factor above 2^30", hint)

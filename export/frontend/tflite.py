@@ -13,7 +13,8 @@ import numpy as np
 import onnx
 
 from core.errors import Esp8kError
-from export.frontend import onnx_import
+from export.frontend.onnx_import import Builder, Graph, is_last, read
+from export.frontend.onnx_operators import HINT, KNOWN, MAPPERS
 
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -48,38 +49,100 @@ def silent() -> Iterator[None]:
 def convert(model: bytes, calibration: np.ndarray | None = None) -> bytes:
     """A .tflite of an ONNX model: int8 with calibration inputs, else float16."""
     tf = tensorflow()
-    graph = onnx_import.read(onnx.load_from_string(model))
+    graph = read(onnx.load_from_string(model), KNOWN, HINT)
+    concrete, module = _function(tf, graph)
+    if calibration is None:
+        return from_concrete(tf, concrete, module, half=True)
+    return from_concrete(tf, concrete, module, _as_built(graph, calibration))
+
+
+def convert_opened(
+    model: bytes, calibration: np.ndarray
+) -> tuple[bytes, bytes, np.ndarray]:
+    """(float32 .tflite, int8 .tflite, the inputs in their layout) of an ONNX."""
+    tf = tensorflow()
+    graph = read(onnx.load_from_string(model), KNOWN, HINT)
+    concrete, module = _function(tf, graph)
+    inputs = _as_built(graph, calibration)
+    floats = from_concrete(tf, concrete, module)
+    return floats, from_concrete(tf, concrete, module, inputs), inputs
+
+
+def convert_quantized(model: bytes) -> bytes:
+    """The int8 .tflite of an ONNX model that holds its own scales (QDQ)."""
+    tf = tensorflow()
+    graph = read(onnx.load_from_string(model), KNOWN, HINT)
+    concrete, module = _function(tf, graph)
+    with silent():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
+        return _converted(converter)
+
+
+def _as_built(graph: Graph, inputs: np.ndarray) -> np.ndarray:
+    return np.moveaxis(inputs, 1, -1) if is_last(graph) else inputs
+
+
+def _function(tf: Any, graph: Graph) -> tuple[Any, Any]:
+    """The graph as a concrete function, and what keeps it alive."""
     shape = graph.shape
-    if len(shape) == 4:
+    if is_last(graph):
         shape = (shape[0], *shape[2:], shape[1])
 
-    class Module(tf.Module):  # type: ignore[name-defined,misc]
+    class Module(tf.Module):  # type: ignore[misc]
         @tf.function(  # type: ignore[untyped-decorator]
             input_signature=[tf.TensorSpec(shape, tf.float32, name="image")],
             autograph=False,  # it would wrap the errors of ours
         )
         def __call__(self, image: Any) -> Any:
-            return onnx_import.Builder(tf, graph).run(image)
+            return Builder(tf, graph, MAPPERS).run(image)
 
     with silent():
         module = Module()
-        concrete = module.__call__.get_concrete_function()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if calibration is None:
-            converter.target_spec.supported_types = [tf.float16]
-        else:
-            _calibrate(tf, converter, channels_last(calibration))
         try:
-            return bytes(converter.convert())
-        except Esp8kError:
+            return module.__call__.get_concrete_function(), module
+        except (Esp8kError, MemoryError):
             raise
-        except Exception as error:  # the converter raises RuntimeError and others
-            reason = str(error).strip().splitlines()[0][:160]
+        except Exception as error:  # TensorFlow has many kinds
+            reason = (str(error).strip().splitlines() or [""])[0][:200]
             raise Esp8kError(
-                f"TensorFlow cannot convert the model: {reason}",
-                onnx_import.SUPPORTED_HINT,
+                f"TensorFlow cannot build the model: {reason}",
+                "export it again with fixed shapes and constant weights",
             ) from error
+
+
+def from_concrete(
+    tf: Any,
+    concrete: Any,
+    module: Any,
+    inputs: np.ndarray | None = None,
+    half: bool = False,
+) -> bytes:
+    """A .tflite of a concrete function: int8 by inputs (N, ...), float16, float32."""
+    with silent():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+        if half or inputs is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if half:
+            converter.target_spec.supported_types = [tf.float16]
+        if inputs is not None:
+            _calibrate(tf, converter, inputs)
+        return _converted(converter)
+
+
+def _converted(converter: Any) -> bytes:
+    try:
+        return bytes(converter.convert())
+    except Esp8kError:
+        raise
+    except Exception as error:  # the converter raises RuntimeError and others
+        reason = (str(error).strip().splitlines() or [""])[0][:160]
+        raise Esp8kError(
+            f"TensorFlow cannot convert the model: {reason}", HINT
+        ) from error
 
 
 def _calibrate(tf: Any, converter: Any, images: np.ndarray) -> None:
@@ -91,8 +154,3 @@ def _calibrate(tf: Any, converter: Any, images: np.ndarray) -> None:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-
-
-def channels_last(images: np.ndarray) -> np.ndarray:
-    """(N, C, H, W) as (N, H, W, C); anything else unchanged."""
-    return images.transpose(0, 2, 3, 1) if images.ndim == 4 else images

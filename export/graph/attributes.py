@@ -10,10 +10,37 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from core.text import one_line
+
 KINDS = {
     code: name
     for name, code in vars(schema.BuiltinOperator).items()
     if not name.startswith("_")
+}
+PADDINGS = {schema.Padding.SAME: "SAME", schema.Padding.VALID: "VALID"}
+OPTIONS = {  # kinds whose options may be absent, and the schema's name of these
+    "FULLY_CONNECTED": "FullyConnectedOptions",
+    "ADD": "AddOptions",
+    "SUB": "SubOptions",
+    "MUL": "MulOptions",
+    "DIV": "DivOptions",
+    "MEAN": "ReducerOptions",
+    "SUM": "ReducerOptions",
+    "REDUCE_MAX": "ReducerOptions",
+    "REDUCE_MIN": "ReducerOptions",
+    "REDUCE_PROD": "ReducerOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
+    "PACK": "PackOptions",
+    "UNPACK": "UnpackOptions",
+    "GATHER": "GatherOptions",
+    "CONCATENATION": "ConcatenationOptions",
+    "MIRROR_PAD": "MirrorPadOptions",
+    "RESIZE_BILINEAR": "ResizeBilinearOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+    "BATCH_MATMUL": "BatchMatMulOptions",
+    "GELU": "GeluOptions",
+    "VAR_HANDLE": "VarHandleOptions",
+    "CALL_ONCE": "CallOnceOptions",
 }
 ACTIVATIONS = {
     code: name
@@ -27,22 +54,27 @@ def kind_of(code: Any) -> str:
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     if number == schema.BuiltinOperator.CUSTOM:
         custom = code.customCode
-        label = custom.decode() if isinstance(custom, bytes) else str(custom)
-        return f"CUSTOM {label}"
+        label = custom.decode("utf-8", "replace") if custom else "without a name"
+        return f"CUSTOM {one_line(label)}"
     return str(KINDS.get(number, f"BUILTIN {number}"))
 
 
 def options(kind: str, raw: Any) -> dict[str, Any]:
     """What `kind`, TFLite's name of an operator, is told beside its inputs."""
     read = READERS.get(kind)
-    return {} if read is None else read(raw)
+    if read is None:
+        return {}
+    name = OPTIONS.get(kind)
+    if raw is None and name is not None:  # all defaults: the file leaves it out
+        raw = getattr(schema, name + "T")()
+    return read(raw)
 
 
 def _window(o: Any) -> dict[str, Any]:
     return {
         "stride_h": o.strideH,
         "stride_w": o.strideW,
-        "padding": "SAME" if o.padding == schema.Padding.SAME else "VALID",
+        "padding": PADDINGS.get(o.padding, f"padding {o.padding}"),
         "activation": ACTIVATIONS[o.fusedActivationFunction],
     }
 
@@ -57,8 +89,15 @@ def _pool(o: Any) -> dict[str, Any]:
 
 
 def _activation(o: Any) -> dict[str, Any]:
-    code = 0 if o is None else o.fusedActivationFunction
-    return {"activation": ACTIVATIONS[code]}
+    return {"activation": ACTIVATIONS[o.fusedActivationFunction]}
+
+
+def _resize(o: Any) -> dict[str, Any]:
+    return {"corners": bool(o.alignCorners), "centers": bool(o.halfPixelCenters)}
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
 
 
 READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
@@ -71,6 +110,40 @@ READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "MUL": _activation,
     "CONCATENATION": lambda o: {**_activation(o), "axis": o.axis},
     "MEAN": lambda o: {"keep_dims": bool(o.keepDims)},
+    "SUM": lambda o: {"keep_dims": bool(o.keepDims)},
+    "REDUCE_MAX": lambda o: {"keep_dims": bool(o.keepDims)},
+    "REDUCE_MIN": lambda o: {"keep_dims": bool(o.keepDims)},
+    "REDUCE_PROD": lambda o: {"keep_dims": bool(o.keepDims)},
+    "SUB": _activation,
+    "DIV": _activation,
+    "STRIDED_SLICE": lambda o: {
+        "begin_mask": o.beginMask,
+        "end_mask": o.endMask,
+        "ellipsis_mask": o.ellipsisMask,
+        "new_axis_mask": o.newAxisMask,
+        "shrink_axis_mask": o.shrinkAxisMask,
+        "offset": bool(o.offset),
+    },
+    "PACK": lambda o: {"axis": o.axis},
+    "UNPACK": lambda o: {"axis": o.axis},
+    "GATHER": lambda o: {"axis": o.axis, "batch_dims": o.batchDims},
+    "SPACE_TO_DEPTH": lambda o: {"block": o.blockSize},
+    "DEPTH_TO_SPACE": lambda o: {"block": o.blockSize},
+    "MIRROR_PAD": lambda o: {"symmetric": o.mode == schema.MirrorPadMode.SYMMETRIC},
+    "RESIZE_BILINEAR": _resize,
+    "RESIZE_NEAREST_NEIGHBOR": _resize,
+    "TRANSPOSE_CONV": _window,
+    "BATCH_MATMUL": lambda o: {"adjoint_x": bool(o.adjX), "adjoint_y": bool(o.adjY)},
+    "SVDF": lambda o: {**_activation(o), "rank": o.rank},
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lambda o: {
+        **_activation(o),
+        "cell_clip": float(o.cellClip),
+        "projection_clip": float(o.projClip),
+        "time_major": bool(o.timeMajor),
+    },
+    "CALL_ONCE": lambda o: {"subgraph": o.initSubgraphIndex},
+    "VAR_HANDLE": lambda o: {"name": f"{_text(o.container)}/{_text(o.sharedName)}"},
+    "GELU": lambda o: {"approximate": bool(o.approximate)},
     "SOFTMAX": lambda o: {"beta": float(o.beta)},
     "LEAKY_RELU": lambda o: {"alpha": float(np.float32(o.alpha))},
 }

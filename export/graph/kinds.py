@@ -1,5 +1,16 @@
 """Operators by what they are: the one place that lists them."""
 
 MAC_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-UNARY_KINDS = ("LEAKY_RELU", "RELU", "RELU6", "LOGISTIC", "TANH", "QUANTIZE")
+UNARY_KINDS = (
+    "LEAKY_RELU",
+    "RELU",
+    "RELU6",
+    "LOGISTIC",
+    "TANH",
+    "QUANTIZE",
+    "HARD_SWISH",
+    "ELU",
+    "TABLE",  # of 256 entries, computed while the network was made canonical
+)
+BINARY_KINDS = ("ADD", "SUB", "MUL", "DIV", "PRELU", "MINIMUM", "MAXIMUM")
 POOL_KINDS = ("MAX_POOL_2D", "AVERAGE_POOL_2D")

@@ -11,7 +11,8 @@ constant itself. Nothing here knows any arithmetic; see `export.arithmetic.int8`
 import dataclasses
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
+from core.inputs import MODEL_BYTES, read_bytes
+from core.text import one_line
 from export.graph.attributes import kind_of, options
 from export.graph.kinds import MAC_KINDS
+from export.graph.sparse import unpack
 
 DTYPES = {
     schema.TensorType.FLOAT32: "float32",
@@ -32,6 +36,7 @@ DTYPES = {
     schema.TensorType.INT16: "int16",
     schema.TensorType.BOOL: "bool",
 }
+ELEMENTS = 1 << 28  # of one tensor: more is no microcontroller's
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +95,16 @@ class Operator:
 
 
 @dataclass(frozen=True, eq=False)
+class Variable:
+    """A value that one call leaves for the next one."""
+
+    name: str
+    read: int  # tensor that holds the old value
+    written: int  # tensor that holds the new value
+    initial: np.ndarray  # int8, what it holds before the first call
+
+
+@dataclass(frozen=True, eq=False)
 class Network:
     """A whole model, operators in execution order."""
 
@@ -99,6 +114,8 @@ class Network:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     sha256: str  # of the file
+    variables: tuple[Variable, ...] = ()
+    initial: Mapping[str, np.ndarray] = field(default_factory=dict)  # VAR_HANDLE's
 
     def input(self, op: Operator, position: int) -> Tensor | None:
         """The operator's input at `position`, None where it is absent."""
@@ -156,13 +173,8 @@ def read_tflite(source: Path | str | bytes, name: str) -> Network:
     if isinstance(source, bytes):
         label, raw = name, source
     else:
-        label = Path(source).name
-        try:
-            raw = Path(source).read_bytes()
-        except OSError as error:
-            raise Esp8kError(
-                f"cannot read {source}: {error.strerror}", "check the path"
-            ) from error
+        label = one_line(Path(source).name)
+        raw = read_bytes(Path(source), MODEL_BYTES, "a .tflite")
     damaged = Esp8kError(
         f"{label} is damaged or cut short ({len(raw)} bytes)",
         "make it again: make export, or convert the model again",
@@ -177,8 +189,12 @@ def read_tflite(source: Path | str | bytes, name: str) -> Network:
         graph = model.subgraphs[0]
         tensors = [_tensor(model, raw, i, t) for i, t in enumerate(graph.tensors)]
         kinds = [kind_of(code) for code in model.operatorCodes]
-        operators = [_operator(kinds, tensors, op) for op in graph.operators]
+        operators = [
+            _operator(kinds, tensors, op)
+            for op in ([] if graph.operators is None else graph.operators)
+        ]
         ends = _indices(graph.inputs), _indices(graph.outputs)
+        initial = _initial(model, raw, kinds, operators)
     except Esp8kError:
         raise
     except Exception as error:  # the flatbuffers reader raises whatever it meets
@@ -187,11 +203,6 @@ def read_tflite(source: Path | str | bytes, name: str) -> Network:
     used = [i for op in operators for i in (*op.inputs, *op.outputs)]
     if any(not -1 <= i < count for i in (*used, *ends[0], *ends[1])):
         raise damaged
-    if len(model.subgraphs) > 1:
-        raise Esp8kError(
-            f"{label} has {len(model.subgraphs)} subgraphs; only one is supported",
-            "convert without control flow (if, while) and with one signature",
-        )
     tensors, operators = _collapse_float16(tensors, operators)
     return Network(
         name=name,
@@ -202,7 +213,39 @@ def read_tflite(source: Path | str | bytes, name: str) -> Network:
         inputs=ends[0],
         outputs=ends[1],
         sha256=hashlib.sha256(raw).hexdigest(),
+        initial=initial,
     )
+
+
+def _initial(
+    model: Any, raw: bytes, kinds: list[str], operators: list[Operator]
+) -> dict[str, np.ndarray]:
+    """What CALL_ONCE's subgraphs assign to variables, by the variable's name."""
+    found: dict[str, np.ndarray] = {}
+    for once in operators:
+        if once.kind != "CALL_ONCE":
+            continue
+        graph = model.subgraphs[once.attributes["subgraph"]]
+        tensors = [_tensor(model, raw, i, t) for i, t in enumerate(graph.tensors)]
+        names: dict[int, str] = {}
+        for packed in graph.operators:
+            op = _operator(kinds, tensors, packed)
+            if op.kind == "VAR_HANDLE":
+                names[op.outputs[0]] = op.attributes["name"]
+            elif op.kind == "ASSIGN_VARIABLE":
+                data = tensors[op.inputs[1]].data
+                if data is None or op.inputs[0] not in names:
+                    raise Esp8kError(
+                        f"CALL_ONCE: it computes what {names.get(op.inputs[0])} holds",
+                        "give the variable a constant as its first value",
+                    )
+                found[names[op.inputs[0]]] = data
+            else:
+                raise Esp8kError(
+                    f"CALL_ONCE: its subgraph has {op.kind}",
+                    "give the variables constants as their first values",
+                )
+    return found
 
 
 def _indices(values: Any) -> tuple[int, ...]:
@@ -210,17 +253,25 @@ def _indices(values: Any) -> tuple[int, ...]:
 
 
 def _tensor(model: Any, raw: bytes, index: int, t: Any) -> Tensor:
-    name = t.name.decode() if isinstance(t.name, bytes) else str(t.name or index)
+    name = t.name.decode("utf-8", "replace") if t.name else str(index)
     shape = _indices(t.shape)
     dtype = DTYPES.get(t.type, f"type {t.type}")
-    if t.sparsity is not None:
+    if min(shape, default=1) < 0 or math.prod(shape) > ELEMENTS:
         raise Esp8kError(
-            f"tensor {index} ({name}) is stored sparse", "convert without sparsity"
+            f"tensor {index} ({one_line(name)}) has the shape {shape}",
+            "give the model a fixed input shape: keras.Input(shape, batch_size=1)",
         )
-    return Tensor(index, name, shape, dtype, _quant(t), _data(model, raw, t, shape))
+    return Tensor(
+        index,
+        one_line(name),
+        shape,
+        dtype,
+        _quant(t, shape),
+        _data(model, raw, t, shape),
+    )
 
 
-def _quant(t: Any) -> Quant | None:
+def _quant(t: Any, shape: tuple[int, ...]) -> Quant | None:
     q = t.quantization
     if q is None or q.scale is None or len(q.scale) == 0:
         return None
@@ -228,7 +279,10 @@ def _quant(t: Any) -> Quant | None:
     zero = np.zeros(len(scale), np.int64)
     if q.zeroPoint is not None:
         zero[:] = q.zeroPoint  # one for all, or one each
-    return Quant(scale, zero, int(q.quantizedDimension))
+    axis = int(q.quantizedDimension)
+    if len(scale) > 1 and not 0 <= axis < len(shape):
+        raise ValueError("quantized along a dimension that there is not")
+    return Quant(scale, zero, axis)
 
 
 def _data(model: Any, raw: bytes, t: Any, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -239,6 +293,8 @@ def _data(model: Any, raw: bytes, t: Any, shape: tuple[int, ...]) -> np.ndarray 
         return None
     else:
         content = bytes(buffer.data)
+    if t.sparsity is not None:
+        return unpack(np.frombuffer(content, DTYPES[t.type]), t.sparsity, shape)
     data = np.frombuffer(content, DTYPES[t.type]).reshape(shape)
     data.flags.writeable = False
     return data
@@ -248,13 +304,10 @@ def _operator(kinds: list[str], tensors: list[Tensor], op: Any) -> Operator:
     kind = kinds[op.opcodeIndex]
     inputs, outputs = _indices(op.inputs), _indices(op.outputs)
     attributes = options(kind, op.builtinOptions)
-    if kind == "MEAN":
-        axes = _constant(tensors, inputs[1], kind)
-        rank = len(tensors[inputs[0]].shape)
-        attributes["axes"] = tuple(sorted(int(a) % rank for a in axes.flat))
-    elif kind == "PAD":
-        pads = _constant(tensors, inputs[1], kind)
-        attributes["paddings"] = tuple((int(a), int(b)) for a, b in pads)
+    if kind == "MEAN" and tensors[inputs[1]].data is not None:
+        attributes["axes"] = axes_of(tensors[inputs[1]], tensors[inputs[0]])
+    elif kind == "PAD" and tensors[inputs[1]].data is not None:
+        attributes["paddings"] = paddings_of(tensors[inputs[1]])
     elif kind == "RESHAPE":
         attributes["new_shape"] = tensors[outputs[0]].shape
     elif kind == "CONCATENATION":
@@ -262,14 +315,17 @@ def _operator(kinds: list[str], tensors: list[Tensor], op: Any) -> Operator:
     return Operator(-1, kind, inputs, outputs, attributes)
 
 
-def _constant(tensors: list[Tensor], index: int, kind: str) -> np.ndarray:
-    data = tensors[index].data
-    if data is None:
-        raise Esp8kError(
-            f"{kind}: tensor {index} ({tensors[index].name}) is not a constant",
-            "fix the shapes of the model before converting it",
-        )
-    return data
+def axes_of(axes: Tensor, source: Tensor) -> tuple[int, ...]:
+    """The dimensions that a constant names, in order."""
+    assert axes.data is not None
+    rank = len(source.shape)
+    return tuple(sorted({int(a) % rank for a in axes.data.flat}))
+
+
+def paddings_of(pads: Tensor) -> tuple[tuple[int, int], ...]:
+    """(before, after) of each dimension."""
+    assert pads.data is not None
+    return tuple((int(a), int(b)) for a, b in pads.data)
 
 
 def _collapse_float16(

@@ -2,6 +2,7 @@
 
 import math
 
+from export.graph.kinds import BINARY_KINDS
 from export.graph.network import Network, Operator, Tensor
 
 Shape = tuple[int, ...]
@@ -9,10 +10,7 @@ INPUTS = {  # how many inputs an operator has at least; one where it is not list
     "CONV_2D": 2,
     "DEPTHWISE_CONV_2D": 2,
     "FULLY_CONNECTED": 2,
-    "ADD": 2,
-    "MUL": 2,
-    "MEAN": 2,
-    "PAD": 2,
+    **dict.fromkeys(BINARY_KINDS, 2),
 }
 WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D")
 LARGEST_WINDOW = 1024  # elements that a window spans, or a stride steps
@@ -35,14 +33,14 @@ def output_shape(network: Network, op: Operator) -> Shape | None:
         return _windowed(network, op, source)
     if op.kind == "FULLY_CONNECTED":
         return (1, network.tensors[op.inputs[1]].shape[0])
-    if op.kind in ("ADD", "MUL"):
+    if op.kind in BINARY_KINDS:
         return _broadcast(source, network.tensors[op.inputs[1]].shape)
     if op.kind == "CONCATENATION":
         return _concatenated([network.tensors[i] for i in op.inputs], op)
     if op.kind == "MEAN":
         return _mean(source, op)
     if op.kind == "PAD":
-        pads = op.attributes["paddings"]
+        pads = op.attributes.get("paddings", ())
         if len(pads) != len(source) or any(min(p) < 0 for p in pads):
             return None
         return tuple(s + a + b for s, (a, b) in zip(source, pads, strict=True))

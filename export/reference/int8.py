@@ -14,10 +14,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from core.errors import Esp8kError
-from export.arithmetic import int8
+from export.arithmetic import elementwise, int8
 from export.arithmetic.int8 import clamp, multiplier, requantize, wrap
 from export.graph.kinds import UNARY_KINDS
 from export.graph.network import Network, Operator, Tensor, pads_before
+from export.reference import moving
 
 __all__ = ["multiplier", "outputs", "requantize", "run"]
 
@@ -25,11 +26,22 @@ Values = dict[int, np.ndarray]
 BATCH = 200  # images at a time: the windows of one layer stay in the cache
 
 
-def run(network: Network, inputs: np.ndarray) -> Values:
-    """All values of the graph for N inputs, by tensor index; constants included."""
-    start = network.tensors[network.inputs[0]]
+def run(network: Network, *inputs: np.ndarray, state: Values | None = None) -> Values:
+    """All values of the graph for N inputs, by tensor index; constants included.
+
+    One array (N, ...) for each input of the network. `state`: what its variables
+    hold, (1, ...) by the tensor that reads them; their first values if None.
+    """
     values: Values = {t.index: t.data for t in network.tensors if t.data is not None}
-    values[start.index] = np.asarray(inputs, start.dtype).reshape(-1, *start.shape[1:])
+    count = 1
+    for index, given in zip(network.inputs, inputs, strict=True):
+        start = network.tensors[index]
+        values[index] = np.asarray(given, start.dtype).reshape(-1, *start.shape[1:])
+        count = len(values[index])
+    for variable in network.variables:
+        shape = network.tensors[variable.read].shape
+        first = variable.initial.reshape(shape)
+        values[variable.read] = first if state is None else state[variable.read]
     for op in network.operators:
         kernel = KERNELS.get(op.kind)
         if kernel is None:
@@ -38,18 +50,38 @@ def run(network: Network, inputs: np.ndarray) -> Values:
                 "supported: " + ", ".join(sorted(KERNELS)),
             )
         out = network.output(op)
-        count = len(values[start.index])
         values[out.index] = kernel(network, op, values).reshape(count, *out.shape[1:])
     return values
 
 
 def outputs(network: Network, inputs: np.ndarray) -> np.ndarray:
-    """The network's output for N inputs, (N, ...)."""
+    """The only output for N inputs of a network without variables, (N, ...)."""
     parts = [
         run(network, inputs[i : i + BATCH])[network.outputs[0]]
         for i in range(0, len(inputs), BATCH)
     ]
     return np.concatenate(parts)
+
+
+def sequence(network: Network, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """All outputs, (N, ...) each, of N calls one after another from the reset on."""
+    count = len(inputs[0])
+    if not network.variables:
+        values = run(network, *inputs)
+        return [
+            np.broadcast_to(values[i], (count, *values[i].shape[1:]))
+            for i in network.outputs
+        ]
+    state = None
+    steps = []
+    for at in range(count):
+        values = run(network, *(x[at : at + 1] for x in inputs), state=state)
+        state = {
+            v.read: values[v.written].reshape(network.tensors[v.read].shape)
+            for v in network.variables
+        }
+        steps.append([values[i] for i in network.outputs])
+    return [np.concatenate(parts) for parts in zip(*steps, strict=True)]
 
 
 # ==== Weighted sums ====
@@ -160,24 +192,9 @@ def _mean(network: Network, op: Operator, values: Values) -> np.ndarray:
 # ==== Elementwise ====
 
 
-def _add(network: Network, op: Operator, values: Values) -> np.ndarray:
-    constants = int8.add_constants(network, op)
-    first, second = (network.tensors[i] for i in op.inputs[:2])
-    a = int8.add_table(constants.first, first.zero_point)
-    b = int8.add_table(constants.second, second.zero_point)
-    total = a[values[first.index].astype(np.int64) + 128]
-    total = total + b[values[second.index].astype(np.int64) + 128]
-    out = network.output(op)
-    scaled = requantize(total, *constants.output) + out.zero_point
-    return clamp(scaled, *int8.activation_range(op, out))
-
-
-def _mul(network: Network, op: Operator, values: Values) -> np.ndarray:
-    a, b = (_offset(network.tensors[i], values) for i in op.inputs[:2])
-    out = network.output(op)
-    constant = int8.mul_constant(network, op)
-    scaled = requantize(a.astype(np.int64) * b, *constant) + out.zero_point
-    return clamp(scaled, *int8.activation_range(op, out))
+def _binary(network: Network, op: Operator, values: Values) -> np.ndarray:
+    """Two operands that broadcast; constants have no batch, or one of 1."""
+    return elementwise.binary(network, op, *(values[i] for i in op.inputs[:2]))
 
 
 def _unary(network: Network, op: Operator, values: Values) -> np.ndarray:
@@ -219,7 +236,7 @@ def _concatenation(network: Network, op: Operator, values: Values) -> np.ndarray
 
 
 def _pad(network: Network, op: Operator, values: Values) -> np.ndarray:
-    fill = network.output(op).zero_point
+    fill = op.attributes.get("fill", network.output(op).zero_point)
     x = values[op.inputs[0]]
     return np.pad(x, op.attributes["paddings"], constant_values=fill)
 
@@ -231,12 +248,19 @@ KERNELS: dict[str, Callable[[Network, Operator, Values], np.ndarray]] = {
     "MAX_POOL_2D": _max_pool,
     "AVERAGE_POOL_2D": _average_pool,
     "MEAN": _mean,
-    "ADD": _add,
-    "MUL": _mul,
+    **dict.fromkeys(elementwise.BINARY, _binary),
     "CONCATENATION": _concatenation,
     "RESHAPE": _reshape,
     "PAD": _pad,
     "SOFTMAX": _softmax,
     "DEQUANTIZE": _dequantize,
     **dict.fromkeys(UNARY_KINDS, _unary),
+    "MOVE": moving.move,
+    "REDUCE_SUM": moving.reduce_sum,
+    "REDUCE_MEAN": moving.reduce_sum,
+    "REDUCE_MAX": moving.reduce_max,
+    "REDUCE_MIN": moving.reduce_min,
+    "RESIZE_BILINEAR": moving.resize_bilinear,
+    "BATCH_MATMUL": moving.batch_matmul,
+    "TRANSPOSE_CONV": moving.transpose_conv,
 }

@@ -6,6 +6,7 @@
 XNNPACK and the TFLite builtins round differently, so nothing else may stand in.
 """
 
+import math
 import os
 import re
 import tempfile
@@ -22,6 +23,31 @@ def available() -> bool:
     except ImportError:
         return False
     return True
+
+
+def sequence(model: bytes, inputs: list[np.ndarray], outputs: int) -> list[np.ndarray]:
+    """All outputs, (N, elements) each, of N calls one after another.
+
+    `inputs`: (N, ...) for each input, in the file's types. A model that takes several
+    inputs at once gets the same one everywhere, and its first output counts.
+    RuntimeError where TFLite Micro cannot run the model.
+    """
+    from tflite_micro import runtime
+
+    interpreter = runtime.Interpreter.from_bytes(model)
+    shapes = [interpreter.get_input_details(i)["shape"] for i in range(len(inputs))]
+    many = [
+        math.prod(s) // max(x[0].size, 1) for s, x in zip(shapes, inputs, strict=True)
+    ]
+    results = []
+    for at in range(len(inputs[0])):
+        for number, values in enumerate(inputs):
+            whole = np.tile(values[at].reshape(-1), many[number])
+            interpreter.set_input(whole.reshape(tuple(shapes[number])), number)
+        interpreter.invoke()
+        found = [interpreter.get_output(i).reshape(-1) for i in range(outputs)]
+        results.append([x[: x.size // many[0]].copy() for x in found])
+    return [np.stack(parts) for parts in zip(*results, strict=True)]
 
 
 def outputs(model: bytes, images: np.ndarray) -> np.ndarray | None:

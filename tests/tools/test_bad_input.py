@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,7 +86,7 @@ def terminal(answer: bytes | None = None) -> Iterator[str]:
                 os.write(master, answer or b"")
             except OSError:
                 pass
-            stop.wait(0.02)
+            time.sleep(0.02)
 
     thread = threading.Thread(target=talk, daemon=True)
     if answer is not None:

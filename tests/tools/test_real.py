@@ -91,7 +91,9 @@ def test_a_board_that_dies_in_mid_batch_costs_no_answer(
         nonlocal answers
         answers += count
         if answers == 120:
-            running[0].kill()
+            process = running[0]._process
+            assert process is not None
+            process.kill()
 
     def check(device: Device) -> None:
         require_identity(device, folder.parent)

@@ -154,7 +154,7 @@ def build(
         where,
     )
     sizes = sections(link_map.read_text())
-    return Built(elf, where, tuple(flags), version(where), *shares(sizes))
+    return Built(elf, where, tuple(flags), version(where), *_shares(sizes))
 
 
 def _adapter(program: Program) -> str:
@@ -246,7 +246,7 @@ def sections(text: str) -> list[tuple[str, int, str]]:
     return [(name, int(size, 16), file) for name, size, file in LINE.findall(kept)]
 
 
-def shares(kept: list[tuple[str, int, str]]) -> tuple[int, int, int, int]:
+def _shares(kept: list[tuple[str, int, str]]) -> tuple[int, int, int, int]:
     """(code, const, RAM, helpers) bytes."""
     code = const = ram = helpers = 0
     for section, size, file in kept:

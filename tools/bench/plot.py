@@ -49,7 +49,7 @@ def plot(rows: list[Row], path: Path) -> None:
     matplotlib.rcParams.update(
         {"font.size": 10, "hatch.linewidth": 0.7, "font.family": "DejaVu Sans"}
     )
-    groups = groups_of(rows)
+    groups = _groups(rows)
     counts = [len(group.rows) for group in groups]
     figure, axes = pyplot.subplots(
         len(groups),
@@ -79,7 +79,7 @@ def plot(rows: list[Row], path: Path) -> None:
     pyplot.close(figure)
 
 
-def groups_of(rows: list[Row]) -> list[Group]:
+def _groups(rows: list[Row]) -> list[Group]:
     """Networks of the size of one of ours, and the shapes of MLPerf Tiny."""
     counted = best(rows, TARGET)
     found = []

@@ -106,7 +106,6 @@ class VirtualBoard:
         self._lock = threading.Lock()
         self._closing = False
         self._spawned = threading.Event()
-        self._ended = threading.Event()
 
     def __enter__(self) -> "VirtualBoard":
         self._folder = Path(tempfile.mkdtemp(prefix="esp8k-"))
@@ -146,16 +145,6 @@ class VirtualBoard:
         """Whether the board still runs (a reset does not end it)."""
         return self.status is None
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for the board's end; False where it still runs after `timeout_s`."""
-        return self._ended.wait(timeout_s)
-
-    def kill(self) -> None:
-        """End the process as a power cut would."""
-        with self._lock:
-            if self._process is not None:
-                self._process.kill()
-
     def failure(self) -> DeviceError:
         """Why it no longer runs."""
         if self.status == EXIT_PANIC:
@@ -189,7 +178,6 @@ class VirtualBoard:
             panics = panics + 1 if status == EXIT_PANIC and lived < PANIC_LOOP_S else 0
             if status not in (EXIT_RESET, EXIT_PANIC) or panics >= PANICS_IN_A_ROW:
                 self.status = status
-                self._ended.set()
                 return
             reason = REASON_SOFTWARE if status == EXIT_RESET else REASON_PANIC
 

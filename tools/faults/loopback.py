@@ -154,7 +154,7 @@ class MemoryLine:
         self.now = 0.0
         self.follows_baud = True  # False: our side stays behind when told to switch
         self.reads = 0
-        self.up, self.down = up, down
+        self._up, self._down = up, down
         board.slow(round(compute_s * 1e6))
         self._busy_until = 0.0  # the board computes: bytes wait in its driver,
         self._buffer_bytes = buffer_bytes  # at most so many,
@@ -187,8 +187,8 @@ class MemoryLine:
         for at in range(0, len(data), PIECE_BYTES):
             piece, late = data[at : at + PIECE_BYTES], 0.0
             took = len(piece) * BITS_A_BYTE / self.baud
-            if self.up is not None:
-                piece, late = self.up.send(piece, self.now)
+            if self._up is not None:
+                piece, late = self._up.send(piece, self.now)
             self._up_free = max(self._up_free, self.now) + took + late
             self._to_board.append((self._up_free, piece))
 
@@ -203,10 +203,6 @@ class MemoryLine:
         pass
 
     # ==== The board's side ====
-
-    def say(self, data: bytes) -> None:
-        """Bytes that are there to be read now, whoever sent them."""
-        self._to_host.append((self.now, data))
 
     def reset(self, panic: bool = True) -> None:
         """The board crashes now: panic text, boot text, a while of deafness."""
@@ -238,7 +234,7 @@ class MemoryLine:
     def _answer(self, data: bytes, at: float = 0.0) -> None:
         late = 0.0
         took = len(data) * BITS_A_BYTE / self.baud
-        if self.down is not None:
-            data, late = self.down.send(data, max(at, self.now))
+        if self._down is not None:
+            data, late = self._down.send(data, max(at, self.now))
         self._down_free = max(self._down_free, at, self.now) + took + late
         self._to_host.append((self._down_free, data))

@@ -119,11 +119,6 @@ class Splitter:
         """The latest bytes that were no frame."""
         return bytes(self._noise + self._open)[-NOISE_KEPT:]
 
-    @property
-    def held(self) -> int:
-        """Bytes kept of what may become a frame."""
-        return len(self._open)
-
     def forget_noise(self) -> None:
         """What was said before an answer explains no later silence."""
         self._noise.clear()

@@ -62,11 +62,6 @@ class SerialTransport:
         if self._fd is None:
             self._port.timeout = POLL_S
 
-    @property
-    def waits(self) -> bool:
-        """Whether the system wakes us when a byte comes; else the port is polled."""
-        return self._fd is not None
-
     def read(self, timeout_s: float) -> bytes:
         try:
             if self._fd is not None:

@@ -145,7 +145,7 @@ def _drain(batches: Batches) -> None:
 def _step(trainer: Trainer, batches: Batches) -> None:
     trainer.model.train()
     for views, labels in batches:
-        trainer.step(views, labels)
+        trainer._step(views, labels)
 
 
 def _train(

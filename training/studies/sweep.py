@@ -78,7 +78,7 @@ def trial(drawn: dict[str, Any], config: Config) -> None:
         models.build(config.model),
         images.train_images[fit],
         images.train_labels[fit],
-        recipe_of(drawn, config),
+        _recipe(drawn, config),
         drawn["seed"],
         device="cuda" if config.gpu else "cpu",
     )
@@ -98,7 +98,7 @@ def trial(drawn: dict[str, Any], config: Config) -> None:
             tune.report({**figures, "epoch": trainer.epoch}, checkpoint=stored)
 
 
-def recipe_of(drawn: dict[str, Any], config: Config) -> Recipe:
+def _recipe(drawn: dict[str, Any], config: Config) -> Recipe:
     names = ("degrees", "scale", "shear", "shift")
     affine = Affine(**{name: drawn[name] for name in names})
     base = recipe(config.model, config.epochs, teacher=False)  # a node has none
@@ -109,7 +109,7 @@ def recipe_of(drawn: dict[str, Any], config: Config) -> Recipe:
 def sweep(config: Config) -> list[dict[str, Any]]:
     """Run, or go on with, a sweep; one row a trial, the least loss first."""
     models.build(config.model)  # an unknown name fails here, not in every trial
-    resources(config)
+    _resources(config)
     if not os.environ.get("RAY_ADDRESS"):  # a cluster's nodes may have what we lack
         check_device("cuda" if config.gpu else "cpu")
     try:
@@ -121,9 +121,9 @@ def sweep(config: Config) -> list[dict[str, Any]]:
             "Ray Tune is not installed", "run: .venv/bin/pip install -e '.[sweep]'"
         ) from error
     storage = os.environ.get("SWEEP_STORAGE", str(build_root().resolve() / "sweeps"))
-    ray.init(log_to_driver=False, **place(config))
+    ray.init(log_to_driver=False, **_place(config))
     work = tune.with_resources(
-        tune.with_parameters(trial, config=config), resources(config)
+        tune.with_parameters(trial, config=config), _resources(config)
     )
     path = f"{storage}/{config.name}"
     if tune.Tuner.can_restore(path):
@@ -151,7 +151,7 @@ def sweep(config: Config) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["epoch"], row["loss"]))
 
 
-def place(config: Config) -> dict[str, Any]:
+def _place(config: Config) -> dict[str, Any]:
     """A Ray of our own, or the cluster of RAY_ADDRESS, which is sent our sources."""
     if os.environ.get("RAY_ADDRESS"):
         kept_here = [".git", ".venv", "build", "firmware", "tests"]
@@ -162,7 +162,7 @@ def place(config: Config) -> dict[str, Any]:
     return {"address": "local", "num_cpus": cores, "include_dashboard": False}
 
 
-def resources(config: Config) -> dict[str, float]:
+def _resources(config: Config) -> dict[str, float]:
     """What Ray keeps for one trial: 1 / share of them run on a GPU at a time."""
     if not 0 <= config.gpu <= 1:
         raise Esp8kError(f"a trial cannot have {config.gpu} GPUs", "--gpu 0 to 1")

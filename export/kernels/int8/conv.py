@@ -13,7 +13,6 @@ import numpy as np
 from export.arithmetic import requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array
-from export.kernels.c_text import position, total
 from export.kernels.int8 import horizontal_max, mac16
 from export.kernels.int8.direct import Direct, line_buffer, walk
 from export.kernels.int8.finish import Finish, table_array
@@ -150,11 +149,11 @@ class Conv(Direct):
     @property
     def place(self) -> str:
         """Where a position's bytes are stored: C of y and x."""
-        rows, width, channels = self.stage.region
+        _, width, channels = self.stage.region
         if self.strip is None or self.strip.pitch == width * channels:
-            return position(width, channels, rows)
+            return f"(y * {width} + x) * {channels}"
         column = "(x >> 1)" if self.maxima else "x"
-        return total(("y", self.strip.pitch if rows > 1 else 0), (column, channels))
+        return f"y * {self.strip.pitch} + {column} * {channels}"
 
     def work(self) -> Work:
         """Of all loops."""

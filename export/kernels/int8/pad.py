@@ -1,4 +1,4 @@
-"""PAD for int8: a border of the zero point, and bytes that only move."""
+"""PAD for int8: a border of one value, and bytes that only move."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,4 +48,5 @@ class Pad(Plain):
     @property
     def fill(self) -> str:
         """C of the border's byte."""
-        return self.store(str(self.stage.head_output.zero_point + 128))
+        zero = self.stage.head_output.zero_point
+        return self.store(str(self.stage.head.attributes.get("fill", zero) + 128))

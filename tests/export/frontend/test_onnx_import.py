@@ -108,24 +108,14 @@ def refused(match: str, *nodes: onnx.NodeProto, **weights: np.ndarray) -> None:
 node = onnx.helper.make_node
 
 
-def test_grouped_convolutions_are_refused() -> None:
-    refused(
-        "2 groups", node("Conv", ["x", "w"], ["y"], group=2), w=np.ones((4, 2, 3, 3))
-    )
-
-
-def test_a_max_pool_padded_otherwise_than_same_is_refused() -> None:
-    pool = node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], pads=[0, 0, 1, 1])
+def test_a_max_pool_padded_by_more_than_half_a_window_is_refused() -> None:
+    pool = node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], pads=[2, 2, 2, 2])
     refused("padding", pool)
 
 
-def test_a_clip_that_is_no_relu6_is_refused() -> None:
-    clip = node("Clip", ["x", "low", "high"], ["y"])
-    refused("from -2", clip, low=np.array(-2.0), high=np.array(2.0))
-
-
-def test_an_average_over_channels_is_refused() -> None:
-    refused("over axes", node("ReduceMean", ["x"], ["y"], axes=[1]))
+def test_a_resize_by_curves_is_refused() -> None:
+    resize = node("Resize", ["x", "", "s"], ["y"], mode="cubic")
+    refused("cubic|shape", resize, s=np.array([1, 1, 2, 2]))
 
 
 def test_an_operator_without_a_form_is_named() -> None:

@@ -61,7 +61,7 @@ def row(**changes: object) -> Row:
 
 def test_only_what_the_linker_kept_of_the_model_counts() -> None:
     kept = build.sections(MAP)
-    code, const, ram, helpers = build.shares(kept)
+    code, const, ram, helpers = build._shares(kept)
     assert (code, const, ram, helpers) == (0x48, 0x64, 0xA4, 0x20)
 
 
@@ -162,7 +162,7 @@ def test_a_rival_is_shown_at_its_best_flags() -> None:
 
 def test_a_rival_is_measured_with_our_flags_too() -> None:
     assert "flags.json" in generated.FLAGS
-    options = generated.options_of("flags.json", "lx106")
+    options = generated._options("flags.json", "lx106")
     assert "-fno-schedule-insns" in options and "-std=c99" not in options
     theirs = row(source="theirs", profile="", flags=" ".join(options))
     assert show.short(theirs) == "flags.json"
@@ -206,7 +206,7 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     shape = row(model="ds_cnn", target="host", ram_bytes=90, io_bytes=10)
     theirs = replace(shape, source="TFLite Micro", profile="")
     rows = [row(), wide, small, shape, theirs, *published.rows()]
-    groups = plot.groups_of(rows)
+    groups = plot._groups(rows)
     titles = [group.title.split(",")[0] for group in groups]
     assert titles == ["v3-small", "v2", "v3", "MLPerf Tiny's shapes"]
     assert groups[3].rows == [theirs, shape]

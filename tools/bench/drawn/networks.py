@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from export.frontend.support import CURVE_SCALE
+from export.frontend.scales import CURVE_SCALE
 from export.graph.network import Network
 from tools.bench.drawn.values import BOUND_SCALE, SAME, VALID, Draw, Value
 

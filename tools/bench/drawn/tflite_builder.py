@@ -13,6 +13,9 @@ from ai_edge_litert import schema_py_generated as schema
 TYPES = {
     "int8": schema.TensorType.INT8,
     "int32": schema.TensorType.INT32,
+    "uint8": schema.TensorType.UINT8,
+    "int16": schema.TensorType.INT16,
+    "float16": schema.TensorType.FLOAT16,
     "float32": schema.TensorType.FLOAT32,
 }
 OPTIONS = {
@@ -31,6 +34,24 @@ OPTIONS = {
     "LEAKY_RELU": "LeakyReluOptions",
     "QUANTIZE": "QuantizeOptions",
     "DEQUANTIZE": "DequantizeOptions",
+    "SUB": "SubOptions",
+    "DIV": "DivOptions",
+    "SUM": "ReducerOptions",
+    "REDUCE_MAX": "ReducerOptions",
+    "REDUCE_MIN": "ReducerOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
+    "SHAPE": "ShapeOptions",
+    "PACK": "PackOptions",
+    "UNPACK": "UnpackOptions",
+    "SPLIT": "SplitOptions",
+    "GATHER": "GatherOptions",
+    "MIRROR_PAD": "MirrorPadOptions",
+    "RESIZE_BILINEAR": "ResizeBilinearOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+    "SPACE_TO_DEPTH": "SpaceToDepthOptions",
+    "TRANSPOSE_CONV": "TransposeConvOptions",
+    "BATCH_MATMUL": "BatchMatMulOptions",
+    "SVDF": "SVDFOptions",
 }
 
 
@@ -73,7 +94,7 @@ class TfliteBuilder:
         return len(self.graph.tensors) - 1
 
     def operator(
-        self, kind: str, inputs: list[int], output: int, **options: Any
+        self, kind: str, inputs: list[int], output: int | list[int], **options: Any
     ) -> None:
         """Add an operator; `options` are the schema's field names."""
         op = schema.OperatorT()
@@ -81,7 +102,7 @@ class TfliteBuilder:
             self.kinds.append(kind)
         op.opcodeIndex = self.kinds.index(kind)
         op.inputs = np.array(inputs, np.int32)
-        op.outputs = np.array([output], np.int32)
+        op.outputs = np.atleast_1d(np.array(output, np.int32))
         if kind in OPTIONS:
             name = OPTIONS[kind]
             op.builtinOptionsType = getattr(schema.BuiltinOptions, name)

@@ -83,7 +83,7 @@ def measure(
             )
 
 
-def options_of(chosen: str, target: str) -> list[str]:
+def _options(chosen: str, target: str) -> list[str]:
     """The compiler's flags; of ours not the dialect, which is the rival's own."""
     if chosen != OUR_FLAGS:
         return chosen.split()
@@ -104,7 +104,7 @@ def _rows(
     for chosen in flags:
         exact = on_host = None
         for target in ("host", *(t for t in targets if t != "host")):
-            work, options = place / target, options_of(chosen, target)
+            work, options = place / target, _options(chosen, target)
             built = build.build(program, target, options, images, work)
             if target == "host":  # the only one that takes all images in no time
                 on_host = count.run_host(built, model.images)

@@ -1,0 +1,89 @@
+"""Calls into native code that may abort: in a process of their own.
+
+    answer = isolated(function, arguments, "TensorFlow", fresh=True)
+
+TensorFlow's converter and TFLite Micro end the whole program on what they do not
+expect. Here that ends a child, and the user reads an error. Whatever the child raises
+is raised again; `Esp8kError` keeps its message and hint.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from core.errors import Esp8kError
+
+TIMEOUT_S = 900  # a large model with hundreds of inputs
+
+
+def isolated(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    what: str,
+    fresh: bool = False,
+) -> Any:
+    """`function(*arguments)` in a child; `what` names it in messages.
+
+    `fresh` starts a new interpreter, for libraries that do not survive a fork;
+    `function` and its arguments have to be picklable then.
+    """
+    forks = hasattr(os, "fork") and not fresh
+    context: Any = multiprocessing.get_context("fork" if forks else "spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_serve, args=(sender, function, arguments))
+    child.start()
+    sender.close()
+    try:
+        answered = receiver.poll(TIMEOUT_S)
+        found = receiver.recv() if answered else None
+    except EOFError:
+        found = None
+    finally:
+        receiver.close()
+        if found is None:
+            child.kill() if child.is_alive() and not _ended(child) else None
+        child.join()
+    if found is None:
+        raise Esp8kError(f"{what} {_end(child.exitcode)} on this model", _HINT)
+    ok, value = found
+    if ok:
+        return value
+    if isinstance(value, Esp8kError):
+        raise Esp8kError(value.message, value.hint, value.code)
+    raise value
+
+
+_HINT = "the model holds something that it does not expect: simplify it layer by layer"
+
+
+def _ended(child: Any) -> bool:
+    child.join(1.0)  # it may be dying just now
+    return child.exitcode is not None
+
+
+def _end(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"ended by {signal.Signals(-code).name}"
+    return "gave no answer"
+
+
+def _serve(
+    sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
+    """In the child: call, send what came of it."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        answer: tuple[bool, Any] = (True, function(*arguments))
+    except Esp8kError as error:
+        answer = (False, Esp8kError(error.message, error.hint, error.code))
+    except Exception as error:
+        answer = (False, Esp8kError(f"{type(error).__name__}: {error}"[:300], _HINT))
+    try:
+        sender.send(answer)
+    except (pickle.PicklingError, BrokenPipeError) as error:
+        raise SystemExit(1) from error
+    sender.close()

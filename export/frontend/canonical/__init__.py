@@ -1,0 +1,21 @@
+"""Every way of saying a thing in a .tflite, made one way: what the engine reads.
+
+    network = canonical(read_tflite(path, name))
+
+What follows from shapes alone is computed here and leaves the graph (`static`). A
+batch becomes 1, every value gets a leading 1 (`batch`). Variables become inputs and
+outputs of a state (`state`). Operators that are a special case of others become those
+(`rules`): SPLIT is slices, a slice is a MOVE, FULLY_CONNECTED of several rows is a
+convolution of 1x1. The function and its bytes stay the same.
+"""
+
+from export.frontend.canonical import batch, rules, state, static, tidy
+from export.graph.network import Network
+
+__all__ = ["canonical"]
+
+
+def canonical(network: Network) -> Network:
+    """The same function in the operators that the engine reads."""
+    network = batch.single(state.resolve(static.fold(network)))
+    return tidy.shapes(batch.led(rules.apply(static.fold(network))))

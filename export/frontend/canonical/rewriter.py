@@ -1,0 +1,98 @@
+"""A network while it is rewritten: operators are emitted anew, tensors only added."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from export.graph.network import Network, Operator, Tensor
+
+Shape = tuple[int, ...]
+
+
+class Rewriter:
+    """Collects the new operators of a network; tensors keep their indices."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.tensors = list(network.tensors)
+        self.operators: list[Operator] = []
+
+    def finished(self, **changes: Any) -> Network:
+        """The network as it is now; `changes` are further fields."""
+        operators = tuple(
+            dataclasses.replace(op, index=i) for i, op in enumerate(self.operators)
+        )
+        return dataclasses.replace(
+            self.network,
+            tensors=tuple(self.tensors),
+            operators=operators,
+            **changes,
+        )
+
+    def tensor(self, op: Operator, position: int) -> Tensor:
+        """An input that has to be there."""
+        return self.tensors[op.inputs[position]]
+
+    def emit(
+        self,
+        kind: str,
+        inputs: tuple[int, ...],
+        output: int,
+        attributes: dict[str, Any] | None = None,
+    ) -> int:
+        """Add an operator of one output, which is given back."""
+        self.operators.append(Operator(-1, kind, inputs, (output,), attributes or {}))
+        return output
+
+    def value(self, shape: Shape, like: Tensor, name: str = "") -> int:
+        """A new computed tensor with the type and the quantization of another."""
+        index = len(self.tensors)
+        label = name or f"{like.name} as {'x'.join(map(str, shape))}"
+        self.tensors.append(
+            dataclasses.replace(like, index=index, name=label, shape=shape, data=None)
+        )
+        return index
+
+    def constant(self, data: np.ndarray, like: Tensor) -> int:
+        """A new constant with the quantization of another tensor."""
+        index = len(self.tensors)
+        dtype = str(data.dtype)
+        self.tensors.append(
+            dataclasses.replace(
+                like, index=index, shape=data.shape, data=data, dtype=dtype
+            )
+        )
+        return index
+
+    def reshaped(self, index: int, shape: Shape) -> int:
+        """The same bytes in another shape."""
+        tensor = self.tensors[index]
+        if tensor.shape == shape:
+            return index
+        if tensor.data is not None:
+            return self.constant(tensor.data.reshape(shape), tensor)
+        found = self.value(shape, tensor)
+        return self.emit("RESHAPE", (index,), found, {"new_shape": shape})
+
+    def deliver(
+        self,
+        kind: str,
+        inputs: tuple[int, ...],
+        shape: Shape,
+        output: int,
+        attributes: dict[str, Any],
+    ) -> None:
+        """An operator whose result has `shape`, and a RESHAPE to the output's."""
+        target = self.tensors[output]
+        if target.shape == shape:
+            self.emit(kind, inputs, output, attributes)
+            return
+        made = self.emit(kind, inputs, self.value(shape, target), attributes)
+        self.emit("RESHAPE", (made,), output, {"new_shape": target.shape})
+
+
+def size(shape: Shape) -> int:
+    """Number of elements."""
+    return math.prod(shape)

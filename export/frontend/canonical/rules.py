@@ -1,0 +1,327 @@
+"""Operators that are a special case of others: one function each, by kind."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from export.frontend.canonical import moving
+from export.frontend.canonical.rewriter import Rewriter, Shape, size
+from export.graph.network import Network, Operator
+
+PLAIN = {"stride_h": 1, "stride_w": 1, "padding": "VALID"}
+BINARY = (
+    "ADD",
+    "SUB",
+    "MUL",
+    "DIV",
+    "MINIMUM",
+    "MAXIMUM",
+    "PRELU",
+    "SQUARED_DIFFERENCE",
+)
+
+
+def apply(network: Network) -> Network:
+    """Each operator by its rule; one without a rule stays as it is."""
+    r = Rewriter(network)
+    for op in network.operators:
+        rule = RULES.get(op.kind)
+        if rule is None or not op.outputs or not op.inputs:
+            r.operators.append(op)
+        else:
+            rule(r, op)
+    return r.finished()
+
+
+def _keep(r: Rewriter, op: Operator) -> None:
+    r.operators.append(op)
+
+
+def _reshape(r: Rewriter, op: Operator) -> None:
+    """EXPAND_DIMS, SQUEEZE, RESHAPE: the same bytes."""
+    shape = r.tensors[op.outputs[0]].shape
+    r.emit("RESHAPE", op.inputs[:1], op.outputs[0], {"new_shape": shape})
+
+
+# ==== Weighted sums ====
+
+
+def _fully_connected(r: Rewriter, op: Operator) -> None:
+    """Several rows at once are a convolution of 1x1."""
+    if len(op.inputs) < 2 or min(op.inputs[:2]) < 0:
+        return _keep(r, op)
+    source, weights = r.tensor(op, 0), r.tensor(op, 1)
+    if len(weights.shape) != 2 or weights.data is None:
+        return _keep(r, op)
+    channels, depth = weights.shape
+    rows = source.size // max(depth, 1)
+    if rows <= 1 or rows * depth != source.size:
+        return _keep(r, op)
+    kernel = r.constant(weights.data.reshape(channels, 1, 1, depth), weights)
+    given = r.reshaped(op.inputs[0], (1, rows, 1, depth))
+    a = {**op.attributes, **PLAIN, "dilation_h": 1, "dilation_w": 1, "dense": True}
+    shape = (1, rows, 1, channels)
+    r.deliver("CONV_2D", (given, kernel, *op.inputs[2:]), shape, op.outputs[0], a)
+
+
+def _conv(r: Rewriter, op: Operator) -> None:
+    """Groups of channels: zeros where a channel does not reach another group."""
+    if len(op.inputs) < 2 or min(op.inputs[:2]) < 0:
+        return _keep(r, op)
+    source, weights = r.tensor(op, 0), r.tensor(op, 1)
+    fits = len(source.shape) == len(weights.shape) == 4 and weights.data is not None
+    depth = weights.shape[3] if fits else 0
+    if not fits or not depth or source.shape[3] in (0, depth):
+        return _keep(r, op)
+    groups = source.shape[3] // depth
+    if groups * depth != source.shape[3] or weights.shape[0] % groups:
+        return _keep(r, op)
+    assert weights.data is not None
+    each = weights.shape[0] // groups
+    whole = np.zeros((*weights.shape[:3], source.shape[3]), weights.data.dtype)
+    for g in range(groups):
+        part = weights.data[g * each : (g + 1) * each]
+        whole[g * each : (g + 1) * each, :, :, g * depth : (g + 1) * depth] = part
+    kernel = r.constant(whole, weights)
+    r.emit(
+        "CONV_2D", (op.inputs[0], kernel, *op.inputs[2:]), op.outputs[0], op.attributes
+    )
+
+
+# ==== Reductions ====
+
+
+def _reduction(r: Rewriter, op: Operator) -> None:
+    """Over any axes: (1, before, over, behind), one axis, perhaps behind a MOVE."""
+    axes = op.attributes.get("axes")
+    if axes is None:
+        return _keep(r, op)
+    source, target = r.tensor(op, 0), r.tensors[op.outputs[0]]
+    shape = source.shape
+    usual = len(shape) == 4 and shape[0] == 1 and axes == (1, 2)
+    if op.kind == "MEAN" and usual:
+        return _keep(r, op)
+    if op.kind in ("REDUCE_MAX",) and usual and target.quant is not None:
+        a = {**PLAIN, "filter_h": shape[1], "filter_w": shape[2], "activation": "NONE"}
+        return r.deliver(
+            "MAX_POOL_2D", op.inputs[:1], (1, 1, 1, shape[3]), op.outputs[0], a
+        )
+    axes = tuple(a for a in axes if a < len(shape) and shape[a] != 1)
+    given = op.inputs[0]
+    if not axes:
+        before, over, behind = 1, 1, size(shape)
+    elif axes == tuple(range(axes[0], axes[-1] + 1)):
+        before, behind = size(shape[: axes[0]]), size(shape[axes[-1] + 1 :])
+        over = size(tuple(shape[a] for a in axes))
+    else:
+        kept = [i for i in range(len(shape)) if i not in axes]
+        over = size(tuple(shape[a] for a in axes))
+        before, behind = 1, size(tuple(shape[i] for i in kept))
+        index = np.arange(source.size).reshape(shape).transpose(*axes, *kept)
+        given = r.value((1, over, behind), source)
+        moving.move(r, op, index, given, op.inputs[0])
+    given = r.reshaped(given, (1, before, over, behind))
+    if op.kind == "MEAN" and before == 1:
+        given = r.reshaped(given, (1, over, 1, behind))
+        return r.deliver(
+            "MEAN",
+            (given,),
+            (1, behind),
+            op.outputs[0],
+            {"axes": (1, 2), "keep_dims": False},
+        )
+    shape = (1, before, 1, behind)
+    kind = {"MEAN": "REDUCE_MEAN", "SUM": "REDUCE_SUM"}.get(op.kind, op.kind)
+    r.deliver(kind, (given,), shape, op.outputs[0], {"count": over})
+
+
+# ==== Two operands ====
+
+
+def _binary(r: Rewriter, op: Operator) -> None:
+    """Both operands in the output's rank; at most (H, W, C) behind a batch of 1."""
+    if len(op.inputs) < 2 or min(op.inputs[:2]) < 0:
+        return _keep(r, op)
+    target = r.tensors[op.outputs[0]]
+    rank = len(target.shape)
+    shapes = [r.tensor(op, i).shape for i in (0, 1)]
+    if max(map(len, shapes)) > rank:
+        return _keep(r, op)
+    full = [(1,) * (rank - len(s)) + s for s in shapes]
+    if shapes[0] == shapes[1] and rank <= 4:
+        return _keep(r, op)
+    if any(a != b and 1 not in (a, b) for a, b in zip(*full, strict=True)):
+        return _keep(r, op)
+    merged = _merged(full)
+    if len(merged[0]) > 3:
+        return _keep(r, op)
+    wide = [(1,) * (4 - len(m)) + tuple(m) for m in merged]
+    if rank == 4 and target.shape[0] == 1:
+        wide = full
+    given = [r.reshaped(op.inputs[i], wide[i]) for i in (0, 1)]
+    shape = tuple(max(a, b) for a, b in zip(*wide, strict=True))
+    r.deliver(op.kind, (*given, *op.inputs[2:]), shape, op.outputs[0], op.attributes)
+
+
+def _merged(shapes: list[Shape]) -> tuple[list[int], list[int]]:
+    """Neighbouring dimensions that broadcast alike, as one."""
+    first: list[int] = []
+    second: list[int] = []
+    alike = None
+    for a, b in zip(*shapes, strict=True):
+        if a == b == 1:
+            continue
+        pattern = (a == b, a == 1)
+        if pattern == alike:
+            first[-1], second[-1] = first[-1] * a, second[-1] * b
+        else:
+            first.append(a)
+            second.append(b)
+        alike = pattern
+    return first or [1], second or [1]
+
+
+# ==== Joining and padding ====
+
+
+def _concatenation(r: Rewriter, op: Operator) -> None:
+    """Of whole batches, or of many dimensions: as (1, before, along, behind)."""
+    target = r.tensors[op.outputs[0]]
+    axis = op.attributes["axis"]
+    inputs = [i for i in op.inputs if i >= 0]
+    if not 0 <= axis < len(target.shape) or not inputs:
+        return _keep(r, op)
+    if len(inputs) == 1:
+        r.emit("RESHAPE", (inputs[0],), op.outputs[0], {"new_shape": target.shape})
+        return None
+    shape = target.shape
+    if shape[0] == 1 and 0 < axis and len(shape) <= 4:
+        return _keep(r, op)
+    before, behind = size(shape[:axis]), size(shape[axis + 1 :])
+    given = []
+    for index in inputs:
+        part = r.tensors[index]
+        if len(part.shape) != len(shape) or part.size % max(before * behind, 1):
+            return _keep(r, op)
+        along = part.size // (before * behind)
+        given.append(r.reshaped(index, (1, before, along, behind)))
+    whole = (1, before, shape[axis], behind)
+    a = {**op.attributes, "axis": 2}
+    r.deliver("CONCATENATION", tuple(given), whole, op.outputs[0], a)
+    return None
+
+
+def _pack(r: Rewriter, op: Operator) -> None:
+    """PACK: a concatenation along a new axis."""
+    target = r.tensors[op.outputs[0]]
+    axis = op.attributes["axis"] % max(len(target.shape), 1)
+    if any(r.tensors[i].shape != _without(target.shape, axis) for i in op.inputs):
+        raise moving.refusal(r, op, "its parts are not the whole")
+    before, behind = size(target.shape[:axis]), size(target.shape[axis + 1 :])
+    given = tuple(r.reshaped(i, (1, before, 1, behind)) for i in op.inputs)
+    shape = (1, before, len(given), behind)
+    a = {"axis": 2, "activation": "NONE"}
+    if len(given) == 1:
+        r.emit("RESHAPE", given, op.outputs[0], {"new_shape": target.shape})
+    else:
+        r.deliver("CONCATENATION", given, shape, op.outputs[0], a)
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def _pad(r: Rewriter, op: Operator) -> None:
+    """PAD and PADV2 of any shape, as (1, H, W, C); `fill` is a quantized value."""
+    pads = op.attributes.get("paddings")
+    source, target = r.tensor(op, 0), r.tensors[op.outputs[0]]
+    if pads is None or len(pads) != len(source.shape) or target.quant is None:
+        return _keep(r, op)
+    fill = target.zero_point
+    if op.kind == "PADV2" and len(op.inputs) > 2:
+        value = r.tensor(op, 2)
+        if value.data is None or value.data.size != 1:
+            return _keep(r, op)
+        fill = int(value.data.reshape(-1)[0])
+    a = {"paddings": pads, "fill": fill}
+    if len(pads) == 4 and source.shape[0] == 1 and pads[0] == (0, 0):
+        r.emit("PAD", op.inputs[:1], op.outputs[0], a)
+        return None
+    if any(min(p) < 0 for p in pads):
+        return _keep(r, op)
+    sizes: list[int] = [1]
+    grown: list[tuple[int, int]] = [(0, 0)]
+    for length, pair in zip(source.shape, pads, strict=True):
+        if pair == (0, 0) and len(sizes) > 0:
+            sizes[-1] *= length
+            grown[-1] = (grown[-1][0] * length, grown[-1][1] * length)
+        else:
+            sizes.append(length)
+            grown.append(pair)
+    if len(sizes) > 4 or (len(sizes) == 4 and sizes[0] != 1):
+        return _keep(r, op)
+    sizes, grown = [1] * (4 - len(sizes)) + sizes, [(0, 0)] * (4 - len(grown)) + grown
+    given = r.reshaped(op.inputs[0], tuple(sizes))
+    shape = tuple(s + b + e for s, (b, e) in zip(sizes, grown, strict=True))
+    r.deliver(
+        "PAD", (given,), shape, op.outputs[0], {"paddings": tuple(grown), "fill": fill}
+    )
+    return None
+
+
+def _batch_matmul(r: Rewriter, op: Operator) -> None:
+    """BATCH_MATMUL: (1, batch, rows, depth) by (1, batch or 1, columns, depth)."""
+    x, y = r.tensor(op, 0), r.tensor(op, 1)
+    target = r.tensors[op.outputs[0]]
+    if min(len(x.shape), len(y.shape), len(target.shape)) < 2:
+        return _keep(r, op)
+    given = []
+    for index, flag in ((0, "adjoint_x"), (1, "adjoint_y")):
+        tensor = r.tensor(op, index)
+        rows, columns = tensor.shape[-2:]
+        many = size(tensor.shape[:-2])
+        turned = op.attributes[flag] != (index == 1)  # the second by columns
+        found = op.inputs[index]
+        if turned:
+            place = np.arange(tensor.size).reshape(many, rows, columns)
+            place = place.transpose(0, 2, 1)
+            rows, columns = columns, rows
+            if tensor.data is not None:
+                data = tensor.data.reshape(-1)[place.reshape(-1)]
+                found = r.constant(data.reshape(1, many, rows, columns), tensor)
+            else:
+                found = r.value((1, many, rows, columns), tensor)
+                moving.move(r, op, place, found, op.inputs[index])
+        given.append(r.reshaped(found, (1, many, rows, columns)))
+    first, second = (r.tensors[i].shape for i in given)
+    if (
+        first[3] != second[3]
+        or first[1] != second[1]
+        and 1 not in (first[1], second[1])
+    ):
+        return _keep(r, op)
+    whole = (1, max(first[1], second[1]), first[2], second[2])
+    r.deliver(
+        "BATCH_MATMUL",
+        tuple(given),
+        whole,
+        op.outputs[0],
+        {"adjoint_x": False, "adjoint_y": True},
+    )
+
+
+RULES: dict[str, Callable[[Rewriter, Operator], None]] = {
+    **dict.fromkeys(("EXPAND_DIMS", "SQUEEZE", "RESHAPE"), _reshape),
+    **dict.fromkeys(moving.SINGLE, moving.single),
+    "SPLIT": moving.split,
+    "SPLIT_V": moving.split,
+    "UNPACK": moving.unpack,
+    "FULLY_CONNECTED": _fully_connected,
+    "CONV_2D": _conv,
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
+    **dict.fromkeys(BINARY, _binary),
+    "CONCATENATION": _concatenation,
+    "PACK": _pack,
+    **dict.fromkeys(("PAD", "PADV2"), _pad),
+    "BATCH_MATMUL": _batch_matmul,
+}

@@ -1,0 +1,252 @@
+"""From a float model to an int8 .tflite; runs in a process of its own.
+
+`convert` is what `export.frontend.sources` calls: it opens the model, reads the
+calibration inputs in the shape that the model wants, quantizes, holds the float
+conversion to the model's own runtime, and measures what the quantization costs.
+"""
+
+import importlib
+import io
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import CheckFailed, Esp8kError
+from export.frontend import calibration, float_tflite, onnx_files, tflite
+from export.frontend.canonical import canonical
+from export.frontend.canonical.ends import quantized, real, separate
+from export.frontend.taken import Cost, Options, Taken
+from export.graph.network import read_tflite
+
+CHECKED = 8  # inputs on which a float conversion is held to onnxruntime
+TOLERANCE = 2e-3  # of the largest output
+COMPARED = 1000  # inputs of a set, at most, that the cost is measured on
+CLASSES = 4096  # an output of more elements is no vote
+
+
+def convert(kind: str, source: str, raw: bytes, shown: str, options: Options) -> Taken:
+    """The int8 .tflite of a float model of one of four kinds."""
+    opener = {"tflite": _tflite, "onnx": _onnx, "keras": _keras, "torch": _torch}[kind]
+    return opener(source, raw, shown, options)
+
+
+def _required(shown: str, shape: tuple[int, ...], options: Options) -> np.ndarray:
+    """The calibration inputs, (N, ...) as the model has them."""
+    if options.calibration is None:
+        body = ", ".join(map(str, shape[1:]))
+        raise Esp8kError(
+            f"{shown} is a float model: it needs inputs to find its ranges",
+            "give --calibration with some hundred typical inputs: "
+            f"an .npz or .npy of the shape (N, {body}), a .csv, a folder of images",
+        )
+    return calibration.read(options.calibration, shape)
+
+
+def _told(inputs: np.ndarray) -> str:
+    low, high = float(inputs.min()), float(inputs.max())
+    return (
+        f"quantized here by {len(inputs):,} calibration inputs, "
+        f"which reach from {low:.4g} to {high:.4g}"
+    )
+
+
+# ==== Four kinds of model ====
+
+
+def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
+    network = read_tflite(raw, shown)
+    if len(network.inputs) != 1:
+        raise Esp8kError(
+            f"the float model has {len(network.inputs)} inputs: calibration takes one",
+            "quantize it with TensorFlow's representative_dataset",
+        )
+    shape = (1, *network.tensors[network.inputs[0]].shape[1:])
+    inputs = _required(shown, shape, options)
+    model = float_tflite.quantize(raw, inputs)
+    costs = _costs(float_tflite.with_float_constants(raw), model, inputs, options)
+    return Taken(model, shown, (_told(inputs),), costs)
+
+
+def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
+    tf = tflite.tensorflow()
+    import keras
+
+    try:
+        with tflite.silent(), redirect_stdout(io.StringIO()):
+            model = keras.models.load_model(source, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever it meets
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise Esp8kError(
+            f"Keras cannot load {shown}: {reason}",
+            "save it with model.save('model.keras'); layers of one's own need their "
+            "code: convert such a model with tf.lite.TFLiteConverter",
+        ) from error
+    if len(model.inputs) != 1:
+        raise Esp8kError(
+            f"{shown} has {len(model.inputs)} inputs: calibration takes one",
+            "quantize it with TensorFlow's representative_dataset",
+        )
+    shape = _fixed(tuple(model.inputs[0].shape), shown, options)
+    inputs = _required(shown, shape, options)
+    call = tf.function(lambda x: model(x, training=False))
+    concrete = call.get_concrete_function(tf.TensorSpec(shape, tf.float32))
+    floats = tflite.from_concrete(tf, concrete, model)
+    quantized = tflite.from_concrete(tf, concrete, model, inputs)
+    return Taken(
+        quantized, shown, (_told(inputs),), _costs(floats, quantized, inputs, options)
+    )
+
+
+def _fixed(
+    shape: tuple[int | None, ...], shown: str, options: Options
+) -> tuple[int, ...]:
+    """The shape with a batch of 1; what else is open, --input-shape says."""
+    given = options.input_shape
+    if given is not None:
+        if len(given) != len(shape) or given[0] != 1:
+            raise Esp8kError(
+                f"--input-shape {given} is none of {shape}", "begin it with 1"
+            )
+        return given
+    if any(size is None for size in shape[1:]):
+        raise Esp8kError(
+            f"{shown} leaves its input's shape open: {shape}",
+            "say it: --input-shape 1 H W C",
+        )
+    return (1, *(int(size) for size in shape[1:] if size is not None))
+
+
+def _torch(source: str, raw: bytes, shown: str, options: Options) -> Taken:
+    import torch
+    from torch import nn
+
+    from export.frontend.onnx_export import export_onnx
+
+    if options.input_shape is None:
+        raise Esp8kError(
+            "a torch module does not say its input's shape",
+            "say it: --input-shape 1 C H W",
+        )
+    name, _, function = source.rpartition(":")
+    module = _called(name, function)
+    if not isinstance(module, nn.Module):
+        what = f"{source} gives a {type(module).__name__}, no torch.nn.Module"
+        raise Esp8kError(what, "let the function return the trained module")
+    try:
+        with torch.inference_mode():
+            proto = export_onnx(module.eval(), options.input_shape)
+    except Exception as error:  # torch.onnx raises whatever it meets
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise Esp8kError(
+            f"PyTorch cannot export {source}: {reason}",
+            "make torch.onnx.export(module, (example,), 'model.onnx') work first",
+        ) from error
+    return _onnx("", proto, shown, options)
+
+
+def _called(name: str, function: str) -> Any:
+    """What the user's own function gives; a file or a module's name."""
+    path = Path(name)
+    if path.suffix == ".py" and path.exists():
+        sys.path.insert(0, str(path.resolve().parent))
+        name = path.stem
+    else:
+        sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(name), function)()
+    except (ImportError, AttributeError) as error:
+        raise Esp8kError(
+            f"there is no {name}:{function}: {error}",
+            "run it in the folder of the module; name it as module:function",
+        ) from error
+    except Exception as error:  # the user's own code
+        raise Esp8kError(
+            f"{name}:{function} raises {type(error).__name__}: {error}",
+            "it is called without arguments",
+        ) from error
+
+
+def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
+    folder = Path(source).resolve().parent if source else None
+    opened = onnx_files.read(raw, folder, shown, options.input_shape)
+    if opened.quantized:
+        model = tflite.convert_quantized(opened.proto)
+        notes = (*opened.notes, "the ONNX model is quantized: its scales are taken")
+        return Taken(model, shown, notes)
+    inputs = _required(shown, opened.shape, options)
+    floats, model, last = tflite.convert_opened(opened.proto, inputs)
+    _hold_to_onnxruntime(opened.proto, floats, inputs[:CHECKED], last[:CHECKED])
+    moved = last.shape != inputs.shape or last.ndim == 4
+    costs = _costs(floats, model, last, options, opened.shape if moved else None)
+    return Taken(model, shown, (*opened.notes, _told(inputs)), costs)
+
+
+def _hold_to_onnxruntime(
+    proto: bytes, floats: bytes, inputs: np.ndarray, last: np.ndarray
+) -> None:
+    """The float .tflite must be the same function as the ONNX model."""
+    expected = onnx_files.run(proto, inputs)
+    found = float_tflite.run(floats, last)
+    for ours, theirs in zip(found, expected, strict=True):
+        off = min(
+            (
+                float(np.abs(ours - form).max(initial=0.0))
+                for form in (theirs, np.moveaxis(theirs, 1, -1))
+                if form.shape == ours.shape
+            ),
+            default=np.inf,
+        )
+        if not off <= TOLERANCE * max(float(np.abs(theirs).max(initial=0.0)), 1e-6):
+            raise CheckFailed(
+                f"the converted model is {off:.3g} off the ONNX one in onnxruntime",
+                "a bug of export/frontend/onnx_operators.py: report it with this model",
+            )
+
+
+# ==== What quantization costs ====
+
+
+def _costs(
+    floats: bytes,
+    model: bytes,
+    inputs: np.ndarray,
+    options: Options,
+    shape: tuple[int, ...] | None = None,
+) -> tuple[Cost, ...]:
+    """On the calibration inputs, and on those of --check; `inputs` as TFLite's."""
+    sets = {"calibration": inputs}
+    if options.check is not None:
+        given = calibration.read(options.check, shape or (1, *inputs.shape[1:]))
+        if shape is not None:
+            given = np.moveaxis(given, 1, -1)
+        sets["check"] = given
+    _, ends = separate(canonical(read_tflite(model, "quantized")))
+    found = []
+    for name, data in sets.items():
+        data = data[:COMPARED]
+        expected = float_tflite.run(floats, data)
+        values = float_tflite.run(model, quantized(ends.inputs[0], data))
+        for number, end in enumerate(ends.outputs):
+            ours = real(end, values[number]).reshape(len(data), -1)
+            theirs = expected[number].reshape(len(data), -1)
+            found.append(_cost(name, number, ours, theirs))
+    return tuple(found)
+
+
+def _cost(name: str, number: int, ours: np.ndarray, theirs: np.ndarray) -> Cost:
+    error = np.abs(ours.astype(np.float64) - theirs)
+    agreement = None
+    if 1 < ours.shape[1] <= CLASSES:
+        agreement = float((ours.argmax(1) == theirs.argmax(1)).mean())
+    return Cost(
+        name,
+        len(ours),
+        number,
+        float(error.max()),
+        float(error.mean()),
+        float(theirs.max() - theirs.min()),
+        agreement,
+    )

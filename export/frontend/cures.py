@@ -1,0 +1,43 @@
+"""What cures an operator that is not taken: one line of Python where there is one."""
+
+CONTROL = "unroll it before converting: tf.function without if and while on tensors"
+RECURRENT = (
+    "write it with keras.layers.RNN(..., unroll=True), or as one step with its state "
+    "as a second input and output"
+)
+CURES = {
+    "IF": CONTROL,
+    "WHILE": CONTROL,
+    "CALL": CONTROL,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": RECURRENT,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": RECURRENT,
+    "UNIDIRECTIONAL_SEQUENCE_RNN": RECURRENT,
+    "RNN": RECURRENT,
+    "LSTM": RECURRENT,
+    "GELU": "use tf.nn.gelu(x, approximate=True) written out, or keras.layers.ReLU",
+    "EXP": "leave it out: softmax and sigmoid are there",
+    "LOG": "leave it out: compare the numbers before it",
+    "SQRT": "square what it is compared with instead",
+    "L2_NORMALIZATION": "normalize on the host; or compare with a cosine",
+    "CAST": "convert to float before the model, not in it",
+    "ARG_MAX": "end the model before it; the generated header has _argmax",
+    "ARG_MIN": "end the model before it",
+    "TOPK_V2": "end the model before it and sort on the chip",
+    "NON_MAX_SUPPRESSION_V5": "end the model before it",
+    "EMBEDDING_LOOKUP": "look the rows up before the model and feed them in",
+    "GATHER": "gather with constant indices, or before the model",
+    "RANDOM_UNIFORM": "convert with training=False: keras.models.Model(..., training)",
+}
+CUSTOM = (
+    "convert with target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]: "
+    "an operator of one vendor's compiler, or of full TensorFlow, runs nowhere else"
+)
+
+
+def cure(kind: str, known: frozenset[str]) -> str:
+    """The hint for an operator; `known` are the kinds that are taken."""
+    if kind.startswith(("CUSTOM", "DELEGATE")):
+        return CUSTOM
+    if kind in CURES:
+        return CURES[kind]
+    return "replace it; supported are " + ", ".join(sorted(known - {"TABLE", "MOVE"}))

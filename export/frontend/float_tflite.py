@@ -1,0 +1,130 @@
+"""A float .tflite made int8: by the ranges that its values take for given inputs.
+
+    model = quantize(raw, inputs)     # inputs (N, ...) float32, in the model's layout
+
+float16 and dynamic-range weights become float32 first; TensorFlow's own calibrator
+does the rest. It runs in this process: `core.isolate` keeps its crashes away.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from core.errors import Esp8kError
+from export.frontend.tflite import silent, tensorflow
+
+HALF, SINGLE, BYTE = (
+    schema.TensorType.FLOAT16,
+    schema.TensorType.FLOAT32,
+    schema.TensorType.INT8,
+)
+
+
+def quantize(raw: bytes, inputs: np.ndarray) -> bytes:
+    """int8 inputs, outputs and weights, a scale per channel."""
+    tf = tensorflow()
+    from tensorflow.lite.python.optimize import calibrator
+
+    def dataset() -> Iterator[list[np.ndarray]]:
+        for one in inputs:
+            yield [one[None].astype(np.float32)]
+
+    try:
+        with silent():
+            made = calibrator.Calibrator(with_float_constants(raw))
+            return bytes(made.calibrate_and_quantize(dataset, tf.int8, tf.int8, False))
+    except (RuntimeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
+        raise Esp8kError(
+            f"TensorFlow cannot quantize the model: {reason}",
+            "convert it from its training framework with a representative_dataset, "
+            "or replace that operator",
+        ) from error
+
+
+def run(raw: bytes, inputs: np.ndarray) -> list[np.ndarray]:
+    """A .tflite's outputs by LiteRT, one (N, ...) each; `inputs` in its type."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with silent():
+        interpreter = Interpreter(model_content=raw, num_threads=1)
+        interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    targets = [d["index"] for d in interpreter.get_output_details()]
+    found: list[list[np.ndarray]] = [[] for _ in targets]
+    for one in inputs:
+        interpreter.set_tensor(source, one[None])
+        interpreter.invoke()
+        for values, target in zip(found, targets, strict=True):
+            values.append(interpreter.get_tensor(target)[0].copy())
+    return [np.stack(values) for values in found]
+
+
+def with_float_constants(raw: bytes) -> bytes:
+    """The same model with every stored weight as float32."""
+    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    for graph in model.subgraphs:
+        kept = []
+        for op in graph.operators:
+            code = model.operatorCodes[op.opcodeIndex]
+            kind = max(code.builtinCode, code.deprecatedBuiltinCode)
+            if kind == schema.BuiltinOperator.DEQUANTIZE and _widen(
+                model, graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+            ):
+                continue
+            if any(graph.tensors[i].type == SINGLE for i in op.outputs):
+                for index in op.inputs:
+                    if index >= 0:
+                        _widen(model, graph.tensors[index], graph.tensors[index])
+            kept.append(op)
+        graph.operators = kept
+    _drop_unused_codes(model)
+    builder = flatbuffers.Builder(len(raw))
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _drop_unused_codes(model: Any) -> None:
+    """An interpreter looks for the kernel of every code, used or not."""
+    operators = [op for graph in model.subgraphs for op in graph.operators]
+    used = sorted({op.opcodeIndex for op in operators})
+    model.operatorCodes = [model.operatorCodes[i] for i in used]
+    for op in operators:
+        op.opcodeIndex = used.index(op.opcodeIndex)
+
+
+def _widen(model: Any, source: Any, target: Any) -> bool:
+    """Give `target` the float32 values of a constant `source`; false if it is none."""
+    data = model.buffers[source.buffer].data
+    if data is None or len(data) == 0 or source.type not in (HALF, BYTE):
+        return False
+    if source.type == HALF:
+        values = np.frombuffer(bytes(data), np.float16).astype(np.float32)
+    else:
+        q = source.quantization
+        if q is None or q.scale is None or len(q.scale) == 0:
+            return False
+        values = _dequantized(np.frombuffer(bytes(data), np.int8), source)
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    target.buffer = len(model.buffers)
+    target.type, target.quantization = SINGLE, None
+    model.buffers.append(buffer)
+    return True
+
+
+def _dequantized(flat: np.ndarray, tensor: Any) -> np.ndarray:
+    q = tensor.quantization
+    scale = np.asarray(q.scale, np.float32)
+    zero = np.zeros(len(scale), np.float32)
+    if q.zeroPoint is not None:
+        zero[:] = q.zeroPoint
+    values = flat.reshape(tensor.shape).astype(np.float32)
+    if len(scale) > 1:
+        shape = [1] * values.ndim
+        shape[q.quantizedDimension] = len(scale)
+        scale, zero = scale.reshape(shape), zero.reshape(shape)
+    return ((values - zero) * scale).astype(np.float32)

@@ -1,0 +1,218 @@
+"""An .onnx file as a plain model: one file, fixed shapes, nothing left to compute.
+
+    opened = read(raw, folder, "model.onnx", None)
+
+Weights stored beside the file are read in, within its folder and within bounds. A
+batch that is left open becomes 1. onnxruntime's own optimizer then computes what is
+constant and drops what does nothing.
+"""
+
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from core.errors import Esp8kError
+from core.inputs import MODEL_BYTES, read_bytes
+from core.text import one_line
+
+DAMAGED = "export it again: torch.onnx.export(module, (example,), 'model.onnx')"
+ELEMENTS = 1 << 28  # of one tensor
+QUANTIZED = ("QuantizeLinear", "DequantizeLinear")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An ONNX model, ready to be mapped."""
+
+    proto: bytes
+    shape: tuple[int, ...]  # of the input
+    quantized: bool  # whether it holds its own scales
+    notes: tuple[str, ...]
+
+
+def read(
+    raw: bytes, folder: Path | None, shown: str, given: tuple[int, ...] | None
+) -> Opened:
+    """Open a model; `given` is its input's shape where the file leaves it open."""
+    try:
+        proto = onnx.load_from_string(raw)
+    except Exception as error:  # protobuf raises whatever it meets
+        raise Esp8kError(f"{shown} is not an ONNX model", DAMAGED) from error
+    if not proto.graph.node:
+        raise Esp8kError(f"{shown} holds no operators", DAMAGED)
+    for tensor in _tensors(proto.graph):
+        _load_external(tensor, folder, shown)
+        if math.prod(tensor.dims) > ELEMENTS or min(tensor.dims, default=0) < 0:
+            what = (
+                f"{shown}: {one_line(tensor.name)} has the shape {tuple(tensor.dims)}"
+            )
+            raise Esp8kError(what, DAMAGED)
+    notes = _fix_shapes(proto, shown, given)
+    kinds = {node.op_type for node in proto.graph.node}
+    quantized = "DequantizeLinear" in kinds
+    if "QLinearConv" in kinds or "QLinearMatMul" in kinds:
+        raise Esp8kError(
+            f"{shown} is quantized in the QOperator form",
+            "quantize_static(..., quant_format=QuantFormat.QDQ)",
+        )
+    if not quantized:
+        proto = _simplified(proto, shown)
+    proto = _inferred(proto, shown)
+    shape = tuple(d.dim_value for d in _inputs(proto)[0].type.tensor_type.shape.dim)
+    return Opened(proto.SerializeToString(), shape, quantized, notes)
+
+
+def run(proto: bytes, inputs: np.ndarray) -> list[np.ndarray]:
+    """The outputs of a model by onnxruntime, one input at a time."""
+    session = _session(proto)
+    name = session.get_inputs()[0].name
+    found = [session.run(None, {name: one[None].astype(np.float32)}) for one in inputs]
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+def _tensors(graph: Any) -> list[Any]:
+    """Every stored tensor, those in attributes included."""
+    found = list(graph.initializer)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                found.append(attribute.t)
+            if attribute.HasField("g"):
+                raise Esp8kError(
+                    f"ONNX {one_line(node.op_type)}: it has a graph of its own",
+                    "export without control flow: no loops and branches on tensors",
+                )
+    return found
+
+
+def _load_external(tensor: Any, folder: Path | None, shown: str) -> None:
+    """The bytes of a tensor that lie in a file beside the model."""
+    if tensor.data_location != onnx.TensorProto.EXTERNAL:
+        return
+    where = {entry.key: entry.value for entry in tensor.external_data}
+    name = where.get("location", "")
+    if folder is None or not name:
+        raise Esp8kError(f"{shown}: {one_line(tensor.name)} has no data", DAMAGED)
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder):
+        raise Esp8kError(
+            f"{shown} wants {one_line(name)}, outside of its folder",
+            "put its data beside it and export it again",
+        )
+    try:
+        at, length = int(where.get("offset", 0)), int(where.get("length", -1))
+    except ValueError as error:
+        raise Esp8kError(
+            f"{shown}: a place of its data is no number", DAMAGED
+        ) from error
+    raw = read_bytes(path, MODEL_BYTES, f"{one_line(name)}, the data of {shown},")
+    length = len(raw) - at if length < 0 else length
+    if not 0 <= at <= at + length <= len(raw):
+        raise Esp8kError(
+            f"{shown}: {one_line(name)} is cut short ({len(raw):,} bytes)", DAMAGED
+        )
+    tensor.raw_data = raw[at : at + length]
+    tensor.data_location = onnx.TensorProto.DEFAULT
+    del tensor.external_data[:]
+
+
+def _inputs(proto: onnx.ModelProto) -> list[Any]:
+    stored = {t.name for t in proto.graph.initializer}
+    return [i for i in proto.graph.input if i.name not in stored]
+
+
+def _fix_shapes(
+    proto: onnx.ModelProto, shown: str, given: tuple[int, ...] | None
+) -> tuple[str, ...]:
+    """A batch of 1 and what --input-shape says; all other shapes are found anew."""
+    inputs = _inputs(proto)
+    if len(inputs) != 1:
+        raise Esp8kError(
+            f"{shown} has {len(inputs)} inputs", "a model of one input is needed"
+        )
+    kind = inputs[0].type.tensor_type
+    if kind.elem_type != onnx.TensorProto.FLOAT:
+        name = onnx.TensorProto.DataType.Name(kind.elem_type)
+        raise Esp8kError(
+            f"{shown}: its input is {name.lower()}, not float", "export it in float32"
+        )
+    dims = kind.shape.dim
+    notes = []
+    if given is not None:
+        if len(given) != len(dims):
+            what = f"--input-shape {given} has {len(given)} sizes, {shown} {len(dims)}"
+            raise Esp8kError(what, "give one for each axis")
+        for dim, size in zip(dims, given, strict=True):
+            if dim.dim_value not in (0, size):
+                what = f"--input-shape {given}: {shown} fixes a size to {dim.dim_value}"
+                raise Esp8kError(what, "leave --input-shape out")
+            dim.dim_value = size
+    elif dims and dims[0].dim_value <= 0:
+        name = one_line(dims[0].dim_param) or "the batch"
+        notes.append(f"{name}, which the model leaves open, is 1")
+        dims[0].dim_value = 1
+    shape = tuple(dim.dim_value for dim in dims)
+    if not shape or min(shape) <= 0:
+        open_ = [one_line(d.dim_param) or "?" for d in dims if d.dim_value <= 0]
+        raise Esp8kError(
+            f"{shown} leaves sizes of its input open: {', '.join(open_) or 'all'}",
+            "say them: --input-shape 1 C H W",
+        )
+    if shape[0] != 1:
+        raise Esp8kError(
+            f"{shown} takes {shape[0]} inputs at once, shape {shape}",
+            "export with a batch of 1: torch.onnx.export(module, (example[:1],), ...)",
+        )
+    del proto.graph.value_info[:]
+    for value in proto.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    return tuple(notes)
+
+
+def _inferred(proto: onnx.ModelProto, shown: str) -> onnx.ModelProto:
+    try:
+        return onnx.shape_inference.infer_shapes(
+            proto, strict_mode=True, data_prop=True
+        )
+    except Exception as error:  # the checker's own kinds
+        reason = (str(error).strip().splitlines() or [""])[0][:200]
+        raise Esp8kError(
+            f"{shown}: its shapes contradict each other: {reason}", DAMAGED
+        ) from error
+
+
+def _session(proto: bytes, target: Path | None = None) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.graph_optimization_level = (
+        onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        if target
+        else onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    )
+    if target is not None:
+        options.optimized_model_filepath = str(target)
+    return onnxruntime.InferenceSession(
+        proto, options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _simplified(proto: onnx.ModelProto, shown: str) -> onnx.ModelProto:
+    """Constants computed, what does nothing dropped, by onnxruntime."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "plain.onnx"
+        try:
+            _session(proto.SerializeToString(), target)
+            return onnx.load(str(target))
+        except Exception as error:  # onnxruntime has many kinds
+            reason = (str(error).strip().splitlines() or [""])[-1][:240]
+            raise Esp8kError(
+                f"onnxruntime cannot run {shown}: {reason}", DAMAGED
+            ) from error

@@ -1,0 +1,79 @@
+"""Scales for which TFLite Micro's own arithmetic is defined, operator by operator.
+
+Beyond them it shifts by more bits than there are, or divides by zero: there is no
+right result that a generated one could equal.
+"""
+
+import math
+
+import numpy as np
+
+from export.arithmetic import elementwise, int8, matrix
+from export.graph.kinds import MAC_KINDS, UNARY_KINDS
+from export.graph.network import Network, Operator
+
+HINT = "its scales are out of proportion: check the calibration data"
+LARGEST_SHIFT = 30  # to the left, of an int32
+CURVE_SCALE = 2.0**-27  # LOGISTIC, TANH: below it TFLite Micro shifts by less than none
+BOUNDS = {"RELU6": 6, "RELU_N1_TO_1": 1}
+
+
+def out_of_proportion(network: Network, op: Operator) -> str | None:
+    """What is wrong with an operator's scales; None where nothing is."""
+    try:
+        found = _special(network, op)
+        if found is None and max(_shifts(network, op), default=0) > LARGEST_SHIFT:
+            found = f"a factor above 2^{LARGEST_SHIFT}"
+        if found is None and op.kind in UNARY_KINDS:
+            int8.unary_table(network, op)
+        return found
+    except (OverflowError, ValueError, ZeroDivisionError):
+        return "its scales are too far from each other"
+
+
+def _special(network: Network, op: Operator) -> str | None:
+    source, out = network.tensors[op.inputs[0]], network.output(op)
+    slope = op.attributes.get("alpha", op.attributes.get("beta", 1.0))
+    if not math.isfinite(slope):
+        return f"a slope of {slope}"
+    activation = op.attributes.get("activation", "")
+    bound = BOUNDS.get(op.kind, BOUNDS.get(activation, 0))
+    if bound / float(out.scale) >= 1 << 31:
+        return f"its output scale {out.scale:g} is too small for its activation"
+    if op.kind in ("ADD", "SUB"):
+        largest = max(float(network.tensors[i].scale) for i in op.inputs[:2])
+        if 2 * largest / (2**int8.ADD_LEFT_SHIFT * float(out.scale)) >= 1:
+            return "its output scale is too small"
+    if op.kind == "SOFTMAX":
+        if op.attributes["beta"] * float(source.scale) * 2.0**26 <= 1:
+            return "its input scale is too small"
+    if op.kind in ("LOGISTIC", "TANH") and float(source.scale) < CURVE_SCALE:
+        return "its input scale is too small"
+    if op.kind == "RELU6":
+        if (source.scale, source.zero_point) != (out.scale, out.zero_point):
+            return "input and output differ in scale"
+    if op.kind == "HARD_SWISH" and int8.hard_swish_shift(source, out) > 0:
+        return "its output scale is too small"
+    return None
+
+
+def _shifts(network: Network, op: Operator) -> list[int]:
+    """To the left, in each scaling of the operator."""
+    source, out = network.tensors[op.inputs[0]], network.output(op)
+    if op.kind in MAC_KINDS:
+        return [int(np.max(int8.channel_multipliers(network, op)[1]))]
+    if op.kind == "TRANSPOSE_CONV":
+        return [int(np.max(matrix.transposed_multipliers(network, op)[1]))]
+    if op.kind == "MUL":
+        return [int8.mul_constant(network, op)[1]]
+    if op.kind == "DIV":
+        return [elementwise.div_constant(network, op)[1]]
+    if op.kind == "PRELU":
+        return [shift for _, shift in elementwise.prelu_constants(network, op)]
+    if op.kind == "BATCH_MATMUL":
+        return [matrix.matmul_constant(network, op)[1]]
+    if op.kind in ("REDUCE_SUM", "REDUCE_MEAN"):
+        return [matrix.reduction_constant(network, op)[1]]
+    if op.kind in ("LEAKY_RELU", "RELU", "QUANTIZE", "MEAN"):
+        return [int8.multiplier(float(source.scale) / float(out.scale))[1]]
+    return []

@@ -1,0 +1,75 @@
+"""What people have, as an int8 .tflite: files of several kinds, a Python function.
+
+    taken = load("model.onnx", Options(calibration=Path("inputs.npz")))
+
+A .tflite (also .lite, and as an array in .c, .cc, .h), an .onnx, a Keras .keras or .h5,
+or `module:function` that gives a torch module. What is float is quantized on the way by
+calibration inputs; `Taken.costs` then says what that costs. The converters run in a
+process of their own, so that whatever they make of a file is a result or an error.
+"""
+
+from pathlib import Path
+
+from core.errors import Esp8kError
+from core.inputs import MODEL_BYTES, read_bytes
+from core.isolate import isolated
+from core.text import one_line
+from export.frontend import c_array, conversion
+from export.frontend.taken import Options, Taken
+from export.graph.network import Network, read_tflite
+
+__all__ = ["Options", "Taken", "is_float", "load"]
+
+TFLITE = (".tflite", ".lite", ".tfl")
+C_SOURCES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".ino")
+CONVERTED = {".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".hdf5": "keras"}
+KINDS = ".tflite, .lite, .onnx, .keras, .h5, .c, .cc, .h, or module:function of torch"
+FLOATS = ("float32", "float16", "bfloat16", "float64")
+
+
+def load(source: str, options: Options) -> Taken:
+    """Read or make the int8 .tflite of a path or of `module:function`."""
+    path = Path(source)
+    suffix = path.suffix.lower()
+    shown = one_line(path.name)
+    if suffix in TFLITE:
+        return _tflite(read_bytes(path, MODEL_BYTES, "a .tflite"), shown, options)
+    if suffix in C_SOURCES:
+        text = read_bytes(path, 8 * MODEL_BYTES, "a C file").decode("latin-1")
+        return _tflite(c_array.read(text, shown), shown, options)
+    if suffix in CONVERTED:
+        raw = read_bytes(path, MODEL_BYTES, "a model")
+        return _converted(CONVERTED[suffix], source, raw, shown, options)
+    module, colon, function = source.rpartition(":")
+    if colon and module and function.isidentifier():
+        return _converted("torch", source, b"", shown, options)
+    raise Esp8kError(f"{shown} is no model that is known", f"give one of {KINDS}")
+
+
+def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
+    if is_float(read_tflite(raw, shown)):
+        return _converted("tflite", shown, raw, shown, options)
+    notes: tuple[str, ...] = ()
+    if options.calibration is not None:
+        notes = ("the model is quantized already: --calibration was not read",)
+    return Taken(raw, shown, notes)
+
+
+def _converted(
+    kind: str, source: str, raw: bytes, shown: str, options: Options
+) -> Taken:
+    arguments = (kind, source, raw, shown, options)
+    found = isolated(conversion.convert, arguments, "the converter", fresh=True)
+    assert isinstance(found, Taken)
+    return found
+
+
+def is_float(network: Network) -> bool:
+    """Whether anything but its ends is computed in floating point."""
+    return any(
+        network.tensors[i].dtype in FLOATS
+        for op in network.operators
+        if op.kind not in ("QUANTIZE", "DEQUANTIZE")
+        for i in op.outputs
+        if i >= 0
+    )

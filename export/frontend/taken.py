@@ -1,0 +1,48 @@
+"""What the front end gives: an int8 .tflite, and what was decided on the way."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a model may need beside itself."""
+
+    calibration: Path | None = None  # inputs that ranges are found from
+    check: Path | None = None  # inputs that the cost is measured on
+    input_shape: tuple[int, ...] | None = None  # where the model leaves it open
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What quantization changes in one output, over a set of inputs."""
+
+    inputs: str  # calibration | check
+    count: int
+    output: int  # which one
+    largest: float  # absolute error against the float model
+    mean: float  # absolute error
+    span: float  # from the least to the greatest value of the float model
+    agreement: float | None  # share of inputs with the same greatest element
+
+    def line(self) -> str:
+        """For people."""
+        share = "" if self.span == 0 else f" ({self.mean / self.span:.2%} of its span)"
+        alike = ""
+        if self.agreement is not None:
+            alike = f"; the same class in {self.agreement:.2%}"
+        number = f" of output {self.output}" if self.output else ""
+        return (
+            f"quantization on {self.count:,} {self.inputs} inputs{number}: error "
+            f"{self.mean:.3g} on average{share}, {self.largest:.3g} at most{alike}"
+        )
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An int8 .tflite, and what was decided on the way to it."""
+
+    model: bytes
+    name: str  # of the file, as it may be shown
+    notes: tuple[str, ...] = ()
+    costs: tuple[Cost, ...] = ()  # of a quantization that was done here
