@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from export.graph.stage import Operand, Stage
+from export.kernels.c_text import total
 from export.plan import row_buffers
 from export.plan.arena import Memory
 from export.plan.row_buffers import Link, Stream
@@ -90,7 +91,7 @@ class Calls:
     def _image(self, stage: Stage, rows: int) -> str:
         """Where the first stage reads."""
         move = row_buffers.window(stage, rows).step
-        return f"input + y * {move * stage.sources[0].pitch}"
+        return total("input", ("y", move * stage.sources[0].pitch))
 
     def _filled(self, stream: Stream, number: int, turns: int) -> list[str]:
         """Rows have come: the turn ends here unless the window of a stage is full."""
@@ -156,7 +157,7 @@ class Calls:
 
     def _place(self, offset: int) -> str:
         """An address in the arena: bytes for int8, floats for float16."""
-        return f"a + {offset}" if self.engine == "int8" else f"nn_at(a, {offset})"
+        return total("a", offset) if self.engine == "int8" else f"nn_at(a, {offset})"
 
 
 def folded(lines: list[str]) -> list[str]:

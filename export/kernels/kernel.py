@@ -21,6 +21,7 @@ import jinja2
 from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
+from export.kernels.c_text import total
 from export.plan import cost
 from export.plan.cost import Work
 
@@ -119,4 +120,5 @@ class Kernel(ABC):
         """Its C; `shares`: input and output overlap in memory."""
         template = templates.get_template(self.template)
         restrict = "" if shares else "restrict "
-        return template.render(s=self, restrict=restrict, prefix=self.options.prefix)
+        prefix = self.options.prefix
+        return template.render(s=self, restrict=restrict, prefix=prefix, total=total)

@@ -15,6 +15,7 @@ import numpy as np
 from core.errors import Esp8kError
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
+from export.kernels.c_text import Term, total
 from export.kernels.float16.stored import FloatKernel, Job, half, half_array
 from export.kernels.kernel import Options
 from export.plan.row_buffers import MOST_KEPT
@@ -111,7 +112,7 @@ class Conv(FloatKernel):
     @property
     def size(self) -> int:
         """Weights of a channel."""
-        return self.halves[0].size
+        return int(self.halves[0].size)
 
     @property
     def row(self) -> int:
@@ -171,27 +172,26 @@ class Conv(FloatKernel):
     @property
     def at(self) -> str:
         """C of where a tile reads."""
-        text = ""
-        if self.several_rows and not self.job.ring:
-            text = f" + y * {self.step_y * self.pitch}"
-        if self.several_columns:
-            columns = self.tile.columns // self.tile.out_columns
-            step = columns * self.stage.geometry.stride_w * self.stage.depth
-            text += f" + x * {step}"
-        return text
+        base = "pixels" if self.first else "in"
+        down = self.step_y * self.pitch if self.several_rows else 0
+        columns = self.tile.columns // self.tile.out_columns
+        right = columns * self.stage.geometry.stride_w * self.stage.depth
+        x = ("x", right if self.several_columns else 0)
+        if self.job.ring:
+            return total(f"rows[{total(self.ring_y, 'ky')}]", x)
+        return total(base, ("y", down), x)
 
     @property
     def to(self) -> str:
         """C of where a tile writes."""
-        text = f"y * {self.stage.width} + " if self.several_rows else ""
-        if self.several_columns:
-            text += f"x * {self.stage.region[2]} + "
-        return text
+        _, width, channels = self.stage.region
+        y = ("y", width * channels if self.several_rows else 0)
+        return total("out", y, ("x", channels if self.several_columns else 0), "c")
 
     @property
-    def ring_y(self) -> str:
+    def ring_y(self) -> Term:
         """C of a tile's first row, by its pointer."""
-        return f"y * {self.step_y} + " if self.several_rows else ""
+        return ("y", self.step_y if self.several_rows else 0)
 
     @property
     def taps(self) -> list[int]:
@@ -285,10 +285,9 @@ class Conv(FloatKernel):
     @property
     def soft_to(self) -> str:
         """C of where one output goes, without an FPU."""
-        text = f"y * {self.stage.width} + " if self.out_h > 1 else ""
-        if self.stage.region[1] > 1:
-            text += f"x * {self.stage.region[2]} + "
-        return text
+        _, width, channels = self.stage.region
+        y = ("y", width * channels if self.out_h > 1 else 0)
+        return total(y, ("x", channels if width > 1 else 0), "c")
 
     @property
     def soft_dots(self) -> list[tuple[str, str]]:
@@ -296,12 +295,10 @@ class Conv(FloatKernel):
         own, pool = self.stage.geometry, self.stage.pool
         size_h, size_w = (pool.kernel_h, pool.kernel_w) if pool else (1, 1)
         beside = own.stride_w * self.stage.depth
-        row = f" + y * {size_h * own.stride_h}" if self.out_h > 1 else ""
-        at = f"x * {size_w * beside}" if self.stage.region[1] > 1 else ""
-        dots = []
-        for y in range(size_h):
-            for x in range(size_w):
-                down, right = y * own.stride_h, str(x * beside)
-                right = f"{at} + {right}" if at and right != "0" else at or right
-                dots.append((f"rows{row}" + (f" + {down}" if down else ""), right))
-        return dots
+        row = ("y", size_h * own.stride_h if self.out_h > 1 else 0)
+        column = ("x", size_w * beside if self.stage.region[1] > 1 else 0)
+        return [
+            (total("rows", row, y * own.stride_h), total(column, x * beside))
+            for y in range(size_h)
+            for x in range(size_w)
+        ]

@@ -14,6 +14,7 @@ from typing import ClassVar, Self
 
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
+from export.kernels.c_text import product, total
 from export.kernels.float16.stored import FloatKernel, Job
 from export.kernels.kernel import Options
 from export.plan.row_buffers import merges
@@ -108,10 +109,9 @@ class MaxPool(FloatKernel):
         """C of where a window's rows are."""
         own, source = self.stage.geometry, self.stage.sources[0]
         if not self.row_by_row:
-            size, count = source.region[0], self.stage.region[0]
+            size, count, pitch = source.region[0], self.stage.region[0], source.pitch
             return [
-                f"{_clamped('y', i - own.top, own.stride_h, size, count)}"
-                f" * {source.pitch}"
+                product(_clamped("y", i - own.top, own.stride_h, size, count), pitch)
                 for i in range(own.kernel_h)
             ]
         full, need = self.last_rows, own.kernel_h  # above the first row it is filled
@@ -126,10 +126,9 @@ class MaxPool(FloatKernel):
     def columns(self) -> list[str]:
         """C of where a window's columns are."""
         own, size = self.stage.geometry, self.stage.sources[0].region[1]
-        count = self.stage.region[1]
+        count, depth = self.stage.region[1], self.stage.depth
         return [
-            f"{_clamped('x', i - own.left, own.stride_w, size, count)}"
-            f" * {self.stage.depth}"
+            product(_clamped("x", i - own.left, own.stride_w, size, count), depth)
             for i in range(own.kernel_w)
         ]
 
@@ -138,11 +137,9 @@ def _clamped(name: str, shift: int, step: int, size: int, count: int) -> str:
     """The index of a window's row or column, within the input."""
     if count == 1:
         return str(min(max(shift, 0), size - 1))
-    text = f"{name} * {step}" if step > 1 else name
-    if shift:
-        text += f" {'+' if shift > 0 else '-'} {abs(shift)}"
+    text = total((name, step), shift)
     if shift < 0:
         return f"nn_max({text}, 0)"
     if (count - 1) * step + shift >= size:
         return f"nn_min({text}, {size - 1})"
-    return f"({text})" if " " in text else text
+    return text

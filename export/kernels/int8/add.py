@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 from export.arithmetic import int8, requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, word_array
+from export.kernels.c_text import total
 from export.kernels.int8.operands import Operands, operands
 from export.kernels.int8.plain import Plain, elementwise_lags
 from export.kernels.kernel import Options
@@ -52,11 +53,11 @@ class Add(Plain):
     def element(self) -> str:
         """C of the byte at y, x and c."""
         first, second = self.operands.texts
-        total = f"{self.stem}_scaled_a[{first}] + {self.stem}_scaled_b[{second}]"
+        both = f"{self.stem}_scaled_a[{first}] + {self.stem}_scaled_b[{second}]"
         mantissa, shift = self.constants.output
         out = self.stage.head_output
         low, high = requant_stage.u_range(self.stage.head, out)
-        u = f"nn_scale({total}, {mantissa}, {shift}) + {out.zero_point + 128}"
+        u = total(f"nn_scale({both}, {mantissa}, {shift})", out.zero_point + 128)
         return self.store(f"nn_clamp({u}, {low}, {high})")
 
     def lags(self) -> tuple[int | None, ...]:

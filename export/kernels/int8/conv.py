@@ -13,6 +13,7 @@ import numpy as np
 from export.arithmetic import requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array
+from export.kernels.c_text import position, total
 from export.kernels.int8 import horizontal_max, mac16
 from export.kernels.int8.direct import Direct, line_buffer, walk
 from export.kernels.int8.finish import Finish, table_array
@@ -146,14 +147,23 @@ class Conv(Direct):
         order = self.weights.mac16
         return order.count // self.stage.region[2] // 2 if order else 0
 
+    def tap(self, loop: Loop) -> str:
+        """Name of the macro that adds one tap to all sums of a block."""
+        return f"{self.function.upper()}_{loop.abreast}X{self.block_q}"
+
+    def product(self, p: int, q: int) -> str:
+        """C of a value times a weight."""
+        text = f"v{p} * w{q}"
+        return f"(uint32_t)({text})" if self.sum_type == "uint32_t" else text
+
     @property
     def place(self) -> str:
         """Where a position's bytes are stored: C of y and x."""
-        _, width, channels = self.stage.region
+        rows, width, channels = self.stage.region
         if self.strip is None or self.strip.pitch == width * channels:
-            return f"(y * {width} + x) * {channels}"
+            return position(width, channels, rows)
         column = "(x >> 1)" if self.maxima else "x"
-        return f"y * {self.strip.pitch} + {column} * {channels}"
+        return total(("y", self.strip.pitch if rows > 1 else 0), (column, channels))
 
     def work(self) -> Work:
         """Of all loops."""

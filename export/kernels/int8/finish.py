@@ -12,6 +12,7 @@ from export.arithmetic import requant_stage
 from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array, literal
+from export.kernels.c_text import total
 from export.kernels.kernel import Options
 from export.plan.cost import Work
 
@@ -89,7 +90,7 @@ class Finish:
         if found.form == "single":
             return f"nn_single({acc}, {k}, {found.shift})"
         if found.form == "wide":
-            return f"nn_wide({acc}, {k}) + {found.zero}"
+            return total(f"nn_wide({acc}, {k})", found.zero)
         bits = f"{found.low_bits}, {found.shift}"
         if found.form == "split":
             return f"nn_split({acc}, {k}, {bits})"
@@ -102,7 +103,7 @@ class Finish:
             clamped = f"nn_clamp({u}, {self.requant.low}, {self.requant.high})"
             return stored(clamped, name, self.last)
         start = self._centre()[1]
-        return stored(f"{u} + {start}" if start else u, name, self.last)
+        return stored(total(u, start), name, self.last)
 
     def _centre(self) -> tuple[int, int]:
         """(K, where u = 0 is in the table): one sum takes both where int32 holds it."""

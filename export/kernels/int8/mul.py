@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 from export.arithmetic import int8, requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
+from export.kernels.c_text import total
 from export.kernels.int8.operands import Operands, operands
 from export.kernels.int8.plain import elementwise_lags
 from export.kernels.int8.scaled import Scaled
@@ -45,7 +46,9 @@ class Mul(Scaled):
     def element(self) -> str:
         """C of the byte at y, x and c."""
         pairs = zip(self.operands.texts, self.operands.tensors, strict=True)
-        factors = (f"({text} - {tensor.zero_point + 128})" for text, tensor in pairs)
+        factors = (
+            f"({total(text, -128 - tensor.zero_point)})" for text, tensor in pairs
+        )
         return self.scaled(" * ".join(factors))
 
     def lags(self) -> tuple[int | None, ...]:

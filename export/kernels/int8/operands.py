@@ -8,6 +8,7 @@ from export.graph.geometry import Shape, hwc
 from export.graph.network import Tensor
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array
+from export.kernels.c_text import total
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +40,5 @@ def operands(stage: Stage, stem: str) -> Operands:
 def _index(shape: Shape, pitch: int) -> str:
     """The index of (y, x, c) in an operand; along an axis of 1 it stands still."""
     height, width, channels = shape
-    parts = [
-        f"y * {pitch}" if height > 1 else "",
-        f"x * {channels}" if width > 1 else "",
-        "c" if channels > 1 else "",
-    ]
-    return " + ".join(part for part in parts if part) or "0"
+    y, x = ("y", pitch if height > 1 else 0), ("x", channels if width > 1 else 0)
+    return total(y, x, "c" if channels > 1 else 0)

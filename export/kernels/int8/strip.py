@@ -19,6 +19,7 @@ from export.arithmetic.requant import Requant
 from export.graph.geometry import Geometry
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
+from export.kernels.c_text import total
 from export.kernels.int8 import horizontal_max
 from export.kernels.int8.conv import Conv, Strip
 from export.kernels.int8.finish import stored
@@ -192,7 +193,7 @@ class PooledStrip(Kernel):
         """C of a cell's."""
         size_h, size_w = self.pool.stride_h, self.pool.stride_w
         if self.maxima:
-            values = [f"rows[i + {y * self.pitch}]" for y in range(size_h)]
+            values = [f"rows[{total('i', y * self.pitch)}]" for y in range(size_h)]
         else:
             channels = self.stage.region[2]
             values = [

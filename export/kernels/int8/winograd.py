@@ -9,6 +9,7 @@ import numpy as np
 from export.arithmetic import requant_stage, winograd
 from export.graph.stage import Stage
 from export.kernels.arrays import byte_array
+from export.kernels.c_text import product, total
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.finish import Finish
 from export.kernels.int8.tiled import Tiled
@@ -99,19 +100,15 @@ class Winograd(Tiled):
     def corner(self) -> str:
         """C of where a tile begins."""
         depth = self.stage.depth
-        column = "x" + (f" * {depth}" if depth > 1 else "")
-        if self.one_row:
-            return f"in + {column}"
-        return f"in + y * {self.pitch} + {column}"
+        return total("in", ("y", 0 if self.one_row else self.pitch), ("x", depth))
 
     @property
     def place(self) -> str:
         """C of where a tile's outputs go."""
         _, width, channels = self.stage.region
         x, y = ("(x >> 1)", "(y >> 1)") if self.stage.pool else ("x", "y")
-        if self.one_row:
-            return f"{x} * {channels}"
-        return f"({y} * {width} + {x}) * {channels}"
+        row = "0" if self.one_row else product(y, width)
+        return product(total(row, x), channels)
 
     @property
     def tails(self) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from export.arithmetic import requant_stage, winograd
 from export.graph.stage import Stage
 from export.kernels.arrays import byte_array
+from export.kernels.c_text import total
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.finish import Finish
 from export.kernels.int8.tiled import Tiled
@@ -85,15 +86,15 @@ class Winograd4(Tiled):
     @property
     def corner(self) -> str:
         """C of where a tile begins."""
-        column = f"x * {self.stage.depth}"
-        return f"in + {column}" if self.one_row else f"in + y * {self.pitch} + {column}"
+        pitch = 0 if self.one_row else self.pitch
+        return total("in", ("y", pitch), ("x", self.stage.depth))
 
     @property
     def place(self) -> str:
         """C of where a tile's outputs go."""
         x, y = ("(x >> 1)", "(y >> 1)") if self.stage.pool else ("x", "y")
-        right = f"{x} * {self.stage.region[2]}"
-        return right if self.one_row else f"{y} * {self.out_pitch} + {right}"
+        pitch = 0 if self.one_row else self.out_pitch
+        return total((y, pitch), (x, self.stage.region[2]))
 
     @property
     def bias(self) -> str:

@@ -1,0 +1,49 @@
+"""Sums and products as one writes them in C: nothing times one, nothing plus zero.
+
+total("in", ("y", 28), ("x", 1), 0)    # in + y * 28 + x
+"""
+
+Term = str | int | tuple[str, int]  # text, a number, or (text, factor)
+
+
+def total(*terms: Term) -> str:
+    """C of a sum; what is zero is left out."""
+    text = ""
+    for term in terms:
+        part = product(*term) if isinstance(term, tuple) else str(term)
+        if part in ("", "0"):
+            continue
+        if not text:
+            text = part
+        elif part.startswith("-"):
+            text += f" - {part[1:]}"
+        else:
+            text += f" + {part}"
+    return text or "0"
+
+
+def product(text: str, factor: int) -> str:
+    """C of a product; numbers are multiplied here."""
+    if text.isdigit():
+        return str(int(text) * factor)
+    if factor == 0 or text == "0":
+        return "0"
+    if factor == 1:
+        return text
+    return f"{text} * {factor}" if _is_one(text) else f"({text}) * {factor}"
+
+
+def _is_one(text: str) -> bool:
+    """Whether it needs no parentheses: a name, a call, or what has them already."""
+    depth = 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and letter == " ":
+            return False
+    return True
+
+
+def position(width: int, channels: int, rows: int = 2) -> str:
+    """C of where the bytes of position (y, x) are among `rows` of `width`."""
+    y = product("y", width) if rows > 1 else "0"
+    return product(total(y, "x" if width > 1 else "0"), channels)
