@@ -1,42 +1,93 @@
 # esp8k: from a dataset to a digit classified on the chip.
-# Every verb is a line below; `make` alone lists them.
+# Every verb is a line below; `make` alone lists them and the variables.
+# Assigned with `=`: the environment does not steer, the command line does.
 
-MODEL   ?= v3#        v1, v2, v3, v3-small: which network
-DATASET ?= mnist#     mnist, fashion, kmnist
-N       ?= 10#        seeds: how many
-SEED    ?= 0#         training seed
-EPOCHS  ?= 5#         passes over the training images
-PROFILE ?= balanced#  speed, balanced, size: what the generated C is made for
-BOARD   ?=#           virtual, twin, riscv, esp32dev, ...: found when empty
-PORT    ?=#           serial port, found when empty
-ENGINE  ?= int8#      int8, f16
-TEACHER ?= yes#       train, seeds: no trains MODEL without its teacher
-RESUME  ?=#           train: 1 goes on with an interrupted run
-INDEX   ?=#           classify: number of a test image
-IMG     ?=#           classify: an image file
-JOBS    ?= 2#         test: how many run at once
+# ==== Variables ===============================================================
+
+MODEL   = v3#        v1, v2, v3, v3-small: which network
+BOARD   =#           virtual, twin, esp32dev, ...: found when empty
+PORT    =#           serial port or URL: found when empty
+SERIAL  =#           MAC or USB serial number, among several boards
+ENGINE  = int8#      int8, f16: arithmetic (classify, draw)
+INDEX   =#           0..9999: number of a test image (classify)
+IMG     =#           a picture of one digit (classify)
+PROFILE = balanced#  speed, balanced, size: what the C is made for
+EPOCHS  = 5#         passes over the training images (train)
+SEED    = 0#         of a training run (train)
+DATASET = mnist#     mnist, fashion, kmnist (train)
+TEACHER = yes#       yes, no: no trains v3 alone (train, seeds)
+RESUME  =#           1: go on with an interrupted run (train)
+N       = 10#        how many seeds (seeds)
+JOBS    = 2#         how many tests at once (test)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-KNOWN := $(shell sed -n 's/^ModelName = Literal\[\(.*\)\]/\1/p' core/words.py | tr -d '",')
-ifeq ($(filter $(MODEL),$(KNOWN)),)
-$(error there is no model $(MODEL), MODEL is one of: $(KNOWN))
+# ==== What was asked for, looked at before anything is built ==================
+
+literal = $(shell sed -n 's/^$1 = Literal\[\(.*\)\]/\1/p' core/words.py | tr -d '",')
+boards = $(shell sed -n 's/^    Kind."\([^"]*\)".*/\1/p' tools/boards/catalogue.py)
+digits = $(subst 9,,$(subst 8,,$(subst 7,,$(subst 6,,$(subst 5,,$(subst 4,,$(subst \
+  3,,$(subst 2,,$(subst 1,,$(subst 0,,$1))))))))))
+# one_of NAME,WORDS: the variable is one of the words. number NAME,MOST: 0 to MOST.
+one_of = $(if $(filter-out 1,$(words $($1)))$(filter-out $2,$($1)),\
+  $(error $1=$($1) is none of: $2))
+number = $(if $(call digits,$($1))$(filter-out 1,$(words $($1)))$(shell \
+  test $($1) -le $2 2>/dev/null || echo beyond),$(error $1=$($1) is no number 0 to $2))
+# For words of the shell: one argument, whatever is in it.
+quoted = '$(subst ','\'',$1)'
+
+$(call one_of,MODEL,$(call literal,ModelName))
+$(call one_of,ENGINE,$(call literal,Engine))
+$(call one_of,PROFILE,$(call literal,Profile))
+$(call one_of,DATASET,$(call literal,Dataset))
+$(call one_of,TEACHER,yes no)
+$(if $(BOARD),$(call one_of,BOARD,$(boards)))
+$(if $(RESUME),$(call one_of,RESUME,1))
+$(foreach name,EPOCHS N JOBS,$(call number,$(name),1000000))
+$(call number,SEED,4294967295)
+$(if $(INDEX),$(call number,INDEX,9999))
+$(if $(INDEX),$(if $(IMG),$(error INDEX and IMG are both given: one of them, please)))
+ifneq ($(filter no,$(TEACHER)),)
+ifneq ($(MODEL),v3)
+$(error TEACHER=no: $(MODEL) has no teacher, leave it out)
+endif
+endif
+# On Windows ports have other names; `esp8k` looks at them there.
+ifneq ($(PORT)$(OS),$(PORT)Windows_NT)
+ifeq ($(findstring ://,$(PORT))$(filter /%,$(PORT)),)
+$(if $(PORT),$(error PORT=$(PORT): a path as /dev/ttyUSB0, or an URL as socket://HOST:N))
+endif
+$(if $(filter /%,$(PORT)),$(if $(wildcard $(PORT)),,$(error there is no PORT=$(PORT))))
 endif
 
-BUILD  := build
+# ==== What follows from it ====================================================
+
+BUILD  := $(or $(ESP8K_BUILD),build)
 # This checkout, whichever one the entry point was installed from.
-ESP8K  := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),2) PYTHONPATH="$(CURDIR)" .venv/bin/esp8k
+ESP8K  := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),2) PYTHONPATH="$(CURDIR)" \
+          .venv/bin/esp8k
 OUT    := $(BUILD)/$(strip $(MODEL))
-OPTIONS := --model $(MODEL) $(if $(BOARD),--board $(BOARD)) $(if $(PORT),--port $(PORT))
+OPTIONS := --model $(MODEL) $(if $(BOARD),--board $(BOARD)) \
+          $(if $(PORT),--port $(call quoted,$(PORT)))
+FOUND  := $(OPTIONS) $(if $(SERIAL),--serial $(call quoted,$(SERIAL)))
 SETUP  := $(BUILD)/.python-ready $(if $(filter twin,$(BOARD)),,$(BUILD)/.debian-ready)
-
 ALONE  := $(if $(filter no,$(TEACHER)),--no-teacher)
+GOALS  := $(or $(MAKECMDGOALS),help)
 
-# Export takes the shipped checkpoint unless one was, or is being, trained.
-ifneq ($(filter train,$(MAKECMDGOALS))$(wildcard $(OUT)/model.pt),)
+# A trained checkpoint is used by every later verb; only `train` trains. Without one
+# the shipped checkpoint is exported.
+ifneq ($(filter train,$(GOALS))$(wildcard $(OUT)/model.pt),)
 CHECKPOINT := $(OUT)/model.pt
+endif
+
+# The profile stays the one of the last export until another is asked for.
+ifeq ($(filter command%,$(origin PROFILE)),)
+LAST := $(firstword $(shell cat $(OUT)/.export-options 2>/dev/null))
+ifneq ($(filter $(LAST),$(call literal,Profile)),)
+PROFILE := $(LAST)
+endif
 endif
 
 TRAINER   := $(addprefix training/,models.py layers.py data.py augment.py fit.py schedule.py soap.py \
@@ -45,26 +96,28 @@ TRAINER   := $(addprefix training/,models.py layers.py data.py augment.py fit.py
 EXPORTER  := $(wildcard core/*.py export/*.py export/*/*.py export/*/*.jinja \
                export/*/*/*.jinja firmware/components/nn/* LICENSE .clang-format)
 
-# ==== The pipeline ============================================================
+# ==== From a data set to a board ==============================================
 
-.PHONY: setup train export build flash classify report bisect draw
-setup: $(SETUP) ## install the pinned packages, and the compilers where apt is there
+.PHONY: setup train export build flash classify report bisect draw asked
+setup: $(SETUP) ## the pinned packages, compilers by apt (5 minutes, 3 GB)
 
-train: $(OUT)/model.pt ## train MODEL for five epochs, write build/MODEL/model.pt
+train: $(OUT)/model.pt ## train MODEL, write its checkpoint
+	@$(if $(TRAINED),:,echo "up to date: $< (EPOCHS=$(EPOCHS) SEED=$(SEED))")
 
-export: $(OUT)/model.json ## quantize, convert, generate the C, check every artefact
+export: $(OUT)/model.json ## int8, float16, C; each checked on 10,000 images
+	@$(if $(EXPORTED),:,echo "up to date: $(OUT) (PROFILE=$(PROFILE))")
 
-build: export ## compile the firmware for BOARD without flashing it
+build: $(OUT)/model.json ## the firmware for BOARD, which need not be there
 	@$(ESP8K) build --model $(MODEL) $(if $(BOARD),--board $(BOARD))
 
-flash: export ## build the firmware and write it to BOARD
-	@$(ESP8K) flash $(OPTIONS)
+flash: $(OUT)/model.json ## the firmware, written to BOARD
+	@$(ESP8K) flash $(FOUND)
 
-classify: flash ## send one digit to BOARD: INDEX=7 or IMG=digit.png
+classify: flash ## one digit on BOARD: INDEX=7 or IMG=digit.png
 	@$(ESP8K) classify $(OPTIONS) --engine $(ENGINE) \
-	  $(if $(IMG),--image "$(IMG)",--index $(or $(INDEX),0))
+	  $(if $(IMG),--image $(call quoted,$(IMG)),--index $(or $(INDEX),0))
 
-report: flash ## all 10,000 test images through BOARD, host against device
+report: flash ## all 10,000 test images on BOARD, host against device
 	@$(ESP8K) report $(OPTIONS)
 
 bisect: flash ## where BOARD parts from the host: stage, channel, position
@@ -72,6 +125,9 @@ bisect: flash ## where BOARD parts from the host: stage, channel, position
 
 draw: flash ## draw a digit in a web page, classified by BOARD
 	@$(ESP8K) draw $(OPTIONS) --engine $(ENGINE)
+
+asked: | $(SETUP)
+	@$(if $(IMG),$(ESP8K) image $(call quoted,$(IMG)) > /dev/null)
 
 # ==== Figures =================================================================
 
@@ -82,27 +138,27 @@ seeds: setup ## train MODEL with N seeds: mean, spread, interval
 sweep: setup ## search recipes and architectures on the validation split
 	@$(ESP8K) sweep --model $(MODEL)
 
-bench: setup ## instructions, bytes and exactness: ours beside every rival
+bench: setup ## instructions, bytes and exactness, beside every rival
 	@$(ESP8K) bench
 
 bench-train: setup ## training images a second, against the stock way
 	@$(ESP8K) bench-train --model $(MODEL)
 
-budget: setup ## measure our figures anew and rewrite firmware/budget.json
+budget: setup ## measure our figures anew, rewrite firmware/budget.json
 	@$(ESP8K) budget
 
-chaos: export ## 100,000 requests over a line that loses and damages bytes
+chaos: export ## 100,000 requests over a line that damages bytes
 	@$(ESP8K) chaos --model $(MODEL)
 
-fuzz: setup ## libFuzzer over the device's three parsers, ten minutes each
+fuzz: setup ## libFuzzer over the device's parsers (30 minutes)
 	@$(ESP8K) fuzz --seconds 1800
 
 mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
-	@$(ESP8K) mlperf-data $(if $(PORT),--port $(PORT))
+	@$(ESP8K) mlperf-data $(if $(PORT),--port $(call quoted,$(PORT)))
 
 # ==== Checks ==================================================================
 
-.PHONY: test test-fast lint doctor clean help
+.PHONY: test test-fast lint doctor clean distclean help
 test: setup lint ## every test
 	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS)
 
@@ -114,35 +170,55 @@ lint: setup
 	@.venv/bin/lint-imports --no-logo
 
 doctor: setup ## find boards and what is wrong with them, each with its cure
-	@$(ESP8K) doctor $(if $(PORT),--port $(PORT))
+	@$(ESP8K) doctor $(if $(PORT),--port $(call quoted,$(PORT)))
 
-clean: ## remove everything generated (.venv stays)
-	rm -rf $(BUILD) firmware/.pio
+# What took training stays: checkpoints and the records beside them.
+KEPT := -name '*.pt' -o -name metrics.json -o -name '.*-ready' \
+        -o -name .train-options -o -path '*/seeds*' -o -path '*/less-data/*' \
+        -o -path '*/sweeps/*'
+
+clean: ## remove what is generated; checkpoints and .venv stay
+	@test ! -d $(BUILD) || find $(BUILD) -not -type d -not \( $(KEPT) \) -delete
+	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -type d -empty -delete
+	@rm -rf firmware/.pio
+
+distclean: ## remove checkpoints and .venv too; asks first
+	@printf "remove $(BUILD), .venv and every checkpoint trained here? [y/N] "
+	@read answer && test "$$answer" = y || { echo "nothing was removed"; exit 2; }
+	@rm -rf $(BUILD) .venv firmware/.pio
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' \
-	  $(MAKEFILE_LIST)
+	  $(firstword $(MAKEFILE_LIST))
+	@echo; echo "Variables, after the verb (make train MODEL=v2 EPOCHS=10):"
+	@awk -F ' *= *|# +' '/^[A-Z]+ *=.*# / {printf "  %-8s %-9s %s\n", $$1, $$2, $$3}' \
+	  $(firstword $(MAKEFILE_LIST))
 
 # ==== Files ===================================================================
 
 $(BUILD)/.python-ready: pyproject.toml tools/setup.sh
-	@tools/setup.sh python && touch $@
+	@mkdir -p $(BUILD) && bash tools/setup.sh python && touch $@
 
 $(BUILD)/.debian-ready: tools/setup.sh
-	@mkdir -p $(BUILD) && tools/setup.sh debian && touch $@
+	@mkdir -p $(BUILD) && bash tools/setup.sh debian && touch $@
 
 # The options a product was made with; rewritten only when they change.
+TRAINED_WITH  := $(SEED) $(EPOCHS) $(DATASET) $(ALONE)
+EXPORTED_WITH := $(PROFILE) $(CHECKPOINT)
 $(OUT)/.train-options: FORCE
-	@mkdir -p $(OUT); echo "$(SEED) $(EPOCHS) $(DATASET) $(ALONE)" | cmp -s - $@ || \
-	  echo "$(SEED) $(EPOCHS) $(DATASET) $(ALONE)" > $@
+	@mkdir -p $(OUT); echo "$(TRAINED_WITH)" | cmp -s - $@ || \
+	  echo "$(TRAINED_WITH)" > $@
 $(OUT)/.export-options: FORCE
-	@mkdir -p $(OUT); echo "$(PROFILE) $(CHECKPOINT)" | cmp -s - $@ || \
-	  echo "$(PROFILE) $(CHECKPOINT)" > $@
+	@mkdir -p $(OUT); echo "$(EXPORTED_WITH)" | cmp -s - $@ || \
+	  echo "$(EXPORTED_WITH)" > $@
 .PHONY: FORCE
 
-$(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options | $(SETUP)
-	@$(ESP8K) train --model $(MODEL) --seed $(SEED) \
+# Without the goal `train` a checkpoint is a file like any other: nothing makes it.
+ifneq ($(filter train,$(GOALS)),)
+$(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options $(if $(RESUME),$(if $(wildcard $(OUT)/unfinished.pt),FORCE)) | $(SETUP)
+	@$(eval TRAINED := yes)$(ESP8K) train --model $(MODEL) --seed $(SEED) \
 	  --epochs $(EPOCHS) --dataset $(DATASET) $(ALONE) $(if $(RESUME),--resume)
+endif
 
-$(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP)
-	@$(ESP8K) export --model $(MODEL) --profile $(PROFILE)
+$(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP) asked
+	@$(eval EXPORTED := yes)$(ESP8K) export --model $(MODEL) --profile $(PROFILE)

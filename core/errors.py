@@ -48,14 +48,6 @@ class CheckFailed(Esp8kError):
         super().__init__(message, hint, EXIT_CHECK_FAILED)
 
 
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in work that can go on: `hint` says how."""
-
-    def __init__(self, hint: str) -> None:
-        super().__init__()
-        self.hint = hint
-
-
 def report(message: str, hint: str, code: int) -> int:
     """Print an error the way every command prints it; give `code` back."""
     print(f"error: {for_terminal(message)}", file=sys.stderr)

@@ -24,7 +24,6 @@ from core.errors import (
     EXIT_UNFORESEEN,
     EXIT_USAGE,
     Esp8kError,
-    Interrupted,
     report,
 )
 from core.paths import build_root
@@ -57,12 +56,10 @@ def ending(main: Callable[[], int | None]) -> int:
         return code
     except Esp8kError as error:
         return report(error.message, error.hint, error.code)
-    except Terminated:
-        return report("terminated", AGAIN, EXIT_TERMINATED)
-    except Interrupted as stop:
-        return report("interrupted", stop.hint, EXIT_INTERRUPTED)
-    except KeyboardInterrupt:
-        return report("interrupted", AGAIN, EXIT_INTERRUPTED)
+    except Terminated as stop:
+        return report("terminated", _go_on(stop), EXIT_TERMINATED)
+    except KeyboardInterrupt as stop:
+        return report("interrupted", _go_on(stop), EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our stdout (`| head`) left: not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,6 +74,11 @@ def ending(main: Callable[[], int | None]) -> int:
         return report("not enough memory", "close other programs", EXIT_USAGE)
     except BaseException as error:
         return _file(error)
+
+
+def _go_on(stop: KeyboardInterrupt) -> str:
+    """How to go on: the note of work that can, else the command again."""
+    return "; ".join(getattr(stop, "__notes__", [AGAIN]))
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

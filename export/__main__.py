@@ -22,6 +22,7 @@ from core import paths
 from core.cli import parse
 from core.errors import CheckFailed
 from core.files import staged, write_json
+from core.lock import lock
 from core.program import run
 from core.words import DEFAULT_MODEL, DEFAULT_PROFILE, ModelName, Profile
 from export import pipeline
@@ -133,17 +134,18 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
     point = checkpoints.load(path, config.model)
     data = load(point.config.get("dataset", "mnist"))
     images = pipeline.calibration(data)
-    (target / "model.json").unlink(missing_ok=True)
-    artefacts = pipeline.convert(point, images, _say)
-    with staged(target) as stage:
-        plan = pipeline.write(artefacts, stage, config.profile, _say)
-        rows = verify(point.module(), artefacts, stage, plan, data, _say)
-        content = {"rows": [r.json() for r in rows], "failures": check(rows)}
-        write_json(stage / "verify.json", content)
-    described = manifest(artefacts, plan, point, data)
-    if not content["failures"]:
+    with lock(target, "export"):
+        (target / "model.json").unlink(missing_ok=True)
+        artefacts = pipeline.convert(point, images, _say)
         with staged(target) as stage:
-            write_json(stage / "model.json", described)
+            plan = pipeline.write(artefacts, stage, config.profile, _say)
+            rows = verify(point.module(), artefacts, stage, plan, data, _say)
+            content = {"rows": [r.json() for r in rows], "failures": check(rows)}
+            write_json(stage / "verify.json", content)
+        described = manifest(artefacts, plan, point, data)
+        if not content["failures"]:
+            with staged(target) as stage:
+                write_json(stage / "model.json", described)
     return described, rows
 
 

@@ -8,6 +8,7 @@ logged after each epoch; it selects nothing: the last weights are the result. Un
 then `unfinished.pt` holds the run as it stood after its last epoch, for --resume.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ import torch
 from core.cli import parse
 from core.errors import Esp8kError
 from core.files import check_writable, write_json
+from core.lock import lock
 from core.paths import model_dir
 from core.program import run
 from core.statistics import wilson_percent
@@ -33,6 +35,9 @@ from training.schedule import Recipe
 from training.studies import plots
 from training.teacher import teacher_for
 from training.tensorboard_log import log, open_board
+
+MOST_SEED = 2**32 - 1
+GO_ON = "the same command with RESUME=1 (esp8k: --resume) goes on"
 
 
 @dataclass(frozen=True)
@@ -57,14 +62,25 @@ class Config:
 def main(argv: Sequence[str] | None = None) -> None:
     """Train as told by the command line."""
     config = parse(Config, argv, "train", __doc__ or "")
+    require_sense(config)
     folder = model_dir(config.model)
     torch.set_num_threads(max(1, config.threads))
     check_writable(folder)
     images = data.load(config.dataset)
-    trainer = make_trainer(config, images)
-    result = _run(trainer, config, images, folder)
-    _file(trainer, config, images, result, folder)
-    (folder / "unfinished.pt").unlink()
+    with lock(folder, "train"):
+        trainer = make_trainer(config, images)
+        result = _run(trainer, config, images, folder)
+        _file(trainer, config, images, result, folder)
+        (folder / "unfinished.pt").unlink()
+
+
+def require_sense(config: Config) -> None:
+    """Refuse what cannot be meant, before any work."""
+    if not 0 <= config.seed <= MOST_SEED:
+        raise Esp8kError(f"no seed {config.seed}", f"a number from 0 to {MOST_SEED}")
+    alone = recipe(config.model, teacher=False)
+    if not config.teacher and alone == recipe(config.model):
+        raise Esp8kError(f"{config.model} has no teacher", "leave --no-teacher out")
 
 
 def _run(
@@ -74,7 +90,20 @@ def _run(
     unfinished = folder / "unfinished.pt"
     if config.resume and unfinished.exists():
         trainer.restore(checkpoint.read(unfinished))
+    elif config.resume:
+        print("no unfinished run is there: from the first epoch", file=sys.stderr)
     board = open_board(folder / "tensorboard", config.tensorboard)
+    try:
+        return _epochs(trainer, config, images, folder, board)
+    except KeyboardInterrupt as stop:
+        if trainer.epoch:
+            stop.add_note(GO_ON)
+        raise
+
+
+def _epochs(
+    trainer: Trainer, config: Config, images: data.Data, folder: Path, board: Any | None
+) -> Evaluation:
     with Progress(config.model, trainer.recipe.epochs) as progress:
         while trainer.epoch < trainer.recipe.epochs:
             trainer.run_epoch(progress.step)
@@ -82,7 +111,7 @@ def _run(
             result = _evaluate(trainer, config, images)
             epoch = replace(trainer.history[-1], accuracy=result.accuracy)
             trainer.history[-1] = epoch
-            checkpoint.write_atomically(unfinished, trainer.state())
+            checkpoint.write_atomically(folder / "unfinished.pt", trainer.state())
             progress.epoch(epoch)
             log(board, epoch)
     return _evaluate(trainer, config, images)

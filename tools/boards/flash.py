@@ -24,7 +24,8 @@ from typing import Any
 
 from core.cli import parse
 from core.errors import DeviceError, Esp8kError
-from core.files import write_json
+from core.files import replacing, write_json
+from core.lock import lock
 from core.paths import model_dir
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
@@ -61,6 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def flash(model: str, board: boards.Board, build_only: bool = False) -> dict[str, Any]:
     """Bring `model` onto `board`; returns what was done, in bytes and words."""
+    with lock(model_dir(model), "build" if build_only else "flash"):
+        return _flash(model, board, build_only)
+
+
+def _flash(model: str, board: boards.Board, build_only: bool) -> dict[str, Any]:
     out = model_dir(model) / board.name
     kind = catalogue.kind(board.name)
     if not (kind.direct or catalogue.is_local(kind.name)):
@@ -221,7 +227,8 @@ def _esptool_error(doing: str, said: str, port: str) -> Esp8kError:
 
 def _install(source: Path, target: Path) -> Path:
     if not _same(source, target):
-        shutil.copy2(source, target)
+        with replacing(target) as partial:
+            shutil.copy2(source, partial)
     return target
 
 

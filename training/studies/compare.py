@@ -1,6 +1,7 @@
 """Our models beside each other and beside what others have published.
 
-    esp8k compare  # writes training/results/comparison.png
+    esp8k compare           # writes build/comparison.png
+    esp8k compare --file    # replaces the committed training/results/comparison.png
 
 Ours: the mean over the seeds of `training/results/<model>.json`, with the least and
 the best as a bar. Theirs: the range that they state; single runs, mostly the best of
@@ -9,12 +10,11 @@ many epochs on the test set.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from core.cli import parse
 from core.errors import Esp8kError
-from core.files import require_absent
+from core.paths import build_root
 from core.program import run
 from training.studies.plots import BLUE, GREY, INK, PALE, figure, store
 from training.studies.seeds import RESULTS, filed
@@ -142,19 +142,18 @@ def _beside(axes: Any, end: int, y: float, word: str, color: str) -> None:
 class Config:
     """Options of `esp8k compare`."""
 
-    out: Path = RESULTS / "comparison.png"  # where the picture goes
-    force: bool = False  # replace a picture that is there
+    file: bool = False  # replace the committed picture
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw from the committed results."""
     config = parse(Config, argv, "compare", __doc__ or "")
-    require_absent(config.out, config.force)
     results = filed()
     if not results:
         raise Esp8kError("there are no results to compare", "run: make seeds MODEL=v2")
-    store(draw(results), config.out)
-    print(f"written to {config.out}")
+    target = (RESULTS if config.file else build_root()) / "comparison.png"
+    store(draw(results), target)
+    print(f"written to {target}")
 
 
 if __name__ == "__main__":

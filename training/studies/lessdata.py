@@ -7,7 +7,8 @@ number of images of every class. Two ways to train on each: as many passes as on
 images (so fewer steps), and as many steps (so more passes). Finished runs stay in
 `build/<model>/less-data/`: a command that was stopped goes on where it was. All images
 are the first seeds of `make seeds`, taken from its file where that has this recipe.
-Writes `training/results/less-data/<model>.json` and the picture of all models there.
+Writes `build/<model>/less-data.json`; with --file the committed
+`training/results/less-data/<model>.json` too, and the picture of all models there.
 """
 
 import json
@@ -52,6 +53,7 @@ class Config:
     model: ModelName = DEFAULT_MODEL  # which network
     n: int = 5  # seeds 0 to n-1 of each
     jobs: int = 1  # runs side by side, one thread each
+    file: bool = False  # also replace the committed results and their picture
     json: bool = False  # print the result as JSON
 
 
@@ -237,9 +239,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         what = f"{done['percent']} %, {WAYS[done['way']]}, seed {done['seed']}"
         print(f"{config.model} {what}: {done['float_accuracy']:.2f} %", file=sys.stderr)
     result = summary(config)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    write_json(RESULTS / f"{config.model}.json", result)
-    store(draw(results()), PICTURE)
+    write_json(build_root() / config.model / "less-data.json", result)
+    if config.file:
+        write_json(RESULTS / f"{config.model}.json", result)
+        store(draw(results()), PICTURE)
     if config.json:
         print(json.dumps(result, indent=1))
         return

@@ -4,8 +4,9 @@
     esp8k search --model v2 --peak 0.02 --note "higher peak"
 
 A spec is one word a layer, see `training/layers.py`. Several averages of the weights
-are followed in one run. Each run adds one line to `training/results/search.jsonl`,
-which the table in `training/README.md` is made from.
+are followed in one run. Each run adds one line to `build/search.jsonl`; the committed
+`training/results/search.jsonl`, which the table in `training/README.md` is made from,
+is written only as --record.
 """
 
 import json
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from core.cli import parse
-from core.paths import ROOT
+from core.paths import build_root
 from core.program import run
 from core.words import ModelName
 from training import data, models
@@ -32,7 +33,6 @@ from training.recipes import recipe
 from training.schedule import Recipe
 from training.teacher import teacher_for
 
-RECORD = ROOT / "training" / "results" / "search.jsonl"
 DECAYS = (0.99, 0.996, 0.998, 0.999)  # averages that every run follows
 
 
@@ -59,7 +59,7 @@ class Config:
     epochs: int = 5  # passes over the 55,000 images
     images: int | None = None  # train on the first N of them only
     note: str = ""  # what this run tries, for the record
-    record: Path = RECORD  # file of results, one JSON object a line
+    record: Path | None = None  # file of results; build/search.jsonl if absent
 
 
 class Averages(Trainer):
@@ -149,8 +149,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = parse(Config, argv, "search", __doc__ or "")
     result = attempt(config)
     line = json.dumps(result)
-    config.record.parent.mkdir(parents=True, exist_ok=True)
-    with config.record.open("a") as file:
+    record = config.record or build_root() / "search.jsonl"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with record.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
     print(line)
 

@@ -4,9 +4,10 @@
 
 Each seed trains on all 60,000 images with the model's recipe and meets the test set
 once, with its last weights. Finished seeds stay in `build/<model>/seeds/`, so a run
-that was stopped goes on where it was. The result is `training/results/<model>.json`.
+that was stopped goes on where it was. The result is `build/<model>/seeds.json`; only
+with --file the committed `training/results/<model>.json` too.
 The int8 figures come from the exporter and its integer reference. With --no-teacher the
-model learns alone, and the result is `<model>-alone.json`.
+model learns alone, and the results are `seeds-alone.json`, `<model>-alone.json`.
 """
 
 import json
@@ -60,6 +61,7 @@ class Config:
     jobs: int = 2  # seeds trained side by side, one thread each
     teacher: bool = True  # learn from a teacher, where the recipe has one
     int8: bool = True  # also measure each seed after export to int8
+    file: bool = False  # also replace the committed training/results/<model>.json
     json: bool = False  # print the result as JSON
 
 
@@ -76,8 +78,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if config.int8:
         add_int8(series, range(config.n))
     result = summary(series, config.n)
-    RESULTS.mkdir(exist_ok=True)
-    write_json(RESULTS / f"{series.name}.json", result)
+    write_json(series.folder.with_suffix(".json"), result)
+    if config.file:
+        write_json(RESULTS / f"{series.name}.json", result)
     print(json.dumps(result, indent=1) if config.json else sentence(result))
 
 

@@ -1,6 +1,7 @@
-"""Put the tables of results into `training/README.md`, from the files beside it.
+"""The tables of `training/README.md`, made from the files beside it.
 
-esp8k tables --write
+esp8k tables            # print the page as it would be
+esp8k tables --write    # rewrite it
 """
 
 import json

@@ -98,8 +98,9 @@ def test_a_study_gives_one_point_a_share_and_way(
                 case = lessdata.Case("v2", percent, way, seed)
                 fake(case.path, case.origin(), seed)
     monkeypatch.setattr(seeds, "train_one", lambda *_: pytest.fail("trained again"))
-    monkeypatch.setattr("sys.argv", ["lessdata", "--model", "v2", "--n", "2"])
-    lessdata.main()
+    lessdata.main(["--model", "v2", "--n", "2"])
+    assert not (places / "less-data").exists()  # committed files: only when asked
+    lessdata.main(["--model", "v2", "--n", "2", "--file"])
     filed = json.loads((places / "less-data" / "v2.json").read_text())
     shares = {(p["percent"], p["way"]) for p in filed["points"]}
     assert len(filed["points"]) == len(shares) == 12

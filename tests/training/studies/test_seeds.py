@@ -95,10 +95,33 @@ def test_a_seed_is_evaluated_on_the_test_set_exactly_once(
     assert (weights.weights_hash, weights.temperature) == (record["weights"], 1.25)
 
 
-def test_no_seeds_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["seeds", "--n", "0"])
+def test_no_seeds_is_a_mistake() -> None:
     with pytest.raises(Esp8kError, match="cannot train 0 seeds"):
-        seeds.main()
+        seeds.main(["--n", "0"])
+
+
+def test_the_committed_result_is_replaced_only_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    monkeypatch.setattr(seeds, "RESULTS", tmp_path)
+    V2.folder.mkdir(parents=True)
+    record = V2.wanted() | {
+        "seed": 0,
+        "float_accuracy": 99.0,
+        "int8_accuracy": 99.0,
+        "weights": "0" * 64,
+        "data_hash": "0" * 64,
+        "environment": {},
+    }
+    (V2.folder / "0.json").write_text(json.dumps(record))
+    (V2.folder / "0.pt").touch()
+    (tmp_path / "v2.json").write_text("ten seeds")
+    seeds.main(["--model", "v2", "--n", "1"])
+    assert (tmp_path / "v2.json").read_text() == "ten seeds"
+    assert json.loads((tmp_path / "build/v2/seeds.json").read_text())["n"] == 1
+    seeds.main(["--model", "v2", "--n", "1", "--file"])
+    assert json.loads((tmp_path / "v2.json").read_text())["n"] == 1
 
 
 RESULTS = sorted(

@@ -1,0 +1,76 @@
+"""One writer at a time in a folder; whoever waits is told for whom.
+
+    with lock(model_dir("v3"), "export"):
+        ...
+
+The kernel's own lock on `<folder>/.lock`: it ends with the process that holds it,
+however that ends. Readers take none.
+"""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from core.errors import Esp8kError
+
+PATIENCE_S = 30.0  # a flash takes seconds; what takes minutes is said at once
+POLL_S = 0.2
+LONG = ("train",)  # nobody waits for these
+
+
+@contextmanager
+def lock(folder: Path, verb: str, patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """Hold `folder` for `verb`; `Esp8kError` names the process that has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+", encoding="utf-8") as file:
+        _wait(file, folder, patience_s)
+        file.seek(0)
+        file.truncate()
+        file.write(f"{verb} {os.getpid()}\n")
+        file.flush()
+        _sweep(folder)
+        yield
+        file.truncate(0)
+
+
+def _wait(file: IO[str], folder: Path, patience_s: float) -> None:
+    end, told = time.monotonic() + patience_s, False
+    while not _take(file):
+        file.seek(0)
+        verb, _, process = (file.read().strip() or "another ?").partition(" ")
+        holder = f"esp8k {verb} (process {process})"
+        if verb in LONG or time.monotonic() > end:
+            raise Esp8kError(
+                f"{folder} is in use by {holder}",
+                f"wait until it is done, or end it: kill {process}",
+            )
+        if not told:
+            print(f"waiting for {holder} in {folder}", file=sys.stderr, flush=True)
+            told = True
+        time.sleep(POLL_S)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed writer left: nobody else writes now."""
+    for pattern in ("*.part", "*/*.part", "*/*.new"):
+        for stray in folder.glob(pattern):
+            stray.unlink(missing_ok=True)
+    shutil.rmtree(folder / ".staged", ignore_errors=True)
+
+
+def _take(file: IO[str]) -> bool:
+    """Lock without waiting; where the system has no such locks, go ahead."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

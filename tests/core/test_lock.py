@@ -1,0 +1,80 @@
+"""Two at once: the second waits and says for whom, or is refused."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from core.errors import Esp8kError
+from core.lock import lock
+from core.paths import ROOT
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from core.lock import lock
+with lock(Path(sys.argv[1]), sys.argv[2]):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def hold(tmp_path):
+    """Start a process that holds the folder; a line on its stdin ends it."""
+    started = []
+
+    def start(verb: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(tmp_path), verb],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout and process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_who_holds_it_is_said(hold, tmp_path):
+    process = hold("export")
+    with pytest.raises(Esp8kError) as caught:
+        with lock(tmp_path, "flash", patience_s=0.0):
+            pass
+    assert f"in use by esp8k export (process {process.pid})" in caught.value.message
+
+
+def test_nobody_waits_for_a_training(hold, tmp_path, capsys):
+    hold("train")
+    with pytest.raises(Esp8kError, match="in use by esp8k train"):
+        with lock(tmp_path, "export"):
+            pass
+    assert capsys.readouterr().err == ""
+
+
+def test_the_second_waits_until_the_first_is_done(hold, tmp_path, capsys):
+    process = hold("flash")
+    process.stdin.write("\n")
+    process.stdin.flush()
+    with lock(tmp_path, "export"):
+        assert process.wait(timeout=30) == 0
+
+
+def test_a_killed_holder_leaves_no_lock_and_nothing_half_written(hold, tmp_path):
+    process = hold("export")
+    (tmp_path / "model.pt.77.part").touch()
+    (tmp_path / "twin").mkdir()
+    (tmp_path / "twin" / "app.new").touch()
+    (tmp_path / ".staged").mkdir()
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=30)
+    with lock(tmp_path, "export", patience_s=1.0):
+        left = {path.name for path in tmp_path.rglob("*")}
+    assert left == {".lock", "twin"}

@@ -1,0 +1,188 @@
+"""Every ending of a program has its exit code, and no traceback."""
+
+import inspect
+import os
+import pkgutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+
+import core
+import export
+import tools
+import training
+from core.errors import (
+    EXIT_CHECK_FAILED,
+    EXIT_DEVICE,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TERMINATED,
+    EXIT_UNFORESEEN,
+    EXIT_USAGE,
+    Esp8kError,
+)
+from core.paths import ROOT
+from core.program import ending
+
+
+def raising(error: BaseException):
+    def main() -> int:
+        raise error
+
+    return main
+
+
+def classes(kind: type, module: str) -> Iterator[type]:
+    """`kind` and everything below it that `module` defines."""
+    for one in kind.__subclasses__():
+        if one.__module__.startswith(module):
+            yield one
+        yield from classes(one, module)
+
+
+def of_ours() -> list[type[Esp8kError]]:
+    for package in (core, training, export, tools):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not found.name.endswith("__main__"):
+                import_module(found.name)
+    return [Esp8kError, *classes(Esp8kError, "")]
+
+
+def made(kind: type[Esp8kError]) -> Esp8kError:
+    """An instance with the device's worst number, or any text, in each place."""
+    values = {int: 99, float: 9.0, str: "text", bytes: b"", bool: True}
+    signature = inspect.signature(kind, eval_str=True)
+    words = {
+        name: values.get(parameter.annotation, "text")
+        for name, parameter in signature.parameters.items()
+        if parameter.default is inspect.Parameter.empty
+    }
+    return kind(**words)
+
+
+def test_every_error_of_ours_ends_with_its_own_code(capsys):
+    for kind in of_ours():
+        code = ending(raising(made(kind)))
+        assert code in (EXIT_CHECK_FAILED, EXIT_USAGE, EXIT_DEVICE), kind
+        told = capsys.readouterr().err
+        assert told.startswith("error: ") and "Traceback" not in told, kind
+
+
+def test_an_error_cannot_take_another_exit_code():
+    for code in (0, 4, 99, 130):
+        with pytest.raises(ValueError):
+            Esp8kError("text", "", code)
+    with pytest.raises(AttributeError):
+        Esp8kError("text").code = 99  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    sorted(
+        {kind for kind in classes(BaseException, "builtins") if kind is not SystemExit},
+        key=lambda kind: kind.__name__,
+    ),
+    ids=lambda kind: kind.__name__,
+)
+def test_every_exception_of_python_has_an_exit_code(
+    kind, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    arguments = {
+        "UnicodeDecodeError": ("utf-8", b"\xff", 0, 1, "bad"),
+        "UnicodeEncodeError": ("ascii", "ü", 0, 1, "bad"),
+        "UnicodeTranslateError": ("ü", 0, 1, "bad"),
+        "BaseExceptionGroup": ("several", [GeneratorExit()]),
+        "ExceptionGroup": ("several", [ValueError()]),
+    }.get(kind.__name__, ("text",))
+    if kind is BrokenPipeError:  # the reader left: stdout is a pipe in that test
+        return
+    code = ending(raising(kind(*arguments)))
+    told = capsys.readouterr().err
+    assert "Traceback" not in told and told.startswith("error: ")
+    if issubclass(kind, KeyboardInterrupt):
+        assert code == EXIT_INTERRUPTED
+    elif issubclass(kind, (OSError, MemoryError)):
+        assert code == EXIT_USAGE
+    else:
+        assert code == EXIT_UNFORESEEN
+        (log,) = (tmp_path / "logs").iterdir()
+        assert str(log) in told and kind.__name__ in log.read_text()
+        assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    "left, code",
+    [(0, 0), (2, 2), (None, EXIT_UNFORESEEN), (1, EXIT_UNFORESEEN), ("text", 70)],
+)
+def test_a_library_that_leaves_cannot_choose_the_code(
+    left, code, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    assert ending(raising(SystemExit(left))) == code
+
+
+def test_permissions_are_not_called_a_full_disk(capsys):
+    ending(raising(PermissionError(13, "Permission denied", "build/v3")))
+    told = capsys.readouterr().err
+    assert "free some space" not in told and "rights" in told
+    ending(raising(OSError(28, "No space left on device", "build/v3")))
+    assert "free some space" in capsys.readouterr().err
+
+
+def test_a_log_that_cannot_be_written_is_told_instead(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "file"))
+    assert ending(raising(KeyError("x"))) == EXIT_UNFORESEEN
+    assert "KeyError" in capsys.readouterr().err
+
+
+PROGRAM = """
+import sys, time
+from core.program import run
+def main():
+    try:
+        print("at work", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt as stop:
+        stop.add_note("go on so")
+        raise
+    finally:
+        print("cleaned up", flush=True)
+run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    "number, code",
+    [(signal.SIGINT, EXIT_INTERRUPTED), (signal.SIGTERM, EXIT_TERMINATED)],
+)
+def test_ctrl_c_and_sigterm_clean_up_alike(number, code):
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout and process.stdout.readline() == "at work\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (code, "cleaned up\n")
+    assert "hint:  go on so" in err and "Traceback" not in err
+
+
+def test_a_reader_that_leaves_is_no_error():
+    code = "from core.program import run; run(lambda: print('x' * 10_000_000))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=-1
+    )
+    assert process.stdout and process.stderr
+    os.close(process.stdout.fileno())
+    process.stdout = None
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=30) == EXIT_OK

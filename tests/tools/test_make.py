@@ -1,0 +1,204 @@
+"""The Makefile as a user meets it; a stand-in for `esp8k` notes its words."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core.paths import ROOT
+from core.words import MODELS
+from tools.boards import catalogue
+
+STAND_IN = """#!/bin/sh
+echo "$@" >> calls
+verb=$1; shift
+while [ $# -gt 0 ]; do [ "$1" = --model ] && model=$2; shift; done
+case $verb in
+  train) echo "$RANDOM_WEIGHTS" > build/$model/model.pt ;;
+  export) echo > build/$model/model.json ;;
+esac
+"""
+SOURCES = ("core", "training", "export", "tools", "firmware")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A folder that looks like ours to make."""
+
+    folder: Path
+
+    def make(
+        self, *words: str, env: Mapping[str, str] | None = None, answer: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+        clean.pop("ESP8K_BUILD", None)
+        return subprocess.run(
+            ["make", *words],
+            cwd=self.folder,
+            env={**clean, **(env or {})},
+            input=answer,
+            capture_output=True,
+            text=True,
+        )
+
+    def calls(self) -> list[str]:
+        """What `esp8k` was called with since the last look."""
+        path = self.folder / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return lines
+
+
+@pytest.fixture(params=["plain", "with blank, ü"])
+def checkout(request, tmp_path: Path) -> Checkout:
+    folder = tmp_path / request.param
+    program = folder / ".venv" / "bin" / "esp8k"
+    program.parent.mkdir(parents=True)
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    (folder / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    (folder / "pyproject.toml").touch()
+    for name in SOURCES:
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "build").mkdir()
+    for mark in (".python-ready", ".debian-ready"):
+        (folder / "build" / mark).touch()
+    return Checkout(folder)
+
+
+def test_the_trained_checkpoint_is_what_later_verbs_use(checkout):
+    made = checkout.make("train", "MODEL=v1", "EPOCHS=1", "SEED=3", "DATASET=fashion")
+    assert made.returncode == 0, made.stderr
+    assert "--epochs 1" in checkout.calls()[0]
+    weights = checkout.folder / "build/v1/model.pt"
+    before = weights.stat().st_mtime_ns
+    for verb in ("export", "build", "classify", "report"):
+        assert checkout.make(verb, "MODEL=v1").returncode == 0
+    calls = checkout.calls()
+    assert not any(call.startswith("train") for call in calls)
+    assert sum(call.startswith("export") for call in calls) == 1
+    assert weights.stat().st_mtime_ns == before
+
+
+def test_training_again_with_the_same_options_says_that_it_is_up_to_date(checkout):
+    checkout.make("train", "MODEL=v1", "EPOCHS=1")
+    done = checkout.make("train", "MODEL=v1", "EPOCHS=1")
+    assert done.stdout.startswith("up to date: build/v1/model.pt (EPOCHS=1")
+    checkout.make("train", "MODEL=v1", "EPOCHS=2")
+    assert len(checkout.calls()) == 2
+
+
+def test_the_profile_of_the_last_export_stays(checkout):
+    checkout.make("export", "PROFILE=size")
+    assert checkout.calls()[0].endswith("--profile size")
+    checkout.make("classify")
+    assert not any(call.startswith("export") for call in checkout.calls())
+    assert "(PROFILE=size)" in checkout.make("export").stdout
+    checkout.make("export", "PROFILE=speed")
+    assert checkout.calls()[0].endswith("--profile speed")
+
+
+def test_resuming_trains_although_nothing_changed(checkout):
+    checkout.make("train", "MODEL=v1")
+    (checkout.folder / "build/v1/unfinished.pt").touch()
+    checkout.make("train", "MODEL=v1", "RESUME=1")
+    assert checkout.calls()[-1].endswith("--resume")
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["MODEL=v9"], "MODEL=v9 is none of: v1 v2 v3 v3-small"),
+        (["MODEL=v1 v3"], "MODEL=v1 v3 is none of"),
+        (["TEACHER=NO"], "TEACHER=NO is none of: yes no"),
+        (["TEACHER=no", "MODEL=v2"], "v2 has no teacher"),
+        (["SEED=99999999999999999999"], "SEED=99999999999999999999 is no number"),
+        (["SEED=-1"], "SEED=-1 is no number"),
+        (["EPOCHS=many"], "EPOCHS=many is no number"),
+        (["N="], "N= is no number"),
+        (["INDEX=10000"], "INDEX=10000 is no number 0 to 9999"),
+        (["INDEX=1 2"], "INDEX=1 2 is no number"),
+        (["INDEX=7", "IMG=a.png"], "INDEX and IMG are both given"),
+        (["BOARD=arduino"], "BOARD=arduino is none of: virtual twin"),
+        (["ENGINE=int4"], "ENGINE=int4 is none of: int8 f16"),
+        (["PROFILE=fast"], "PROFILE=fast is none of: speed balanced size"),
+        (["DATASET=cifar"], "DATASET=cifar is none of: mnist"),
+        (["PORT=COM3"], "PORT=COM3: a path"),
+        (["PORT=3000"], "PORT=3000: a path"),
+        (["PORT=/dev/ttyNOPE"], "there is no PORT=/dev/ttyNOPE"),
+    ],
+)
+def test_a_wrong_word_is_told_before_anything_is_built(checkout, words, told):
+    done = checkout.make("classify", *words)
+    assert done.returncode == 2 and told in done.stderr
+    assert checkout.calls() == []
+    assert {p.name for p in (checkout.folder / "build").iterdir()} == {
+        ".python-ready",
+        ".debian-ready",
+    }
+
+
+def test_the_picture_is_looked_at_before_the_export(checkout):
+    name = "it's a seven.png"
+    checkout.make("classify", f"IMG={name}")
+    calls = checkout.calls()
+    assert [call.split()[0] for call in calls] == [
+        "image",
+        "export",
+        "flash",
+        "classify",
+    ]
+    assert name in calls[0] and name in calls[-1]
+
+
+def test_the_environment_steers_nothing(checkout):
+    stray = {"PORT": "3000", "N": "x", "MODEL": "zz", "BOARD": "b", "SEED": "y"}
+    done = checkout.make("classify", env={**stray, "INDEX": "9", "IMG": "z"})
+    assert done.returncode == 0, done.stderr
+    assert all("--model v3" in call for call in checkout.calls())
+    assert "--index 0" in checkout.make("-n", "classify", env={"INDEX": "9"}).stdout
+
+
+def test_every_board_of_the_catalogue_is_known(checkout):
+    for kind in catalogue.KINDS:
+        done = checkout.make("-n", "build", f"BOARD={kind.name}")
+        assert done.returncode == 0 and f"--board {kind.name}" in done.stdout
+
+
+def test_help_lists_verbs_and_variables_in_80_columns(checkout):
+    out = checkout.make().stdout
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "make classify" in out and "EPOCHS   5" in out
+    assert all(model in out for model in MODELS)
+
+
+def test_clean_keeps_what_took_training(checkout):
+    checkout.make("train", "MODEL=v1", "EPOCHS=1")
+    checkout.make("export", "MODEL=v1")
+    build = checkout.folder / "build"
+    (build / "v1/seeds").mkdir()
+    for name in ("metrics.json", "unfinished.pt", "seeds/0.pt", "seeds/0.json"):
+        (build / "v1" / name).touch()
+    (build / "v1/component/src").mkdir(parents=True)
+    (build / "v1/component/src/net.c").touch()
+    assert checkout.make("clean").returncode == 0
+    left = {str(p.relative_to(build)) for p in build.rglob("*") if p.is_file()}
+    assert left == {
+        ".python-ready",
+        ".debian-ready",
+        *(f"v1/{name}" for name in ("model.pt", "metrics.json", "unfinished.pt")),
+        *("v1/seeds/0.pt", "v1/seeds/0.json", "v1/.train-options"),
+    }
+    assert not (build / "v1/component").exists()
+    assert "up to date" in checkout.make("train", "MODEL=v1", "EPOCHS=1").stdout
+
+
+@pytest.mark.parametrize("answer, gone", [("", False), ("n\n", False), ("y\n", True)])
+def test_distclean_asks_first(checkout, answer, gone):
+    done = checkout.make("distclean", answer=answer)
+    assert "remove build, .venv" in done.stdout
+    assert (checkout.folder / ".venv").exists() is not gone
+    assert done.returncode == (0 if gone else 2)
