@@ -1,7 +1,7 @@
 """Our models beside each other and beside what others have published.
 
     esp8k compare           # writes build/comparison.png
-    esp8k compare --file    # replaces the committed training/results/comparison.png
+    esp8k compare --file    # replaces the one in training/results
 
 Ours: the mean over the seeds of `training/results/<model>.json`, with the least and
 the best as a bar. Theirs: the range that they state; single runs, mostly the best of
