@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 
-from export.graph.network import Network, Operator, Tensor
+from export.graph.network import Network, Operator, Tensor, read_tflite
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 Attributes = dict[str, int | float | str]
 
@@ -159,3 +160,16 @@ def random_pixels(network: Network, seed: int, count: int) -> np.ndarray:
     pixels = np.random.default_rng([seed, 17]).integers(0, 256, (count, size))
     pixels[0], pixels[1] = 0, 255
     return pixels.astype(np.uint8)
+
+
+def twin(network: Network) -> Network:
+    """Any int8 network with the same pixels and classes: a component needs one."""
+    builder = TfliteBuilder()
+    pixels = network.tensors[network.inputs[0]]
+    classes = network.tensors[network.outputs[0]].size
+    start = builder.tensor(pixels.shape, 1.0)
+    zeros = np.zeros((classes, pixels.size), np.int8)
+    weights = builder.tensor(zeros.shape, 1.0, 0, zeros)
+    end = builder.tensor((1, classes), 1.0)
+    builder.operator("FULLY_CONNECTED", [start, weights, -1], end)
+    return read_tflite(builder.build([start], [end]), "twin")

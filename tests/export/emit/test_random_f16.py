@@ -21,14 +21,13 @@ from export.arithmetic.float16 import roundings
 from export.emit import generate
 from export.graph.fusion import plan_stages
 from export.graph.kinds import MAC_KINDS
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
 from export.plan import row_buffers
 from export.reference import float16
 from export.reference.stages import stage_outputs
 from tests.support.components import IDENTITY
 from tests.support.native import Native
-from tests.support.random_f16 import random_f16, random_pixels
-from tools.bench.drawn.tflite_builder import TfliteBuilder
+from tests.support.random_f16 import random_f16, random_pixels, twin
 
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 40))
 LEVELS = ("-O2", "-O0", "-O3", "-O1", "-Os")
@@ -74,19 +73,6 @@ def check(seed: int, options: tuple[str, ...], folder: Path) -> set[str]:
     return features(
         network, (folder / "src" / "net_f16_network.c").read_text(), profile
     )
-
-
-def twin(network: Network) -> Network:
-    """Any int8 network with the same pixels and classes: a component needs one."""
-    builder = TfliteBuilder()
-    pixels = network.tensors[network.inputs[0]]
-    classes = network.tensors[network.outputs[0]].size
-    start = builder.tensor(pixels.shape, 1.0)
-    zeros = np.zeros((classes, pixels.size), np.int8)
-    weights = builder.tensor(zeros.shape, 1.0, 0, zeros)
-    end = builder.tensor((1, classes), 1.0)
-    builder.operator("FULLY_CONNECTED", [start, weights, -1], end)
-    return read_tflite(builder.build([start], [end]), "twin")
 
 
 def features(network: Network, source: str, profile: str) -> set[str]:

@@ -6,9 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.emit.generate import generate
 from export.emit.host_build import WARNINGS
+from export.frontend.support import integer_core
+from export.graph.network import read_tflite
 from export.reference import float16, int8
-from tests.support.components import Components, Networks
+from tests.support.components import IDENTITY, Components, Networks
+from tests.support.random_f16 import random_f16, twin
+from tools.bench.drawn.networks import random_network
 
 MODELS = ("v2", "v3")
 STRICT = (
@@ -53,16 +58,19 @@ int main(void)
 """
 
 
+def strict(compiler: str, dialect: str) -> list[str]:
+    """All flags that the generated C is clean under."""
+    flags = [*STRICT, f"-std={dialect}", "-O1", "-ffp-contract=off"]
+    if dialect != "c99":
+        return [*flags, "-x", "c++"]
+    return [*flags, *C_ONLY, *(GCC_ONLY if compiler == "gcc" else ())]
+
+
 def compiled(
     components: Components, folder: Path, compiler: str, dialect: str, main: str
 ) -> Path:
     """A program of `main` and the C of both networks, all in one dialect."""
-    flags = [*STRICT, f"-std={dialect}", "-O1", "-ffp-contract=off"]
-    if dialect == "c99":
-        flags += C_ONLY
-        flags += GCC_ONLY if compiler == "gcc" else ()
-    else:
-        flags += ["-x", "c++"]
+    flags = strict(compiler, dialect)
     sources = [folder / "main.c"]
     sources[0].write_text(main)
     for model in MODELS:
@@ -159,3 +167,28 @@ def test_no_two_networks_share_a_symbol(components: Components, tmp_path: Path) 
         header = (source / f"{model}_model.h").read_text()
         defined = [x.split()[1] for x in header.splitlines() if x.startswith("#define")]
         assert all(name.startswith(f"{model.upper()}_") for name in defined)
+
+
+@pytest.mark.parametrize(("compiler", "dialect"), LANGUAGES)
+@pytest.mark.parametrize("defines", [(), ("-DNN_SOFT_FLOAT=1",)])
+def test_every_kernel_is_clean_under_all_flags(
+    defines: tuple[str, ...], compiler: str, dialect: str, tmp_path: Path
+) -> None:
+    """Random networks of every operator, in two profiles."""
+    for seed in range(6):
+        profile = ("speed", "size")[seed % 2]
+        folder = tmp_path / str(seed)
+        if defines:
+            f16 = random_f16(seed)
+            generate(twin(f16), f16, folder, profile, "net", IDENTITY)
+        else:
+            network = integer_core(read_tflite(random_network(seed), "net"))
+            generate(network, None, folder, profile, "net", IDENTITY)
+        for source in (folder / "src").glob("*.c"):
+            done = subprocess.run(
+                [compiler, *strict(compiler, dialect), *defines, "-fsyntax-only"]
+                + [str(source)],
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, f"seed {seed}: {done.stderr}"
