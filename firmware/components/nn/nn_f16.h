@@ -47,7 +47,7 @@ NN_INLINE uint32_t nn_half_bits(uint16_t half)
 
 typedef float nn_real_t;
 
-/* Values that lie `offset` bytes behind the start of an arena: a multiple of 4. */
+/* Values `offset` bytes behind the start of an arena: a multiple of 4. */
 NN_INLINE nn_real_t *nn_at(uint8_t *arena, uint32_t offset)
 {
     return (nn_real_t *)(void *)(arena + offset);
@@ -60,8 +60,8 @@ NN_INLINE nn_real_t *nn_at(uint8_t *arena, uint32_t offset)
 #define NN_FENCE() ((void)0)
 #endif
 
-/* A fence that names the sums of a loop, NN_SUM(a0), NN_SUM(a1), ...: at it each
- * is in one register, so x86's gcc copies none from one to another in between. */
+/* A fence that names the sums of a loop, NN_SUM(a0), NN_SUM(a1), ...: at it
+ * each is in one register, so x86's gcc copies none to another in between. */
 #if defined(__GNUC__) && defined(__SSE__)
 #define NN_SUM(a) "+x"(a)
 #define NN_HOLD(...) __asm__ volatile("" : __VA_ARGS__ : : "memory")
@@ -170,7 +170,7 @@ NN_INLINE float nn_round(float x)
 }
 
 /* The same times 2^power, and nothing below the least normal binary16: where
- * products of the next layer might otherwise be too small for a normal float. */
+ * products of the next layer might else be too small for a normal float. */
 NN_INLINE float nn_round_flush(float x, int32_t power)
 {
     const uint32_t scale = (uint32_t)power << 23;
@@ -225,8 +225,8 @@ NN_INLINE float nn_mac(float a, float x, float w)
 #endif
 }
 
-/* a - x * w, which has the bits of a + x * -w. Sums that live through a loop are
- * subtracted from, as that has but one operand where the result may stay: a
+/* a - x * w, which has the bits of a + x * -w. Sums that live through a loop
+ * are subtracted from, as that has one operand where the result may stay: a
  * compiler that may swap the two moves sums from register to register. */
 NN_INLINE float nn_less(float a, float x, float w)
 {

@@ -3,11 +3,12 @@
  * The inner product of int8 layers on a core with Xtensa's MAC16 option, as the
  * classic ESP32 and the S2 have it: one instruction multiplies, adds and loads.
  *
- * Bytes u and weights become pairs of int16 in 32-bit words; ACC has 40 bits and
- * never saturates, its low 32 are what int32 arithmetic gives. Where nn_common.h
- * finds no such option, NN_MAC16 is 0 and the portable loops are compiled.
+ * Bytes u and weights become pairs of int16 in 32-bit words; ACC has 40 bits
+ * and never saturates, its low 32 are what int32 arithmetic gives. Where
+ * nn_common.h finds no such option, NN_MAC16 is 0 and the portable loops are
+ * compiled.
  *
- * Debian's lx106 assembler does not know these instructions: the inline assembly
+ * Debian's lx106 assembler does not know these instructions: inline assembly
  * has never been assembled in this repository. What runs in its tests is the
  * same kernel over a C model of each instruction (NN_MAC16_MODEL names it).
  */

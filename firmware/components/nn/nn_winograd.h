@@ -16,8 +16,8 @@
 
 #include "nn_common.h"
 
-/* One row of B' d B: a and b are two input rows, already chosen and signed. A sum
- * that stood in the cast would be taken in 16 bits, with a mask for each part. */
+/* One row of B' d B: a and b are two input rows, already chosen and signed. A
+ * sum that stood in the cast would be taken in 16 bits, each part masked. */
 #define NN_WINOGRAD_ROW(v, step, op, a, b, depth)                        \
     do {                                                                 \
         const int32_t t0 = (int32_t)(a)[0] op(b)[0];                     \
@@ -35,8 +35,8 @@
         (v)[3 * (step)] = (int16_t)v3;                                   \
     } while (0)
 
-/* V = B' d B of `depth` channels; element (f, channel) at v[f * step + channel *
- * lanes]. Rows of d are `pitch` elements apart, pixels `depth`. */
+/* V = B' d B of `depth` channels; element (f, channel) at v[f * step +
+ * channel * lanes]. Rows of d are `pitch` elements apart, pixels `depth`. */
 NN_INLINE void nn_winograd_input(const uint8_t *d, int32_t pitch, int32_t depth,
                                  int16_t *v, int32_t step, int32_t lanes)
 {

@@ -116,7 +116,7 @@ NN_INLINE int32_t nn_winograd4_sum(uint32_t y, int shift)
     return (int32_t)(y * 954437177u) >> shift;
 }
 
-/* One row of outputs: lines * A, whose columns come times 1, 1/2, 1/4 and 1/4. */
+/* One row of outputs: lines * A, with columns times 1, 1/2, 1/4 and 1/4. */
 NN_INLINE nn_row4_t nn_winograd4_row(const uint32_t *line)
 {
     const uint32_t s1 = line[4] + line[8];
