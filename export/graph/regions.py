@@ -5,7 +5,7 @@ nor stored.
 """
 
 from export.graph.geometry import Shape, geometry, hwc
-from export.graph.kinds import UNARY_KINDS
+from export.graph.kinds import BINARY_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
 
 ALL = 1 << 30  # rows or columns: everything there is
@@ -46,7 +46,7 @@ def required(
 
 def reads(network: Network, op: Operator, rows: int, columns: int) -> tuple[int, int]:
     """Rows and columns of its input that `op` needs for so many of its output."""
-    if op.kind in (*UNARY_KINDS, "ADD", "MUL"):
+    if op.kind in (*UNARY_KINDS, *BINARY_KINDS):
         return rows, columns
     if "stride_h" not in op.attributes:
         return ALL, ALL

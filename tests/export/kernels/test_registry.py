@@ -1,4 +1,4 @@
-"""The registry: one file pair a kernel, every operator with a kernel, frozen values."""
+"""The registry: a file pair for each kernel, frozen values, each with a reference."""
 
 import dataclasses
 import inspect
@@ -30,9 +30,8 @@ def test_a_kernel_is_a_frozen_dataclass_with_its_template_beside_it(
     assert template.parent == Path(inspect.getfile(kernel)).parent
 
 
-def test_every_operator_of_the_reference_has_a_kernel() -> None:
-    made = {"RESHAPE", "DEQUANTIZE"}  # another shape, and a float end: no stage
-    assert {*registry.kinds(registry.INT8), *made} == set(reference.KERNELS)
+def test_every_kernel_is_held_to_a_reference() -> None:
+    assert set(registry.kinds(registry.INT8)) <= reference.KERNELS.keys()
 
 
 def test_an_operator_without_a_kernel_is_named_with_what_there_is() -> None:
