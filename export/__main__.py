@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +34,7 @@ from training import checkpoint as checkpoints
 from training.data import Data, load
 
 FORMAT = 1
-TABLE_WIDTH = 108  # columns where stdout is no terminal
+TABLE_WIDTH = 80  # columns where stdout is no terminal
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,11 @@ def manifest(
 
 def table(rows: list[Row]) -> Table:
     """The rows as a rich table."""
-    result = Table(title="Against PyTorch on the 10,000 test images")
+    title = "Against PyTorch on the 10,000 test images"
+    result = Table(title=title, box=SIMPLE_HEAD, padding=0, pad_edge=False)
     result.add_column("artefact", no_wrap=True)
     result.add_column("run by", no_wrap=True)
-    for title in ("bytes", "accuracy", "argmax\nchanges", "largest\nlogit error"):
+    for title in ("bytes", "accuracy", "argmax\nchanges", "logit\nerror"):
         result.add_column(title, justify="right", no_wrap=True)
     result.add_column("digest", no_wrap=True)
     for row in rows:

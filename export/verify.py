@@ -181,7 +181,7 @@ def _verify_c(v: Verifier, folder: Path, plan: "Plan", say: Say) -> None:
     say("build and run the generated C")
     with tempfile.TemporaryDirectory() as scratch:
         library = host_build.build(folder / "component", Path(scratch))
-    evidence = "built and run on the host"
+    evidence = "this computer"
     size = _weight_bytes(plan, "int8")
     v.int8("C int8 (weights)", evidence, size, library.int8(v.images))
     logits = library.f16(v.images)

@@ -44,12 +44,34 @@ setup_debian() {
 
 # ---- Python packages ---------------------------------------------------------
 
+# Every pin has files for these; the tests are run on the first.
+PYTHONS="3.11 3.12 3.13"
+
+version_of() {
+  "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true
+}
+
 find_python() {
-  for candidate in python3.11 python3; do
-    "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-      2>/dev/null && { command -v "$candidate"; return; }
+  local candidate found=""
+  for candidate in $(printf 'python%s ' $PYTHONS) python3; do
+    found=$(version_of "$candidate")
+    case " $PYTHONS " in *" ${found:-none} "*) command -v "$candidate"; return ;; esac
   done
-  die "Python 3.11 is not on the PATH" "install it: apt-get install python3.11-venv"
+  die "there is no Python $(echo $PYTHONS | sed 's/ \([^ ]*\)$/ or \1/; s/ 3/, 3/') here\
+${found:+, only $found}" "install one: apt-get install python3.11-venv"
+}
+
+# A .venv of another Python, or one whose Python is gone, is said and never used.
+require_venv() {
+  local found python
+  if [ -e .venv/bin/python ] || [ -L .venv/bin/python ]; then
+    found=$(version_of .venv/bin/python)
+    case " $PYTHONS " in *" ${found:-none} "*) return ;; esac
+    die ".venv is of Python ${found:-that is gone}" "rm -r .venv, then: make setup"
+  fi
+  python=$(find_python)
+  "$python" -m venv .venv ||
+    die "could not make .venv" "install venv: apt-get install python3.11-venv"
 }
 
 # PyTorch's own index holds CPU builds; PyPI's build brings gigabytes of CUDA.
@@ -76,8 +98,7 @@ refuse_cuda() {
 pinned() { sed -n "s/^ *\"$1==\([^\";]*\).*/\1/p" pyproject.toml | head -1; }
 
 setup_python() {
-  [ -x .venv/bin/pip ] || "$(find_python)" -m venv .venv ||
-    die "could not make .venv" "install venv: apt-get install python3.11-venv"
+  require_venv
   local torch
   if ! .venv/bin/python -c "import torch, sys
 sys.exit(torch.__version__.split('+')[0] != '$(pinned torch)')" 2>/dev/null; then

@@ -1,6 +1,7 @@
 """`esp8k export`: its errors, its files, its table."""
 
 import errno
+import io
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from core import paths
 from core.errors import CheckFailed
@@ -22,6 +24,7 @@ from export.accuracy import int8_accuracy
 from export.emit import host_build
 from export.pipeline import Artefacts
 from export.reference import tflm
+from export.verify import Row
 from training import checkpoint as checkpoints
 from training.data import Data
 
@@ -303,3 +306,16 @@ def test_a_failed_check_writes_no_manifest(
     assert "model_int8.onnx" in out
     assert not (tmp_path / "v2" / "model.json").exists()
     assert json.loads((tmp_path / "v2" / "verify.json").read_text())["failures"]
+
+
+def test_the_table_fits_80_columns():
+    names = ("model_fp16.tflite", "integer reference", "C float16 (weights)")
+    rows = [
+        Row(name, "this computer", 33_745, 99.38, 10_000, 2.7e-05, "76589efc")
+        for name in names
+    ]
+    console = Console(width=80, file=io.StringIO())
+    console.print(program.table(rows))
+    text = console.file.getvalue()
+    assert "…" not in text and "76589efc" in text and "33,745" in text
+    assert all(len(line) <= 80 for line in text.splitlines())

@@ -27,7 +27,7 @@ from tools.link.client import Device
 from tools.link.identity_lock import require_identity
 from tools.link.messages import Result
 
-BAR = 24  # characters of the longest bar
+BAR = 22  # characters of the longest bar
 
 
 @dataclass(frozen=True)

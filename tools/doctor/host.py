@@ -35,11 +35,11 @@ def examine_host(network: bool = True) -> list[Finding]:
 
 
 def python_version(version: tuple[int, ...]) -> Finding:
-    """We pin packages for 3.11."""
+    """Every package that we pin has files for these."""
     text = "Python " + ".".join(map(str, version))
-    if version[:2] == (3, 11):
+    if (3, 11) <= version[:2] <= (3, 13):
         return Finding("python", OK, text)
-    return Finding("python", PROBLEM, f"{text}, not 3.11", "run: make setup")
+    return Finding("python", PROBLEM, f"{text}, not 3.11 to 3.13", "run: make setup")
 
 
 def packages(pyproject: Path, installed: Callable[[str], str]) -> Finding:

@@ -3,7 +3,7 @@
     make flash report BOARD=virtual && esp8k pictures
 
 Writes docs/classify.png (what `classify --index 321` prints) and docs/report.png
-(the report of build/<model>/report). Needs chromium, which draws both.
+(the report of build/<model>/virtual). Needs chromium, which draws both.
 """
 
 import io
@@ -116,7 +116,7 @@ def screenshot(page: Path, width: int, height: int, out: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Make both pictures."""
     config = parse(Config, argv, "pictures", __doc__ or "")
-    report = paths.model_dir(config.model) / "report" / "report.html"
+    report = paths.model_dir(config.model) / "virtual" / "report" / "report.html"
     if not report.exists():
         raise Esp8kError(f"there is no {report}", "run: make report")
     words = ["--model", config.model, "--board", "virtual"]

@@ -3,7 +3,7 @@
     esp8k report --model v3 --board virtual
     esp8k report --model v3 --board twin --limit 500 --json
 
-Writes build/<model>/report/report.json and report.html (one file, nothing from the
+Writes build/<model>/<board>/report/report.json and .html (one file, nothing from the
 net). Refuses a device that runs other weights. Exit code 1 if an answer or the int8
 digest is not the host's. What depends on the clock or the line stands under "timing"
 and "link" in the JSON; the rest is the same whenever the inputs are.
@@ -20,6 +20,7 @@ import numpy as np
 
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
+from core.files import check_writable
 from core.program import run
 from core.revision import revision
 from core.words import DEFAULT_MODEL, Engine, ModelName
@@ -51,7 +52,7 @@ class Config:
     port: str | None = None  # serial port or pyserial URL; found if absent
     engine: Engine | Literal["both"] = "both"  # which arithmetic on the board
     limit: int | None = None  # only the first so many test images
-    out: Path | None = None  # folder; default build/<model>/report
+    out: Path | None = None  # folder; default build/<model>/<board>/report
     json: bool = False  # print report.json instead of a summary
 
 
@@ -236,11 +237,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "report", __doc__ or "")
     host = Host(config.model)
     target = open_target(config)
+    folder = config.out or host.folder / target.name / "report"
+    check_writable(folder)
     with target.opener() as device:  # not there, or another's weights: said first
         require_identity(device, host.folder)
     asked = load_subject(config.limit)
     report = make_report(config, target, host, asked)
-    folder = config.out or host.folder / "report"
     write(folder, report, asked.images)
     print(json.dumps(report, indent=1) if config.json else summary(report, folder))
     if report["failures"]:

@@ -55,6 +55,7 @@ def test_the_page_for_people_names_class_engine_board_and_weights(host):
     show(result, pixels, out)
     text = out.getvalue()
     assert "\x1b" not in text and text.isascii()  # a StringIO has no encoding
+    assert all(len(line) <= 80 for line in text.splitlines()[:16])  # digit and scores
     for part in ("int8", "1,234,567 instructions", "virtual (emulated)", "abab"):
         assert part in text
     assert "no board's time" in text and "us" not in text.split("engine")[1].split()[1]

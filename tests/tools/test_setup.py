@@ -1,0 +1,73 @@
+"""tools/setup.sh: which Python it takes, and what it says of others."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from core.paths import ROOT
+
+PYTHON = """#!/bin/sh
+case "$1" in
+  -c) echo {version} ;;
+  *) echo "python {version} $*" >> calls; exit 1 ;;
+esac
+"""
+
+
+def program(path: Path, version: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(PYTHON.format(version=version))
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / "tools").mkdir()
+    script = tmp_path / "tools" / "setup.sh"
+    script.write_bytes((ROOT / "tools" / "setup.sh").read_bytes())  # no run bit
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    for name in ("bash", "sh", "sed", "dirname", "cat", "head", "tr"):
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or name)
+    return tmp_path
+
+
+def setup(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [checkout / "bin" / "bash", "tools/setup.sh", "python"],
+        cwd=checkout,
+        env={**os.environ, "PATH": str(checkout / "bin")},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_without_a_python_that_fits_one_true_sentence(checkout):
+    program(checkout / "bin" / "python3", "3.14")
+    done = setup(checkout)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: there is no Python 3.11, 3.12 or 3.13 here, only 3.14",
+        "hint:  install one: apt-get install python3.11-venv",
+    ]
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_each_python_that_the_pins_allow_makes_the_venv(checkout, version):
+    program(checkout / "bin" / f"python{version}", version)
+    program(checkout / "bin" / "python3", "3.9")
+    setup(checkout)
+    assert (checkout / "calls").read_text() == f"python {version} -m venv .venv\n"
+
+
+@pytest.mark.parametrize("version, told", [("3.10", "3.10"), ("", "that is gone")])
+def test_a_venv_of_another_python_is_seen(checkout, version, told):
+    program(checkout / ".venv" / "bin" / "python", version)
+    program(checkout / "bin" / "python3.11", "3.11")
+    done = setup(checkout)
+    assert done.returncode == 2
+    assert f".venv is of Python {told}" in done.stderr
+    assert "rm -r .venv" in done.stderr and not (checkout / "calls").exists()
