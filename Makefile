@@ -8,9 +8,10 @@ MODEL   = v3#        v1, v2, v3, v3-small: which network
 BOARD   =#           virtual, twin, esp32dev, ...: found when empty
 PORT    =#           serial port or URL: found when empty
 SERIAL  =#           MAC or USB serial number, among several boards
-ENGINE  = int8#      int8, f16: arithmetic (classify, draw)
+ENGINE  = int8#      int8, f16: arithmetic (classify)
 INDEX   =#           0..9999: number of a test image (classify)
 IMG     =#           a picture of one digit (classify)
+LAN     =#           1: a phone on this network may draw (draw)
 PROFILE = balanced#  speed, balanced, size: what the C is made for
 EPOCHS  = 5#         passes over the training images (train)
 SEED    = 0#         of a training run (train)
@@ -98,7 +99,7 @@ EXPORTER  := $(wildcard core/*.py export/*.py export/*/*.py export/*/*.jinja \
 
 # ==== From a data set to a board ==============================================
 
-.PHONY: setup train export build flash classify report bisect draw asked
+.PHONY: setup train export build flash classify report bisect draw web asked
 setup: $(SETUP) ## the pinned packages, compilers by apt (5 minutes, 3 GB)
 
 train: $(OUT)/model.pt ## train MODEL, write its checkpoint
@@ -124,7 +125,10 @@ bisect: flash ## where BOARD parts from the host: stage, channel, position
 	@$(ESP8K) bisect $(OPTIONS)
 
 draw: flash ## draw a digit in a web page, classified by BOARD
-	@$(ESP8K) draw $(OPTIONS) --engine $(ENGINE)
+	@$(ESP8K) draw $(OPTIONS) $(if $(LAN),--lan)
+
+web: $(OUT)/model.json ## that page as a folder for any web server
+	@$(ESP8K) web --model $(MODEL)
 
 asked: | $(SETUP)
 	@$(if $(IMG),$(ESP8K) image $(call quoted,$(IMG)) > /dev/null)

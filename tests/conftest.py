@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.components",
     "tests.support.echo",
     "tests.support.link",
+    "tests.support.browser",
 ]
 
 # A shell that starts us in the background leaves Ctrl-C ignored, for us and for every

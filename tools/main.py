@@ -40,6 +40,7 @@ PIPELINE = {
     "report": Verb("tools.report.report", "all test images: host against device"),
     "bisect": Verb("tools.bisect", "where a board parts from the host"),
     "draw": Verb("tools.web.draw", "draw digits in a web page for a board"),
+    "web": Verb("tools.web.build", "that page as a folder for any web server"),
 }
 YOURS = {
     "compile": Verb("export.compile", "your own int8 .tflite or .onnx as C"),

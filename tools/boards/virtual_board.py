@@ -141,6 +141,11 @@ class VirtualBoard:
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def pid(self) -> int | None:
+        """The process of the present boot."""
+        return self._process.pid if self._process else None
+
     def alive(self) -> bool:
         """Whether the board still runs (a reset does not end it)."""
         return self.status is None

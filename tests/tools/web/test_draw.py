@@ -1,226 +1,165 @@
-"""The drawing page: what it serves, what it refuses, what a browser makes of it."""
+"""The page with a board behind it: who is let in, what ends it, what is cut."""
 
-import base64
-import http.client
-import io
-import json
-import re
-import shutil
-import subprocess
+import os
+import signal
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from playwright.sync_api import Page, expect
 
-from core.errors import Esp8kError
-from tests.support.fakes import FakeDevice, logits
+from core.errors import CheckFailed, Esp8kError
+from tests.support.browser import open_page
+from tests.support.products import TEST_BUILD
 from tools.boards.boards import Board
-from tools.classify.image import prepare
-from tools.web.draw import MOST_BYTES, PAGE, Config, Studio, decode, serve
+from tools.web import build, server
+from tools.web.draw import Config, site_of
+from tools.web.line import BoardLine
+from tools.web.server import Server, Site
+
+Flashed = Callable[[str, str], Path]
+TWIN = Board("twin", "host process")
 
 
-def drawing() -> Image.Image:
-    """A seven in black on white."""
-    page = np.full((280, 280), 255, np.uint8)
-    page[50:75, 80:200] = 0
-    for row in range(75, 240):
-        middle = 190 - (row - 75) // 2
-        page[row, middle - 12 : middle + 12] = 0
-    return Image.fromarray(page)
+@pytest.fixture(scope="module")
+def line(flashed: Flashed) -> Iterator[BoardLine]:
+    """A twin of v2."""
+    flashed("v2", "twin")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+        with BoardLine(TWIN, "v2", TEST_BUILD / "v2") as started:
+            yield started
 
 
-def data_url(picture: Image.Image, kind: str = "PNG") -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+@pytest.fixture(scope="module")
+def site(line: BoardLine) -> Site:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+        folder = build.build("v2")
+        return site_of(folder, Config(model="v2", browser=False), line)
 
 
-class Browser:
-    """Plain requests to a served studio."""
+@pytest.fixture
+def running(site: Site) -> Iterator[Server]:
+    with Server(site, 0) as started:
+        yield started
 
-    def __init__(self, studio: Studio) -> None:
-        self.server = serve(studio, 0)
-        self.port = self.server.server_address[1]
-        threading.Thread(
-            target=self.server.serve_forever, args=(0.02,), daemon=True
-        ).start()
 
-    def get(self, path: str, **headers: str) -> tuple[int, dict, bytes]:
-        return self.send("GET", path, None, headers)
+def address(running: Server) -> tuple[str, int]:
+    host, _, port = running.url.split("/")[2].partition(":")
+    return host, int(port)
 
-    def post(self, content: object, **headers: str) -> tuple[int, dict]:
-        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
-        status, _, body = self.send("POST", "/classify", raw, headers)
-        return status, json.loads(body)
 
-    def send(self, method, path, body, headers) -> tuple[int, dict, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request(method, path, body, headers)
-        reply = connection.getresponse()
-        result = reply.status, dict(reply.getheaders()), reply.read()
+def ask(
+    running: Server, path: str = "/", method: str = "GET", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    connection = HTTPConnection(*address(running), timeout=10)
+    connection.request(method, path, headers=headers)
+    reply = connection.getresponse()
+    told = {name.lower(): value for name, value in reply.getheaders()}
+    return reply.status, told, reply.read()
+
+
+def test_the_board_answers_as_soon_as_the_page_is_open(
+    page: Page, running: Server
+) -> None:
+    open_page(page, running.url)
+    expect(page.locator("#where")).to_have_text("v2 on twin (host process)")
+    page.click("#sample")
+    expect(page.locator("#equal")).to_have_text("all logits, bit for bit")
+
+
+def test_a_board_process_that_dies_is_seen_and_started_again(
+    page: Page, running: Server, line: BoardLine
+) -> None:
+    open_page(page, running.url)
+    expect(page.locator("#where")).to_contain_text("v2 on twin")
+    assert line.process is not None and line.process.pid is not None
+    os.kill(line.process.pid, signal.SIGKILL)
+    expect(page.locator("#told")).to_contain_text("process has ended", timeout=5000)
+    page.click("#connect")
+    expect(page.locator("#where")).to_contain_text("v2 on twin", timeout=20_000)
+
+
+def test_a_second_page_is_told_who_has_the_board(page: Page, running: Server) -> None:
+    open_page(page, running.url)
+    expect(page.locator("#where")).to_contain_text("v2 on twin")
+    other = page.context.new_page()
+    open_page(other, running.url)
+    expect(other.locator("#told")).to_contain_text("Another page has the board")
+
+
+def test_every_answer_forbids_frames_and_other_sites(running: Server) -> None:
+    for path in ("/", "/app.js", "/about.json", "/none"):
+        _, headers, _ = ask(running, path)
+        policy = headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in policy and "connect-src 'self'" in policy
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "evil.example"}, {"Host": "evil.example:80"}, {"Origin": "http://a.b"}],
+)
+def test_another_site_is_refused(running: Server, headers: dict[str, str]) -> None:
+    assert ask(running, "/about.json", **headers)[0] == 403
+
+
+def test_only_the_token_lets_in_from_outside(site: Site) -> None:
+    with Server(replace(site, token="sesame"), 0) as running:
+        assert ask(running, "/about.json")[0] == 403
+        assert ask(running, "/about.json?token=guess")[0] == 403
+        status, headers, _ = ask(running, "/?token=sesame")
+        assert status == 200 and "HttpOnly" in headers["set-cookie"]
+        cookie = headers["set-cookie"].partition(";")[0]
+        assert ask(running, "/app.js", Cookie=cookie)[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/../../etc/passwd", "/%2e%2e/plan.json", "//x"])
+def test_nothing_outside_the_folder_is_served(running: Server, path: str) -> None:
+    assert ask(running, path)[0] in (400, 403, 404)
+
+
+def test_two_hundred_posts_at_once_are_answered_or_refused(running: Server) -> None:
+    start = time.monotonic()
+    with ThreadPoolExecutor(200) as pool:
+        posts = [pool.submit(ask, running, "/", "POST") for _ in range(200)]
+        found = {post.result()[0] for post in posts}
+    assert found <= {405, 503}
+    assert time.monotonic() - start < 5
+
+
+def test_slow_connections_are_cut_and_hold_no_threads(
+    running: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SILENT_S", 0.5)
+    before = threading.active_count()
+    slow = [socket.create_connection(address(running)) for _ in range(60)]
+    for connection in slow:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+    assert threading.active_count() <= before + 2
+    for connection in slow:
+        connection.settimeout(10)
+        assert connection.recv(100) == b""
         connection.close()
-        return result
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+    assert ask(running)[0] == 200
 
 
-@pytest.fixture
-def device() -> FakeDevice:
-    return FakeDevice(count=659050)
+def test_a_port_that_is_taken_is_said(site: Site, running: Server) -> None:
+    with pytest.raises(Esp8kError, match="cannot serve on port"):
+        Server(site, address(running)[1])
 
 
-@pytest.fixture
-def browser(host, device) -> Iterator[Browser]:
-    board = Board("virtual", "emulated")
-    made = Browser(Studio(Config(), board, device, host, threading.Lock()))
-    yield made
-    made.close()
-
-
-def test_the_page_is_one_file_that_fetches_nothing_from_elsewhere(browser):
-    status, headers, body = browser.get("/")
-    assert status == 200 and body == PAGE.read_bytes()
-    assert "default-src 'none'" in headers["Content-Security-Policy"]
-    assert not re.search(rb"https?://|@import|url\(|src=\"(?!data)", body)
-
-
-def test_the_page_learns_model_board_and_engines(browser):
-    about = json.loads(browser.get("/about")[2])
-    assert about["board"] == "virtual" and about["evidence"] == "emulated"
-    assert about["engines"] == ["int8", "f16"] and about["weights"] == "ab" * 8
-
-
-@pytest.mark.parametrize("engine", ["int8", "f16"])
-def test_a_drawing_is_classified_by_board_and_host(browser, engine):
-    request = {"engine": engine, "image": data_url(drawing())}
-    status, answer = browser.post(request)
-    pixels = prepare(drawing())
-    assert status == 200 and answer["engine"] == engine
-    assert answer["raw_logits"] == logits(engine, pixels[None])[0].tolist()
-    assert answer["host"]["agrees"] and len(answer["host"]["probabilities"]) == 10
-    seen = base64.b64decode(answer["seen"].partition(",")[2])
-    assert (np.asarray(Image.open(io.BytesIO(seen))) == pixels).all()
-    assert "659,050 instructions" in answer["cost"]
-    assert "no board's time" in answer["cost"]
-
-
-@pytest.mark.parametrize(
-    ("request_body", "said"),
-    [
-        ({}, "no image"),
-        ({"image": 7}, "no image"),
-        ({"image": "data:image/png;base64,***"}, "not base64"),
-        ({"image": "data:image/png;base64,c2V2ZW4="}, "not an image"),
-        ({"image": data_url(Image.new("L", (99, 99), 255))}, "nothing is drawn"),
-        ({"image": data_url(drawing()), "engine": "f8"}, "no engine"),
-        ([1, 2], "not an object"),
-        (b"{", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-    ],
-)
-def test_a_bad_request_is_answered_with_cause_and_cure(browser, request_body, said):
-    status, answer = browser.post(request_body)
-    assert status == 422 and said in answer["error"] and answer["hint"]
-
-
-def test_a_huge_request_is_refused_unread(browser):
-    connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=10)
-    connection.putrequest("POST", "/classify")
-    connection.putheader("Content-Length", str(MOST_BYTES + 1))
-    connection.endheaders()
-    assert connection.getresponse().status == 422
-    connection.close()
-
-
-def test_a_board_that_went_away_is_said(browser, device):
-    device.until = 0
-    status, answer = browser.post({"image": data_url(drawing())})
-    assert status == 502 and "gone" in answer["error"]
-
-
-@pytest.mark.parametrize(
-    "headers", [{"Origin": "http://evil.example"}, {"Host": "evil.example"}]
-)
-def test_another_site_is_refused(browser, headers):
-    assert browser.post({"image": data_url(drawing())}, **headers)[0] == 403
-    assert browser.get("/about", **headers)[0] == 403
-
-
-def test_an_unknown_path_is_not_found(browser):
-    assert browser.get("/../pyproject.toml")[0] == 404
-
-
-def test_drawings_at_the_same_time_take_turns(browser, device):
-    image = data_url(drawing())
-    answers: list[int] = []
-
-    def ask() -> None:
-        answers.append(browser.post({"image": image})[0])
-
-    threads = [threading.Thread(target=ask) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert answers == [200] * 6 and device.given == 6
-
-
-def test_a_port_in_use_is_one_clear_error(browser, host, device):
-    board = Board("virtual", "emulated")
-    studio = Studio(Config(), board, device, host, threading.Lock())
-    with pytest.raises(Esp8kError, match=f"cannot serve on port {browser.port}"):
-        serve(studio, browser.port)
-
-
-def test_what_is_no_data_url_is_refused():
-    with pytest.raises(Esp8kError):
-        decode("http://127.0.0.1/a.png")
-
-
-CHROMIUM = shutil.which("chromium")
-STROKES = """
-<script>
-addEventListener("load", () => {
-  const put = (type, x, y) => {
-    const box = sheet.getBoundingClientRect();
-    sheet.dispatchEvent(new PointerEvent(type, {pointerId: 1, button: 0, bubbles: true,
-      clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
-  };
-  sheet.setPointerCapture = () => {};
-  put("pointerdown", .3, .25);
-  for (const [x, y] of [[.5, .25], [.68, .25], [.6, .5], [.48, .8]])
-    put("pointermove", x, y);
-  put("pointerup", .48, .8);
-});
-</script>
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
-def test_a_browser_draws_and_shows_the_answer(browser, tmp_path: Path, monkeypatch):
-    page = tmp_path / "draw.html"
-    page.write_text(PAGE.read_text().replace("</body>", STROKES + "</body>"))
-    monkeypatch.setattr("tools.web.draw.PAGE", page)
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
-    flags += " --disable-background-networking --disable-component-update"
-    flags += " --disable-sync --virtual-time-budget=6000 --dump-dom"
-    done = subprocess.run(
-        [
-            str(CHROMIUM),
-            *flags.split(),
-            f"--user-data-dir={tmp_path / 'profile'}",
-            f"http://127.0.0.1:{browser.port}/",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
-    assert re.search(r'class="digit" id="digit"[^>]*>\d<', done.stdout), done.stderr
-    assert "all ten logits equal: agrees" in done.stdout
-    assert "659,050 instructions" in done.stdout
+def test_a_board_with_another_model_opens_no_page(flashed: Flashed) -> None:
+    flashed("v2", "twin")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+        flashed("v1", "twin")
+        with pytest.raises(CheckFailed), BoardLine(TWIN, "v2", TEST_BUILD / "v1"):
+            pass

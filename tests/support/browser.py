@@ -1,0 +1,133 @@
+"""Chromium over the page, and a serial port of the page that Python holds."""
+
+import base64
+import os
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+# A port of Web Serial whose bytes go through two functions of Python's.
+SERIAL = """
+(() => {
+  const decode = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+  const encode = bytes => btoa(String.fromCharCode(...bytes));
+  const port = {
+    getInfo: () => ({ usbVendorId: 0x10c4, usbProductId: 0xea60 }),
+    async open() {
+      let closed = false;
+      this.connected = true;
+      this.readable = new ReadableStream({
+        async pull(control) {
+          while (!closed) {
+            const text = await window.pythonRead();
+            if (text === null) return control.close();
+            if (text) return control.enqueue(decode(text));
+          }
+        },
+        cancel() { closed = true; },
+      }, { highWaterMark: 0 });
+      this.writable = new WritableStream({
+        write: bytes => window.pythonWrite(encode(bytes)),
+      });
+    },
+    async close() { this.connected = false; },
+    async setSignals() {},
+    async getSignals() { return {}; },
+    addEventListener() {}, removeEventListener() {},
+  };
+  const serial = { requestPort: async () => port, getPorts: async () => [port],
+                   addEventListener() {}, removeEventListener() {} };
+  Object.defineProperty(navigator, "serial", { value: serial, configurable: true });
+})();
+"""
+READ_S = 0.02
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """A web server as any other, which says nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a folder behind an ordinary web server."""
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's browser, without a window."""
+    path = "/usr/bin/chromium"
+    if not os.path.exists(path):
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page whose errors fail the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
+    assert not [text for text in errors if "manifest.json" not in text], errors
+
+
+def open_page(page: Page, url: str) -> None:
+    """Go there and wait until it can be used."""
+    page.goto(url)
+    page.wait_for_selector("body[data-ready=yes]", timeout=20_000)
+
+
+def put_serial(page: Page, fd: int, deaf: bool = False) -> None:
+    """The bytes behind a file descriptor as the page's only serial port."""
+
+    def read() -> str | None:
+        if not select.select([fd], [], [], READ_S)[0]:
+            return ""
+        try:
+            data = os.read(fd, 4096)
+        except OSError:
+            return None
+        return base64.b64encode(data).decode() if data else None
+
+    def write(text: str) -> None:
+        data = b"" if deaf else base64.b64decode(text)
+        while data:
+            data = data[os.write(fd, data) :]
+
+    page.expose_function("pythonRead", read)
+    page.expose_function("pythonWrite", write)
+    page.add_init_script(SERIAL)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[int]:
+    """A file descriptor of a socket:// address."""
+    host, _, port = url.removeprefix("socket://").partition(":")
+    with socket.create_connection((host, int(port))) as line:
+        yield line.fileno()

@@ -1,0 +1,259 @@
+"""The static page in a real browser: draw, photograph, compare, install."""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from core.digest import digest
+from core.errors import Esp8kError
+from tests.support.browser import connected, open_page, put_serial, served
+from tests.support.link import flashed_port
+from tests.support.products import TEST_BUILD
+from tools.classify.host import Host
+from tools.web import build as web
+from training.data import load
+
+Flashed = Callable[[str, str], Path]
+Exported = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def folder(flashed: Flashed) -> Path:
+    """The page of v2, with the firmware for an ESP32 beside it."""
+    flashed("v2", "virtual")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+        return web.build("v2")
+
+
+@pytest.fixture
+def site(folder: Path) -> Iterator[str]:
+    with served(folder) as url:
+        yield url
+
+
+@pytest.fixture
+def host(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    monkeypatch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+    return Host("v2")
+
+
+def draw_one(page: Page) -> None:
+    """A vertical stroke by mouse."""
+    page.locator("#sheet").scroll_into_view_if_needed()
+    box = page.locator("#sheet").bounding_box()
+    assert box is not None
+    x, y, side = box["x"] + box["width"] / 2, box["y"], box["height"]
+    page.mouse.move(x + 6, y + side * 0.2)
+    page.mouse.down()
+    page.mouse.move(x, y + side * 0.5, steps=6)
+    page.mouse.move(x - 4, y + side * 0.8, steps=6)
+    page.mouse.up()
+
+
+def seen(page: Page) -> np.ndarray:
+    """What the page gives the network: (28, 28) uint8."""
+    data = page.evaluate(
+        "() => Array.from(document.getElementById('seen').getContext('2d')"
+        ".getImageData(0, 0, 28, 28).data)"
+    )
+    return np.array(data, np.uint8).reshape(28, 28, 4)[:, :, 0]
+
+
+def column(page: Page, number: int) -> list[str]:
+    """The page's (3) or the board's (4) logits, as they are shown."""
+    return page.locator(f"#logits tbody td:nth-child({number})").all_inner_texts()
+
+
+@pytest.mark.parametrize("engine", ["int8", "f16"])
+def test_a_drawing_has_the_bits_of_the_reference(
+    page: Page, site: str, host: Host, engine: str
+) -> None:
+    open_page(page, site)
+    page.check(f"[value={engine}]", force=True)
+    draw_one(page)
+    pixels = seen(page)
+    assert pixels.max() == 255 and 40 < (pixels > 0).sum() < 200
+    real = host.real(engine, host.logits(engine, pixels[None])[0])
+    assert column(page, 3) == [f"{value:.2f}" for value in real]
+    assert page.inner_text("#digit") == str(int(np.argmax(real)))
+    assert "100 %" not in page.inner_text("main")
+
+
+def test_undo_and_clear_take_back(page: Page, site: str) -> None:
+    open_page(page, site)
+    draw_one(page)
+    first = seen(page)
+    draw_one(page)
+    page.click("#undo")
+    assert (seen(page) == first).all()
+    page.click("#clear")
+    assert page.inner_text("#digit") == "?"
+    assert page.inner_text("#caption") == "Nothing is drawn yet."
+    assert page.is_disabled("#undo")
+
+
+def test_it_can_be_drawn_by_keys_alone(page: Page, site: str) -> None:
+    open_page(page, site)
+    page.focus("#sheet")
+    for _ in range(10):
+        page.keyboard.press("ArrowUp")
+    page.keyboard.press(" ")
+    for _ in range(20):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+    assert page.inner_text("#digit") == "1"
+    page.keyboard.press("z")
+    assert page.inner_text("#digit") == "?"
+
+
+def test_a_phone_photo_of_twelve_megapixels_is_taken(
+    page: Page, site: str, tmp_path: Path
+) -> None:
+    digit = load("mnist").test_images[0]  # a seven
+    paper = np.full((3000, 4000), 225, np.uint8)
+    ink = np.kron(255 - digit, np.ones((60, 60), np.uint8))
+    paper[700 : 700 + 1680, 1100 : 1100 + 1680] = np.minimum(225, ink)
+    shade = np.linspace(0.6, 1.0, 4000)[None, :]
+    Image.fromarray((paper * shade).astype(np.uint8)).save(tmp_path / "photo.jpg")
+    open_page(page, site)
+    page.set_input_files("#file", tmp_path / "photo.jpg")
+    expect(page.locator("#digit")).to_have_text("7", timeout=20_000)
+
+
+def test_what_is_no_picture_is_said(page: Page, site: str, tmp_path: Path) -> None:
+    open_page(page, site)
+    for name, told in (("a.png", "no picture"), ("a.heic", "HEIC")):
+        (tmp_path / name).write_bytes(b"no picture at all")
+        page.set_input_files("#file", tmp_path / name)
+        expect(page.locator("#caption")).to_contain_text(told)
+
+
+def test_a_board_answers_beside_the_page_bit_for_bit(
+    page: Page, site: str, flashed: Flashed, host: Host
+) -> None:
+    with flashed_port(flashed, "twin") as port:
+        fd = os.open(port, os.O_RDWR | os.O_NOCTTY)
+        put_serial(page, fd)
+        open_page(page, site)
+        page.click("#connect")
+        page.wait_for_selector("text=runs this very model")
+        draw_one(page)
+        page.wait_for_selector("text=all logits, bit for bit")
+        assert column(page, 3) == column(page, 4)
+        page.fill("#count", "150")
+        page.click("#record")
+        page.wait_for_selector("text=150 test images", timeout=60_000)
+        told = page.inner_text("#told")
+        os.close(fd)
+    right = digest(host.logits("int8", load("mnist").test_images[:150]))
+    assert "0 of 1,500 logits differ" in told
+    assert told.count(right) == 2
+
+
+def test_a_board_with_another_model_is_refused(
+    page: Page, site: str, flashed: Flashed, exported: Exported, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.wasm"
+    web.compile_wasm(exported("v1") / "component", other)
+    with flashed_port(flashed, "twin") as port:
+        fd = os.open(port, os.O_RDWR | os.O_NOCTTY)
+        put_serial(page, fd)
+        page.route("**/model.wasm", lambda route: route.fulfill(path=str(other)))
+        open_page(page, site)
+        page.click("#connect")
+        page.wait_for_selector("text=install this page's firmware")
+        os.close(fd)
+
+
+def test_another_firmware_is_no_board(page: Page, site: str) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"Hello from Arduino\r\n\0")
+    put_serial(page, reader, deaf=True)
+    open_page(page, site)
+    page.click("#connect")
+    page.wait_for_selector("#told.bad", timeout=20_000)
+    assert "not this firmware" in page.inner_text("#told")
+    os.close(writer)
+    os.close(reader)
+
+
+def test_the_page_writes_the_firmware_to_a_chip(
+    page: Page, site: str, folder: Path
+) -> None:
+    from esp32_mock_bootloader import mock_bootloader
+
+    with mock_bootloader(chip="esp32") as mock, connected(mock.url()) as fd:
+        put_serial(page, fd)
+        open_page(page, site)
+        page.click("#install")
+        page.wait_for_selector("text=Written to the ESP32", timeout=120_000)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["builds"][0]["chipFamily"] == "ESP32"
+    assert (folder / "vendor" / "esptool.LICENSE.txt").exists()
+
+
+def test_my_digits_are_kept_and_downloaded(page: Page, site: str) -> None:
+    open_page(page, site)
+    for label in ("7", "1", "7"):
+        draw_one(page)
+        page.click(f"#labels button:text-is('{label}')")
+        page.wait_for_selector(f"text=the last one as {label}")
+    with page.expect_download() as got:
+        page.click("#download")
+    with zipfile.ZipFile(io.BytesIO(Path(got.value.path()).read_bytes())) as archive:
+        assert archive.testzip() is None
+        names = ["digits/7/0001.png", "digits/1/0001.png", "digits/7/0002.png"]
+        assert archive.namelist() == names
+        assert Image.open(io.BytesIO(archive.read(names[0]))).size == (28, 28)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 768, 1280, 1920])
+def test_no_width_overflows(page: Page, site: str, width: int, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 900})
+    open_page(page, site)
+    draw_one(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_control_has_a_name(page: Page, site: str) -> None:
+    open_page(page, site)
+    nameless = page.evaluate(
+        "() => [...document.querySelectorAll('button, input, canvas, progress')]"
+        ".filter(e => !(e.textContent.trim() || e.ariaLabel || e.labels?.length))"
+        ".map(e => e.outerHTML)"
+    )
+    assert nameless == []
+
+
+def test_the_folder_asks_nobody_else(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.suffix in (".js", ".html", ".css") and "vendor" not in path.parts:
+            text = path.read_text()
+            assert "http://" not in text and "https://" not in text, path
+
+
+def test_the_same_model_makes_the_same_folder(folder: Path) -> None:
+    def content() -> dict[str, bytes]:
+        return {str(p): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+    before = content()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+        web.build("v2")
+    assert content() == before
+
+
+def test_a_model_that_is_not_exported_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Esp8kError, match="v2 is not exported"):
+        web.describe(tmp_path / "v2")

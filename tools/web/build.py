@@ -1,0 +1,134 @@
+"""The page as one static folder: `build/<model>/web/`, for any web server, offline.
+
+    esp8k web --model v3          # or: make web MODEL=v3
+
+In it: the model's own C as WebAssembly, both engines; the page; the test images; and,
+where they were built, firmware images with a manifest that installers read. Nothing in
+it is fetched from elsewhere, and nothing is sent anywhere.
+"""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core import files
+from core.cli import parse
+from core.errors import CheckFailed, Esp8kError
+from core.paths import ROOT, model_dir
+from core.program import run
+from core.words import DEFAULT_MODEL, ModelName
+from export.emit.host_build import flags
+from tools.web import installer
+
+HERE = Path(__file__).parent
+PAGE = HERE / "page"
+CLANG = "clang-19"
+TARGET = ("--target=wasm32", "-ffreestanding", "-nostdlib", "-fno-builtin")
+LINK = ("-fuse-ld=lld", "-fvisibility=hidden", "-Wl,--no-entry", "-Wl,--export-dynamic")
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+COMPILE_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page must know of a model; `about.json`."""
+
+    model: str
+    weights: str  # 16 hex digits
+    classes: tuple[str, ...]  # names, in the order of the logits
+    temperature: float  # what divides the logits for calibrated shares
+    output: dict[str, float]  # scale and zero point of int8 logits
+    socket: str | None = None  # where a program serves a board's line
+    evidence: str = ""  # of that board
+
+
+def build(model: str) -> Path:
+    """Make the folder; replaces what an earlier build left there."""
+    exported = model_dir(model)
+    about = describe(exported)
+    folder = exported / "web"
+    with files.staged(folder) as fresh:
+        shutil.copytree(PAGE, fresh, dirs_exist_ok=True)
+        compile_wasm(exported / "component", fresh / "model.wasm")
+        write_json(fresh / "about.json", about.__dict__)
+        raw = ROOT / "training" / "data" / "MNIST" / "raw"
+        shutil.copyfile(raw / TEST_IMAGES, fresh / "test-images.gz")
+        shutil.copyfile(raw / TEST_LABELS, fresh / "test-labels.gz")
+        installer.add(exported, fresh)
+    return folder
+
+
+def describe(exported: Path) -> Page:
+    """What `build/<model>/model.json` says that the page needs."""
+    try:
+        told = json.loads((exported / "model.json").read_text())
+        return Page(
+            model=str(told["model"]),
+            weights=str(told["weights_hash"])[:16],
+            classes=tuple(map(str, told.get("classes") or range(10))),
+            temperature=float(told["temperature"]),
+            output={
+                "scale": float(told["output"]["scale"]),
+                "zero_point": int(told["output"]["zero_point"]),
+            },
+        )
+    except FileNotFoundError:
+        name = exported.name
+        raise Esp8kError(
+            f"{name} is not exported", f"run: make export MODEL={name}"
+        ) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise Esp8kError(
+            f"{exported / 'model.json'} is damaged ({error})", "run: make export"
+        ) from None
+
+
+def compile_wasm(component: Path, target: Path) -> None:
+    """The generated C and the page's few functions as one WebAssembly module."""
+    if shutil.which(CLANG) is None:
+        raise Esp8kError(
+            f"the page needs {CLANG} for WebAssembly",
+            "sudo apt-get install clang-19 lld-19, or make setup",
+        )
+    sources = [HERE / "wasm.c", *sorted((component / "src").glob("*.c"))]
+    folders = (component / "include", component / "alias", component / "src")
+    command = [CLANG, *TARGET, *flags("wasm"), *LINK]
+    command += [f"-I{folder}" for folder in folders if folder.exists()]
+    command += [*map(str, sources), "-o", str(target)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no output"]
+        first = next((line for line in lines if "error" in line), lines[0])
+        raise CheckFailed(f"the page's C does not compile: {first}", "report this")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """A file of the page's own, the same bytes each time."""
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `esp8k web`."""
+
+    model: ModelName = DEFAULT_MODEL  # whose page
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build the page and say where it is."""
+    config = parse(Config, argv, "web", __doc__ or "")
+    folder = build(config.model)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{folder}: {size / 1e6:.1f} MB")
+    print(f"look at it: python3 -m http.server -d {folder} 8000")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,111 @@
+"""Firmware beside the page, and Espressif's own flasher to write it from the browser.
+
+`manifest.json` is that of ESP Web Tools: a chip family and its parts, each with its
+offset. esptool-js comes from npm at the pinned version, its licence beside it; without
+npm the page is built without an installer, and says so.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import Esp8kError
+from core.paths import build_root
+from tools.boards import catalogue
+
+PACKAGES = Path(__file__).parent / "npm"  # package.json and its lock
+NPM_TIMEOUT_S = 180
+DIRECT_OFFSET = 0x1000  # in place of the second-stage bootloader
+FAMILIES = {
+    "esp32": "ESP32",
+    "esp32s2": "ESP32-S2",
+    "esp32s3": "ESP32-S3",
+    "esp32c3": "ESP32-C3",
+    "esp32c6": "ESP32-C6",
+}
+
+
+@dataclass(frozen=True)
+class Image:
+    """One file for one chip."""
+
+    chip: str
+    path: Path
+    offset: int
+
+
+def add(exported: Path, page: Path) -> None:
+    """Put images, manifest and flasher into `page`, where there are images."""
+    images = built(exported)
+    if not images:
+        return
+    flasher = _flasher()
+    if flasher is None:
+        print(
+            "note: no npm here, so this page cannot install firmware", file=sys.stderr
+        )
+        return
+    (page / "vendor").mkdir()
+    shutil.copyfile(flasher / "bundle.js", page / "vendor" / "esptool.js")
+    shutil.copyfile(flasher / "LICENSE", page / "vendor" / "esptool.LICENSE.txt")
+    (page / "firmware").mkdir()
+    for image in images:
+        shutil.copyfile(image.path, page / "firmware" / f"{image.chip}.bin")
+    manifest = {
+        "name": f"esp8k {exported.name}",
+        "version": str(
+            json.loads((exported / "model.json").read_text())["identity_crc"]
+        ),
+        "builds": [
+            {
+                "chipFamily": FAMILIES[image.chip],
+                "parts": [
+                    {"path": f"firmware/{image.chip}.bin", "offset": image.offset}
+                ],
+            }
+            for image in images
+        ],
+    }
+    (page / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def built(exported: Path) -> list[Image]:
+    """One image a chip: ESP-IDF's merged one where it was built, else direct boot."""
+    found: dict[str, Image] = {}
+    for kind in catalogue.KINDS:
+        merged = exported / kind.name / "merged.bin"
+        direct = exported / kind.name / "app.bin"
+        if merged.exists():
+            found[kind.chip] = Image(kind.chip, merged, 0)
+        elif kind.direct and direct.exists():
+            found.setdefault(kind.chip, Image(kind.chip, direct, DIRECT_OFFSET))
+    return list(found.values())
+
+
+def _flasher() -> Path | None:
+    """esptool-js, installed below the build folder; None without npm."""
+    folder = build_root() / "npm"
+    package = folder / "node_modules" / "esptool-js"
+    lock = folder / "package-lock.json"
+    wanted = (PACKAGES / "package-lock.json").read_bytes()
+    if package.exists() and lock.exists() and lock.read_bytes() == wanted:
+        return package
+    if shutil.which("npm") is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(PACKAGES / name, folder / name)
+    done = subprocess.run(
+        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=NPM_TIMEOUT_S,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise Esp8kError(f"npm could not install esptool-js: {last}", "is npm online?")
+    return package

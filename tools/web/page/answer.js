@@ -1,0 +1,79 @@
+// The answer beside the drawing: class, shares, logits of page and board.
+
+const by = id => document.getElementById(id);
+
+export class Answer {
+  constructor(names) {
+    this.names = names;
+    const body = by("logits").tBodies[0];
+    this.rows = names.map(name => {
+      const row = body.insertRow();
+      const head = document.createElement("th");
+      head.scope = "row";
+      head.textContent = name;
+      row.append(head);
+      const share = document.createElement("progress");
+      share.max = 1;
+      share.value = 0;
+      share.setAttribute("aria-label", `share of ${name}`);
+      row.insertCell().append(share);
+      return { row, share, page: row.insertCell(), board: row.insertCell() };
+    });
+  }
+
+  blank(text, bad = false) {
+    by("digit").textContent = "?";
+    by("digit").className = "digit none";
+    this.say(text, bad);
+    this.rows.forEach(({ row, share, page, board }) => {
+      row.className = "";
+      share.value = 0;
+      page.textContent = board.textContent = "";
+    });
+    for (const id of ["page-time", "board-time", "equal"]) by(id).textContent = "–";
+    by("equal").className = "";
+  }
+
+  say(text, bad = false) {
+    by("caption").textContent = by("spoken").textContent = text;
+    by("caption").className = bad ? "caption bad" : "caption";
+  }
+
+  /** What this page computed: real logits and their shares. */
+  page(real, shares, microseconds) {
+    const best = real.indexOf(Math.max(...real)), name = this.names[best];
+    by("digit").textContent = name;
+    by("digit").className = name.length > 2 ? "digit long" : "digit";
+    const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
+    const percent = Math.min(99.9, 100 * shares[best]);
+    this.say(percent < 90
+      ? `Not sure: perhaps a ${name}, perhaps a ${this.names[order[1]]}.`
+      : `The network says ${name}, ${percent.toFixed(percent < 99 ? 0 : 1)} %.`);
+    this.rows.forEach(({ row, share, page, board }, i) => {
+      row.className = i === best ? "best" : "";
+      share.value = shares[i];
+      page.textContent = real[i].toFixed(2);
+      board.textContent = "";
+      board.className = "";
+    });
+    by("page-time").textContent = `${microseconds.toFixed(0)} µs an inference`;
+    by("board-time").textContent = by("equal").textContent = "–";
+    by("equal").className = "";
+  }
+
+  /** What a board answered, beside the page's own bytes. */
+  board(real, equal, microseconds) {
+    let other = 0;
+    this.rows.forEach(({ page, board }, i) => {
+      board.textContent = real[i].toFixed(2);
+      const differs = !equal[i];
+      board.className = differs ? "other" : "";
+      other += differs;
+    });
+    by("board-time").textContent = microseconds === null
+      ? "it has no clock" : `${microseconds.toLocaleString("en")} µs an inference`;
+    by("equal").textContent = other
+      ? `${other} of ${this.rows.length} logits differ` : "all logits, bit for bit";
+    by("equal").className = other ? "bad" : "good";
+  }
+}

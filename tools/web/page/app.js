@@ -1,0 +1,221 @@
+// The page: a drawing goes through this model's own C here, and through a board's.
+
+import { Answer } from "./answer.js";
+import { Board } from "./board.js";
+import { crc32 } from "./bytes.js";
+import { Digits, paint } from "./digits.js";
+import { Engine, probabilities } from "./engine.js";
+import { builds, install } from "./install.js";
+import { load } from "./photo.js";
+import { prepare } from "./prepare.js";
+import { testSet } from "./samples.js";
+import { Sheet } from "./sheet.js";
+import { hasSerial, overSerial, overSocket } from "./transports.js";
+
+const by = id => document.getElementById(id);
+const hex = number => number.toString(16).padStart(8, "0");
+const about = await (await fetch("about.json")).json();
+const engine = await Engine.load(about);
+const answer = new Answer(about.classes), digits = new Digits();
+let board = null, pixels = null, turn = 0, busy = false;
+
+const chosen = () => document.querySelector("[name=engine]:checked").value;
+const tell = (text, bad = false) => {
+  by("told").textContent = text;
+  by("told").className = bad ? "told bad" : "told";
+};
+
+// ==== A picture ====
+
+const sheet = new Sheet(by("sheet"), () => {
+  by("undo").disabled = by("clear").disabled = sheet.empty;
+  show(sheet.empty ? null : prepare(sheet.grey()));
+});
+
+function show(picture) {
+  pixels = picture;
+  paint(by("seen"), pixels ?? new Uint8Array(engine.inputBytes));
+  for (const button of by("labels").children) button.disabled = !pixels;
+  ask();
+}
+
+async function ask() {
+  const mine = ++turn, kind = chosen();
+  if (!pixels) return answer.blank("Nothing is drawn yet.");
+  const raw = engine.run(kind, pixels), real = engine.real(kind, raw);
+  answer.page(real, probabilities(real, about.temperature), engine.time(kind, pixels));
+  if (!board || busy) return;
+  try {
+    const theirs = await board.infer(kind, pixels);
+    if (mine !== turn) return;
+    answer.board(engine.real(kind, theirs.raw), equalLogits(raw, theirs.raw),
+      theirs.microseconds);
+  } catch (error) { lost(error); }
+}
+
+/** Which logits have the same bytes. */
+function equalLogits(ours, theirs) {
+  const size = ours.length / engine.classes;
+  return about.classes.map((_, i) => {
+    for (let at = i * size; at < (i + 1) * size; at++)
+      if (ours[at] !== theirs[at]) return false;
+    return true;
+  });
+}
+
+by("undo").onclick = () => sheet.undo();
+by("clear").onclick = () => sheet.clear();
+by("engines").onchange = ask;
+by("file").onchange = async event => {
+  const [file] = event.target.files;
+  event.target.value = "";
+  if (!file) return;
+  try {
+    sheet.show(await load(file));
+  } catch (error) { answer.blank(error.message, true); }
+};
+by("sample").onclick = async () => {
+  try {
+    const set = await testSet(engine.inputBytes);
+    const index = Math.floor(Math.random() * set.count);
+    sheet.clear();
+    show(set.pixels(index).slice());
+    answer.say(`${by("caption").textContent} Test image ${index} is a `
+      + `${about.classes[set.label(index)]}.`);
+  } catch (error) { answer.blank(error.message, true); }
+};
+
+// ==== A board ====
+
+function lost(error) {
+  if (!board) return;
+  const { link } = board;
+  board = null;
+  link.ongone = null;
+  link.close().catch(() => {});
+  by("connect").textContent = "Connect";
+  by("record").disabled = true;
+  by("where").textContent = "this page alone; no board connected";
+  tell(`${sentence(error.message)}.`, true);
+}
+
+async function meet(transport, where) {
+  const found = await Board.meet(transport);
+  const { hello } = found;
+  if (hello.identity !== engine.identity) {
+    await found.link.close();
+    throw new Error(`the board runs ${hello.model} ${hex(hello.identity)}, this page is `
+      + `${about.model} ${hex(engine.identity)}: install this page's firmware on it`);
+  }
+  board = found;
+  board.link.ongone = why => lost(new Error(why));
+  by("connect").textContent = "Disconnect";
+  by("record").disabled = false;
+  by("where").textContent = `${hello.model} on ${hello.board}${where}`;
+  tell(`${hello.board} runs this very model.`);
+  ask();
+}
+
+by("connect").onclick = async () => {
+  if (board) {
+    lost(new Error("Disconnected"));
+    by("told").className = "told";
+    return;
+  }
+  try {
+    tell("Waiting for the board.");
+    await meet(about.socket ? await overSocket(socketUrl()) : await overSerial(),
+      about.evidence ? ` (${about.evidence})` : "");
+  } catch (error) {
+    const none = error.name === "NotFoundError"; // the user chose no port
+    tell(none ? "" : `${sentence(error.message)}.`, !none);
+  }
+};
+
+const sentence = text => text[0].toUpperCase() + text.slice(1).replace(/\.$/, "");
+const socketUrl = () => {
+  const url = new URL(about.socket, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  url.search = location.search;
+  return url;
+};
+
+by("record").onclick = async () => {
+  if (busy) { busy = false; return; }
+  const kind = chosen(), started = performance.now();
+  const set = await testSet(engine.inputBytes);
+  const count = Math.max(1, Math.min(set.count, Math.floor(by("count").value) || 1));
+  const run = { ours: 0, theirs: 0, done: 0, right: 0, other: 0 };
+  function* pictures() {
+    for (let i = 0; i < count && busy; i++) yield set.pixels(i);
+  }
+  busy = true;
+  by("record").textContent = "Stop";
+  by("progress").hidden = false;
+  try {
+    await board.inferMany(kind, pictures(), reply => {
+      const raw = engine.run(kind, set.pixels(run.done));
+      run.ours = crc32(raw, run.ours);
+      run.theirs = crc32(reply.raw, run.theirs);
+      run.other += equalLogits(raw, reply.raw).filter(same => !same).length;
+      run.right += reply.label === set.label(run.done++);
+      by("progress").value = run.done / count;
+    });
+    tell(`${run.done.toLocaleString("en")} test images in `
+      + `${((performance.now() - started) / 1000).toFixed(1)} s: `
+      + `${(100 * run.right / run.done).toFixed(2)} % right, ${run.other} of `
+      + `${(run.done * engine.classes).toLocaleString("en")} logits differ; digest of the `
+      + `board ${hex(run.theirs)}, of this page ${hex(run.ours)}.`, run.other > 0);
+  } catch (error) { lost(error); }
+  busy = false;
+  by("record").textContent = "Compare";
+  by("progress").hidden = true;
+};
+
+by("install").onclick = async () => {
+  try {
+    by("progress").hidden = false;
+    const family = await install(images, (text, share) => {
+      tell(text);
+      by("progress").value = share;
+    });
+    tell(`Written to the ${family}. Now connect.`);
+  } catch (error) {
+    tell(error.name === "NotFoundError" ? "" : `${sentence(error.message)}.`, true);
+  }
+  by("progress").hidden = true;
+};
+
+// ==== My digits ====
+
+about.classes.forEach(name => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = name;
+  button.disabled = true;
+  button.onclick = async () => {
+    await digits.keep(name, pixels);
+    by("kept").textContent = `${digits.kept.length} kept, the last one as ${name}.`;
+    by("download").disabled = false;
+    sheet.clear();
+  };
+  by("labels").append(button);
+});
+by("download").onclick = () => digits.download();
+
+// ==== At first ====
+
+by("model").textContent = about.model;
+by("identity").textContent = `${about.model}, model identity ${hex(engine.identity)}, `
+  + `weights ${about.weights}. Everything is computed in this page; it sends nothing.`;
+const images = hasSerial() ? await builds().catch(() => []) : [];
+by("install").hidden = !images.length;
+if (!hasSerial() && !about.socket) {
+  by("connect").disabled = true;
+  by("board-about").textContent = "This browser has no Web Serial: use Chromium, Chrome "
+    + "or Edge on a computer to reach a board from here.";
+}
+answer.blank("Nothing is drawn yet.");
+show(null);
+if (about.socket) by("connect").click();
+document.body.dataset.ready = "yes";

@@ -1,0 +1,152 @@
+// The drawing: strokes by mouse, finger or keys, or a photograph beneath them.
+
+const DARK = matchMedia("(prefers-color-scheme: dark)");
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1],
+  ArrowDown: [0, 1] };
+
+export class Sheet {
+  /** `changed` is called whenever a stroke ends or the picture changes. */
+  constructor(canvas, changed) {
+    this.canvas = canvas;
+    this.pen = canvas.getContext("2d");
+    this.side = canvas.width;
+    this.stroke = this.side / 13;
+    this.strokes = [];
+    this.photo = null;
+    this.cursor = [this.side / 2, this.side / 2];
+    this.down = false;
+    this.changed = changed;
+    this.#listen();
+    this.paint();
+  }
+
+  get empty() { return !this.strokes.length && !this.photo; }
+
+  clear() {
+    this.strokes = [];
+    this.photo = null;
+    this.down = false;
+    this.paint();
+    this.changed();
+  }
+
+  undo() {
+    if (this.strokes.length) this.strokes.pop();
+    else this.photo = null;
+    this.down = false;
+    this.paint();
+    this.changed();
+  }
+
+  /** Show a photograph (an ImageBitmap or a canvas) in place of strokes. */
+  show(photo) {
+    this.strokes = [];
+    this.photo = photo;
+    this.paint();
+    this.changed();
+  }
+
+  /** What is drawn, always dark on white: grey bytes, row by row. */
+  grey(side = 224) {
+    const copy = document.createElement("canvas");
+    copy.width = copy.height = side;
+    const pen = copy.getContext("2d", { willReadFrequently: true });
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, side, side);
+    pen.scale(side / this.side, side / this.side);
+    this.#draw(pen, "#000");
+    const { data } = pen.getImageData(0, 0, side, side);
+    const grey = new Uint8Array(side * side);
+    for (let i = 0; i < grey.length; i++)
+      grey[i] = (77 * data[4 * i] + 150 * data[4 * i + 1] + 29 * data[4 * i + 2]) >> 8;
+    return { grey, side };
+  }
+
+  paint() {
+    const { pen, side } = this;
+    pen.clearRect(0, 0, side, side);
+    this.#draw(pen, DARK.matches ? "#f4f3ef" : "#16181b");
+    if (document.activeElement !== this.canvas || !this.canvas.matches(":focus-visible"))
+      return;
+    pen.beginPath();
+    pen.arc(...this.cursor, this.stroke / 2, 0, 7);
+    pen.lineWidth = 2;
+    pen.strokeStyle = pen.fillStyle = getComputedStyle(document.body)
+      .getPropertyValue("--accent");
+    if (this.down) pen.fill();
+    pen.stroke();
+  }
+
+  #draw(pen, colour) {
+    if (this.photo) {
+      const { width, height } = this.photo;
+      const scale = Math.min(this.side / width, this.side / height);
+      const w = width * scale, h = height * scale;
+      pen.drawImage(this.photo, (this.side - w) / 2, (this.side - h) / 2, w, h);
+    }
+    pen.lineWidth = this.stroke;
+    pen.lineCap = pen.lineJoin = "round";
+    pen.strokeStyle = colour;
+    for (const stroke of this.strokes) {
+      pen.beginPath();
+      pen.moveTo(...stroke[0]);
+      for (const point of stroke) pen.lineTo(...point);
+      pen.stroke();
+    }
+  }
+
+  #at(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) * this.side / box.width,
+      (event.clientY - box.top) * this.side / box.height];
+  }
+
+  #listen() {
+    const { canvas } = this;
+    let drawing = null;
+    canvas.addEventListener("pointerdown", event => {
+      if (event.button) return;
+      canvas.setPointerCapture(event.pointerId);
+      this.photo = null;
+      drawing = [this.#at(event)];
+      this.strokes.push(drawing);
+      this.paint();
+    });
+    canvas.addEventListener("pointermove", event => {
+      if (!drawing) return;
+      const parts = event.getCoalescedEvents?.() ?? [];
+      for (const part of parts.length ? parts : [event]) drawing.push(this.#at(part));
+      this.paint();
+    });
+    for (const name of ["pointerup", "pointercancel"])
+      canvas.addEventListener(name, () => {
+        if (drawing) this.changed();
+        drawing = null;
+      });
+    canvas.addEventListener("keydown", event => this.#key(event));
+    canvas.addEventListener("focus", () => this.paint());
+    canvas.addEventListener("blur", () => { this.down = false; this.paint(); });
+    DARK.addEventListener("change", () => this.paint());
+  }
+
+  #key(event) {
+    if (event.metaKey || event.altKey) return;
+    const key = event.key.toLowerCase();
+    if (MOVES[event.key]) {
+      const least = this.stroke / 2, most = this.side - least;
+      this.cursor = this.cursor.map((value, i) => Math.min(most,
+        Math.max(least, value + this.side / 36 * MOVES[event.key][i])));
+      if (this.down) this.strokes.at(-1).push([...this.cursor]);
+    } else if (key === " ") {
+      this.down = !this.down;
+      if (this.down) { this.photo = null; this.strokes.push([[...this.cursor]]); }
+    } else if (key === "z") {
+      this.undo();
+    } else if (key === "c" && !event.ctrlKey) {
+      this.clear();
+    } else return;
+    event.preventDefault();
+    this.paint();
+    if (!this.down || MOVES[event.key]) this.changed();
+  }
+}

@@ -1,0 +1,259 @@
+"""The page and a board's line, served by Starlette and uvicorn.
+
+Nothing takes a body; every connection that says nothing for a while is cut; more than
+MOST_AT_ONCE are refused. Only the page itself may ask: no other site, no rebound name,
+and beyond this computer only who has the token.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import secrets
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from core.errors import DeviceError, Esp8kError
+from tools.web.line import BoardLine
+
+MOST_AT_ONCE = 64  # connections; a page needs a dozen
+SILENT_S = 5.0  # a connection without a whole request
+MOST_MESSAGE = 65_536  # bytes of one message of a page
+STARTED_S = 10.0
+TOKEN = "token"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self' "
+    "'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is served, where, and to whom."""
+
+    folder: Path
+    about: dict[str, Any]  # in place of the folder's about.json
+    line: BoardLine
+    address: str  # to bind to
+    token: str  # '' lets everybody who reaches the address in
+
+
+class Guard:
+    """Refuses other sites and strangers; adds the headers of every answer."""
+
+    def __init__(self, app: ASGIApp, site: Site) -> None:
+        self.app, self.site = app, site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if (why := self._refusal(HTTPConnection(scope))) is not None:
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008, "reason": why})
+            else:
+                await PlainTextResponse(why, 403, HEADERS)(scope, receive, send)
+            return
+        token = HTTPConnection(scope).query_params.get(TOKEN)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                extra = dict(HEADERS)
+                if token:  # the page's own files are asked for without it
+                    extra["Set-Cookie"] = (
+                        f"{TOKEN}={token}; Path=/; HttpOnly; SameSite=Strict"
+                    )
+                raw = [(k.lower().encode(), v.encode()) for k, v in extra.items()]
+                message["headers"] = [*message["headers"], *raw]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+    def _refusal(self, asked: HTTPConnection) -> str | None:
+        host = asked.headers.get("host", "")
+        name = host.rpartition(":")[0].strip("[]") or host
+        if name != "localhost" and not _is_address(name):
+            return "another site"  # a name that was made to point here
+        origin = asked.headers.get("origin")
+        if origin is not None and origin.partition("//")[2] != host:
+            return "another site"
+        if self.site.token:
+            given = asked.query_params.get(TOKEN) or asked.cookies.get(TOKEN, "")
+            if not secrets.compare_digest(given.encode(), self.site.token.encode()):
+                return "the address needs its token"
+        return None
+
+
+def application(site: Site) -> Starlette:
+    """The whole site."""
+
+    async def about(request: Request) -> Response:
+        return JSONResponse(site.about)
+
+    async def board(page: WebSocket) -> None:
+        await page.accept()
+        await _bridge(page, site.line)
+
+    return Starlette(
+        routes=[
+            Route("/about.json", about),
+            WebSocketRoute("/board", board),
+            Mount("/", StaticFiles(directory=site.folder, html=True)),
+        ],
+        middleware=[Middleware(Guard, site=site)],
+    )
+
+
+async def _bridge(page: WebSocket, line: BoardLine) -> None:
+    """Bytes both ways until one side ends."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[bytes | str] = asyncio.Queue()
+
+    def tell(what: bytes | str) -> None:
+        with contextlib.suppress(RuntimeError):  # the server has ended
+            loop.call_soon_threadsafe(told.put_nowait, what)
+
+    try:
+        connection = await asyncio.to_thread(line.connect, tell, tell)
+    except Esp8kError as error:
+        await page.close(1011, error.message[:120])
+        return
+
+    async def to_page() -> str:
+        while not isinstance(what := await told.get(), str):
+            await page.send_bytes(what)
+        return what
+
+    async def to_board() -> str:
+        try:
+            while True:
+                data = await page.receive_bytes()
+                await asyncio.to_thread(connection.write, data)
+        except DeviceError as error:
+            return error.message
+        except (WebSocketDisconnect, KeyError):
+            return ""
+
+    ways = [asyncio.create_task(to_page()), asyncio.create_task(to_board())]
+    try:
+        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        why = next(iter(done)).result()
+        if why:
+            await page.close(1011, why[:120])
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.to_thread(connection.close)
+
+
+class Impatient(H11Protocol):
+    """Cuts a connection that has not sent a whole request in time."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(SILENT_S, self._cut, transport)
+
+    def _cut(self, transport: asyncio.Transport) -> None:
+        if self.cycle is None and not transport.is_closing():
+            transport.close()
+
+
+class Server:
+    """The running site: a context manager; `wait` returns after Ctrl-C."""
+
+    def __init__(self, site: Site, port: int) -> None:
+        self._socket = _listen(site.address, port)
+        port = self._socket.getsockname()[1]
+        query = f"?{TOKEN}={site.token}" if site.token else ""
+        self.url = f"http://{site.address}:{port}/{query}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application(site),
+                http=Impatient,
+                ws="websockets-sansio",
+                ws_max_size=MOST_MESSAGE,
+                limit_concurrency=MOST_AT_ONCE,
+                timeout_keep_alive=int(SILENT_S),
+                timeout_graceful_shutdown=1,
+                lifespan="off",
+                log_level="error",
+                server_header=False,
+            )
+        )
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Server":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._thread.join()
+        self._socket.close()
+
+    def wait(self) -> None:
+        """Until Ctrl-C, or until `stop` is called."""
+        with contextlib.suppress(KeyboardInterrupt):
+            while self._thread.is_alive():
+                self._thread.join(0.5)
+
+    def stop(self) -> None:
+        """End it from any thread."""
+        self._server.should_exit = True
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve([self._socket]))
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((address, port))
+    except (OSError, OverflowError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise Esp8kError(
+            f"cannot serve on port {port}: {told}",
+            "another program has it: --http-port 0 takes a free one",
+        ) from error
+
+
+def lan_address() -> str:
+    """This computer's address on its network; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation
+            return str(probe.getsockname()[0])
+        except OSError:
+            raise Esp8kError(
+                "this computer is on no network", "leave --lan out"
+            ) from None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
