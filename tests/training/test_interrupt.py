@@ -67,6 +67,9 @@ def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(
     if how is signal.SIGINT:
         assert run.returncode == 130
         assert "error: interrupted" in rest and "Traceback" not in rest
+        assert (
+            "RESUME=1" in rest
+        )  # the hint goes on, where the same command starts over
     assert train(tmp_path, "--resume") == straight[1]
     assert checkpoint.load(folder / "model.pt").weights_hash == straight[1]
     assert not (folder / "unfinished.pt").exists()
