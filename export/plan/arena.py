@@ -60,19 +60,27 @@ def allocate(
         and target in blocks
         and blocks[source].last == blocks[target].first >= streamed
     }
-    tries = [_place(order, allowed) for order in _orders(list(blocks.values()))]
-    offsets = min(tries, key=lambda found: _span(found, blocks))
-    least = min(offsets.values(), default=0)
-    offsets = {key: at - least for key, at in offsets.items()}
+    offsets = arrange(blocks, allowed)
     places = {-1 - key: at for key, at in offsets.items() if key < 0}
     for number in range(streamed):
         places[number] = places.get(streamed - 1, 0)
     return Memory(
         {key: at for key, at in offsets.items() if key >= 0},
         places,
-        _span(offsets, blocks),
+        span(offsets, blocks),
         frozenset(pair for pair in allowed if _meet(offsets, blocks, *pair)),
     )
+
+
+def arrange(blocks: dict[int, Block], lags: Lags) -> dict[int, int]:
+    """Offsets of blocks by their keys, in the best of a few orders.
+
+    Where all sizes and lags are multiples of a unit, all offsets are.
+    """
+    tries = [_place(order, lags) for order in _orders(list(blocks.values()))]
+    offsets = min(tries, key=lambda found: span(found, blocks))
+    least = min(offsets.values(), default=0)
+    return {key: at - least for key, at in offsets.items()}
 
 
 def _blocks(
@@ -149,7 +157,7 @@ def _forbidden(block: Block, other: Block, at: int, lags: Lags) -> tuple[int, in
     return below, above
 
 
-def _span(offsets: dict[int, int], blocks: dict[int, Block]) -> int:
+def span(offsets: dict[int, int], blocks: dict[int, Block]) -> int:
     """Bytes from the first block's start to the last one's end."""
     ends = [at + blocks[key].size for key, at in offsets.items()]
     return max(ends, default=0) - min(offsets.values(), default=0)

@@ -1,0 +1,1 @@
+"""Cores with kernels of their own, a folder each."""

@@ -1,0 +1,152 @@
+"""Convolutions and fully connected layers, with a pool and an activation behind.
+
+    kernel = make(Job(...))       # None where sums cannot be requantised in vectors
+
+A position's window comes into vectors (`windows`), every channel is multiplied with it
+(`sums`), and when enough positions' sums lie in scratch for whole vectors of output
+they are finished (`finish`). Registers: a2 input, a3 output, a4 weights, a5 scratch, a6
+constants, a8 15, a9 the shift, a10 rows, a11 columns, a12 positions of a block.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.cores.s3 import patch, steps
+from export.cores.s3.code import Code
+from export.cores.s3.job import Job
+from export.cores.s3.kernel import Kernel
+from export.cores.s3.layout import up
+from export.cores.s3.sums import OVER, Order, sums
+from export.cores.s3.windows import BEYOND, Way, cheapest
+
+
+def make(job: Job) -> Kernel:
+    """The kernel of a convolution."""
+    found = patch.make(job) if job.way is None else None
+    return found if found is not None else _Positions(job).kernel()
+
+
+@dataclass
+class _Positions:
+    """One window at a time."""
+
+    job: Job
+
+    def __post_init__(self) -> None:
+        job = self.job
+        self.way: Way = job.way or cheapest(
+            job.shape, job.source, job.stride, job.start, job.channels
+        )
+        self.order = Order.of(self.way.count, self.way.kept)
+        self.code = Code(job.name)
+        self.window = job.pool[0] * job.pool[1]
+        self.lanes = job.lanes
+        self.block = _block(job, self.lanes)
+        self.sum_bytes = up(8 * self.window * up(self.block * self.lanes, 16), 256)
+
+    def kernel(self) -> Kernel:
+        """Text, weights, constants."""
+        job, code = self.job, self.code
+        steps.prologue(code, job.finish)
+        code(f"movi a10,{job.rows}")
+        rows = code.label("row")
+        blocks, rest = divmod(job.columns, self.block)
+        if blocks:
+            code(f"movi a11,{blocks}")
+            columns = code.label("column")
+            self._positions(self.block)
+            self._finish(self.block)
+            code.again("a11", columns)
+        if rest:
+            self._positions(rest)
+            self._finish(rest)
+        wide = job.pool[1] * job.columns
+        code.add("a2", job.move(job.pool[0], 0) - job.move(0, wide))
+        stored = self._stored(self.block) * blocks
+        stored += self._stored(rest) if rest else 0
+        code.add("a3", job.target.row - stored)
+        code.again("a10", rows)
+        text = code.end()
+        weights = _arranged(job.weights, self.way.lanes[list(self.order.vectors)])
+        scratch = self.sum_bytes + self.way.scratch
+        constants = job.finish.bytes(job.lane_channels())
+        return Kernel(job.name, text, weights + bytes(OVER), constants, scratch)
+
+    def _stored(self, positions: int) -> int:
+        """Bytes of output that a block writes."""
+        return 8 if positions * self.lanes == 8 else up(positions * self.lanes, 16)
+
+    def _positions(self, count: int) -> None:
+        """Sums of so many positions; a2 moves along."""
+        code, job = self.code, self.job
+        code("mov a14,a5")
+        if count == 1 or self.window > 1:
+            for p in range(count):
+                self._pooled(p)
+            return
+        if count <= 2:
+            for p in range(count):
+                self._sums(job.move(0, 1), self._to_next())
+            return
+        code(f"movi a12,{count}")
+        top = code.label("position")
+        self._sums(job.move(0, 1), self._to_next())
+        code.again("a12", top)
+
+    def _to_next(self) -> int:
+        """Bytes from a position's last sum to the next position's first."""
+        return 8 * (self.lanes - self.job.channels + 1)
+
+    def _pooled(self, position: int) -> None:
+        """The sums of one position, all those of its pool."""
+        job, code = self.job, self.code
+        height, width = job.pool
+        places = [(y, x) for y in range(height) for x in range(width)]
+        ends = [*places[1:], (0, width)]
+        for number, (here, after) in enumerate(zip(places, ends, strict=True)):
+            if number or position:
+                base = 8 * self.window * position * self.lanes
+                code.add("a14", base + 16 * number, "a5")
+            self._sums(job.move(*after) - job.move(*here), 0)
+
+    def _sums(self, move: int, last: int) -> None:
+        """One window: its vectors, then all channels."""
+        code, job = self.code, self.job
+        code("mov a13,a4")
+        stream = self.way.load(code, move, self.sum_bytes)
+        pair = 16 * self.window - 8
+
+        def step(c: int) -> int:
+            if self.window == 1:
+                return last if last and c == job.channels - 1 else 8
+            return pair if c % 2 else 8
+
+        sums(code, self.order, stream, job.channels, step)
+        self.way.leave(code, move)
+
+    def _finish(self, positions: int) -> None:
+        code = self.code
+        found = steps.of_lanes(positions * self.lanes)
+        code("mov a14,a5", "mov a15,a6")
+        steps.write(code, self.job.finish, found, self.job.period)
+
+
+def _block(job: Job, lanes: int) -> int:
+    """Positions that are finished together."""
+    if lanes % 16 == 0:
+        return 1
+    if job.pool != (1, 1):
+        return 2 if lanes == 8 else 16 // math.gcd(lanes, 16)
+    if lanes == 8:
+        return 2
+    block = 16 // math.gcd(lanes, 16)
+    return block if job.columns % block == 0 else job.columns
+
+
+def _arranged(weights: np.ndarray, lanes: np.ndarray) -> bytes:
+    """(O, taps) by the taps of lanes (V, 16): zero where a lane has none."""
+    padded = np.pad(weights, ((0, 0), (0, 1)))  # BEYOND picks the last
+    assert BEYOND == -1
+    return np.ascontiguousarray(padded[:, lanes]).astype(np.int8).tobytes()

@@ -1,0 +1,65 @@
+"""The steps of output of a block of positions: loops around `Finish.step`."""
+
+from export.cores.s3.code import Code
+from export.cores.s3.finish import Finish
+from export.cores.s3.layout import up
+from export.cores.s3.lines import Lines
+
+LOOP_BYTES = 244
+WRITTEN_OUT = 3  # steps that are not worth a loop
+
+
+def prologue(code: Code, finish: Finish) -> None:
+    """What `Finish` needs in registers."""
+    code("movi a8,15", f"movi a9,{finish.constants.s}")
+    if not isinstance(finish.after, Lines):
+        finish.shift(code)
+
+
+def of_lanes(lanes: int) -> list[int]:
+    """The lanes of each step."""
+    return [8] if lanes == 8 else [16] * (up(lanes, 16) // 16)
+
+
+def write(code: Code, finish: Finish, steps: list[int], period: int) -> None:
+    """Steps from a14 and a15 to a3; the constants start anew after `period` steps."""
+    if len(steps) <= WRITTEN_OUT:
+        for number, lanes in enumerate(steps):
+            if number and number % period == 0:
+                code("mov a15,a6")
+            _store(code, finish, lanes)
+        return
+    turn = period if len(steps) > period else 1
+    turns, rest = divmod(len(steps), turn)
+    body = _turn(Code("measured"), finish, turn, len(steps) > period).bytes
+    if turns > 1:
+        code(f"movi a7,{turns}")
+    if turns == 1:
+        _turn(code, finish, turn, len(steps) > period)
+    elif body <= LOOP_BYTES:
+        end = code.ahead("finish")
+        code(f"loop a7,{end}")
+        _turn(code, finish, turn, len(steps) > period)
+        code.put(end)
+    else:
+        top = code.label("finish")
+        _turn(code, finish, turn, len(steps) > period)
+        code.again("a7", top)
+    for _ in range(rest):
+        _store(code, finish, 16)
+
+
+def _turn(code: Code, finish: Finish, steps: int, anew: bool) -> Code:
+    for _ in range(steps):
+        _store(code, finish, 16)
+    if anew:
+        code("mov a15,a6")
+    return code
+
+
+def _store(code: Code, finish: Finish, lanes: int) -> None:
+    finish.step(code, lanes)
+    if lanes == 8:
+        code("ee.vst.l.64.ip q1,a3,8")
+    else:
+        code("ee.vst.128.ip q1,a3,16")
