@@ -68,7 +68,9 @@ def _border(
     """What the readers' padding reads, and what it reads there."""
     sides, fills = [], set()
     for stage, at in readers:
-        needed = padding(network, stage, shape) if same_shape(network, stage, at) else None
+        needed = (
+            padding(network, stage, shape) if same_shape(network, stage, at) else None
+        )
         if needed:
             sides.append(needed)
             fills.add(fill(network, stage))

@@ -1,6 +1,6 @@
 """The files of this core's engine: one .S, one .c.
 
-    files = write(engine, "esp8k")     # {"int8_s3.S": ..., "int8_s3.c": ...}
+files = write(engine, "esp8k")     # {"int8_s3.S": ..., "int8_s3.c": ...}
 """
 
 import textwrap
@@ -20,7 +20,8 @@ def assembly(engine: Engine) -> str:
 def source(engine: Engine) -> str:
     """Constants and the engine's run function."""
     prefix = engine.prefix
-    lines = [f'#include "{prefix}_model.h"', "", "#include <string.h>", ""]
+    lines = [f'#include "{prefix}_model.h"', '#include "nn_strided.h"']
+    lines += ["", "#include <string.h>", ""]
     for kernel in engine.kernels:
         if kernel.text:
             lines.append(f"void {kernel.name}{SIGNATURE};")
@@ -36,6 +37,9 @@ def source(engine: Engine) -> str:
     ]
     for i, call in enumerate(engine.calls):
         lines.append(f"    {_call(engine, i, call)}")
+        after = engine.calls[i + 1 :]
+        if all(c.stage != call.stage for c in after) and call.stage >= 0:
+            lines += _hook(engine, call)
     lines += _end(engine)
     return "\n".join(lines) + "\n"
 
@@ -48,7 +52,9 @@ def _constants(kernel: Kernel) -> list[str]:
         values = ", ".join(str(b - 256 if b > 127 else b) for b in content)
         head = f"static const int8_t {kernel.name}_{what}[{len(content)}]"
         found.append(f"\n{head} __attribute__((aligned(16))) = {{")
-        found += textwrap.wrap(values, 84, initial_indent="    ", subsequent_indent="    ")
+        found += textwrap.wrap(
+            values, 84, initial_indent="    ", subsequent_indent="    "
+        )
         found.append("};")
     return found
 
@@ -70,14 +76,26 @@ def _call(engine: Engine, number: int, call: Call) -> str:
     return f"{kernel.name}({first}, a + {target}, {weights}, {scratch}, {constants});"
 
 
+def _hook(engine: Engine, call: Call) -> list[str]:
+    layout = engine.layouts[call.output]
+    at = engine.memory.values[call.output] + layout.start
+    sizes = (layout.height, layout.width, layout.channels, layout.pixel, layout.row)
+    shape = ", ".join(map(str, sizes))
+    flip = 0 if call is engine.calls[-1] else 128
+    return [
+        "    if (hook) {",
+        f"        nn_strided_show(hook, context, {call.stage}, a + {at},",
+        f"                        (nn_layout_t){{{shape}}}, {flip});",
+        "    }",
+    ]
+
+
 def _end(engine: Engine) -> list[str]:
     (out,) = {c.output for c in engine.calls[-1:]}
     layout = engine.layouts[out]
     at = engine.memory.values[out] + layout.start
     size = layout.channels
     return [
-        "    (void)hook;",
-        "    (void)context;",
         f"    memcpy(logits, a + {at}, {size});",
         "}",
     ]

@@ -9,7 +9,7 @@ constants, a8 15, a9 the shift, a10 rows, a11 columns, a12 positions of a block.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,14 +18,29 @@ from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
 from export.cores.s3.layout import up
-from export.cores.s3.sums import OVER, Order, sums
+from export.cores.s3.place import row_block
+from export.cores.s3.sums import OVER, Order, Sum, chained, plain, sums
 from export.cores.s3.windows import BEYOND, Way, cheapest
+
+SHORT = 12  # vectors of a window for which clearing ACCX less often pays
 
 
 def make(job: Job) -> Kernel:
     """The kernel of a convolution."""
     found = patch.make(job) if job.way is None else None
     return found if found is not None else _Positions(job).kernel()
+
+
+def chained_where_it_pays(job: Job) -> Job:
+    """The job with sums that go on from one another, if its lanes allow that."""
+    if job.target.packed or job.finish.window > 1 or job.channels < 6:
+        return job
+    way = job.way or cheapest(
+        job.shape, job.source, job.stride, job.start, job.channels
+    )
+    if way.count > SHORT:
+        return job
+    return replace(job, finish=replace(job.finish, chained=True))
 
 
 @dataclass
@@ -69,14 +84,16 @@ class _Positions:
         code.add("a3", job.target.row - stored)
         code.again("a10", rows)
         text = code.end()
-        weights = _arranged(job.weights, self.way.lanes[list(self.order.vectors)])
+        order = [one.channel for one in self._wanted(8)]
+        lanes = self.way.lanes[list(self.order.vectors)]
+        weights = _arranged(job.weights[order], lanes)
         scratch = self.sum_bytes + self.way.scratch
         constants = job.finish.bytes(job.lane_channels())
         return Kernel(job.name, text, weights + bytes(OVER), constants, scratch)
 
     def _stored(self, positions: int) -> int:
         """Bytes of output that a block writes."""
-        return 8 if positions * self.lanes == 8 else up(positions * self.lanes, 16)
+        return sum(steps.of_lanes(positions * self.lanes))
 
     def _positions(self, count: int) -> None:
         """Sums of so many positions; a2 moves along."""
@@ -109,22 +126,21 @@ class _Positions:
             if number or position:
                 base = 8 * self.window * position * self.lanes
                 code.add("a14", base + 16 * number, "a5")
-            self._sums(job.move(*after) - job.move(*here), 0)
+            self._sums(job.move(*after) - job.move(*here), 8)
 
     def _sums(self, move: int, last: int) -> None:
         """One window: its vectors, then all channels."""
         code, job = self.code, self.job
         code("mov a13,a4")
         stream = self.way.load(code, move, self.sum_bytes)
-        pair = 16 * self.window - 8
-
-        def step(c: int) -> int:
-            if self.window == 1:
-                return last if last and c == job.channels - 1 else 8
-            return pair if c % 2 else 8
-
-        sums(code, self.order, stream, job.channels, step)
+        sums(code, self.order, stream, self._wanted(last))
         self.way.leave(code, move)
+
+    def _wanted(self, last: int) -> list[Sum]:
+        channels = self.job.channels
+        if self.job.finish.chained:
+            return chained(channels, last)
+        return plain(channels, last, self.window)
 
     def _finish(self, positions: int) -> None:
         code = self.code
@@ -141,8 +157,7 @@ def _block(job: Job, lanes: int) -> int:
         return 2 if lanes == 8 else 16 // math.gcd(lanes, 16)
     if lanes == 8:
         return 2
-    block = 16 // math.gcd(lanes, 16)
-    return block if job.columns % block == 0 else job.columns
+    return row_block(job.columns, lanes, 16 // math.gcd(lanes, 16))
 
 
 def _arranged(weights: np.ndarray, lanes: np.ndarray) -> bytes:

@@ -15,6 +15,9 @@ from export.cores.s3.lines import Lines
 from export.cores.s3.requant import Constants
 
 
+GROUP_BYTES = 112  # of the constants of eight lanes
+
+
 @dataclass(frozen=True)
 class Clamp:
     """The bounds of an activation."""
@@ -37,6 +40,7 @@ class Finish:
     constants: Constants
     after: After
     window: int = 1  # sums whose maximum is taken
+    chained: bool = False  # lanes 4 to 7 hold more: what lanes 0 to 3 hold
 
     def bytes(self, channels: np.ndarray) -> bytes:
         """The constants of steps over lanes of these channels."""
@@ -61,6 +65,8 @@ class Finish:
         self._group(code, (0, 1, 2, 3, 4), first=True, last=lanes == 8)
         if lanes == 16:
             self._group(code, (1, 2, 5, 4, 3), first=False, last=True)
+        elif self.after is not None:
+            code(f"addi a15,a15,{GROUP_BYTES}")
         if isinstance(self.after, Lines):
             _lines(code, self.after)
             return
@@ -77,9 +83,11 @@ class Finish:
         if self.window > 1:
             self._maxima(code, d0, d1, d2, 6)
         else:
-            _sums(code, d0, d1, d2)
+            self._sums(code, d0, d1, d2, c if first else None)
+        if first and not self.chained:
+            code(f"ee.vld.128.ip q{c},a15,16")
         if first:
-            code(f"ee.vld.128.ip q{c},a15,16", f"ee.vld.128.ip q{e},a15,16")
+            code(f"ee.vld.128.ip q{e},a15,16")
         code(
             "ee.zero.qacc",
             f"ee.vadds.s32.ld.incp q{c},a15,q{d0},q{d0},q{c}",
@@ -100,6 +108,22 @@ class Finish:
             )
         code(f"ee.srcmb.s16.qacc q{d0},a9,0")
 
+    def _sums(self, code: Code, d0: int, d1: int, d2: int, c: int | None) -> None:
+        """Lanes 0-3 to d0, 4-7 to d2, shifted; a chained first group loads c too."""
+        load = "ee.vld.128.ip"
+        code(f"{load} q{d0},a14,16", f"{load} q{d1},a14,16", f"{load} q{d2},a14,16")
+        code(f"ee.vunzip.32 q{d0},q{d1}", f"{load} q{d1},a14,16")
+        if not self.chained:
+            code(f"ee.vsl.32 q{d0},q{d0}", f"ee.vunzip.32 q{d2},q{d1}")
+        else:
+            code(f"ee.vunzip.32 q{d2},q{d1}")
+            if c is not None:
+                code(f"ee.vsubs.s32.ld.incp q{c},a15,q{d2},q{d2},q{d0}")
+            else:
+                code(f"ee.vsubs.s32 q{d2},q{d2},q{d0}")
+            code(f"ee.vsl.32 q{d0},q{d0}")
+        code(f"ee.vsl.32 q{d2},q{d2}")
+
     def _maxima(self, code: Code, d0: int, d1: int, d2: int, t: int) -> None:
         """Lanes 0-3 to d0, 4-7 to d2, shifted; d1 and t are free."""
         self._maximum(code, d0, d1, d2)
@@ -118,21 +142,6 @@ class Finish:
             code(f"ee.vmax.s32.ld.incp q{x},a14,q{r},q{r},q{x}")
             held.append(x)
         code(*(f"ee.vmax.s32 q{r},q{r},q{x}" for x in held))
-
-
-def _sums(code: Code, d0: int, d1: int, d2: int) -> None:
-    """Lanes 0-3 to d0, 4-7 to d2, shifted."""
-    load = "ee.vld.128.ip"
-    code(
-        f"{load} q{d0},a14,16",
-        f"{load} q{d1},a14,16",
-        f"{load} q{d2},a14,16",
-        f"ee.vunzip.32 q{d0},q{d1}",
-        f"{load} q{d1},a14,16",
-        f"ee.vsl.32 q{d0},q{d0}",
-        f"ee.vunzip.32 q{d2},q{d1}",
-        f"ee.vsl.32 q{d2},q{d2}",
-    )
 
 
 def _lines(code: Code, lines: Lines) -> None:

@@ -4,6 +4,8 @@ A patch of 4x4 bytes is one vector and holds the windows of 2x2 positions of a k
 of at most 3x3, which are multiplied with four shifted copies of the weights.
 """
 
+import math
+
 import numpy as np
 
 from export.cores.s3 import steps
@@ -11,7 +13,8 @@ from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
 from export.cores.s3.layout import up
-from export.cores.s3.sums import OVER
+from export.cores.s3.place import row_block
+from export.cores.s3.sums import OVER, chained, plain
 
 POSITIONS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
@@ -52,12 +55,14 @@ def _load(code: Code, job: Job) -> None:
     code("mov a13,a4", "ee.vld.128.ip q5,a13,16", "ee.vld.128.ip q6,a13,16")
 
 
-def _sums(code: Code, moves: list[int]) -> None:
+def _sums(code: Code, moves: list[int], clear: list[bool] | None = None) -> None:
     """One vector of weights a sum; `moves` from each sum to the next."""
+    clear = clear or [True] * len(moves)
     for i, step in enumerate(moves):
         register = 5 + i % 2
         fits = -1024 <= step <= 1016
-        code("ee.zero.accx")
+        if clear[i]:
+            code("ee.zero.accx")
         if i < len(moves) - 2:
             code(f"ee.vmulas.s8.accx.ld.ip q{register},a13,16,q7,q{register}")
         else:
@@ -120,7 +125,8 @@ def _plain(job: Job) -> Kernel | None:
     code = Code(job.name)
     lanes = job.target.pixel
     gap = 8 * (lanes - job.channels + 1)
-    moves = ([8] * (job.channels - 1) + [gap]) * 4
+    make = chained if job.finish.chained else plain
+    wanted = make(job.channels, gap)
     steps.prologue(code, job.finish)
     code(f"movi a10,{job.rows // 2}")
     rows = code.label("row")
@@ -128,7 +134,7 @@ def _plain(job: Job) -> Kernel | None:
     columns = code.label("column")
     _load(code, job)
     code("addi a2,a2,2", "mov a14,a5")
-    _sums(code, moves)
+    _sums(code, [one.step for one in wanted] * 4, [one.clear for one in wanted] * 4)
     code("mov a14,a5")
     period = job.period
     for row in range(2):
@@ -142,34 +148,44 @@ def _plain(job: Job) -> Kernel | None:
     code.add("a2", 2 * job.source.row - job.columns)
     code.add("a3", 2 * job.target.row - job.columns * lanes)
     code.again("a10", rows)
-    weights = _weights(job).transpose(1, 0, 2)
+    order = [one.channel for one in wanted]
+    weights = _weights(job)[order].transpose(1, 0, 2)
     return _kernel(job, code, weights, 4 * 8 * lanes)
 
 
 def _rows(job: Job) -> Kernel | None:
     """Two rows of the output at a time, pixels that follow each other."""
     code = Code(job.name)
-    values = job.columns * job.channels
-    found = steps.of_lanes(values)
-    half = 8 * 16 * len(found)  # bytes of the sums of a row
+    unit = 16 // math.gcd(job.channels, 16)
+    block = row_block(job.columns, job.channels, up(unit, 2))
+    half = 8 * up(block * job.channels, 16)  # bytes of the sums of a row
     span = job.channels * 8
     order = [8] * (2 * job.channels)
+    moves = order[:-1] + [8 + half - 2 * span] + order[:-1] + [8 - half]
     steps.prologue(code, job.finish)
     code(f"movi a10,{job.rows // 2}")
     rows = code.label("row")
-    code(f"movi a11,{job.columns // 2}", "mov a14,a5")
-    columns = code.label("column")
-    _load(code, job)
-    code("addi a2,a2,2")
-    both = order[:-1] + [8 + half - 2 * span] + order[:-1] + [8 - half]
-    _sums(code, both)
-    code.again("a11", columns)
+    done = 0
+    while done < job.columns:
+        count = min(block, job.columns - done)
+        found = steps.of_lanes(count * job.channels)
+        code(f"movi a11,{count // 2}", "mov a14,a5")
+        columns = code.label("column")
+        _load(code, job)
+        code("addi a2,a2,2")
+        _sums(code, moves)
+        code.again("a11", columns)
+        for row in range(2):
+            code.add("a14", half * row, "a5")
+            code("mov a15,a6")
+            steps.write(code, job.finish, found, job.period)
+            if row == 0:
+                code.add("a3", job.target.row - sum(found))
+        done += count
+        end = done == job.columns
+        written = sum(found) + (done - count) * job.channels
+        code.add("a3", job.target.row - written if end else -job.target.row)
     code.add("a2", 2 * job.source.row - job.columns)
-    for row in range(2):
-        code.add("a14", half * row, "a5")
-        code("mov a15,a6")
-        steps.write(code, job.finish, found, job.period)
-        code.add("a3", job.target.row - sum(found))
     code.again("a10", rows)
     weights = _weights(job).transpose(1, 0, 2)
     return _kernel(job, code, weights, 2 * half)

@@ -71,7 +71,7 @@ def _windows(job: Pool) -> Kernel:
 def _by_rows(job: Pool) -> Kernel:
     code, source = Code(job.name), job.source
     height, width = job.kernel
-    before = -job.start % 16  # the rows are read from the vector before the window
+    before = job.start % 16  # the rows are read from the vector before the window
     last = (job.columns - 1) * job.stride[1] + width
     vectors = up(before + last * source.pixel, 16) // 16
     size = 16 * (vectors + 3)

@@ -18,7 +18,8 @@ def prologue(code: Code, finish: Finish) -> None:
 
 def of_lanes(lanes: int) -> list[int]:
     """The lanes of each step."""
-    return [8] if lanes == 8 else [16] * (up(lanes, 16) // 16)
+    whole, rest = divmod(lanes, 16)
+    return [16] * whole + ([up(rest, 8)] if rest else [])
 
 
 def write(code: Code, finish: Finish, steps: list[int], period: int) -> None:
@@ -30,7 +31,7 @@ def write(code: Code, finish: Finish, steps: list[int], period: int) -> None:
             _store(code, finish, lanes)
         return
     turn = period if len(steps) > period else 1
-    turns, rest = divmod(len(steps), turn)
+    turns = sum(lanes == 16 for lanes in steps) // turn
     body = _turn(Code("measured"), finish, turn, len(steps) > period).bytes
     if turns > 1:
         code(f"movi a7,{turns}")
@@ -45,8 +46,8 @@ def write(code: Code, finish: Finish, steps: list[int], period: int) -> None:
         top = code.label("finish")
         _turn(code, finish, turn, len(steps) > period)
         code.again("a7", top)
-    for _ in range(rest):
-        _store(code, finish, 16)
+    for lanes in steps[turns * turn :]:
+        _store(code, finish, lanes)
 
 
 def _turn(code: Code, finish: Finish, steps: int, anew: bool) -> Code:

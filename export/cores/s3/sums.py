@@ -6,7 +6,6 @@ scratch, 64 bits. A register of weights is loaded again by the very instruction 
 multiplies with it: two instructions lie between a load and its use.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from export.cores.s3.code import Code
@@ -34,44 +33,88 @@ class Order:
         return cls(tuple(found + streamed), kept)
 
 
-def sums(
-    code: Code,
-    order: Order,
-    stream: Stream | None,
-    channels: int,
-    step: Callable[[int], int],
-) -> None:
-    """All channels against the window in q0 and on; a13 and a14 move along.
+@dataclass(frozen=True)
+class Sum:
+    """One sum: of which channel, whether ACCX is cleared first, where the next goes."""
 
-    `step(c)`: bytes from the sum of channel c to that of the next one.
+    channel: int
+    clear: bool
+    step: int  # bytes from it to the next one
+
+
+def plain(channels: int, last: int = 8, window: int = 1) -> list[Sum]:
+    """Each sum by itself; of a `window` that is pooled, pairs of channels apart.
+
+    `last` is the step behind the last one.
     """
+    apart = 16 * window - 8
+    found = [
+        Sum(c, True, apart if c % 2 and window > 1 else 8) for c in range(channels)
+    ]
+    return [*found[:-1], Sum(channels - 1, True, last)]
+
+
+def chained(channels: int, last: int = 8) -> list[Sum]:
+    """Lanes 4 to 7 of each eight go on from lanes 0 to 3, which `Finish` takes off."""
+    order: list[tuple[int, bool]] = []
+    for start in range(0, channels, 8):
+        for lane in range(4):
+            for half in (0, 4):
+                channel = start + lane + half
+                if channel < min(channels, start + 8):
+                    order.append((channel, half == 0))
+    places = [channel for channel, _ in order]
+    ends = [*places[1:], channels - 1 + last // 8]
+    return [
+        Sum(channel, clear, 8 * (after - channel))
+        for (channel, clear), after in zip(order, ends, strict=True)
+    ]
+
+
+def sums(code: Code, order: Order, stream: Stream | None, wanted: list[Sum]) -> None:
+    """All channels against the window in q0 and on; a13 and a14 move along."""
     single = len(order.vectors) + 2 + (len(stream.steps) if stream else 0)
     weights = _Weights(code, order)
-    if single * channels <= UNROLLED or channels < 3:
-        weights.start()
-        for c in range(channels):
-            left = (channels - c) * len(order.vectors)
-            _channel(code, order, stream, weights, step(c), left)
-        return
     weights.start()
-    turn = 2 if len(order.vectors) % 2 or step(0) != step(1) else 1
+    turn = _turn(order, wanted)
+    turns, rest = divmod(len(wanted), turn)
+    if single * len(wanted) <= UNROLLED or turns < 2:
+        for number, one in enumerate(wanted):
+            left = (len(wanted) - number) * len(order.vectors)
+            _channel(code, order, stream, weights, one, left)
+        return
     size = turn * (4 * len(order.vectors) + 3 * (single - len(order.vectors)))
-    turns, rest = divmod(channels, turn)
-    code(f"movi a7,{turns}")
     many = 1 << 30
+    code(f"movi a7,{turns}")
+    top = code.ahead("channels")
     if size <= 240:
-        end = code.ahead("channels")
-        code(f"loop a7,{end}")
-        for c in range(turn):
-            _channel(code, order, stream, weights, step(c), many)
-        code.put(end)
+        code(f"loop a7,{top}")
     else:
-        top = code.label("channels")
-        for c in range(turn):
-            _channel(code, order, stream, weights, step(c), many)
+        code.put(top)
+    for one in wanted[:turn]:
+        _channel(code, order, stream, weights, one, many)
+    if size <= 240:
+        code.put(top)
+    else:
         code.again("a7", top)
-    for c in range(channels - rest, channels):
-        _channel(code, order, stream, weights, step(c), many)
+    behind = wanted[turns * turn - 1].step - wanted[turn - 1].step
+    if rest or behind:
+        code.add("a14", behind, temp="a7")
+    for one in wanted[turns * turn :]:
+        _channel(code, order, stream, weights, one, many)
+
+
+def _turn(order: Order, wanted: list[Sum]) -> int:
+    """Sums after which all that the code does repeats."""
+    for turn in (1, 2, 8):
+        pattern = [(one.clear, one.step) for one in wanted]
+        last = len(wanted) - 1
+        same = all(
+            pattern[i] == pattern[i % turn] or i == last for i in range(len(wanted))
+        )
+        if same and turn * len(order.vectors) % 2 == 0:
+            return turn
+    return len(wanted)
 
 
 class _Weights:
@@ -105,10 +148,11 @@ def _channel(
     order: Order,
     stream: Stream | None,
     weights: _Weights,
-    step: int,
+    one: Sum,
     left: int,
 ) -> None:
-    code("ee.zero.accx")
+    if one.clear:
+        code("ee.zero.accx")
     steps = list(stream.steps) if stream else []
     for i, vector in enumerate(order.vectors):
         if vector >= order.kept and (i == 0 or order.vectors[i - 1] >= order.kept):
@@ -118,11 +162,11 @@ def _channel(
             code.step("ee.vld.128.ip", "q7", _pointer(stream), steps.pop(0))
         weights.multiply(7 if vector >= order.kept else vector, left)
         left -= 1
-    if -1024 <= step <= 1016:
-        code(f"ee.st.accx.ip a14,{step}")
+    if -1024 <= one.step <= 1016:
+        code(f"ee.st.accx.ip a14,{one.step}")
     else:
         code("ee.st.accx.ip a14,0")
-        code.add("a14", step, temp="a15")
+        code.add("a14", one.step, temp="a12")
 
 
 def _pointer(stream: Stream | None) -> str:

@@ -49,7 +49,7 @@ def calls(
         if found is None:
             return None
         job = found
-    kernel = conv.make(job)
+    kernel = conv.make(conv.chained_where_it_pays(job))
     made = [
         Call(
             kernel,
@@ -181,7 +181,9 @@ def _lag(job: Job) -> int:
     for y in range(job.rows):
         rows = min(y + 2, job.rows)  # two at a time at most
         end = target.start + rows * target.row + 16
-        most = max(most, end - (source.start + job.start + job.move(y * job.pool[0], 0)))
+        most = max(
+            most, end - (source.start + job.start + job.move(y * job.pool[0], 0))
+        )
     return most
 
 
