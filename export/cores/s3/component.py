@@ -72,6 +72,10 @@ def _call(engine: Engine, number: int, call: Call) -> str:
         first = "image" if not call.whole else "a"
     scratch = f"a + {memory.scratch[number]}" if kernel.scratch else "a"
     weights = f"{kernel.name}_weights" if kernel.weights else "a"
+    if len(call.inputs) > 1:  # a second input takes the weights' place
+        other = call.inputs[1]
+        at = memory.values[other] + engine.layouts[other].start
+        weights = f"a + {at}"
     constants = f"{kernel.name}_constants" if kernel.constants else "a"
     return f"{kernel.name}({first}, a + {target}, {weights}, {scratch}, {constants});"
 

@@ -3,12 +3,13 @@
 import numpy as np
 
 from export.arithmetic import int8
-from export.cores.s3 import choose, lines, passes, pool
+from export.cores.s3 import add, choose, depthwise, lines, passes, pool, requant
+from export.cores.s3.finish import Clamp, Finish
 from export.cores.s3.kernel import Call
 from export.cores.s3.layout import Layout
-from export.cores.s3.weighted import activation, table_pass
+from export.cores.s3.weighted import activation, followed, table_pass
 from export.graph.fusion import Stage
-from export.graph.network import Network, pads_before
+from export.graph.network import Network, Operator, pads_before
 
 Layouts = dict[int, Layout]
 
@@ -21,7 +22,107 @@ def calls(
         return None
     if stage.head.kind == "MAX_POOL_2D":
         return _max_pool(network, stage, layouts, name)
+    if stage.head.kind == "ADD":
+        return _add(network, stage, layouts, name)
+    if stage.head.kind in ("AVERAGE_POOL_2D", "MEAN"):
+        return _mean(network, stage, layouts, name)
     return None
+
+
+def _add(
+    network: Network, stage: Stage, layouts: Layouts, name: str
+) -> list[Call] | None:
+    if len(stage.inputs) != 2:
+        return None
+    first, second = (layouts[i] for i in stage.inputs)
+    target = layouts[stage.output]
+    for one in (first, second):
+        if one.packed or one.pixel != target.pixel or one.channels != target.channels:
+            return None
+        if one.height < target.height or one.width < target.width:
+            return None  # one is repeated
+    constants = add.solve(network, stage.head)
+    if constants is None:
+        return None
+    table = activation(network, stage)
+    low, high = int(table.min()), int(table.max())
+    plain = np.array_equal(table, np.clip(int8.ALL_INT8, low, high))
+    after = Clamp(low, high) if plain and (low, high) != (-128, 127) else None
+    kernel = add.make(name, (first, second), target, constants, after)
+    found = [Call(kernel, stage.inputs, stage.output, stage.number)]
+    return found if plain else [*found, *over(table, network, stage, target, name)]
+
+
+def _mean(
+    network: Network, stage: Stage, layouts: Layouts, name: str
+) -> list[Call] | None:
+    source, target = layouts[stage.inputs[0]], layouts[stage.output]
+    op = stage.head
+    if op.kind == "MEAN":
+        if op.attributes["axes"] != (1, 2) or len(stage.in_live[0]) != 3:
+            return None
+        kernel = stride = (source.height, source.width)
+    else:
+        kernel, stride, _ = choose.window(network, stage)
+        if op.attributes["padding"] != "VALID":
+            return None
+    count = kernel[0] * kernel[1]
+    if count * 128 > depthwise.MOST:
+        return None
+    steps = _mean_steps(network, op, count, source.channels)
+    constants = None if steps is None else requant.solve(steps, depthwise.SHIFT)
+    if constants is None:
+        return None
+    table = activation(network, stage)
+    after, rest = followed(table, network, stage)
+    job = depthwise.Job(
+        name,
+        source,
+        target,
+        kernel,
+        stride,
+        (1, 1),
+        0,
+        target.height,
+        target.width,
+        None,
+        Finish(constants, after),
+    )
+    made = depthwise.make(job)
+    if made is None:
+        return None
+    found = [Call(made, stage.inputs, stage.output, stage.number)]
+    if rest is not None:
+        found.append(table_pass(rest, target, name, stage))
+    return found
+
+
+def _mean_steps(
+    network: Network, op: Operator, count: int, channels: int
+) -> requant.Steps | None:
+    """The function of a sum of `count` bytes, the same in all channels."""
+    source, out = network.tensors[op.inputs[0]], network.output(op)
+    least = np.full(channels, -128 * count, np.int64)
+    greatest = np.full(channels, 127 * count, np.int64)
+    if op.kind == "AVERAGE_POOL_2D":
+
+        def average(sums: np.ndarray) -> np.ndarray:
+            half = np.where(sums > 0, count // 2, -(count // 2))
+            return np.trunc((sums + half) / count).astype(np.int64)
+
+        real = np.full(channels, 1 / count)
+        return requant.stepped(average, real, least, greatest, 0 * least)
+    mantissa, shift = int8.mean_constant(network, op)
+    if (256 * count) << max(shift, 0) > requant.INT32:
+        return None
+    offset = source.zero_point * count
+
+    def mean(sums: np.ndarray) -> np.ndarray:
+        scaled = int8.requantize(sums - offset, mantissa, shift) + out.zero_point
+        return int8.clamp(scaled).astype(np.int64)
+
+    real = np.full(channels, mantissa / 2.0**31 * 2.0**shift)
+    return requant.stepped(mean, real, least, greatest, least * 0 + offset)
 
 
 def _max_pool(

@@ -15,9 +15,6 @@ from export.cores.s3.lines import Lines
 from export.cores.s3.requant import Constants
 
 
-GROUP_BYTES = 112  # of the constants of eight lanes
-
-
 @dataclass(frozen=True)
 class Clamp:
     """The bounds of an activation."""
@@ -62,23 +59,36 @@ class Finish:
         """One step over 16 lanes or 8."""
         if isinstance(self.after, Lines):
             self.shift(code)
-        self._group(code, (0, 1, 2, 3, 4), first=True, last=lanes == 8)
+        self._fetch(code, (0, 1, 2, 3, 4), True)
+        self._group(code, (0, 1, 2, 3, 4), last=lanes == 8)
         if lanes == 16:
-            self._group(code, (1, 2, 5, 4, 3), first=False, last=True)
+            self._fetch(code, (1, 2, 5, 4, 3), False)
+            self._group(code, (1, 2, 5, 4, 3), last=True)
         elif self.after is not None:
-            code(f"addi a15,a15,{GROUP_BYTES}")
+            code(f"addi a15,a15,{self.constants.group_bytes}")
+        code("ee.vunzip.8 q0,q1")
+        self._after(code)
+
+    def interleaved(self, code: Code) -> None:
+        """Sums in registers, shifted: even lanes in q0 and q2, odd ones in q1 and q3."""
+        code("ee.vld.128.ip q5,a15,16", "ee.vld.128.ip q6,a15,16")
+        self._group(code, (0, 4, 2, 5, 6), last=False)
+        self._group(code, (1, 4, 3, 6, 5), last=True)
+        code("ee.vzip.8 q0,q1", "ee.vunzip.16 q0,q1")
+        self._after(code)
+
+    def _after(self, code: Code) -> None:
+        """The activation of the bytes in q1."""
         if isinstance(self.after, Lines):
             _lines(code, self.after)
-            return
-        code("ee.vunzip.8 q0,q1")
-        if self.after is not None:
+        elif self.after is not None:
             code("ee.vld.128.ip q2,a15,16", "ee.vld.128.ip q3,a15,16")
             code("ee.vmax.s8 q1,q1,q2", "ee.vmin.s8 q1,q1,q3")
 
-    def _group(
-        self, code: Code, q: tuple[int, int, int, int, int], first: bool, last: bool
+    def _fetch(
+        self, code: Code, q: tuple[int, int, int, int, int], first: bool
     ) -> None:
-        """Eight lanes to 16 bits in q[0]; q[3], q[4] get the constants."""
+        """Eight sums to q[0] and q[2], shifted; the first B to q[3] and q[4]."""
         d0, d1, d2, c, e = q
         if self.window > 1:
             self._maxima(code, d0, d1, d2, 6)
@@ -88,17 +98,36 @@ class Finish:
             code(f"ee.vld.128.ip q{c},a15,16")
         if first:
             code(f"ee.vld.128.ip q{e},a15,16")
+
+    def _group(self, code: Code, q: tuple[int, int, int, int, int], last: bool) -> None:
+        """Eight lanes to 16 bits in q[0]; B is in q[3], q[4], the next B goes there."""
+        d0, d1, d2, c, e = q
         code(
             "ee.zero.qacc",
             f"ee.vadds.s32.ld.incp q{c},a15,q{d0},q{d0},q{c}",
             f"ee.vadds.s32.ld.incp q{e},a15,q{d2},q{d2},q{e}",
             f"ee.vunzip.16 q{d0},q{d2}",
-            f"ee.vmulas.u16.qacc.ld.ip q{c},a15,16,q{d0},q{c}",
-            f"ee.vcmp.lt.s16 q{d1},q{d2},q{e}",
-            f"ee.vmulas.s16.qacc.ld.ip q{e},a15,16,q{d2},q{c}",
-            f"ee.vld.128.ip q{c},a15,16",
-            f"ee.srcmb.s16.qacc q{d0},a8,0",
         )
+        if self.constants.precise:
+            code(  # c holds the low part of M, e the high one
+                f"ee.vmulas.u16.qacc q{d0},q{c}",
+                f"ee.srcmb.s16.qacc q{d1},a8,0",
+                f"ee.vmulas.u16.qacc q{d0},q{e}",
+                f"ee.vmulas.s16.qacc q{d2},q{c}",
+                f"ee.vmulas.s16.qacc.ld.ip q{c},a15,16,q{d2},q{c}",
+                "addi a7,a8,1",
+                f"ee.vcmp.lt.s16 q{d1},q{d2},q{c}",
+                f"ee.srcmb.s16.qacc q{d0},a7,0",
+                f"ee.vld.128.ip q{c},a15,16",
+            )
+        else:
+            code(
+                f"ee.vmulas.u16.qacc.ld.ip q{c},a15,16,q{d0},q{c}",
+                f"ee.vcmp.lt.s16 q{d1},q{d2},q{e}",
+                f"ee.vmulas.s16.qacc.ld.ip q{e},a15,16,q{d2},q{c}",
+                f"ee.vld.128.ip q{c},a15,16",
+                f"ee.srcmb.s16.qacc q{d0},a8,0",
+            )
         if last:
             code(f"ee.vmulas.s16.qacc q{d2},q{e}", f"ee.vmulas.s16.qacc q{d1},q{c}")
         else:
@@ -145,11 +174,10 @@ class Finish:
 
 
 def _lines(code: Code, lines: Lines) -> None:
-    """16 lanes of 8.8 in q0 and q1 to the bytes of the larger of two lines, in q1."""
+    """16 bytes in q1 to the larger of two lines of each."""
     code(
         "ee.vld.128.ip q2,a15,16",
         "ssai 15",
-        "ee.vunzip.8 q0,q1",
         "ee.vld.128.ip q3,a15,16",
         "ee.vld.128.ip q5,a15,16",
         "ee.vzip.8 q2,q1",

@@ -12,6 +12,7 @@ from export.cores.s3.lines import Lines
 
 PIECES = (("s32i", 4), ("s16i", 2), ("s8i", 1))
 UNROLLED = 4
+WORD = -2139062144  # four times 0x80
 
 
 def image(name: str, target: Layout) -> Kernel:
@@ -52,12 +53,11 @@ def image(name: str, target: Layout) -> Kernel:
 
 def _rows(code: Code, target: Layout, width: int) -> None:
     """Byte by byte, every row by itself."""
-    code("movi a8,-128", f"movi a10,{target.height}")
+    code("movi a8,-128", f"movi a14,{WORD}", f"movi a10,{target.height}")
     row = code.label("row")
     code("mov a11,a3")
     if target.pixel == target.channels:
-        code(f"movi a9,{width}")
-        _bytes(code)
+        _words(code, width)
     else:
         code(f"movi a12,{target.width}")
         pixel = code.label("pixel")
@@ -68,6 +68,20 @@ def _rows(code: Code, target: Layout, width: int) -> None:
         code.again("a12", pixel)
     code.add("a3", target.row, "a11")
     code.again("a10", row)
+
+
+def _words(code: Code, count: int) -> None:
+    """`count` bytes from a2 to a3, four at a time, which may lie anywhere."""
+    words, rest = divmod(count, 4)
+    if words:
+        code(f"movi a9,{words}")
+        loop = code.ahead("word")
+        code(f"loop a9,{loop}", "l32i a13,a2,0", "addi a2,a2,4", "xor a13,a13,a14")
+        code("s32i a13,a3,0", "addi a3,a3,4")
+        code.put(loop)
+    if rest:
+        code(f"movi a9,{rest}")
+        _bytes(code)
 
 
 def _bytes(code: Code) -> None:

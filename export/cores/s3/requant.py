@@ -5,11 +5,16 @@
 Eight lanes at once, from the sum t of a channel's products (no bias in it):
 
     x = sat32((t << k) + B), hi = x >> 16, lo = x & 0xffff
-    y = (lo * (M >> 16) + hi * (M & 0x7fff)) >> 15
-    y = y + hi * (M >> 15) - (hi < H ? D : 0)
+    quick:   y = (lo * (M >> 16) + hi * (M & 0x7fff)) >> 15
+             y = y + hi * (M >> 15) - (hi < H ? D : 0)
+    precise: y = (lo * (M & 0x7fff)) >> 15
+             y = (y + lo * (M >> 15) + 2 * hi * (M & 0x7fff)) >> 16
+             y = y + hi * (M >> 15) - (hi < H ? D : 0)
     r = sat16(y >> s), q = r >> 8
 
-M >> 16 is no more than M / 65536, so y rises with t. D sets the sums below zero back:
+Precise is the exact floor of x * M / 2^31; quick drops what the low half of M adds to
+it, but M >> 16 is no more than M / 65536, so both rise with t. Where neither is exact
+in all channels a scalar form follows (`wide`). D sets the sums below zero back:
 TFLite rounds halves away from zero. A function that rises is equal to TFLite's, which
 rises too, if it steps at the same sums: both sides of each of TFLite's steps are
 evaluated, and the ends of the range.
@@ -27,8 +32,9 @@ GOALS = np.arange(-127, 128, dtype=np.int64)  # outputs that are stepped up to
 INT32 = (1 << 31) - 1
 MOST_SHIFT = 24  # of k and s
 LESS = 2  # than the greatest k are tried
-REACH = 400  # multipliers tried on either side of the real one
-ROOM = 2  # that an interval of offsets must have
+REACH = 400  # multipliers looked at on either side of the real one
+TRIES = 16  # of them that are tried in full
+ROOM = 0  # that an interval of offsets must have at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +59,7 @@ class Constants:
     multiplier: np.ndarray  # M
     border: np.ndarray  # H
     back: np.ndarray  # D
+    precise: bool = False
 
     def apply(self, sums: np.ndarray) -> np.ndarray:
         """q of sums (C, N), as the vector code computes it."""
@@ -60,7 +67,11 @@ class Constants:
         x = np.clip(x, -INT32 - 1, INT32)
         high, low = x >> 16, x & 0xFFFF
         m = self.multiplier[:, None]
-        y = (low * (m >> 16) + high * (m & 0x7FFF)) >> 15
+        if self.precise:
+            y = (low * (m & 0x7FFF)) >> 15
+            y = (y + low * (m >> 15) + 2 * high * (m & 0x7FFF)) >> 16
+        else:
+            y = (low * (m >> 16) + high * (m & 0x7FFF)) >> 15
         y = y + high * (m >> 15)
         y = y - (high < self.border[:, None]) * self.back[:, None]
         return np.clip(y >> self.s, -32768, 32767) >> 8
@@ -68,12 +79,18 @@ class Constants:
     def bytes(self, channels: np.ndarray) -> bytes:
         """The constants of eight lanes, in the order in which the code reads them."""
         b, m = self.offset[channels], self.multiplier[channels]
-        halves = [m >> 16, self.border[channels], m & 0x7FFF, m >> 15]
-        halves.append(self.back[channels])
+        border, back = self.border[channels], self.back[channels]
+        halves = [m >> 16, border, m & 0x7FFF, m >> 15, back]
+        if self.precise:
+            halves = [m & 0x7FFF, m >> 15, border, back]
         return b.astype("<i4").tobytes() + b"".join(
-            x.astype("<u2").tobytes() if i in (0, 2) else x.astype("<i2").tobytes()
-            for i, x in enumerate(halves)
+            x.astype("<i2").tobytes() for x in halves
         )
+
+    @property
+    def group_bytes(self) -> int:
+        """Bytes of the constants of eight lanes."""
+        return 96 if self.precise else 112
 
 
 def weighted(network: Network, op: Operator, weights: np.ndarray) -> Steps | None:
@@ -114,29 +131,35 @@ def solve(steps: Steps, fixed: int | None = None) -> Constants | None:
     """Exact constants for all channels; `fixed` is k where it is given."""
     reach = np.maximum(np.abs(steps.least), np.abs(steps.greatest))
     most = int(min(31 - np.log2(float(reach.max()) + 2), MOST_SHIFT))
-    if fixed is not None:
-        return _solved(steps, fixed) if fixed <= most else None
-    for k in range(most, most - LESS - 1, -1):
-        found = _solved(steps, k)
-        if found is not None:
-            return found
+    if fixed is not None and fixed > most:
+        return None
+    shifts = range(most, most - LESS - 1, -1) if fixed is None else (fixed,)
+    for precise in (False, True):
+        for k in shifts:
+            found = _solved(steps, k, precise)
+            if found is not None:
+                return found
     return None
 
 
-def _solved(steps: Steps, k: int) -> Constants | None:
+def _solved(steps: Steps, k: int, precise: bool) -> Constants | None:
     largest = float(steps.real.max())
     s = int(min(np.floor(k - 9 - np.log2(max(largest, 1e-30)) - 1e-9), MOST_SHIFT))
     if k < 0 or s < 0:
         return None
-    channels = [_channel(steps, c, k, s) for c in range(len(steps.real))]
-    if any(found is None for found in channels):
-        return None
-    columns = np.array(channels, np.int64).T
-    constants = Constants(k, s, *columns)
+    channels = []
+    for c in range(len(steps.real)):
+        found = _channel(steps, c, k, s, precise)
+        if found is None:
+            return None
+        channels.append(found)
+    constants = Constants(k, s, *np.array(channels, np.int64).T, precise)
     return constants if _exact(steps, constants) else None
 
 
-def _channel(steps: Steps, c: int, k: int, s: int) -> tuple[int, int, int, int] | None:
+def _channel(
+    steps: Steps, c: int, k: int, s: int, precise: bool
+) -> tuple[int, int, int, int] | None:
     """(B, M, H, D) of one channel; `_exact` has the last word."""
     centre = round(float(steps.real[c]) * 2.0 ** (39 + s - k))
     tries = centre + np.arange(-REACH, REACH + 1)
@@ -146,24 +169,22 @@ def _channel(steps: Steps, c: int, k: int, s: int) -> tuple[int, int, int, int] 
     live = (at > steps.least[c]) & (at <= steps.greatest[c])
     goals, sums = GOALS[live], at[live]
     if not len(tries) or not len(sums):
-        return _flat(steps, c, s)
+        return _flat(steps, c, k, s, precise)
     unit = 2.0 ** (s + 39) / tries[:, None]  # of x, a step of the output
-    # The floor of M >> 16 makes y a little less than its half on average.
     low = goals * unit - sums * 2.0**k
     high = low + 2.0**k
     falling = sums <= steps.turn[c]
     positive = _interval(low[:, ~falling], high[:, ~falling])
     negative = _interval(low[:, falling], high[:, falling])
-    for i in range(len(tries)):
+    room = np.minimum(positive[1] - positive[0], negative[1] - negative[0])
+    for i in np.flatnonzero(room > ROOM)[:TRIES]:
         m = int(tries[i])
-        if min(positive[1][i] - positive[0][i], negative[1][i] - negative[0][i]) < ROOM:
-            continue
         up = _mean(positive[0][i], positive[1][i])
         down = _mean(negative[0][i], negative[1][i])
         offset = up if up is not None else down
         if offset is None:
             return None
-        lost = (m & 0xFFFF) / m * 2.0**15  # what flooring M takes from x on average
+        lost = 0.0 if precise else (m & 0xFFFF) / m * 2.0**15  # of x, on average
         back = 0.0
         if up is not None and down is not None:
             back = max((up - down) * m / 2.0**31, 0.0)
@@ -173,21 +194,34 @@ def _channel(steps: Steps, c: int, k: int, s: int) -> tuple[int, int, int, int] 
         if abs(b) > INT32 or back > 32767:
             continue
         found = (b, m, border, int(round(back)))
-        if _exact(_one(steps, c), _constants(k, s, found)):
+        if _exact(_one(steps, c), _constants(k, s, found, precise)):
             return found
     return None
 
 
-def _flat(steps: Steps, c: int, s: int) -> tuple[int, int, int, int]:
+def _flat(
+    steps: Steps, c: int, k: int, s: int, precise: bool
+) -> tuple[int, int, int, int] | None:
     """A channel that gives the same output for every sum."""
     value = int(steps.ends[c, 0])
-    m = 1 << 29
-    x = ((value << (8 + s)) + (1 << (7 + s))) * 4
-    return max(min(x, INT32), -INT32), m, -32768, 0
+    ends = int(steps.least[c]) << k, int(steps.greatest[c]) << k
+    m = max(min(round(float(steps.real[c]) * 2.0 ** (39 + s - k)), (1 << 30) - 1), 1)
+    while m:
+        unit = 2.0 ** (s + 39) / m
+        low = value * unit - ends[0] if value > -128 else -INT32
+        high = (value + 1) * unit - ends[1] if value < 127 else INT32
+        b = round((max(low, -INT32) + min(high, INT32)) / 2)
+        found = (max(min(b, INT32), -INT32), m, -32768, 0)
+        if _exact(_one(steps, c), _constants(k, s, found, precise)):
+            return found
+        m //= 2
+    return None
 
 
-def _constants(k: int, s: int, found: tuple[int, int, int, int]) -> Constants:
-    return Constants(k, s, *(np.array([x], np.int64) for x in found))
+def _constants(
+    k: int, s: int, found: tuple[int, int, int, int], precise: bool
+) -> Constants:
+    return Constants(k, s, *(np.array([x], np.int64) for x in found), precise)
 
 
 def _one(steps: Steps, c: int) -> Steps:

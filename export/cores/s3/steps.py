@@ -34,18 +34,18 @@ def write(code: Code, finish: Finish, steps: list[int], period: int) -> None:
     turns = sum(lanes == 16 for lanes in steps) // turn
     body = _turn(Code("measured"), finish, turn, len(steps) > period).bytes
     if turns > 1:
-        code(f"movi a7,{turns}")
+        code(f"movi a13,{turns}")
     if turns == 1:
         _turn(code, finish, turn, len(steps) > period)
     elif body <= LOOP_BYTES:
         end = code.ahead("finish")
-        code(f"loop a7,{end}")
+        code(f"loop a13,{end}")
         _turn(code, finish, turn, len(steps) > period)
         code.put(end)
     else:
         top = code.label("finish")
         _turn(code, finish, turn, len(steps) > period)
-        code.again("a7", top)
+        code.again("a13", top)
     for lanes in steps[turns * turn :]:
         _store(code, finish, lanes)
 

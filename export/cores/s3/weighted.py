@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from export.arithmetic import int8
-from export.cores.s3 import choose, conv, lines, passes, requant
+from export.cores.s3 import choose, conv, depthwise, lines, passes, requant
 from export.cores.s3.finish import After, Clamp, Finish
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Call
@@ -25,7 +25,7 @@ def calls(
     if stage.reads[0] != op.inputs[0]:
         return None  # weights that are computed
     if op.kind == "DEPTHWISE_CONV_2D":
-        return None
+        return _depthwise(network, stage, layouts, name)
     target = layouts[stage.output]
     data = network.tensors[op.inputs[1]].data
     if data is None:
@@ -63,6 +63,56 @@ def calls(
     if rest is not None:
         made.append(table_pass(rest, target, name, stage))
     return made
+
+
+def _depthwise(
+    network: Network, stage: Stage, layouts: Layouts, name: str
+) -> list[Call] | None:
+    op = stage.head
+    source, target = layouts[stage.inputs[0]], layouts[stage.output]
+    data = network.tensors[op.inputs[1]].data
+    if data is None or data.shape[3] != source.channels or stage.pool is not None:
+        return None
+    if not readable(network, stage, source):
+        return None
+    weights = data.reshape(-1, data.shape[3])  # (taps, C)
+    if not depthwise.fits(weights):
+        return None
+    steps = requant.weighted(network, op, weights.T)
+    constants = requant.solve(steps, depthwise.SHIFT) if steps is not None else None
+    if constants is None:
+        return None
+    after, rest = followed(activation(network, stage), network, stage)
+    kernel, stride, dilation = choose.window(network, stage)
+    job = depthwise.Job(
+        name,
+        source,
+        target,
+        kernel,
+        stride,
+        dilation,
+        -source.at(*pads_before(network, op)),
+        stage.out_live[0],
+        stage.out_live[1],
+        weights,
+        Finish(constants, after),
+    )
+    made = depthwise.make(job)
+    if made is None:
+        return None
+    found = [Call(made, stage.inputs[:1], stage.output, stage.number, job.start)]
+    if rest is not None:
+        found.append(table_pass(rest, target, name, stage))
+    return found
+
+
+def readable(network: Network, stage: Stage, source: Layout) -> bool:
+    """Whether the input has the shape and the border that a windowed stage reads."""
+    if not choose.same_shape(network, stage, 0):
+        return False
+    stored = (source.height, source.width, source.channels)
+    needed = choose.padding(network, stage, stored)
+    return not needed or source.fill == choose.fill(network, stage)
 
 
 def table_pass(table: np.ndarray, target: Layout, name: str, stage: Stage) -> Call:
@@ -105,17 +155,10 @@ def _conv(
     finish: Finish,
 ) -> Job | None:
     source = layouts[stage.inputs[0]]
-    if not choose.same_shape(network, stage, 0):
+    if not readable(network, stage, source):
         return None
     kernel, stride, dilation = choose.window(network, stage)
     top, left = pads_before(network, stage.head)
-    needed = choose.padding(
-        network, stage, (source.height, source.width, source.channels)
-    )
-    border = source.border
-    if needed and source.fill != choose.fill(network, stage):
-        return None
-    assert border.top >= needed.top and border.left >= needed.left
     pool = (1, 1)
     if stage.pool is not None:
         pool = stage.pool.attributes["filter_h"], stage.pool.attributes["filter_w"]
