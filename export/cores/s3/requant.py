@@ -33,8 +33,7 @@ INT32 = (1 << 31) - 1
 MOST_SHIFT = 24  # of k and s
 LESS = 2  # than the greatest k are tried
 REACH = 400  # multipliers looked at on either side of the real one
-TRIES = 16  # of them that are tried in full
-ROOM = 0  # that an interval of offsets must have at least
+TRIES = 8  # of them that are tried in full
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,27 +175,45 @@ def _channel(
     falling = sums <= steps.turn[c]
     positive = _interval(low[:, ~falling], high[:, ~falling])
     negative = _interval(low[:, falling], high[:, falling])
-    room = np.minimum(positive[1] - positive[0], negative[1] - negative[0])
-    for i in np.flatnonzero(room > ROOM)[:TRIES]:
-        m = int(tries[i])
-        up = _mean(positive[0][i], positive[1][i])
-        down = _mean(negative[0][i], negative[1][i])
-        offset = up if up is not None else down
-        if offset is None:
-            return None
-        lost = 0.0 if precise else (m & 0xFFFF) / m * 2.0**15  # of x, on average
-        back = 0.0
-        if up is not None and down is not None:
-            back = max((up - down) * m / 2.0**31, 0.0)
-        b = int(round(offset + lost))
+    back, least, greatest = _together(positive, negative, 2.0**31 / tries)
+    lost = 0 * tries if precise else (tries & 0xFFFF) / tries * 2.0**16  # at most
+    room = greatest - least
+    best = np.argsort(lost - room, kind="stable")[:TRIES]
+    for i in best[room[best] > 0]:
+        b = int(round((least[i] + greatest[i] + lost[i]) / 2))
         border = int(round((float(steps.turn[c]) * 2.0**k + b) / 65536))
         border = max(min(border, 32767), -32768)
-        if abs(b) > INT32 or back > 32767:
+        if abs(b) > INT32 or back[i] > 32767:
             continue
-        found = (b, m, border, int(round(back)))
+        found = (b, int(tries[i]), border, int(back[i]))
         if _exact(_one(steps, c), _constants(k, s, found, precise)):
             return found
     return None
+
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def _together(
+    positive: Pair, negative: Pair, grain: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """D, and the offsets that then suit the sums of both signs, for each multiplier."""
+    ends = positive if np.isinf(negative[0]).all() else negative
+    if np.isinf(positive[0]).all() or np.isinf(negative[0]).all():
+        return np.zeros(len(grain)), *ends
+    apart = (positive[0] + positive[1] - negative[0] - negative[1]) / 2
+    found = []
+    for up in (0, 1):
+        back = np.maximum(np.floor(apart / grain) + up, 0)
+        least = np.maximum(positive[0], negative[0] + back * grain)
+        greatest = np.minimum(positive[1], negative[1] + back * grain)
+        found.append((back, least, greatest))
+    first, second = found
+    better = second[2] - second[1] > first[2] - first[1]
+    back, least, greatest = (
+        np.where(better, two, one) for one, two in zip(first, second, strict=True)
+    )
+    return back, least, greatest
 
 
 def _flat(
@@ -236,16 +253,12 @@ def _one(steps: Steps, c: int) -> Steps:
     )
 
 
-def _interval(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _interval(low: np.ndarray, high: np.ndarray) -> Pair:
     """Offsets that satisfy all steps, for each multiplier; endless without steps."""
     if not low.shape[1]:
         count = len(low)
         return np.full(count, -np.inf), np.full(count, np.inf)
     return low.max(1), high.min(1)
-
-
-def _mean(low: float, high: float) -> float | None:
-    return None if np.isinf(low) else (low + high) / 2
 
 
 def _exact(steps: Steps, constants: Constants) -> bool:
