@@ -19,6 +19,7 @@ from export.assembly.source import Function, Instruction, Label, parse, wrong
 LOOPS = ("loop", "loopnez", "loopgtz")
 LOOP_BYTES = 250  # of its 256, some for the assembler's alignment
 ARGUMENTS = ("a2", "a3", "a4", "a5", "a6", "a7")  # by the windowed calling convention
+UNUSED = ("label", "variable", "but-set-variable")  # what a text need not use up
 ADDRESSES = tuple(f"a{i}" for i in range(2, 16))
 
 
@@ -48,7 +49,8 @@ def translate(text: str, core: Core, arguments: int = 5) -> str:
 
     Each is `void name(const void *, ...)` of so many pointers, in a2 and on.
     """
-    lines = ["#include <stdint.h>", *(f'#include "{h}"' for h in core.headers), ""]
+    lines = [f'#pragma GCC diagnostic ignored "-Wunused-{u}"' for u in UNUSED]
+    lines += ["#include <stdint.h>", *(f'#include "{h}"' for h in core.headers), ""]
     for function in parse(text):
         lines += _function(function, core, arguments)
     return "\n".join(lines) + "\n"

@@ -5,6 +5,7 @@ from typing import Any
 
 import jinja2
 
+from export.cores.s3 import component
 from export.emit.engine import Engine
 from export.graph.geometry import hwc
 from export.graph.stage import Stage
@@ -77,6 +78,34 @@ def render_engine(
         (f"{start}_weights.h", "weights.h.jinja"),
     ):
         files[target] = templates.get_template(template).render(**variables)
+
+
+def render_s3(
+    templates: jinja2.Environment,
+    files: dict[str, str],
+    engine: component.Engine,
+    portable: Engine,
+    common: dict[str, Any],
+) -> None:
+    """Add the ESP32-S3's int8 engine; hooks get the portable engine's numbers."""
+    shown = {stage.output: stage.number for stage in portable.stages}
+    headers = {"nn_int8.h"}.union(*(k.kernel.headers for k in engine.portables))
+    variables = {
+        **common,
+        "arena": engine.arena,
+        "total": engine.constant_bytes,
+        "headers": sorted(headers) if engine.portables else [],
+        "kernels": [kernel.name for kernel in engine.kernels],
+        "constants": component.constants(engine),
+        "arrays": component.arrays(engine),
+        "portable": [k.kernel.code(templates, False) for k in engine.portables],
+        "body": component.body(engine, shown),
+    }
+    start = f"src/{common['prefix']}_int8_s3"
+    files[f"{start}.c"] = templates.get_template("s3_int8.c.jinja").render(**variables)
+    files[f"{start}.S"] = templates.get_template("s3_int8.S.jinja").render(
+        **common, text=component.assembly(engine)
+    )
 
 
 def describe(stage: Stage, kernel: Kernel) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 from core.errors import Esp8kError
 from core.paths import ROOT
 from core.version import VERSION
+from export.cores.s3.lower import lower as lower_s3
 from export.emit import c_source, lower
 from export.frontend.identity import Identity
 from export.graph.network import Network
@@ -43,10 +44,13 @@ def generate(
     prefix: str,
     identity: Identity,
     price: lower.Price = lower.cheapest,
+    s3: bool = False,
 ) -> Plan:
     """Write the C; everything is rendered before the first file is made.
 
     Of the int8 kernels that can make a stage the one that is least in `price` does.
+    `s3`: the ESP32-S3's own engine comes beside the portable one, and where a
+    compiler's target is that chip it is compiled instead.
     """
     if profile not in PROFILES:
         raise Esp8kError(
@@ -71,7 +75,11 @@ def generate(
     environment = c_source.environment()
     files: dict[str, str] = {}
     int8 = lower.int8(network_int8, profile, prefix, price)
+    vector = lower_s3(network_int8, prefix) if s3 and int8.stages else None
+    common["s3"] = vector is not None
     c_source.render_engine(environment, files, "int8", int8, common)
+    if vector is not None:
+        c_source.render_s3(environment, files, vector, int8, common)
     f16 = None
     if network_f16 is not None:
         f16 = lower.f16(network_f16, profile, prefix)
@@ -85,6 +93,7 @@ def generate(
         int8_arena_bytes=int8.arena,
         f16_arena_bytes=f16.arena if f16 else 0,
         stages=int8.plans + (f16.plans if f16 else ()),
+        s3_arena_bytes=vector.arena if vector else 0,
     )
     header = common | _header(plan, f16 is not None)
     model = environment.get_template("model.h.jinja").render(**header)
@@ -136,6 +145,7 @@ def _header(plan: Plan, has_f16: bool) -> dict[str, Any]:
         "has_f16": has_f16,
         "alignment": ALIGNMENT,
         "int8_arena": max(plan.int8_arena_bytes, 1),  # an array has a length
+        "s3_arena": plan.s3_arena_bytes,
         "f16_arena": max(plan.f16_arena_bytes, 1),
         "int8_stages": len(plan.engine("int8")),
         "f16_stages": len(plan.engine("f16")),
@@ -147,7 +157,7 @@ def _names(header: str, prefix: str) -> dict[str, list[str]]:
     own = {f"{prefix.upper()}_MODEL_H", f"{prefix.upper()}_ALIGNED"}
 
     def found(pattern: str) -> list[str]:
-        names = re.findall(pattern, header, re.M)
+        names = dict.fromkeys(re.findall(pattern, header, re.M))
         return [n.split("_", prefix.count("_") + 1)[-1] for n in names if n not in own]
 
     start = prefix.upper()

@@ -37,6 +37,7 @@ class Plan:
     int8_arena_bytes: int
     f16_arena_bytes: int
     stages: tuple[StagePlan, ...]
+    s3_arena_bytes: int = 0  # of the int8 engine on an ESP32-S3, where it has its own
 
     def engine(self, name: str) -> tuple[StagePlan, ...]:
         """The stages of one engine, in order."""

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from export.cores.s3.kernel import Call
 from export.cores.s3.layout import Layout, up
-from export.graph.fusion import Stage
-from export.graph.network import Network
 from export.plan.arena import Block, arrange, span
 
 SPARE = 32  # bytes behind a value that a step of output may write
@@ -21,16 +19,15 @@ class Memory:
 
 
 def allocate(
-    network: Network,
-    stages: tuple[Stage, ...],
+    output: int,
     layouts: dict[int, Layout],
     calls: tuple[Call, ...],
 ) -> Memory:
-    """Place all values by their lifetimes, counted in calls."""
+    """Place all values by their lifetimes, counted in calls; the output stays."""
     blocks: dict[int, Block] = {}
     for tensor, layout in layouts.items():
         uses = [i for i, c in enumerate(calls) if tensor in (c.output, *c.inputs)]
-        last = len(calls) if tensor in network.outputs else max(uses)
+        last = len(calls) if tensor == output else max(uses)
         blocks[tensor] = Block(tensor, min(uses), last, layout.size + SPARE)
     for i, call in enumerate(calls):
         if call.kernel.scratch:

@@ -104,7 +104,7 @@ class _Positions:
                 self._pooled(p)
             return
         if count <= 2:
-            for p in range(count):
+            for _ in range(count):
                 self._sums(job.move(0, 1), self._to_next())
             return
         code(f"movi a12,{count}")
@@ -130,7 +130,7 @@ class _Positions:
 
     def _sums(self, move: int, last: int) -> None:
         """One window: its vectors, then all channels."""
-        code, job = self.code, self.job
+        code = self.code
         code("mov a13,a4")
         stream = self.way.load(code, move, self.sum_bytes)
         sums(code, self.order, stream, self._wanted(last))

@@ -7,31 +7,27 @@ from export.cores.s3 import add, choose, depthwise, lines, passes, pool, requant
 from export.cores.s3.finish import Clamp, Finish
 from export.cores.s3.kernel import Call
 from export.cores.s3.layout import Layout
-from export.cores.s3.weighted import activation, followed, table_pass
-from export.graph.fusion import Stage
-from export.graph.network import Network, Operator, pads_before
+from export.cores.s3.weighted import activation, followed, rested
+from export.graph.network import Network, Operator
+from export.graph.stage import Stage
 
 Layouts = dict[int, Layout]
 
 
-def calls(
-    network: Network, stage: Stage, layouts: Layouts, name: str
-) -> list[Call] | None:
+def calls(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     """The calls of the stage, or None where this core has no kernel for it."""
-    if not all(choose.same_shape(network, stage, at) for at in range(len(stage.reads))):
+    if not all(choose.same_shape(stage, at) for at in range(len(stage.sources))):
         return None
     if stage.head.kind == "MAX_POOL_2D":
-        return _max_pool(network, stage, layouts, name)
+        return _max_pool(stage, layouts, name)
     if stage.head.kind == "ADD":
-        return _add(network, stage, layouts, name)
+        return _add(stage, layouts, name)
     if stage.head.kind in ("AVERAGE_POOL_2D", "MEAN"):
-        return _mean(network, stage, layouts, name)
+        return _mean(stage, layouts, name)
     return None
 
 
-def _add(
-    network: Network, stage: Stage, layouts: Layouts, name: str
-) -> list[Call] | None:
+def _add(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     if len(stage.inputs) != 2:
         return None
     first, second = (layouts[i] for i in stage.inputs)
@@ -41,40 +37,39 @@ def _add(
             return None
         if one.height < target.height or one.width < target.width:
             return None  # one is repeated
-    constants = add.solve(network, stage.head)
+    constants = add.solve(stage.network, stage.head)
     if constants is None:
         return None
-    table = activation(network, stage)
+    table = activation(stage)
     low, high = int(table.min()), int(table.max())
     plain = np.array_equal(table, np.clip(int8.ALL_INT8, low, high))
     after = Clamp(low, high) if plain and (low, high) != (-128, 127) else None
     kernel = add.make(name, (first, second), target, constants, after)
     found = [Call(kernel, stage.inputs, stage.output, stage.number)]
-    return found if plain else [*found, *over(table, network, stage, target, name)]
+    return found if plain else [*found, *over(table, stage, layouts, name)]
 
 
-def _mean(
-    network: Network, stage: Stage, layouts: Layouts, name: str
-) -> list[Call] | None:
+def _mean(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     source, target = layouts[stage.inputs[0]], layouts[stage.output]
     op = stage.head
     if op.kind == "MEAN":
-        if op.attributes["axes"] != (1, 2) or len(stage.in_live[0]) != 3:
+        if op.attributes["axes"] != (1, 2):
             return None
         kernel = stride = (source.height, source.width)
     else:
-        kernel, stride, _ = choose.window(network, stage)
+        own = stage.geometry
+        kernel, stride = (own.kernel_h, own.kernel_w), (own.stride_h, own.stride_w)
         if op.attributes["padding"] != "VALID":
             return None
     count = kernel[0] * kernel[1]
     if count * 128 > depthwise.MOST:
         return None
-    steps = _mean_steps(network, op, count, source.channels)
+    steps = _mean_steps(stage.network, op, count, source.channels)
     constants = None if steps is None else requant.solve(steps, depthwise.SHIFT)
     if constants is None:
         return None
-    table = activation(network, stage)
-    after, rest = followed(table, network, stage)
+    table = activation(stage)
+    after, rest = followed(table, stage)
     job = depthwise.Job(
         name,
         source,
@@ -91,10 +86,8 @@ def _mean(
     made = depthwise.make(job)
     if made is None:
         return None
-    found = [Call(made, stage.inputs, stage.output, stage.number)]
-    if rest is not None:
-        found.append(table_pass(rest, target, name, stage))
-    return found
+    first = Call(made, stage.inputs, stage.output, stage.number)
+    return [first, *rested(rest, stage, layouts, name)]
 
 
 def _mean_steps(
@@ -125,24 +118,19 @@ def _mean_steps(
     return requant.stepped(mean, real, least, greatest, least * 0 + offset)
 
 
-def _max_pool(
-    network: Network, stage: Stage, layouts: Layouts, name: str
-) -> list[Call] | None:
+def _max_pool(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     source, target = layouts[stage.inputs[0]], layouts[stage.output]
-    kernel, stride, _ = choose.window(network, stage)
-    needed = choose.padding(
-        network, stage, (source.height, source.width, source.channels)
-    )
-    if needed and source.fill != choose.LOWEST:
+    own = stage.geometry
+    stride = own.stride_h, own.stride_w
+    if not choose.readable(stage, source):
         return None
-    top, left = pads_before(network, stage.head)
     job = pool.Pool(
         name,
         source,
         target,
-        kernel,
+        (own.kernel_h, own.kernel_w),
         stride,
-        -source.at(top, left),
+        choose.start(stage, source),
         target.height,
         target.width,
     )
@@ -154,18 +142,16 @@ def _max_pool(
         end = target.start + (y + 1) * target.row + 16
         lag = max(lag, end - (source.start + job.start + source.at(y * stride[0], 0)))
     first = Call(made, stage.inputs, stage.output, stage.number, job.start, lag=lag)
-    return [first, *over(activation(network, stage), network, stage, target, name)]
+    return [first, *over(activation(stage), stage, layouts, name)]
 
 
-def over(
-    table: np.ndarray, network: Network, stage: Stage, target: Layout, name: str
-) -> list[Call]:
+def over(table: np.ndarray, stage: Stage, layouts: Layouts, name: str) -> list[Call]:
     """A function of bytes over the output, in place."""
     if np.array_equal(table, int8.ALL_INT8):
         return []
-    zero = network.output(stage.head).zero_point
-    found = lines.find(table, zero)
+    found = lines.find(table, stage.head_output.zero_point)
     if found is None:
-        return [table_pass(table, target, name, stage)]
+        return rested(table, stage, layouts, name)
+    target = layouts[stage.output]
     kernel = passes.lines(f"{name}_lines", target.height * target.row, found)
     return [Call(kernel, (stage.output,), stage.output, stage.number)]

@@ -70,7 +70,7 @@ class Finish:
         self._after(code)
 
     def interleaved(self, code: Code) -> None:
-        """Sums in registers, shifted: even lanes in q0 and q2, odd ones in q1 and q3."""
+        """Sums in registers, shifted: even lanes in q0, q2, odd ones in q1, q3."""
         code("ee.vld.128.ip q5,a15,16", "ee.vld.128.ip q6,a15,16")
         self._group(code, (0, 4, 2, 5, 6), last=False)
         self._group(code, (1, 4, 3, 6, 5), last=True)

@@ -53,3 +53,14 @@ class Job:
             return np.arange(16 * self.period) % self.channels
         one = np.minimum(np.arange(self.lanes), self.channels - 1)
         return np.tile(one, 2) if self.lanes == 8 else one
+
+    @property
+    def lag(self) -> int:
+        """How far before its input the output has to start to be written over it."""
+        most = 0
+        for y in range(self.rows):
+            rows = min(y + 2, self.rows)  # two at a time at most
+            end = self.target.start + rows * self.target.row + 16
+            read = self.source.start + self.start + self.move(y * self.pool[0], 0)
+            most = max(most, end - read)
+        return most

@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
+from export.kernels import kernel as portable
+
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function `void name(in, out, weights, scratch, constants)`.
-
-    In assembly; or, where `text` is empty, a portable one of `nn_strided.h` named
-    `portable`, whose constants are C declarations.
-    """
+    """A function `void name(in, out, weights, scratch, constants)` in assembly."""
 
     name: str
     text: str
@@ -18,15 +16,24 @@ class Kernel:
     scratch: int  # bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Portable:
+    """A kernel of the portable engine; all it reads and writes is in scratch."""
+
+    name: str
+    kernel: portable.Kernel
+    places: tuple[int, ...]  # in scratch: of each input, the output, its own scratch
+    scratch: int  # bytes
+
+
+@dataclass(frozen=True, eq=False)
 class Call:
     """A kernel over values of the network."""
 
-    kernel: Kernel
+    kernel: Kernel | Portable
     inputs: tuple[int, ...]  # tensors
     output: int  # tensor
     stage: int
     start: int = 0  # bytes from the input's first pixel to where the kernel begins
     whole: bool = False  # the output's memory, not its first pixel
     lag: int | None = None  # bytes before its input that the output may start
-    c: str = ""  # a call of a portable kernel, with {in0}, {in1}, {out}, {scratch}

@@ -26,7 +26,7 @@ import numpy as np
 
 from export.arithmetic import int8
 from export.arithmetic.requant_proof import thresholds
-from export.graph.network import Network, Operator
+from export.graph.stage import Stage
 
 GOALS = np.arange(-127, 128, dtype=np.int64)  # outputs that are stepped up to
 INT32 = (1 << 31) - 1
@@ -92,13 +92,14 @@ class Constants:
         return 96 if self.precise else 112
 
 
-def weighted(network: Network, op: Operator, weights: np.ndarray) -> Steps | None:
-    """The steps of a convolution or fully connected layer; weights (C, taps).
+def weighted(stage: Stage) -> Steps | None:
+    """The steps of a stage of weighted sums.
 
     None where an int32 could wrap around: no formula that rises is equal then.
     """
+    network, op = stage.network, stage.head
     source, out = network.tensors[op.inputs[0]], network.output(op)
-    w = weights.astype(np.int64)
+    w = stage.flat_weights()
     bias = int8.bias(network, op)
     extra = (0 if bias is None else bias) - source.zero_point * w.sum(1)
     mantissa, shift = int8.channel_multipliers(network, op)

@@ -1,7 +1,5 @@
 """Stages of weighted sums on this core: which kernel, with which constants."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from export.arithmetic import int8
@@ -10,130 +8,72 @@ from export.cores.s3.finish import After, Clamp, Finish
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Call
 from export.cores.s3.layout import Layout, up
-from export.cores.s3.windows import BEYOND, Aligned, Shape
-from export.graph.fusion import Stage, hwc
-from export.graph.network import Network, pads_before
+from export.cores.s3.windows import BEYOND, Aligned, Shape, Way
+from export.graph.stage import Stage
 
 Layouts = dict[int, Layout]
 
 
-def calls(
-    network: Network, stage: Stage, layouts: Layouts, name: str
-) -> list[Call] | None:
+def calls(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     """The calls of the stage, or None where this core has no kernel for it."""
-    op = stage.head
-    if stage.reads[0] != op.inputs[0]:
-        return None  # weights that are computed
-    if op.kind == "DEPTHWISE_CONV_2D":
-        return _depthwise(network, stage, layouts, name)
-    target = layouts[stage.output]
-    data = network.tensors[op.inputs[1]].data
-    if data is None:
+    if len(stage.sources) != 1 or stage.sources[0].read != stage.head.inputs[0]:
         return None
-    flat = data.reshape(len(data), -1)
-    steps = requant.weighted(network, op, flat)
+    if stage.head.kind == "DEPTHWISE_CONV_2D":
+        return _depthwise(stage, layouts, name)
+    source = layouts[stage.inputs[0]]
+    dense = stage.head.kind == "FULLY_CONNECTED"
+    if not dense and not choose.readable(stage, source):
+        return None
+    steps = requant.weighted(stage)
     constants = requant.solve(steps) if steps is not None else None
     if constants is None:
         return None
-    table = activation(network, stage)
-    after, rest = followed(table, network, stage)
-    window = 1
-    if stage.pool is not None:
-        a = stage.pool.attributes
-        window = a["filter_h"] * a["filter_w"]
-    finish = Finish(constants, after, window)
-    if op.kind == "FULLY_CONNECTED":
-        job = _dense(network, stage, layouts, name, flat, finish)
-    else:
-        found = _conv(network, stage, layouts, name, flat, finish)
-        if found is None:
-            return None
-        job = found
-    kernel = conv.make(conv.chained_where_it_pays(job))
-    made = [
-        Call(
-            kernel,
-            stage.inputs[:1],
-            stage.output,
-            stage.number,
-            start=job.start,
-            lag=_lag(job),
-        )
-    ]
-    if rest is not None:
-        made.append(table_pass(rest, target, name, stage))
-    return made
-
-
-def _depthwise(
-    network: Network, stage: Stage, layouts: Layouts, name: str
-) -> list[Call] | None:
-    op = stage.head
-    source, target = layouts[stage.inputs[0]], layouts[stage.output]
-    data = network.tensors[op.inputs[1]].data
-    if data is None or data.shape[3] != source.channels or stage.pool is not None:
-        return None
-    if not readable(network, stage, source):
-        return None
-    weights = data.reshape(-1, data.shape[3])  # (taps, C)
-    if not depthwise.fits(weights):
-        return None
-    steps = requant.weighted(network, op, weights.T)
-    constants = requant.solve(steps, depthwise.SHIFT) if steps is not None else None
-    if constants is None:
-        return None
-    after, rest = followed(activation(network, stage), network, stage)
-    kernel, stride, dilation = choose.window(network, stage)
-    job = depthwise.Job(
+    after, rest = followed(activation(stage), stage)
+    pool = (stage.pool.kernel_h, stage.pool.kernel_w) if stage.pool else (1, 1)
+    own = stage.geometry
+    job = Job(
         name,
         source,
-        target,
-        kernel,
-        stride,
-        dilation,
-        -source.at(*pads_before(network, op)),
-        stage.out_live[0],
-        stage.out_live[1],
-        weights,
-        Finish(constants, after),
+        layouts[stage.output],
+        Shape(1, 1, (1, 1), source.channels)
+        if dense
+        else choose.window(stage, source.channels),
+        (own.stride_h, own.stride_w),
+        0 if dense else choose.start(stage, source),
+        *stage.region[:2],
+        pool,
+        stage.flat_weights().astype(np.int8),
+        Finish(constants, after, pool[0] * pool[1]),
+        _whole(stage, source) if dense else None,
     )
-    made = depthwise.make(job)
-    if made is None:
-        return None
-    found = [Call(made, stage.inputs[:1], stage.output, stage.number, job.start)]
-    if rest is not None:
-        found.append(table_pass(rest, target, name, stage))
-    return found
+    kernel = conv.make(conv.chained_where_it_pays(job))
+    made = Call(
+        kernel, stage.inputs, stage.output, stage.number, job.start, lag=job.lag
+    )
+    return [made, *rested(rest, stage, layouts, name)]
 
 
-def readable(network: Network, stage: Stage, source: Layout) -> bool:
-    """Whether the input has the shape and the border that a windowed stage reads."""
-    if not choose.same_shape(network, stage, 0):
-        return False
-    stored = (source.height, source.width, source.channels)
-    needed = choose.padding(network, stage, stored)
-    return not needed or source.fill == choose.fill(network, stage)
+def rested(
+    table: np.ndarray | None, stage: Stage, layouts: Layouts, name: str
+) -> list[Call]:
+    """A pass of a table over the output, in place, where one is left."""
+    if table is None:
+        return []
+    target = layouts[stage.output]
+    kernel = passes.table(f"{name}_table", target.height * target.row, table)
+    return [Call(kernel, (stage.output,), stage.output, stage.number)]
 
 
-def table_pass(table: np.ndarray, target: Layout, name: str, stage: Stage) -> Call:
-    """A table over a value in place."""
-    size = target.height * target.row
-    kernel = passes.table(f"{name}_table", size, table)
-    return Call(kernel, (stage.output,), stage.output, stage.number)
-
-
-def activation(network: Network, stage: Stage) -> np.ndarray:
+def activation(stage: Stage) -> np.ndarray:
     """The head's bounds and all that follows, as one table by q + 128."""
-    low, high = int8.activation_range(stage.head, network.output(stage.head))
+    low, high = int8.activation_range(stage.head, stage.head_output)
     q = np.clip(int8.ALL_INT8, low, high)
     for op in stage.unary:
-        q = int8.unary_table(network, op).astype(np.int64)[q + 128]
+        q = int8.unary_table(stage.network, op).astype(np.int64)[q + 128]
     return q
 
 
-def followed(
-    table: np.ndarray, network: Network, stage: Stage
-) -> tuple[After, np.ndarray | None]:
+def followed(table: np.ndarray, stage: Stage) -> tuple[After, np.ndarray | None]:
     """What of a table goes into vector code, and what is left for a pass."""
     identity = int8.ALL_INT8
     if np.array_equal(table, identity):
@@ -141,95 +81,51 @@ def followed(
     low, high = int(table.min()), int(table.max())
     if np.array_equal(table, np.clip(identity, low, high)):
         return Clamp(low, high), None
-    zero = network.output(stage.head).zero_point
-    found = lines.find(table, zero)
+    found = lines.find(table, stage.head_output.zero_point)
     return (found, None) if found is not None else (None, table)
 
 
-def _conv(
-    network: Network,
-    stage: Stage,
-    layouts: Layouts,
-    name: str,
-    flat: np.ndarray,
-    finish: Finish,
-) -> Job | None:
-    source = layouts[stage.inputs[0]]
-    if not readable(network, stage, source):
+def _depthwise(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
+    source, target = layouts[stage.inputs[0]], layouts[stage.output]
+    weights = stage.flat_weights().T.astype(np.int8)  # (taps, C)
+    if weights.shape[1] != source.channels or stage.pool is not None:
         return None
-    kernel, stride, dilation = choose.window(network, stage)
-    top, left = pads_before(network, stage.head)
-    pool = (1, 1)
-    if stage.pool is not None:
-        pool = stage.pool.attributes["filter_h"], stage.pool.attributes["filter_w"]
-    return Job(
+    if not choose.readable(stage, source) or not depthwise.fits(weights):
+        return None
+    steps = requant.weighted(stage)
+    constants = requant.solve(steps, depthwise.SHIFT) if steps is not None else None
+    if constants is None:
+        return None
+    after, rest = followed(activation(stage), stage)
+    own = stage.geometry
+    job = depthwise.Job(
         name,
         source,
-        layouts[stage.output],
-        Shape(*kernel, dilation, source.channels),
-        stride,
-        -source.at(top, left),
-        stage.out_live[0],
-        stage.out_live[1],
-        pool,
-        flat,
-        finish,
+        target,
+        (own.kernel_h, own.kernel_w),
+        (own.stride_h, own.stride_w),
+        (own.dilation_h, own.dilation_w),
+        choose.start(stage, source),
+        *stage.region[:2],
+        weights,
+        Finish(constants, after),
     )
+    made = depthwise.make(job)
+    if made is None:
+        return None
+    first = Call(made, stage.inputs, stage.output, stage.number, job.start)
+    return [first, *rested(rest, stage, layouts, name)]
 
 
-def _dense(
-    network: Network,
-    stage: Stage,
-    layouts: Layouts,
-    name: str,
-    flat: np.ndarray,
-    finish: Finish,
-) -> Job:
+def _whole(stage: Stage, source: Layout) -> Way:
     """All of the input at once, as it lies from its first pixel to its last."""
-    source = layouts[stage.inputs[0]]
-    shape = hwc(network.tensors[stage.inputs[0]].shape)
-    if stage.inputs[0] == network.inputs[0]:
-        shape = source.height, source.width, source.channels
     size = source.at(source.height - 1, source.width - 1) + source.channels
     taps = np.full(up(size, 16), BEYOND)
     for y in range(source.height):
         for x in range(source.width):
-            first = (y * shape[1] + x) * shape[2]
+            first = (y * source.width + x) * source.channels
             at = source.at(y, x)
-            taps[at : at + shape[2]] = np.arange(first, first + shape[2])
+            taps[at : at + source.channels] = np.arange(first, first + source.channels)
     lanes = taps.reshape(-1, 16)
     used = np.flatnonzero((lanes != BEYOND).any(1))
-    offsets = tuple(int(16 * i) for i in used)
-    way = Aligned(lanes[used], len(used), offsets)
-    return Job(
-        name,
-        source,
-        layouts[stage.output],
-        Shape(1, 1, (1, 1), source.channels),
-        (1, 1),
-        0,
-        1,
-        1,
-        (1, 1),
-        flat,
-        finish,
-        way,
-    )
-
-
-def _lag(job: Job) -> int:
-    """How far before its input the output has to start to be written over it."""
-    source, target = job.source, job.target
-    most = 0
-    for y in range(job.rows):
-        rows = min(y + 2, job.rows)  # two at a time at most
-        end = target.start + rows * target.row + 16
-        most = max(
-            most, end - (source.start + job.start + job.move(y * job.pool[0], 0))
-        )
-    return most
-
-
-def moved(call: Call, stage: int) -> Call:
-    """The same call in another stage."""
-    return replace(call, stage=stage)
+    return Aligned(lanes[used], len(used), tuple(int(16 * i) for i in used))

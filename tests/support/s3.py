@@ -1,0 +1,115 @@
+"""The ESP32-S3's engine of a generated network, run on this machine.
+
+    engine = S3(folder, work)          # generate(..., s3=True) wrote the folder
+    logits = engine.run(images)        # (N, classes)
+    engine.instructions                # of the last image, the kernels' own
+
+The text of the .S file is translated into C (`export.assembly`) and compiled over the
+models of the instructions, with the C around it as the chip's compiler gets it.
+"""
+
+import ctypes
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from export.assembly.pie import PIE
+from export.assembly.translate import translate
+from export.emit.generate import flags, load_plan
+from tests.support.native import WARNINGS
+
+MODELS = Path(translate.__code__.co_filename).parent
+DRIVER = """
+#include "{prefix}_model.h"
+uint64_t xt_instructions;
+uint32_t arena_bytes(void);
+uint32_t arena_bytes(void) {{ return {upper}_INT8_ARENA_BYTES; }}
+uint32_t input_bytes(void);
+uint32_t input_bytes(void) {{ return {upper}_INPUT_BYTES; }}
+uint32_t outputs(void);
+uint32_t outputs(void) {{ return {upper}_OUTPUT_SIZE; }}
+"""
+GUARD, FILL, ALIGNMENT = 256, 0x5A, 16
+HOOK = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32
+)
+
+
+def sources(component: Path, work: Path) -> list[Path]:
+    """The C files of the engine: its own, the translated kernels, a counter."""
+    prefix = load_plan(component / "plan.json").prefix
+    work.mkdir(parents=True, exist_ok=True)
+    text = (component / "src" / f"{prefix}_int8_s3.S").read_text()
+    kernels, driver = work / "kernels.c", work / "driver.c"
+    kernels.write_text(translate(text, PIE))
+    driver.write_text(DRIVER.format(prefix=prefix, upper=prefix.upper()))
+    return [component / "src" / f"{prefix}_int8_s3.c", kernels, driver]
+
+
+def command(component: Path, *options: str) -> list[str]:
+    """The compiler with its flags."""
+    return [
+        *("gcc", *flags("host"), *WARNINGS, "-std=gnu11", "-DNN_S3=1", *options),
+        *("-I", str(component / "src"), "-I", str(MODELS)),
+    ]
+
+
+class S3:
+    """A loaded engine."""
+
+    def __init__(self, component: Path, work: Path, *options: str) -> None:
+        self.prefix = load_plan(component / "plan.json").prefix
+        target = work / "engine.so"
+        files = map(str, sources(component, work))
+        build = [*command(component, *options, "-fPIC", "-shared"), *files]
+        subprocess.run([*build, "-o", str(target)], check=True)
+        self.library = ctypes.CDLL(str(target))
+        self.arena_bytes = self.library.arena_bytes()
+        self.input_bytes = self.library.input_bytes()
+        self.outputs = self.library.outputs()
+        self._count = ctypes.c_uint64.in_dll(self.library, "xt_instructions")
+
+    @property
+    def instructions(self) -> int:
+        """Of the kernels, since the last run began."""
+        return self._count.value
+
+    def run(self, images: np.ndarray, offset: int = 0) -> np.ndarray:
+        """Logits of N images of raw bytes, each `offset` past a multiple of 16."""
+        images = np.ascontiguousarray(images, np.uint8).reshape(-1, self.input_bytes)
+        logits = np.zeros((len(images), self.outputs), np.int8)
+        for image, row in zip(images, logits, strict=True):
+            self._run(image, row, None, offset)
+        return logits
+
+    def trace(self, image: np.ndarray) -> dict[int, np.ndarray]:
+        """What the hook sees, by stage number: bytes."""
+        found: dict[int, bytearray] = {}
+
+        def hook(_: int, stage: int, data: int, size: int) -> None:
+            found.setdefault(stage, bytearray()).extend(ctypes.string_at(data, size))
+
+        logits = np.zeros(self.outputs, np.int8)
+        self._run(image.reshape(-1), logits, HOOK(hook), 0)
+        return {n: np.frombuffer(bytes(x), np.uint8) for n, x in found.items()}
+
+    def _run(
+        self, image: np.ndarray, row: np.ndarray, hook: object, offset: int
+    ) -> None:
+        arena = _aligned(self.arena_bytes + GUARD)
+        arena[:] = FILL
+        held = _aligned(self.input_bytes + GUARD)[offset:]
+        held[: self.input_bytes] = image
+        self._count.value = 0
+        status = getattr(self.library, f"{self.prefix}_int8_run_traced")(
+            *(ctypes.c_void_p(x.ctypes.data) for x in (arena, held, row)), hook, None
+        )
+        assert status == 0
+        assert (arena[self.arena_bytes :] == FILL).all(), "it writes behind its arena"
+
+
+def _aligned(size: int) -> np.ndarray:
+    room = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size]
