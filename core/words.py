@@ -25,6 +25,11 @@ Profile = Literal["speed", "balanced", "size"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 DEFAULT_PROFILE: Profile = "balanced"  # the Makefile's too
 
+# Whose kernels a component holds: those of every core, chosen by the compiler's
+# target, or the portable C alone.
+Cores = Literal["all", "portable"]
+DEFAULT_CORES: Cores = "all"
+
 # How a figure was come by. `host` is a process of this computer, never a board.
 Evidence = Literal["built", "host", "emulated", "on hardware"]
 BUILT: Evidence = "built"

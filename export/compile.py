@@ -28,7 +28,7 @@ from core.pixels import to_bytes
 from core.program import run
 from core.published import Published, published
 from core.text import for_comment, for_json, for_terminal
-from core.words import DEFAULT_PROFILE, Profile
+from core.words import DEFAULT_CORES, DEFAULT_PROFILE, Cores, Profile
 from export.emit import host_build
 from export.emit.component import publish, random_inputs
 from export.emit.generate import identifier
@@ -79,6 +79,7 @@ def compile_model(
     out: Path,
     profile: str,
     notes: tuple[str, ...] = (),
+    cores: Cores = DEFAULT_CORES,
 ) -> Result:
     """Generate, check and write the component of an int8 .tflite."""
     network, ends = core_of(read_tflite(model, name))
@@ -86,7 +87,9 @@ def compile_model(
     identity = identify(name, network.sha256, network.sha256)
     with published(out) as made:
         shown = for_comment(source)
-        plan = publish(network, None, made.stage, profile, name, identity, shown)
+        plan = publish(
+            network, None, made.stage, profile, name, identity, shown, cores
+        )
         _check_example(made.stage)
         compared = _check_outputs(network, ends, model, made.stage)
     return Result(
@@ -186,6 +189,7 @@ class Config:
     model: Positional[str]  # a file, or module:function of torch
     output: Annotated[Path, alias(aliases=["-o"])]  # the folder
     profile: Profile = DEFAULT_PROFILE  # what the C is made for
+    core: Cores = DEFAULT_CORES  # whose kernels the component holds
     name: str | None = None  # prefix of every symbol; the file's name if absent
     calibration: Path | None = None  # inputs for a float model: .npz .npy .csv folder
     check: Path | None = None  # further inputs, on which quantization is measured
@@ -201,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     name = identifier(args.name or Path(args.model.rpartition(":")[2]).stem)
     notes = (*taken.notes, *(cost.line() for cost in taken.costs))
     result = compile_model(
-        taken.model, name, taken.name, args.output, args.profile, notes
+        taken.model, name, taken.name, args.output, args.profile, notes, args.core
     )
     if args.json:
         costs = [asdict(cost) for cost in taken.costs]

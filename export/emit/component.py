@@ -21,6 +21,7 @@ from core.errors import Esp8kError
 from core.paths import ROOT
 from core.pixels import to_bytes
 from core.version import URL, VERSION
+from core.words import DEFAULT_CORES, Cores
 from export.emit import c_source
 from export.emit.generate import Plan, described, flags, generate
 from export.frontend.identity import Identity
@@ -65,9 +66,13 @@ def publish(
     prefix: str,
     identity: Identity,
     source: str,
+    cores: Cores = DEFAULT_CORES,
 ) -> Plan:
     """Write the whole component; `source` is the file that the network came from."""
-    plan = generate(network_int8, network_f16, out_dir, profile, prefix, identity)
+    plan = generate(
+        *(network_int8, network_f16, out_dir, profile, prefix, identity),
+        s3=cores == "all",
+    )
     networks = {"int8": network_int8}
     if network_f16 is not None:
         networks["f16"] = network_f16
@@ -129,6 +134,7 @@ def _context(
         "profile": plan.profile,
         "targets": TARGETS,
         "sources": sorted(f"src/{p.name}" for p in (folder / "src").glob("*.c")),
+        "assembly": sorted(f"src/{p.name}" for p in (folder / "src").glob("*.S")),
         "flags": {core: _flags(core) for core in ("xtensa", "riscv", "host")},
         "inputs": pixels.tolist(),
         "outputs": outputs,
