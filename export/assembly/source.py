@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from core.errors import CheckFailed
 
-IGNORED = (".section", ".text", ".literal_position", ".align", ".global", ".type")
-IGNORED += (".size", ".balign", ".p2align")
+IGNORED = (".section", ".text", ".literal_position", ".align", ".global")
 
 
 @dataclass(frozen=True)

@@ -166,14 +166,16 @@ def _check_flow(function: Function, core: Core) -> None:
         if target not in places:
             raise wrong(item.line, f"there is no label {target}")
         distance = places[target] - at
+        if at <= end:
+            raise wrong(item.line, "a branch in a loop")
         if item.mnemonic in LOOPS:
             if not 0 < distance <= LOOP_BYTES:
                 raise wrong(item.line, f"a loop of {distance} bytes")
             end = places[target]
             ends.add(target)
             continue
-        if at <= end or target in ends:
-            raise wrong(item.line, "a branch in a loop, or to its end")
+        if target in ends:
+            raise wrong(item.line, "a branch to the end of a loop")
         if abs(distance) > xtensa.FAR.get(item.mnemonic, xtensa.NEAR):
             raise wrong(item.line, f"{item.mnemonic} over {distance} bytes")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import jinja2
 
-from export.cores.s3 import component
+from export.cores.s3 import component, lower
 from export.emit.engine import Engine
 from export.graph.geometry import hwc
 from export.graph.stage import Stage
@@ -83,7 +83,7 @@ def render_engine(
 def render_s3(
     templates: jinja2.Environment,
     files: dict[str, str],
-    engine: component.Engine,
+    engine: lower.Engine,
     portable: Engine,
     common: dict[str, Any],
 ) -> None:

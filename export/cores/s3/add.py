@@ -38,18 +38,18 @@ class Constants:
         """As the vector code computes it."""
         y = _scaled(a, b, self.first, self.second)
         y = y + self.factors[0] * self.factors[1]
-        return np.clip(y >> self.s, -32768, 32767) >> 8
+        return np.asarray(np.clip(y >> self.s, -32768, 32767) >> 8)
 
     def bytes(self) -> bytes:
         """The constants in the order in which they are read."""
-        values = (self.first & 0x7FFF, self.second & 0x7FFF, self.first >> 15)
-        values += (self.second >> 15, *self.factors)
+        values = [self.first & 0x7FFF, self.second & 0x7FFF]
+        values += [self.first >> 15, self.second >> 15, *self.factors]
         return b"".join(np.full(8, v, "<i2").tobytes() for v in values)
 
 
 def _scaled(a: np.ndarray, b: np.ndarray, first: int, second: int) -> np.ndarray:
     low = (a * 256 * (first & 0x7FFF) + b * 256 * (second & 0x7FFF)) >> 15
-    return low + a * 256 * (first >> 15) + b * 256 * (second >> 15)
+    return np.asarray(low + a * 256 * (first >> 15) + b * 256 * (second >> 15))
 
 
 def solve(network: Network, op: Operator) -> Constants | None:

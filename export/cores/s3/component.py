@@ -120,7 +120,10 @@ def _hook(engine: Engine, call: Call, number: int) -> list[str]:
 
 def _output(engine: Engine) -> list[str]:
     tensor = next(stage.output for stage in engine.stages if stage.is_output)
-    layout = _layout(engine.layouts[tensor])
+    one = engine.layouts[tensor]
+    if one.height * one.width == 1:
+        return [f"memcpy(output, a + {_at(engine, tensor)}, {one.channels});"]
+    layout = _layout(one)
     return [
         f"nn_strided_pack((uint8_t *)output, a + {_at(engine, tensor)},",
         f"                {layout}, 0);",

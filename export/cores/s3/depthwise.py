@@ -69,8 +69,8 @@ def make(job: Job) -> Kernel | None:
         group = code.label("group")
     _sums(code, job, pairs)
     _unpack(code)
-    job.finish.interleaved(code)
-    code("ee.vst.128.ip q1,a3,16")
+    result = job.finish.interleaved(code)
+    code(f"ee.vst.128.ip {result},a3,16")
     if groups > 1:
         code.again("a12", group)
     step = job.stride[1] * source.pixel

@@ -3,7 +3,7 @@
 The sums lie in scratch, 64 bits each, as ST.ACCX writes them. Where a maximum is taken
 first, the sums of its window lie in vectors side by side. On entry of a step SAR is
 the code's own affair, a8 holds 15, a9 the shift s, a14 points at the sums, a15 at the
-constants; all q are free. The result is in q1.
+constants; all q are free.
 """
 
 from dataclasses import dataclass
@@ -55,8 +55,8 @@ class Finish:
         """SAR for the first step; none needed where a step ends as it began."""
         code(f"ssai {self.constants.k}")
 
-    def step(self, code: Code, lanes: int = 16) -> None:
-        """One step over 16 lanes or 8."""
+    def step(self, code: Code, lanes: int = 16) -> str:
+        """One step over 16 lanes or 8; gives the register of the result."""
         if isinstance(self.after, Lines):
             self.shift(code)
         self._fetch(code, (0, 1, 2, 3, 4), True)
@@ -67,23 +67,24 @@ class Finish:
         elif self.after is not None:
             code(f"addi a15,a15,{self.constants.group_bytes}")
         code("ee.vunzip.8 q0,q1")
-        self._after(code)
+        return self._after(code)
 
-    def interleaved(self, code: Code) -> None:
+    def interleaved(self, code: Code) -> str:
         """Sums in registers, shifted: even lanes in q0, q2, odd ones in q1, q3."""
         code("ee.vld.128.ip q5,a15,16", "ee.vld.128.ip q6,a15,16")
         self._group(code, (0, 4, 2, 5, 6), last=False)
         self._group(code, (1, 4, 3, 6, 5), last=True)
         code("ee.vzip.8 q0,q1", "ee.vunzip.16 q0,q1")
-        self._after(code)
+        return self._after(code)
 
-    def _after(self, code: Code) -> None:
-        """The activation of the bytes in q1."""
+    def _after(self, code: Code) -> str:
+        """The activation of the bytes in q1; gives the register of the result."""
         if isinstance(self.after, Lines):
-            _lines(code, self.after)
-        elif self.after is not None:
+            return _lines(code, self.after)
+        if self.after is not None:
             code("ee.vld.128.ip q2,a15,16", "ee.vld.128.ip q3,a15,16")
             code("ee.vmax.s8 q1,q1,q2", "ee.vmin.s8 q1,q1,q3")
+        return "q1"
 
     def _fetch(
         self, code: Code, q: tuple[int, int, int, int, int], first: bool
@@ -173,8 +174,8 @@ class Finish:
         code(*(f"ee.vmax.s32 q{r},q{r},q{x}" for x in held))
 
 
-def _lines(code: Code, lines: Lines) -> None:
-    """16 bytes in q1 to the larger of two lines of each."""
+def _lines(code: Code, lines: Lines) -> str:
+    """16 bytes in q1 to the larger of two lines of each; gives the register."""
     code(
         "ee.vld.128.ip q2,a15,16",
         "ssai 15",
@@ -187,11 +188,15 @@ def _lines(code: Code, lines: Lines) -> None:
         "ee.vmul.s16 q2,q2,q5",
         "ee.vadds.s16 q7,q7,q4",
         "ee.vmul.s16 q1,q1,q5",
-        "ee.vadds.s16 q2,q2,q6",
+        "ee.vadds.s16.ld.incp q5,a15,q2,q2,q6",
         "ee.vmax.s16 q0,q0,q2",
         "ee.vadds.s16 q1,q1,q6",
         "ee.vmax.s16 q1,q7,q1",
     )
+    if lines.narrow:
+        code("ee.vmul.s16 q0,q0,q5", "ee.vmul.s16 q1,q1,q5", "ee.vunzip.8 q0,q1")
+        return "q0"
     for _ in range(8 - lines.fraction):
         code("ee.vadds.s16 q0,q0,q0", "ee.vadds.s16 q1,q1,q1")
     code("ee.vunzip.8 q0,q1")
+    return "q1"

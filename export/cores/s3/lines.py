@@ -6,6 +6,8 @@
     r = max(sat16(((X * M1) >> 15) + O1), sat16(((X * M2) >> 15) + O2))
     r = sat16(r + r), 8 - F times; the result is r >> 8
 
+Where nothing saturates at the end, r >> F is the same and less work (`narrow`).
+
 ReLU, LeakyReLU and changes of scale are of this kind; each is proved on all 256.
 """
 
@@ -35,11 +37,20 @@ class Lines:
         r = np.maximum(*(_line(x, m, o) for m, o in (self.first, self.second)))
         for _ in range(8 - self.fraction):
             r = _sat16(r + r)
-        return r >> 8
+        return np.asarray(r >> 8)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the larger line, with its fraction, stays within a byte's range."""
+        x = ALL * 256 + self.centre
+        r = np.maximum(*(_line(x, m, o) for m, o in (self.first, self.second)))
+        q = r >> self.fraction
+        return self.fraction < 7 and bool(q.min() >= -128 and q.max() <= 127)
 
     def bytes(self) -> bytes:
-        """Five vectors: c, M1, M2, O1, O2."""
-        values = (self.first[0], self.second[0], self.first[1], self.second[1])
+        """Vectors of c, M1, M2, O1, O2, and the factor that takes off a fraction."""
+        values = [self.first[0], self.second[0], self.first[1], self.second[1]]
+        values.append(1 << (15 - self.fraction))
         lanes = b"".join(np.full(8, v, "<i2").tobytes() for v in values)
         return bytes([self.centre] * 16) + lanes
 
@@ -102,4 +113,4 @@ def _line(x: np.ndarray, m: int, o: int) -> np.ndarray:
 
 
 def _sat16(v: np.ndarray) -> np.ndarray:
-    return np.clip(v, -32768, 32767)
+    return np.asarray(np.clip(v, -32768, 32767))

@@ -73,7 +73,7 @@ class Constants:
             y = (low * (m >> 16) + high * (m & 0x7FFF)) >> 15
         y = y + high * (m >> 15)
         y = y - (high < self.border[:, None]) * self.back[:, None]
-        return np.clip(y >> self.s, -32768, 32767) >> 8
+        return np.asarray(np.clip(y >> self.s, -32768, 32767) >> 8)
 
     def bytes(self, channels: np.ndarray) -> bytes:
         """The constants of eight lanes, in the order in which the code reads them."""
@@ -82,9 +82,8 @@ class Constants:
         halves = [m >> 16, border, m & 0x7FFF, m >> 15, back]
         if self.precise:
             halves = [m & 0x7FFF, m >> 15, border, back]
-        return b.astype("<i4").tobytes() + b"".join(
-            x.astype("<i2").tobytes() for x in halves
-        )
+        parts = [b.astype("<i4"), *(x.astype("<i2") for x in halves)]
+        return b"".join(bytes(part.tobytes()) for part in parts)
 
     @property
     def group_bytes(self) -> int:
@@ -153,7 +152,7 @@ def _solved(steps: Steps, k: int, precise: bool) -> Constants | None:
         if found is None:
             return None
         channels.append(found)
-    constants = Constants(k, s, *np.array(channels, np.int64).T, precise)
+    constants = _constants(k, s, channels, precise)
     return constants if _exact(steps, constants) else None
 
 
@@ -187,7 +186,7 @@ def _channel(
         if abs(b) > INT32 or back[i] > 32767:
             continue
         found = (b, int(tries[i]), border, int(back[i]))
-        if _exact(_one(steps, c), _constants(k, s, found, precise)):
+        if _exact(_one(steps, c), _constants(k, s, [found], precise)):
             return found
     return None
 
@@ -230,16 +229,17 @@ def _flat(
         high = (value + 1) * unit - ends[1] if value < 127 else INT32
         b = round((max(low, -INT32) + min(high, INT32)) / 2)
         found = (max(min(b, INT32), -INT32), m, -32768, 0)
-        if _exact(_one(steps, c), _constants(k, s, found, precise)):
+        if _exact(_one(steps, c), _constants(k, s, [found], precise)):
             return found
         m //= 2
     return None
 
 
 def _constants(
-    k: int, s: int, found: tuple[int, int, int, int], precise: bool
+    k: int, s: int, found: list[tuple[int, int, int, int]], precise: bool
 ) -> Constants:
-    return Constants(k, s, *(np.array([x], np.int64) for x in found), precise)
+    offset, multiplier, border, back = np.array(found, np.int64).T
+    return Constants(k, s, offset, multiplier, border, back, precise)
 
 
 def _one(steps: Steps, c: int) -> Steps:

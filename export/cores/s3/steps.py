@@ -59,8 +59,8 @@ def _turn(code: Code, finish: Finish, steps: int, anew: bool) -> Code:
 
 
 def _store(code: Code, finish: Finish, lanes: int) -> None:
-    finish.step(code, lanes)
+    result = finish.step(code, lanes)
     if lanes == 8:
-        code("ee.vst.l.64.ip q1,a3,8")
+        code(f"ee.vst.l.64.ip {result},a3,8")
     else:
-        code("ee.vst.128.ip q1,a3,16")
+        code(f"ee.vst.128.ip {result},a3,16")

@@ -9,17 +9,17 @@ models of the instructions, with the C around it as the chip's compiler gets it.
 """
 
 import ctypes
-import subprocess
 from pathlib import Path
 
 import numpy as np
 
+from core.errors import CheckFailed
+from export.assembly import translate
 from export.assembly.pie import PIE
-from export.assembly.translate import translate
-from export.emit.generate import flags, load_plan
-from tests.support.native import WARNINGS
+from export.emit.host_build import compile_c
+from export.plan.record import load_plan
 
-MODELS = Path(translate.__code__.co_filename).parent
+MODELS = Path(translate.__file__).parent
 DRIVER = """
 #include "{prefix}_model.h"
 uint64_t xt_instructions;
@@ -42,17 +42,9 @@ def sources(component: Path, work: Path) -> list[Path]:
     work.mkdir(parents=True, exist_ok=True)
     text = (component / "src" / f"{prefix}_int8_s3.S").read_text()
     kernels, driver = work / "kernels.c", work / "driver.c"
-    kernels.write_text(translate(text, PIE))
+    kernels.write_text(translate.translate(text, PIE))
     driver.write_text(DRIVER.format(prefix=prefix, upper=prefix.upper()))
     return [component / "src" / f"{prefix}_int8_s3.c", kernels, driver]
-
-
-def command(component: Path, *options: str) -> list[str]:
-    """The compiler with its flags."""
-    return [
-        *("gcc", *flags("host"), *WARNINGS, "-std=gnu11", "-DNN_S3=1", *options),
-        *("-I", str(component / "src"), "-I", str(MODELS)),
-    ]
 
 
 class S3:
@@ -61,9 +53,12 @@ class S3:
     def __init__(self, component: Path, work: Path, *options: str) -> None:
         self.prefix = load_plan(component / "plan.json").prefix
         target = work / "engine.so"
-        files = map(str, sources(component, work))
-        build = [*command(component, *options, "-fPIC", "-shared"), *files]
-        subprocess.run([*build, "-o", str(target)], check=True)
+        compile_c(
+            sources(component, work),
+            [component / "src", MODELS],
+            target,
+            *("-DNN_S3=1", "-O1", "-fPIC", "-shared", *options),
+        )
         self.library = ctypes.CDLL(str(target))
         self.arena_bytes = self.library.arena_bytes()
         self.input_bytes = self.library.input_bytes()
@@ -105,8 +100,11 @@ class S3:
         status = getattr(self.library, f"{self.prefix}_int8_run_traced")(
             *(ctypes.c_void_p(x.ctypes.data) for x in (arena, held, row)), hook, None
         )
-        assert status == 0
-        assert (arena[self.arena_bytes :] == FILL).all(), "it writes behind its arena"
+        if status or (arena[self.arena_bytes :] != FILL).any():
+            raise CheckFailed(
+                f"the S3's engine gives status {status}, or writes behind its arena",
+                "a bug of export/cores/s3: report it with this model",
+            )
 
 
 def _aligned(size: int) -> np.ndarray:

@@ -1,0 +1,254 @@
+"""The ESP32-S3's engine: its kernels' text, run on this machine, against the oracle.
+
+ESP8K_NETWORKS=1000 .venv/bin/python -m pytest tests/export/cores/test_s3.py
+"""
+
+import os
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.pixels import to_bytes, to_int8
+from core.words import MODELS
+from export.arithmetic import int8 as arithmetic
+from export.cores.s3 import add, lines, requant
+from export.cores.s3.lower import lower
+from export.emit import generate, s3_host
+from export.emit.host_build import compile_c
+from export.frontend.support import integer_core, require_supported
+from export.graph.fusion import plan_stages
+from export.graph.network import Network, read_tflite
+from export.reference import int8
+from tests.support.components import IDENTITY, Networks
+from tests.support.random_networks import random_inputs, random_network
+from training.data import load
+
+NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))  # 100 in CI, 1000 for a night
+FEW = 12  # of them in the fast suite
+TARGETS = {  # instructions of the kernels of one inference, and a little of the calls
+    "v1": 44_000,
+    "v2": 47_500,
+    "v3": 176_800,
+    "v3-small": 44_000,
+}
+EACH = [
+    model if model in ("v2", "v3") else pytest.param(model, marks=pytest.mark.slow)
+    for model in MODELS
+]
+MAIN = """
+#include "{prefix}_model.h"
+#include <stdlib.h>
+int main(int argc, char **argv)
+{{
+    static {prefix}_int8_arena_t arena;
+    static __attribute__((aligned(16))) uint8_t in[{upper}_INPUT_BYTES + 1];
+    int8_t *const out = malloc({upper}_OUTPUT_SIZE);
+    const int at = argc > 1 ? atoi(argv[1]) : 0;
+
+    return out == NULL || {prefix}_int8_run(&arena, in + at, out) != {upper}_OK;
+}}
+"""
+
+
+def generated(network: Network, folder: Path, prefix: str = "net") -> generate.Plan:
+    """A component with this core's engine."""
+    return generate.generate(network, None, folder, "speed", prefix, IDENTITY, s3=True)
+
+
+# ==== Constants ====
+
+
+@pytest.mark.parametrize("model", EACH)
+def test_requantisation_is_exact_on_every_sum(model: str, networks: Networks) -> None:
+    for stage in plan_stages(networks(model)[0]):
+        steps = requant.weighted(stage) if stage.weights is not None else None
+        if steps is None:
+            continue
+        constants = requant.solve(steps)
+        assert constants is not None
+        mantissa, shift = arithmetic.channel_multipliers(stage.network, stage.head)
+        zero = stage.head_output.zero_point
+        for c in range(len(steps.real)):
+            sums = np.arange(steps.least[c], steps.greatest[c] + 1)
+            total = sums - steps.turn[c]
+            exact = arithmetic.requantize(total, mantissa[c], shift[c]) + zero
+            found = constants.apply(np.broadcast_to(sums, (len(steps.real), len(sums))))
+            np.testing.assert_array_equal(found[c], arithmetic.clamp(exact))
+
+
+def test_a_channel_that_gives_one_value_has_constants() -> None:
+    least = np.array([-500, -500])
+    values = np.array([[127], [-128]])
+    steps = requant.stepped(
+        lambda sums: np.broadcast_to(values, sums.shape),
+        np.array([1.0, 1.0]),
+        least,
+        -least,
+        0 * least,
+    )
+    constants = requant.solve(steps)
+    assert constants is not None
+    sums = np.broadcast_to(np.arange(-500, 501), (2, 1001))
+    assert (constants.apply(sums) == values).all()
+
+
+def test_lines_are_found_for_what_rises_in_two_slopes_only() -> None:
+    q = np.arange(-128, 128)
+    leaky = np.clip(np.where(q >= -20, q + 20, (q + 20) // 8) - 30, -128, 127)
+    found = lines.find(leaky, -20)
+    assert found is not None
+    np.testing.assert_array_equal(found.apply(q), leaky)
+    assert lines.find(np.where(q < 0, 5, 3), 0) is None
+    assert lines.find(np.rint(127 * np.tanh(q / 40)), 0) is None
+
+
+def test_the_factors_of_an_offset_lie_in_its_range() -> None:
+    one, other = add._factors(123_456_000, 123_456_040) or (0, 0)
+    assert 123_456_000 <= one * other <= 123_456_040
+    assert add._factors(7, 6) is None
+
+
+# ==== Networks ====
+
+
+@pytest.mark.parametrize("model", EACH)
+def test_the_engine_has_the_oracles_bytes_in_its_budget(
+    model: str, networks: Networks, tmp_path: Path
+) -> None:
+    network = networks(model)[0]
+    plan = generated(network, tmp_path)
+    engine = s3_host.S3(tmp_path, tmp_path / "s3")
+    digits = np.asarray(load("mnist").test_images)[:200].reshape(200, -1)
+    noise = np.random.default_rng(3).integers(0, 256, (100, 784)).astype(np.uint8)
+    ends = np.array([[0] * 784, [255] * 784], np.uint8)
+    images = np.concatenate([digits, noise, ends])
+    expected = int8.outputs(network, to_int8(images).reshape(-1, 28, 28, 1))
+    np.testing.assert_array_equal(engine.run(images), expected.reshape(-1, 10))
+    assert engine.instructions < TARGETS[model]
+    assert engine.arena_bytes <= 1.5 * plan.int8_arena_bytes
+    # Any address will do for the image.
+    for offset in (1, 4):
+        found = engine.run(images[:3], offset)
+        np.testing.assert_array_equal(found, expected.reshape(-1, 10)[:3])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_every_test_image_has_the_oracles_bytes(
+    model: str, networks: Networks, tmp_path: Path
+) -> None:
+    network = networks(model)[0]
+    generated(network, tmp_path)
+    engine = s3_host.S3(tmp_path, tmp_path / "s3")
+    images = np.asarray(load("mnist").test_images).reshape(-1, 784)
+    expected = int8.outputs(network, to_int8(images).reshape(-1, 28, 28, 1))
+    np.testing.assert_array_equal(engine.run(images), expected.reshape(-1, 10))
+
+
+def test_a_hook_sees_what_it_sees_of_the_portable_engine(
+    networks: Networks, tmp_path: Path
+) -> None:
+    network = networks("v3")[0]
+    plan = generated(network, tmp_path)
+    image = np.asarray(load("mnist").test_images)[0]
+    seen = s3_host.S3(tmp_path, tmp_path / "s3").trace(image)
+    values = int8.run(network, to_int8(image).reshape(1, 28, 28, 1))
+    assert len(seen) == len(plan.engine("int8"))
+    for stage in plan.engine("int8"):
+        height, width, channels = stage.shape
+        full = values[stage.tensor][0].reshape(
+            -1, *network_width(network, stage.tensor)
+        )
+        live = full[:height, :width].reshape(-1)
+        if stage.representation.startswith("u8"):
+            live = to_bytes(live)
+        np.testing.assert_array_equal(seen[stage.number], live.view(np.uint8))
+
+
+def network_width(network: Network, tensor: int) -> tuple[int, int]:
+    shape = network.tensors[tensor].shape
+    return (shape[2], shape[3]) if len(shape) == 4 else (1, shape[-1])
+
+
+def test_the_kernels_touch_no_memory_but_theirs(
+    networks: Networks, tmp_path: Path
+) -> None:
+    network = networks("v3")[0]
+    generated(network, tmp_path)
+    (tmp_path / "main.c").write_text(MAIN.format(prefix="net", upper="NET"))
+    sources = s3_host.sources(tmp_path, tmp_path / "s3")
+    sources.append(tmp_path / "main.c")
+    program = tmp_path / "program"
+    checks = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g")
+    compile_c(
+        sources, [tmp_path / "src", s3_host.MODELS], program, "-DNN_S3=1", *checks
+    )
+    for offset in "01":
+        subprocess.run([str(program), offset], check=True)
+
+
+@pytest.mark.parametrize("options", [("-DPIE_SYMMETRIC=1",), ("-DPIE_SYMMETRIC=0",)])
+def test_how_lanes_saturate_below_makes_no_difference(
+    options: tuple[str, ...], networks: Networks, tmp_path: Path
+) -> None:
+    network = networks("v2")[0]
+    generated(network, tmp_path)
+    engine = s3_host.S3(tmp_path, tmp_path / "s3", *options)
+    images = np.random.default_rng(4).integers(0, 256, (50, 784)).astype(np.uint8)
+    expected = int8.outputs(network, to_int8(images).reshape(-1, 28, 28, 1))
+    np.testing.assert_array_equal(engine.run(images), expected.reshape(-1, 10))
+
+
+def test_the_same_network_gives_the_same_bytes(
+    networks: Networks, tmp_path: Path
+) -> None:
+    for folder in ("a", "b"):
+        generated(networks("v2")[0], tmp_path / folder)
+    for name in ("src/net_int8_s3.S", "src/net_int8_s3.c", "src/net_model.h"):
+        assert (tmp_path / "a" / name).read_bytes() == (
+            tmp_path / "b" / name
+        ).read_bytes()
+
+
+# ==== Random networks ====
+
+REACHED = {
+    *("image", "border", "conv", "depthwise", "dense", "maxpool", "avgpool"),
+    *("mean", "add", "portable conv", "portable softmax", "portable concat"),
+}
+
+
+@pytest.mark.parametrize(
+    "seeds",
+    [range(FEW), pytest.param(range(FEW, NETWORKS), marks=pytest.mark.slow)],
+    ids=["few", "all"],
+)
+def test_random_networks_have_the_references_bytes(
+    seeds: range, tmp_path: Path
+) -> None:
+    reached: Counter[str] = Counter()
+    for seed in seeds:
+        reached.update(check(seed, tmp_path / str(seed)))
+    if len(seeds) > FEW:
+        assert not REACHED - reached.keys()
+
+
+def check(seed: int, folder: Path) -> set[str]:
+    """Hold one network to the reference; what its kernels are of."""
+    network = integer_core(read_tflite(random_network(seed), f"seed {seed}"))
+    require_supported(network)
+    generated(network, folder)
+    if not (folder / "src" / "net_int8_s3.c").exists():
+        return {"nothing but a new shape"}
+    inputs = random_inputs(network, seed, 8)
+    expected = int8.outputs(network, inputs).reshape(len(inputs), -1)
+    engine = s3_host.S3(folder, folder / "s3", "-O0")
+    found = engine.run(to_bytes(inputs).reshape(len(inputs), -1))
+    np.testing.assert_array_equal(found, expected, f"seed {seed}")
+    built = lower(network, "net")
+    own = {k.name.removeprefix("net_s3_").rstrip("0123456789") for k in built.kernels}
+    names = (k.kernel.name.rstrip("0123456789") for k in built.portables)
+    return own | {f"portable {name}" for name in names}
