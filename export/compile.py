@@ -87,9 +87,7 @@ def compile_model(
     identity = identify(name, network.sha256, network.sha256)
     with published(out) as made:
         shown = for_comment(source)
-        plan = publish(
-            network, None, made.stage, profile, name, identity, shown, cores
-        )
+        plan = publish(network, None, made.stage, profile, name, identity, shown, cores)
         _check_example(made.stage)
         compared = _check_outputs(network, ends, model, made.stage)
     return Result(
