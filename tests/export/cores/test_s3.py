@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.random_networks import random_inputs, random_network
 
 from core.pixels import to_bytes, to_int8
 from core.words import MODELS
@@ -24,6 +23,7 @@ from export.graph.fusion import plan_stages
 from export.graph.network import Network, read_tflite
 from export.reference import int8
 from tests.support.components import IDENTITY, Networks
+from tools.bench.drawn.networks import random_inputs, random_network
 from training.data import load
 
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))  # 100 in CI, 1000 for a night
