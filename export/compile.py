@@ -2,7 +2,7 @@
 
     esp8k compile model.tflite -o DIR [--profile speed]
     esp8k compile model.onnx --calibration images.npz -o DIR
-    esp8k compile net.py:build --input-shape 1 1 28 28 --calibration i.npy -o DIR
+    esp8k compile a.py:build --input-shape 1 1 28 28 --calibration i.npy -o DIR
 
 A float model (.tflite, .onnx, .keras, .h5, or what a Python function returns) is
 quantized on the way with the inputs of --calibration: an .npz or .npy (N inputs in the
