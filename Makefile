@@ -18,6 +18,7 @@ SEED    = 0#         of a training run (train)
 DATASET = mnist#     mnist, fashion, kmnist (train)
 TEACHER = yes#       yes, no: no trains v3 alone (train, seeds)
 RESUME  =#           1: go on with an interrupted run (train)
+OWN     =#           folder of own digits, to go on with (train)
 N       = 10#        how many seeds (seeds)
 JOBS    = 2#         how many tests at once (test)
 
@@ -207,7 +208,7 @@ $(BUILD)/.debian-ready: tools/setup.sh
 	@mkdir -p $(BUILD) && bash tools/setup.sh debian && touch $@
 
 # The options a product was made with; rewritten only when they change.
-TRAINED_WITH  := $(SEED) $(EPOCHS) $(DATASET) $(ALONE)
+TRAINED_WITH  := $(if $(OWN),own,$(SEED) $(EPOCHS) $(DATASET) $(ALONE))
 EXPORTED_WITH := $(PROFILE) $(CHECKPOINT)
 $(OUT)/.train-options: FORCE
 	@mkdir -p $(OUT); echo "$(TRAINED_WITH)" | cmp -s - $@ || \
@@ -219,9 +220,10 @@ $(OUT)/.export-options: FORCE
 
 # Without the goal `train` a checkpoint is a file like any other: nothing makes it.
 ifneq ($(filter train,$(GOALS)),)
-$(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options $(if $(RESUME),$(if $(wildcard $(OUT)/unfinished.pt),FORCE)) | $(SETUP)
-	@$(eval TRAINED := yes)$(ESP8K) train --model $(MODEL) --seed $(SEED) \
-	  --epochs $(EPOCHS) --dataset $(DATASET) $(ALONE) $(if $(RESUME),--resume)
+$(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options $(if $(RESUME),$(if $(wildcard $(OUT)/unfinished.pt),FORCE)) $(if $(OWN),FORCE) | $(SETUP)
+	@$(eval TRAINED := yes)$(if $(OWN),$(ESP8K) own $(call quoted,$(OWN)) --model $(MODEL), \
+	  $(ESP8K) train --model $(MODEL) --seed $(SEED) \
+	  --epochs $(EPOCHS) --dataset $(DATASET) $(ALONE) $(if $(RESUME),--resume))
 endif
 
 $(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP) asked

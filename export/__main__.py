@@ -31,7 +31,7 @@ from export.emit.generate import Plan
 from export.reference import tflm
 from export.verify import Row, check, verify
 from training import checkpoint as checkpoints
-from training.data import Data, load
+from training.data import Data, of_model
 
 FORMAT = 1
 TABLE_WIDTH = 80  # columns where stdout is no terminal
@@ -66,6 +66,8 @@ def manifest(
         "identity_crc": artefacts.identity.identity_crc,
         "profile": plan.profile,
         "temperature": point.temperature,
+        "dataset": data.name,
+        "classes": list(data.classes),
         **{
             name: {
                 "shape": list(tensor.shape),
@@ -134,7 +136,7 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
     chosen = config.checkpoint
     path = Path(chosen) if chosen else paths.checkpoint(config.model)
     point = checkpoints.load(path, config.model)
-    data = load(point.config.get("dataset", "mnist"))
+    data = of_model(point.config)
     images = pipeline.calibration(data)
     with lock(target, "export"):
         (target / "model.json").unlink(missing_ok=True)

@@ -11,13 +11,13 @@ from export.graph.network import read_tflite
 from export.reference import int8
 from export.verify import quantized_input
 from training import checkpoint as checkpoints
-from training.data import load
+from training.data import of_model
 
 
 def int8_accuracy(path: Path) -> float:
     """Percent of the test images that the int8 network classifies rightly."""
     point = checkpoints.load(path)
-    data = load(point.config.get("dataset", "mnist"))
+    data = of_model(point.config)
     images = pipeline.calibration(data)
     _, tflite = pipeline.int8_tflite(point.module(), images)
     network = read_tflite(tflite, point.model)

@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     config = parse(Config, argv, "bisect", __doc__ or "")
     folder = model_dir(config.model)
-    test = np.asarray(data.load().test_images)
+    test = np.asarray(data.of_exported(folder).test_images)
     images = test[config.index : config.index + config.images]
     if config.index < 0 or not len(images):
         raise Esp8kError(f"no test image {config.index}", f"0 to {len(test) - 1}")

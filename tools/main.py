@@ -44,6 +44,7 @@ PIPELINE = {
 }
 YOURS = {
     "compile": Verb("export.compile", "your own int8 .tflite or .onnx as C"),
+    "own": Verb("training.own", "go on from the shipped weights with own digits"),
     "image": Verb("tools.classify.image", "a picture as the network sees it"),
     "doctor": Verb("tools.doctor.doctor", "boards, tools, and what is wrong"),
     "mlperf-data": Verb("tools.mlperf_data", "the folder MLPerf's runner wants"),

@@ -30,8 +30,9 @@ import numpy as np
 
 from core.cli import parse
 from core.errors import Esp8kError
-from core.paths import build_root
+from core.paths import build_root, model_dir
 from core.program import run
+from core.words import DEFAULT_MODEL, ModelName
 from tools.link.client import Device
 
 MODEL = "mnist01"  # what the firmware answers to `profile`
@@ -70,6 +71,7 @@ DEVICES = """\
 
 @dataclass(frozen=True)
 class Config:
+    model: ModelName = DEFAULT_MODEL  # whose data set, if it is exported
     images: int = 1000  # test images for accuracy mode
     iterations: int = 1000  # inferences a loop for performance mode
     microseconds: int = 0  # of an inference: sets --iterations for 3 s a loop
@@ -135,8 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from training import data
 
     config = parse(Config, argv, "mlperf-data", __doc__ or "")
-    mnist = data.load()
-    images, labels = np.asarray(mnist.test_images), np.asarray(mnist.test_labels)
+    own = data.of_exported(model_dir(config.model))
+    images, labels = np.asarray(own.test_images), np.asarray(own.test_labels)
     folder = write(measured(config, images), images, labels)
     print(folder)
     return 0

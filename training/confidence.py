@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print the table of a checkpoint on the test images of its data set."""
     config = parse(Config, argv, "confidence", __doc__ or "")
     stored = checkpoint.load(find(config.model), config.model)
-    images = data.load(stored.config.get("dataset", "mnist"))
+    images = data.of_model(stored.config)
     result = evaluate(stored.module(), images.test_images, images.test_labels)
     found = report(result, stored.temperature or 1.0)
     if config.json:

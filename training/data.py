@@ -10,10 +10,11 @@ that fails too, one error names the file and the cure.
 
 import gzip
 import hashlib
+import json
 import os
 import shutil
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,12 @@ from training.vision import torchvision
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels / 255; models expect them
 
 DATASETS = {"mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST"}
+FASHION = (
+    *("T-shirt", "trousers", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
+KMNIST = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+NAMES = {"mnist": tuple(map(str, range(10))), "fashion": FASHION, "kmnist": KMNIST}
 EMBEDDED = ROOT / "training" / "data"
 # Debian's dataset-fashion-mnist 0.0~git20200523 compresses anew: the same files under
 # other md5 sums, pinned here.
@@ -62,6 +69,7 @@ class Data:
     test_images: np.ndarray  # (10000, 28, 28) uint8
     test_labels: np.ndarray  # (10000,) uint8
     hash: str
+    classes: tuple[str, ...]  # names, in the order of the labels
 
 
 def load(dataset: str = "mnist") -> Data:
@@ -88,7 +96,27 @@ def load(dataset: str = "mnist") -> Data:
         test_images,
         test_labels,
         digest.hexdigest(),
+        NAMES[dataset],
     )
+
+
+def of_model(config: Mapping[str, Any]) -> Data:
+    """The data set that a checkpoint's `config` says it was trained on.
+
+    Whatever a model is judged on is its own: a net of fashion is not asked for digits.
+    """
+    return load(str(config.get("dataset", "mnist")))
+
+
+def of_exported(folder: Path) -> Data:
+    """The data set of the model in `build/<model>/`; MNIST before its first export."""
+    path = folder / "model.json"
+    if not path.exists():
+        return load()
+    try:
+        return of_model(json.loads(path.read_text()).get("config") or {})
+    except (ValueError, AttributeError) as error:
+        raise Esp8kError(f"{path} is damaged", "run: make export") from error
 
 
 def split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,6 +32,7 @@ class FakeHost:
         self.model, self.folder, self.weights_hash = "v2", folder, HASH
         self.manifest: dict[str, Any] = {"config": {"seed": 0}, "macs": 231392}
         self.manifest["profile"] = "balanced"
+        self.classes = tuple(map(str, range(10)))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "plan.json").write_text(
             json.dumps({"weights_hash": HASH, "identity_crc": 1})

@@ -129,3 +129,19 @@ def test_the_split_is_fixed_and_complete() -> None:
         hashlib.sha256(held.astype("<i8").tobytes()).hexdigest()[:16]
         == "5dbb3ea6ddd1172c"
     )
+
+
+def test_a_model_is_judged_by_its_own_data_set(tmp_path: Path) -> None:
+    assert data.of_exported(tmp_path).name == "mnist"
+    (tmp_path / "model.json").write_text('{"config": {"dataset": "nothing"}}')
+    with pytest.raises(Esp8kError, match="no data set 'nothing'"):
+        data.of_exported(tmp_path)
+    (tmp_path / "model.json").write_text("no JSON")
+    with pytest.raises(Esp8kError, match="damaged"):
+        data.of_exported(tmp_path)
+
+
+def test_every_data_set_names_its_classes() -> None:
+    assert data.load().classes == tuple("0123456789")
+    assert set(data.NAMES) == set(data.DATASETS)
+    assert all(len(set(names)) == 10 for names in data.NAMES.values())

@@ -29,6 +29,8 @@ from tools.link.messages import Result
 
 BAR = 22  # characters of the longest bar
 
+NAME = 10  # columns of a class's name
+
 
 @dataclass(frozen=True)
 class Config:
@@ -67,10 +69,10 @@ def subject(config: Config) -> Subject:
         raise Esp8kError("both --index and --image", "give one of them")
     if config.image is not None:
         return Subject(image.load(config.image), str(config.image), None)
-    from training.data import load
+    from training.data import of_exported
 
     number = config.index or 0
-    data = load()
+    data = of_exported(paths.model_dir(config.model))
     if not 0 <= number < len(data.test_images):
         last = len(data.test_images) - 1
         raise Esp8kError(f"no test image {number}", f"INDEX goes from 0 to {last}")
@@ -94,6 +96,7 @@ def compare(
         "source": asked.source,
         "label": asked.label,
         "class": answer.label,
+        "classes": list(host.classes),
         "raw_logits": logits.tolist(),
         "logits": host.real(config.engine, logits).tolist(),
         "probabilities": host.probabilities(config.engine, logits).tolist(),
@@ -117,12 +120,14 @@ def show(result: dict[str, Any], pixels: np.ndarray, stream: TextIO) -> None:
     """The digit beside its ten scores, and four lines about where they come from."""
     encoding, colour = terminal.encoding_of(stream), terminal.has_colour(stream)
     mark = "›" if terminal.has_blocks(encoding) else ">"
-    rows = ["class      logit   probability"]
+    width = min(NAME, max(map(len, result["classes"])))
+    rows = [f"  {'class':{max(5, width)}}{'logit':>{7 + width}}   probability"]
     for digit, (logit, share) in enumerate(
         zip(result["logits"], result["probabilities"], strict=True)
     ):
         chosen = digit == result["class"]
-        row = f"{mark if chosen else ' '} {digit}  {logit:10.4f}   "
+        name = result["classes"][digit][:NAME]
+        row = f"{mark if chosen else ' '} {name:{width}}  {logit:10.4f}   "
         row += f"{terminal.bar(share, BAR, encoding)} {100 * share:6.2f} %"
         rows.append(terminal.bold(row, colour and chosen))
     picture = terminal.digit_lines(pixels, encoding, colour)
@@ -136,12 +141,14 @@ def facts(result: dict[str, Any]) -> list[str]:
     given = result["source"]
     if truth is not None:
         word = "right" if truth == result["class"] else "wrong"
-        given += f", which is a {truth}: {word}"
+        given += f", which is a {result['classes'][truth]}: {word}"
     host = result["host"]
-    said = f"{host['class']}, and {host['equal_logits']} of 10 logits are the board's"
+    names, count = result["classes"], len(result["logits"])
+    said = f"{names[host['class']]}, and {host['equal_logits']} of {count} logits"
+    said += " are the board's"
     agree = "agrees" if host["agrees"] else "DISAGREES"
     return [
-        f"answer   {result['class']}  ({given})",
+        f"answer   {names[result['class']]}  ({given})",
         f"host     {said}: {agree}",
         f"engine   {result['engine']}, {cost(result)}",
         f"board    {result['board']} ({result['evidence']}), model {result['model']}, "

@@ -44,6 +44,12 @@ class Host:
             for engine, name in FILES.items()
         }
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the logits."""
+        out = self.manifest["output"]["shape"][-1]
+        return tuple(map(str, self.manifest.get("classes") or range(out)))
+
     def logits(self, engine: str, images: np.ndarray) -> np.ndarray:
         """Raw logits of (N, 28, 28) uint8: (N, 10) int8 or float32."""
         network = self.networks[check_engine(engine)]

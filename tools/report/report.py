@@ -208,13 +208,13 @@ def artefacts(host: Host) -> list[dict[str, Any]]:
     return [row for row in rows if row.get("accuracy") is not None]
 
 
-def load_subject(limit: int | None) -> Subject:
-    """MNIST's test images, or the first of them."""
+def load_subject(exported: Path, limit: int | None) -> Subject:
+    """The test images of the model's own data set, or the first of them."""
     if limit is not None and limit < 1:
         raise Esp8kError(f"--limit {limit}", "at least one image")
-    from training.data import load
+    from training.data import of_exported
 
-    data = load()
+    data = of_exported(exported)
     return Subject(data.test_images[:limit], data.test_labels[:limit], data.hash)
 
 
@@ -241,7 +241,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_writable(folder)
     with target.opener() as device:  # not there, or another's weights: said first
         require_identity(device, host.folder)
-    asked = load_subject(config.limit)
+    asked = load_subject(host.folder, config.limit)
     report = make_report(config, target, host, asked)
     write(folder, report, asked.images)
     print(json.dumps(report, indent=1) if config.json else summary(report, folder))

@@ -200,6 +200,6 @@ def test_a_full_disk_keeps_the_old_report(host, tmp_path: Path):
     assert len(list(folder.iterdir())) == 2
 
 
-def test_a_limit_below_one_is_refused():
+def test_a_limit_below_one_is_refused(tmp_path):
     with pytest.raises(Esp8kError, match="--limit 0"):
-        report.load_subject(0)
+        report.load_subject(tmp_path, 0)

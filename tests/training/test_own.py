@@ -1,0 +1,81 @@
+"""A hand that MNIST does not know is learnt in seconds, and MNIST is not forgotten."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import Esp8kError
+from core.paths import ROOT
+from tests.support.hand import written
+from training import checkpoint, data, own
+from training.evaluate import evaluate
+
+CLASSES = tuple(map(str, range(10)))
+
+
+def put(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    """As the page's download holds them."""
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        place = folder / str(label)
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{number:04}.png")
+
+
+@pytest.mark.slow
+def test_a_hand_is_learnt_and_mnist_is_kept(mnist: data.Data) -> None:
+    point = checkpoint.load(ROOT / "training" / "pretrained" / "v3.pt", "v3")
+    unseen = written(40, seed=99)
+    before = point.module()
+    after = point.module()
+    after.load_state_dict(own.go_on(point, own.Own(*written(10, seed=7)), mnist, 0))
+    gained = evaluate(after, *unseen).accuracy - evaluate(before, *unseen).accuracy
+    tests = mnist.test_images, mnist.test_labels
+    lost = evaluate(before, *tests).accuracy - evaluate(after, *tests).accuracy
+    assert gained >= 2
+    assert lost <= 0.1
+
+
+def test_the_folder_of_the_page_is_read_and_parted(tmp_path: Path) -> None:
+    images, labels = written(10, seed=1)
+    put(tmp_path, images, labels)
+    read = own.read(tmp_path, CLASSES)
+    assert read.images.shape == (100, 28, 28)
+    learnt, held = own.parted(read)
+    assert len(learnt.labels) == 80
+    assert np.bincount(held.labels).tolist() == [2] * 10
+
+
+def test_a_pass_holds_a_third_of_own_pictures(mnist: data.Data) -> None:
+    few = own.Own(*written(2, seed=1))
+    images, labels = own.pass_of(few, mnist, 0)
+    assert len(images) == len(labels)
+    share = 1 - own.OLD / len(images)
+    assert 0.3 < share < 0.4
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "told"),
+    [("7/a.png", (64, 48), "64x48 pixels"), ("x/a.png", (28, 28), "is no class")],
+)
+def test_what_does_not_fit_is_named(
+    tmp_path: Path, name: str, size: tuple[int, int], told: str
+) -> None:
+    put(tmp_path, *written(1, seed=1))
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    Image.new("L", size).save(path)
+    with pytest.raises(Esp8kError, match=told):
+        own.read(tmp_path, CLASSES)
+
+
+def test_a_missing_folder_junk_and_too_few_are_said(tmp_path: Path) -> None:
+    with pytest.raises(Esp8kError, match="there is no folder"):
+        own.read(tmp_path / "none", CLASSES)
+    with pytest.raises(Esp8kError, match="holds 0 pictures"):
+        own.read(tmp_path, CLASSES)
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3" / "a.png").write_bytes(b"no picture")
+    with pytest.raises(Esp8kError, match="no picture that can be read"):
+        own.read(tmp_path, CLASSES)
