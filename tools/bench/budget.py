@@ -27,7 +27,7 @@ from core.errors import CheckFailed, Esp8kError
 from core.program import run
 from core.words import MODELS
 from tools.bench import models as bench_models
-from tools.bench import ours
+from tools.bench import ours, s3
 from tools.bench.build import TARGETS, version
 from tools.bench.rows import Row
 
@@ -130,6 +130,8 @@ def measure(
                 model, scratch, say, targets, engines=(engine,), stages=False
             )
             lines += [_line(row) for row in rows]
+        say(f"{name} int8 on the ESP32-S3's vector unit")
+        lines.append(s3.measure(model, scratch / name / "s3"))
     return lines
 
 

@@ -86,6 +86,7 @@ def test_the_committed_budget_has_every_model_engine_and_profile() -> None:
         for profile in ("speed", "balanced", "size")
     }
     assert wanted <= rows
+    assert {(model, "s3", "int8", "speed") for model in MODELS} <= rows
 
 
 def test_a_failed_check_prints_the_difference(

@@ -1,0 +1,56 @@
+"""A model's row on the ESP32-S3's vector unit: no emulator of ours knows it.
+
+    line = measure(model, build_root() / "bench" / "s3")
+
+The kernels' own text runs over the models of its instructions and counts itself. What
+the C around them takes (five arguments and a call for each, the copy of the output) is
+estimated; no compiler for this core is at hand. The bits are held to the expected ones.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import CheckFailed
+from export.assembly import source, translate
+from export.assembly.pie import PIE
+from export.cores.s3.component import assembly
+from export.cores.s3.lower import lower
+from export.emit import generate, s3_host
+from export.frontend.identity import identify
+from tools.bench.models import NO_WEIGHTS, Model
+
+CALL = 10  # instructions of the C for each kernel that it calls, about
+OUTPUT = 20  # of the copy of the output
+CALL_BYTES = 28  # of code for each call, about
+
+
+def measure(model: Model, folder: Path) -> dict[str, Any]:
+    """The row of firmware/budget.json; the profile plays no part on this core."""
+    identity = identify(model.name, NO_WEIGHTS, model.int8.sha256)
+    plan = generate.generate(
+        *(model.int8, None, folder, "speed", "net", identity), s3=True
+    )
+    engine = lower(model.int8, plan.prefix)
+    images = model.images[:2]
+    built = s3_host.S3(folder, folder / "host")
+    found = built.run(images)
+    if model.expected is not None and not np.array_equal(found, model.expected[:2]):
+        raise CheckFailed(
+            f"{model.name}: the ESP32-S3's engine differs from TFLite Micro",
+            "a bug of export/cores/s3: report it with this model",
+        )
+    functions = source.parse(assembly(engine))
+    code = sum(translate.size(PIE, function) for function in functions)
+    calls = len(engine.calls)
+    return {
+        "model": model.name,
+        "target": "s3",
+        "engine": "int8",
+        "profile": "speed",
+        "instructions": built.instructions + calls * CALL + OUTPUT,
+        "code_bytes": code + calls * CALL_BYTES,
+        "const_bytes": engine.constant_bytes,
+        "ram_bytes": engine.arena,
+    }
