@@ -50,7 +50,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         link_event_t event = link_reader_feed(&reader, data[i]);
         if (event == LINK_FRAME) {
             check_frame(&reader.frame);
-        } else if (event == LINK_TEXT &&
+        } else if (event == LINK_LONG_FRAME &&
+                   (reader.frame.payload != NULL ||
+                    reader.frame.length <= LINK_MAX_REQUEST_PAYLOAD_BYTES)) {
+            __builtin_trap();
+        } else if ((event == LINK_TEXT || event == LINK_LINE) &&
                    strlen(reader.text) > LINK_MAX_TEXT_BYTES) {
             __builtin_trap();
         }

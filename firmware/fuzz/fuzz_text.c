@@ -46,8 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         staged_t before = app.staged;
         memory_take_output();
-        if (event == LINK_TEXT) {
-            console_run(&app, reader.text);
+        if (event == LINK_TEXT || event == LINK_LINE) {
+            (void)console_run(&app, reader.text);
             check_answer(&app, &before);
         } else if (event == LINK_TEXT_TOO_LONG) {
             console_too_long(&app);

@@ -6,6 +6,8 @@
 
 #include "commands.h"
 #include "console.h"
+#include "console_say.h"
+#include "console_typed.h"
 #include "hal.h"
 
 #define READ_BYTES 256u
@@ -37,20 +39,32 @@ void app_greet(app_t *app)
 
 /* ==== Bytes ==== */
 
+static void heard(app_t *app)
+{
+    app->person = 0; /* a machine speaks: what it says is not echoed */
+    app->confirmed = 1;
+    app->changed_us = hal_time_us();
+}
+
 static void handle(app_t *app, link_event_t event)
 {
     switch (event) {
     case LINK_FRAME:
+    case LINK_LONG_FRAME:
         app->counts.frames++;
-        app->confirmed = 1;
-        app->changed_us = hal_time_us();
+        heard(app);
         command_run(app, &app->reader.frame);
         break;
     case LINK_TEXT:
         app->counts.text_commands++;
-        app->confirmed = 1;
-        app->changed_us = hal_time_us();
-        console_run(app, app->reader.text);
+        heard(app);
+        (void)console_run(app, app->reader.text);
+        break;
+    case LINK_LINE:
+        console_line(app, app->reader.text);
+        break;
+    case LINK_EMPTY_LINE:
+        console_empty_line(app);
         break;
     case LINK_TEXT_TOO_LONG:
         console_too_long(app);
@@ -67,17 +81,27 @@ static void handle(app_t *app, link_event_t event)
     }
 }
 
+static void take(app_t *app, uint8_t byte)
+{
+    uint32_t before = app->reader.text_length;
+    link_event_t event = link_reader_feed(&app->reader, byte);
+    console_echo(app, byte, before, event);
+    handle(app, event);
+}
+
 void app_feed(app_t *app, const uint8_t *bytes, uint32_t length)
 {
     uint64_t now_us = hal_time_us(); /* 0 on boards without a clock */
     if (now_us - app->heard_us > (uint64_t)APP_FRAME_IDLE_MS * MS_US) {
-        link_reader_idle(&app->reader);
+        handle(app, link_reader_idle(&app->reader));
     }
     for (uint32_t i = 0; i < length && !app->closed; i++) {
-        link_event_t event = link_reader_feed(&app->reader, bytes[i]);
-        if (event != LINK_NOTHING) {
-            handle(app, event);
-        }
+        app->behind = length - i - 1u;
+        take(app, bytes[i]);
+    }
+    while (app->has_early && !app->closed) {
+        app->has_early = 0;
+        take(app, app->early);
     }
     /* An inference between two bytes is no silence of the line. */
     app->heard_us = hal_time_us();

@@ -29,11 +29,14 @@
     ((ESP8K_INPUT_BYTES + APP_FRAGMENT_BYTES - 1u) / APP_FRAGMENT_BYTES)
 #define APP_STAGE_CHUNK_BYTES 256u
 #define APP_MAX_STAGES 32u
-/* Of one text command `infer N`: the link is deaf meanwhile. */
+/* Of one text command `infer N`, which any byte breaks off. */
 #ifndef APP_MAX_ITERATIONS
 #define APP_MAX_ITERATIONS 100000
 #endif
 #define APP_LINE_BYTES 128u
+/* When a long `infer` first looks for that byte, and how often then. */
+#define APP_BREAK_FIRST_US 1000000u
+#define APP_BREAK_NEXT_US 100000u
 
 /* ==== State ==== */
 
@@ -73,6 +76,10 @@ typedef struct {
     uint32_t old_baud;
     uint64_t changed_us;
     uint64_t heard_us; /* when the last bytes came */
+    uint32_t behind;   /* bytes in hand behind the one being handled */
+    uint8_t early;     /* the byte that broke an `infer` off, ... */
+    uint8_t has_early; /* ... which is still to be read */
+    uint8_t person;    /* who types wants to see it: echo, prompt */
     uint8_t baud_fixed; /* hal_set_baud() is not supported here */
     uint8_t confirmed;
 

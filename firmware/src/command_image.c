@@ -92,5 +92,10 @@ const uint8_t *command_image(app_t *app, const link_frame_t *frame,
         command_refuse(app, frame, ERROR_ENGINE);
         return NULL;
     }
+    if (head == HEAD_BYTES && (frame->payload[1] | frame->payload[2] |
+                               frame->payload[3]) != 0) {
+        command_refuse(app, frame, ERROR_RANGE); /* of a later protocol */
+        return NULL;
+    }
     return image_of(app, frame, head);
 }

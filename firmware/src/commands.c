@@ -37,6 +37,10 @@ static void hello(app_t *app, const link_frame_t *frame)
     const float scale = ESP8K_OUTPUT_SCALE;
     uint32_t scale_bits;
     uint8_t *out = command_payload(app);
+    if (frame->length != 0) {
+        command_refuse(app, frame, ERROR_LENGTH);
+        return;
+    }
     memcpy(&scale_bits, &scale, sizeof scale_bits);
     out[0] = 1u << ENGINE_INT8 | 1u << ENGINE_F16;
     out[1] = (uint8_t)hal_counter();
@@ -73,6 +77,10 @@ static void statistics(app_t *app, const link_frame_t *frame)
 {
     uint8_t *out = command_payload(app);
     uint64_t uptime_us = hal_time_us();
+    if (frame->length != 0) {
+        command_refuse(app, frame, ERROR_LENGTH);
+        return;
+    }
     link_put32(out + 0, app->counts.frames);
     link_put32(out + 4, app->counts.crc_errors);
     link_put32(out + 8, app->counts.bad_frames);
@@ -118,10 +126,27 @@ static void set_baud(app_t *app, const link_frame_t *frame)
 
 /* ==== Dispatch ==== */
 
+/* Intact, but longer than any request: its payload was not kept. */
+static void too_long(app_t *app, const link_frame_t *frame)
+{
+    if (frame->type == REQUEST_PUT) {
+        app->counts.errors++; /* never answered */
+    } else if (frame->type < REQUEST_HELLO ||
+               frame->type > REQUEST_STATISTICS) {
+        command_refuse(app, frame, ERROR_TYPE);
+    } else {
+        command_refuse(app, frame, ERROR_LENGTH);
+    }
+}
+
 void command_run(app_t *app, const link_frame_t *frame)
 {
     if (frame->version != LINK_VERSION) {
         command_refuse(app, frame, ERROR_VERSION);
+        return;
+    }
+    if (frame->length > LINK_MAX_REQUEST_PAYLOAD_BYTES) {
+        too_long(app, frame);
         return;
     }
     switch (frame->type) {

@@ -10,11 +10,11 @@
 
 #include "app_state.h"
 
-/* One command, without its '%'. Always ends in "m-ready". */
-void console_run(app_t *app, const char *command);
+typedef enum { CONSOLE_KNOWN, CONSOLE_UNKNOWN } console_status_t;
+
+/* One command, without its end. Its answer always ends in "m-ready". */
+console_status_t console_run(app_t *app, const char *command);
 void console_too_long(app_t *app);
-/* "m-lap-us-N" */
-void console_timestamp(app_t *app);
 /* "m-ready"; the boot's is preceded by "m-init-done". */
 void console_ready(app_t *app, int boot);
 

@@ -2,6 +2,8 @@
 /* What the text dialect says. */
 #include "console_say.h"
 
+#include "hal.h"
+
 void console_send(app_t *app, const link_line_t *line)
 {
     app_write(app, (const uint8_t *)line->at, line->length);
@@ -25,6 +27,11 @@ void console_number(app_t *app, const char *before, uint64_t number,
     link_put_number(&line, number);
     link_put_text(&line, after);
     console_send(app, &line);
+}
+
+void console_timestamp(app_t *app)
+{
+    console_number(app, "m-lap-us-", hal_time_us(), LINE_END);
 }
 
 void console_word(app_t *app, const char *before, link_word_t word,

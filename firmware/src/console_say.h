@@ -13,6 +13,8 @@ void console_say(app_t *app, const char *text);
 /* before, number, after: the shape of nearly every message. */
 void console_number(app_t *app, const char *before, uint64_t number,
                     const char *after);
+/* "m-lap-us-N" */
+void console_timestamp(app_t *app);
 void console_word(app_t *app, const char *before, link_word_t word,
                   const char *after);
 

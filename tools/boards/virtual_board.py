@@ -10,6 +10,7 @@ panic, the board starts it again with the next boot number, as real silicon does
 
 import os
 import pty
+import secrets
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,7 @@ class VirtualBoard:
         self.firmware = firmware
         self.count = count
         self.boots = 0
+        self.first_id = secrets.randbits(32)  # of the boot ids: power came on now
         self.port = ""
         self.status: int | None = None  # of the process, when it ended for good
         self._process: subprocess.Popen[bytes] | None = None
@@ -207,7 +209,8 @@ class VirtualBoard:
     def _twin(self, folder: Path) -> Callable[[int, int], list[str]]:
         program = folder / "twin"  # a rebuild must not touch a running one
         shutil.copy2(self.firmware, program)
-        return lambda boots, reason: [str(program), f"b{boots}", f"r{reason}"]
+        first = f"i{self.first_id}"
+        return lambda boots, reason: [str(program), f"b{boots}", f"r{reason}", first]
 
     def _xtensa(self, folder: Path) -> Callable[[int, int], list[str]]:
         """QEMU with the segments of the flashed image where the ROM puts them."""
@@ -224,6 +227,7 @@ class VirtualBoard:
 
         def command(boots: int, reason: int) -> list[str]:
             options = f"enable=on,arg=fw,arg=b{boots},arg=r{reason},arg=c{shift}"
+            options += f",arg=i{self.first_id}"
             machine = [QEMU["virtual"], "-M", "sim", "-cpu", "lx106", *QUIET]
             machine += ["-serial", "none", "-semihosting-config", options]
             return [*machine, *icount, *loads]
@@ -237,7 +241,7 @@ class VirtualBoard:
         icount = ["-icount", "shift=0"] if self.count else []
 
         def command(boots: int, reason: int) -> list[str]:
-            words = (RISCV_MAGIC, boots, reason, int(self.count))
+            words = (RISCV_MAGIC, boots, reason, int(self.count), self.first_id)
             block = b"".join(word.to_bytes(4, "little") for word in words)
             path = folder / "parameters.bin"
             path.write_bytes(block)

@@ -111,6 +111,10 @@ class MemoryBoard:
         self._library.memory_feed(data, len(data), time_us)
         return self._take()
 
+    def during(self, data: bytes) -> None:
+        """What it finds if it looks while it is busy with the next command."""
+        self._library.memory_during(data, len(data))
+
     def slow(self, compute_us: int) -> None:
         """Let each inference take so long from now on."""
         self._library.memory_slow(ctypes.c_uint64(compute_us))

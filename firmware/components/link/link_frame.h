@@ -3,7 +3,7 @@
  * One byte stream, two dialects: binary frames and text commands.
  *
  *     0x00  COBS( version type sequence:2 payload CRC-32:4 )  0x00
- *     text%
+ *     text%          or text and Enter, from a person
  *
  * A 0x00 opens a frame, any other byte belongs to text. A delimiter that
  * closes something also opens the next frame, so a lost delimiter costs at
@@ -20,7 +20,10 @@
 typedef enum {
     LINK_NOTHING = 0,   /* feed more */
     LINK_FRAME,         /* reader->frame holds an intact frame */
+    LINK_LONG_FRAME,    /* intact, but too long to be kept: no payload */
     LINK_TEXT,          /* reader->text holds a command, without its '%' */
+    LINK_LINE,          /* the same, but Enter ended it: a person types */
+    LINK_EMPTY_LINE,    /* Enter, and nothing before it */
     LINK_TEXT_TOO_LONG, /* a '%' came after more than LINK_MAX_TEXT_BYTES */
     LINK_BAD_CRC,       /* a delimiter closed a body with a wrong CRC */
     LINK_BAD_FRAME      /* ... something too short, too long or cut */
@@ -34,7 +37,7 @@ typedef struct {
     uint16_t sequence;
     uint32_t crc;           /* of this frame: names its exact contents */
     const uint8_t *payload; /* valid until the next byte is fed */
-    uint32_t length;        /* bytes of payload */
+    uint32_t length;        /* bytes of payload, also of a long frame */
 } link_frame_t;
 
 typedef struct {
@@ -42,17 +45,25 @@ typedef struct {
     link_cobs_t cobs;
     uint8_t in_frame; /* a delimiter opened what we read now */
     uint8_t plain;    /* nothing but printable bytes since it began */
+    uint8_t skipping; /* what comes is the rest of a frame given up */
+    uint8_t after_cr; /* a LF now belongs to the CR before it */
     uint8_t text_overflow;
     uint32_t text_length;
+    uint32_t folded;     /* bytes of a long frame that are gone, and ... */
+    uint32_t folded_crc; /* ... the CRC-32 of them */
     char text[LINK_MAX_TEXT_BYTES + 1u]; /* terminated when LINK_TEXT */
     /* 32-bit words: an image at payload + 4 or + 8 is then word-aligned. */
-    uint32_t body[(LINK_MAX_REQUEST_BODY_BYTES + 3u) / 4u];
+    uint32_t body[LINK_BODY_BUFFER_BYTES / 4u];
 } link_reader_t;
 
 void link_reader_init(link_reader_t *reader);
 link_event_t link_reader_feed(link_reader_t *reader, uint8_t byte);
-/* The line was silent: give up half a frame (half a command may be slow). */
-void link_reader_idle(link_reader_t *reader);
+/*
+ * The line was silent: give up half a frame, which is LINK_BAD_FRAME, and drop
+ * what follows up to a delimiter or the next silence. Half a command may be
+ * slow; one printable byte behind a delimiter may be either and is given up.
+ */
+link_event_t link_reader_idle(link_reader_t *reader);
 
 /*
  * Finish `body` (header space, payload, CRC space) and encode it with its

@@ -16,6 +16,9 @@
 #define LINK_MAX_REQUEST_PAYLOAD_BYTES 792u
 #define LINK_MAX_REQUEST_BODY_BYTES \
     (LINK_HEADER_BYTES + LINK_MAX_REQUEST_PAYLOAD_BYTES + LINK_CRC_BYTES)
+/* Room for the CRC of a frame that is longer: it is checked, too. */
+#define LINK_BODY_BUFFER_BYTES \
+    ((LINK_MAX_REQUEST_BODY_BYTES + LINK_CRC_BYTES + 3u) / 4u * 4u)
 /* The longest reply: prefix, 4-byte head and a chunk of stage bytes. */
 #define LINK_MAX_REPLY_PAYLOAD_BYTES 266u
 #define LINK_MAX_REPLY_BODY_BYTES \

@@ -144,7 +144,7 @@ void hal_init(void)
     if (board_is_emulated()) {
         simcall_options(&options);
         boots = options.boots;
-        boot_id = options.boots;
+        boot_id = options.first_id + options.boots;
         reason = options.reason;
     } else {
         esp32_init();

@@ -52,6 +52,7 @@ void simcall_options(simcall_options_t *options)
     options->boots = 1;
     options->reason = 1;
     options->icount_shift = 0;
+    options->first_id = 0;
     if (count < 1 || size > ARGUMENTS_BYTES) {
         return;
     }
@@ -65,6 +66,8 @@ void simcall_options(simcall_options_t *options)
             options->reason = number(text + 1);
         } else if (text[0] == 'c') {
             options->icount_shift = number(text + 1);
+        } else if (text[0] == 'i') {
+            options->first_id = number(text + 1);
         }
     }
 }

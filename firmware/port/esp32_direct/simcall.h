@@ -13,6 +13,7 @@
 typedef struct {
     uint32_t boots;        /* argument b<n>: which boot this is */
     uint32_t reason;       /* argument r<n>: a hal_reset_t */
+    uint32_t first_id;     /* argument i<n>: the boot id before boot 1 */
     uint32_t icount_shift; /* argument c<n>: -icount shift=n is on; 0 = off */
 } simcall_options_t;
 

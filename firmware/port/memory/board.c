@@ -20,6 +20,8 @@ static struct {
     uint32_t baud;
     uint32_t baud_allowed;
     uint32_t length;
+    uint32_t waiting;
+    uint8_t in_driver[MEMORY_PORT_INPUT_BYTES];
     uint8_t output[MEMORY_PORT_OUTPUT_BYTES];
 } board;
 
@@ -32,6 +34,7 @@ void memory_boot(uint32_t boots, uint32_t reset_reason)
     board.reset_reason = reset_reason;
     board.baud = APP_DEFAULT_BAUD;
     board.length = 0;
+    board.waiting = 0;
     app_init(&board.app);
     app_greet(&board.app);
 }
@@ -41,6 +44,15 @@ void memory_feed(const uint8_t *bytes, uint32_t length, uint64_t time_us)
     board.time_us = time_us;
     app_tick(&board.app);
     app_feed(&board.app, bytes, length);
+}
+
+void memory_during(const uint8_t *bytes, uint32_t length)
+{
+    if (length > MEMORY_PORT_INPUT_BYTES) {
+        length = MEMORY_PORT_INPUT_BYTES;
+    }
+    memcpy(board.in_driver, bytes, length);
+    board.waiting = length;
 }
 
 void memory_slow(uint64_t compute_us)
@@ -92,11 +104,13 @@ void hal_init(void)
 hal_status_t hal_read(uint8_t *bytes, uint32_t capacity, uint32_t timeout_ms,
                       uint32_t *got)
 {
-    (void)bytes;
-    (void)capacity;
-    (void)timeout_ms;
-    *got = 0;
-    return HAL_CLOSED; /* bytes come by memory_feed() */
+    (void)timeout_ms; /* bytes come by memory_feed(), but for these */
+    *got = board.waiting < capacity ? board.waiting : capacity;
+    memcpy(bytes, board.in_driver, *got);
+    memmove(board.in_driver, board.in_driver + *got,
+            sizeof board.in_driver - *got);
+    board.waiting -= *got;
+    return *got > 0 ? HAL_OK : HAL_TIMEOUT;
 }
 
 hal_status_t hal_write(const uint8_t *bytes, uint32_t length)

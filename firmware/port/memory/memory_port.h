@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define MEMORY_PORT_OUTPUT_BYTES 65536u
+#define MEMORY_PORT_INPUT_BYTES 64u
 
 /* Power on: as if the board had just booted for the `boots`-th time. */
 void memory_boot(uint32_t boots, uint32_t reset_reason);
@@ -20,6 +21,8 @@ uint32_t memory_output_length(void);
 void memory_take_output(void);
 /* What hal_boot_id() adds to the count from the next boot on. */
 void memory_first_id(uint32_t first_id);
+/* Bytes that the app finds when it looks while it is busy. */
+void memory_during(const uint8_t *bytes, uint32_t length);
 /* From now on each inference takes so long, by the clock of memory_feed(). */
 void memory_slow(uint64_t compute_us);
 /* That clock. */

@@ -2,7 +2,8 @@
 /*
  * hal.h as a process of the host: the twin. The line is standard input and
  * output, or the descriptor given by f<n>; the arguments are those of the
- * emulated board: b<n> which boot this is, r<n> why (a hal_reset_t).
+ * emulated board: b<n> which boot this is, r<n> why (a hal_reset_t), i<n>
+ * what the boot id adds to the count; without one it is random.
  *
  * The application runs on a thread with a painted stack, so that the twin
  * has a high-water mark too (the host's ABI, not the chip's).
@@ -10,6 +11,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -41,11 +43,32 @@ static int line_in = STDIN_FILENO;
 static int line_out = STDOUT_FILENO;
 static uint32_t boots = 1;
 static uint32_t reason = HAL_RESET_POWER_ON;
+static uint32_t first_id;
 static struct timespec boot_time;
 
 void hal_init(void)
 {
     (void)clock_gettime(CLOCK_MONOTONIC, &boot_time);
+}
+
+/* Random; where the host has no such device, the time and the process. */
+static uint32_t random_number(void)
+{
+    struct timespec now;
+    uint32_t number = 0;
+    int file = open("/dev/urandom", O_RDONLY);
+
+    if (file >= 0) {
+        ssize_t count = read(file, &number, sizeof number);
+
+        (void)close(file);
+        if (count == (ssize_t)sizeof number) {
+            return number;
+        }
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint32_t)now.tv_nsec ^ (uint32_t)now.tv_sec << 8 ^
+           (uint32_t)getpid() << 16;
 }
 
 /* ==== Serial link ==== */
@@ -154,10 +177,9 @@ uint32_t hal_boot_count(void)
     return boots;
 }
 
-/* Whoever starts this board counts its boots and never forgets. */
 uint32_t hal_boot_id(void)
 {
-    return boots;
+    return first_id + boots;
 }
 
 uint32_t hal_reset_reason(void)
@@ -237,6 +259,8 @@ static void read_arguments(int count, char **arguments)
             boots = value;
         } else if (arguments[i][0] == 'r') {
             reason = value;
+        } else if (arguments[i][0] == 'i') {
+            first_id = value;
         } else if (arguments[i][0] == 'f') {
             line_in = (int)value;
             line_out = (int)value;
@@ -256,6 +280,7 @@ int main(int count, char **arguments)
     pthread_attr_t attributes;
     pthread_t thread;
 
+    first_id = random_number();
     read_arguments(count, arguments);
     (void)signal(SIGPIPE, SIG_IGN); /* write() says HAL_CLOSED instead */
     catch_crashes();

@@ -51,6 +51,7 @@ uint8_t panic_stack[512] __attribute__((aligned(16)));
 static uint32_t boots = 1;
 static uint32_t reason = HAL_RESET_POWER_ON;
 static int counting;
+static uint32_t first_id;
 
 void board_main(void);
 void board_panic(uint32_t cause, uint32_t pc, uint32_t value);
@@ -115,6 +116,7 @@ void hal_init(void)
         boots = load(PARAMETERS + 4u);
         reason = load(PARAMETERS + 8u);
         counting = load(PARAMETERS + 12u) != 0u;
+        first_id = load(PARAMETERS + 16u);
     }
     set_alarm(timer() + LONGEST_WAIT_TICKS);
     store(PLIC_PRIORITY + 4u * UART_SOURCE, 1);
@@ -205,10 +207,10 @@ uint32_t hal_boot_count(void)
     return boots;
 }
 
-/* Whoever starts this board counts its boots and never forgets. */
+/* Whoever starts this board counts its boots, and drew the first number. */
 uint32_t hal_boot_id(void)
 {
-    return boots;
+    return first_id + boots;
 }
 
 uint32_t hal_reset_reason(void)

@@ -71,8 +71,30 @@ def test_a_reset_keeps_the_line_and_counts_the_boot(echo: str) -> None:
         for boot in (2, 3):
             assert ask(line, b"R") == "ready\n"
             answer = state(line)
-            assert answer["boots"] == answer["id"] == str(boot)
+            assert answer["boots"] == str(boot)
+            assert int(answer["id"]) == board.first_id + boot & 0xFFFFFFFF
             assert answer["reason"] == str(REASON_SOFTWARE)
+
+
+@on("virtual", "twin", "riscv")
+def test_two_first_boots_differ_in_their_id(echo: str) -> None:
+    ids = set()
+    for _ in range(2):
+        with virtual_board.start("v2", echo) as board, open_line(board.port) as line:
+            line.read_until(b"\n")
+            ids.add(state(line)["id"])
+    assert len(ids) == 2
+
+
+@on("twin")
+def test_a_twin_that_nobody_gave_a_number_draws_one(echo: str) -> None:
+    program = ROOT / os.environ["ESP8K_BUILD"] / "v2" / echo / "firmware.elf"
+    said = [
+        subprocess.run([program], input=b"?", capture_output=True).stdout
+        for _ in range(2)
+    ]
+    ids = [re.search(rb" id=(\d+)", one)[1] for one in said]
+    assert ids[0] != ids[1]
 
 
 @on("virtual", "twin", "riscv")

@@ -32,10 +32,10 @@ REFERENCE = {
 }
 
 
-def statistics_frames(board: MemoryBoard) -> tuple[int, ...]:
+def statistics_frames(board: MemoryBoard, time_us: int = 1) -> tuple[int, ...]:
     """Frames, CRC errors and bad frames that the device has counted."""
     wire, crc = encode(Request.STATISTICS, 1, b"")
-    frames = Splitter().feed(board.feed(b"\0" + wire))
+    frames = Splitter().feed(board.feed(b"\0" + wire, time_us))
     payload = frames[-1].payload[6:]
     return tuple(int.from_bytes(payload[i : i + 4], "little") for i in (0, 4, 8))
 
@@ -173,15 +173,62 @@ def test_a_command_is_heard_behind_half_a_frame_after_silence(
     assert board.feed(b"\0", 1_000_000) == b""
     assert board.feed(b"name%", 1_000_001).startswith(b"m-name-dut-[")
     assert board.feed(half[:6] + b"name%", 2_000_000) == b""
-    assert board.feed(b"na", 2_500_001) == b""
+    assert board.feed(half[6:-1], 2_500_001) == b""
+    assert board.feed(b"na", 3_000_002) == b""
     assert board.feed(b"me%", 9_000_000).startswith(b"m-name-dut-[")
 
 
-def test_a_frame_longer_than_the_buffer_is_dropped(board: MemoryBoard) -> None:
+def test_what_follows_half_a_frame_is_no_command(board: MemoryBoard) -> None:
+    """Its rest, which may hold a command's bytes, comes after the silence."""
     board.boot()
-    wire, _ = encode(Request.INFER, 1, bytes(MAX_REQUEST_PAYLOAD + 1))
-    assert board.feed(wire) == b""
-    assert statistics_frames(board)[2] == 1
+    half, _ = encode(Request.HELLO, 1, b"")
+    board.feed(half[:6], 1_000_000)
+    assert board.feed(b"name%", 1_500_001) == b""
+    assert board.feed(b"name%", 1_900_000) == b""
+    assert board.feed(b"name%", 2_400_001).startswith(b"m-name-dut-[")
+    board.feed(half[:6], 3_000_000)
+    assert board.feed(b"name%" + half, 3_500_001) != b""  # a delimiter begins anew
+    assert statistics_frames(board, 3_500_002)[2] == 2
+
+
+@pytest.mark.parametrize("first", [b"A", b"%", b"\r"])
+def test_one_printable_byte_behind_a_delimiter_ends(
+    board: MemoryBoard, first: bytes
+) -> None:
+    board.boot()
+    board.feed(b"\0" + first, 1_000_000)
+    assert statistics_frames(board, 1_500_001)[2] == 1
+    board.feed(b"\0na", 3_000_000)  # two are half a command
+    assert board.feed(b"me%", 9_000_000).startswith(b"m-name-dut-[")
+    assert statistics_frames(board, 9_000_001)[2] == 1
+
+
+@pytest.mark.parametrize("extra", [1, 2, 3, 4, 5, 100, 803, 804, 805, 5000])
+@pytest.mark.parametrize("fill", [0, 0x5A])
+def test_a_frame_longer_than_any_request_is_refused(
+    board: MemoryBoard, extra: int, fill: int
+) -> None:
+    board.boot()
+    payload = bytes([fill]) * (MAX_REQUEST_PAYLOAD + extra)
+    for kind, number in ((Request.INFER, 3), (Request.HELLO, 3), (0x55, 2)):
+        wire, crc = encode(kind, 0x1234, payload)
+        (reply,) = Splitter().feed(board.feed(wire))
+        assert reply.payload == crc.to_bytes(4, "little") + b"\1\1" + bytes(
+            [number, kind]
+        )
+        spoilt = wire[:-3] + bytes([wire[-3] ^ 1 or 3]) + wire[-2:]
+        assert board.feed(spoilt) == b""
+    assert board.feed(encode(Request.PUT, 1, payload)[0]) == b""
+    frames = statistics_frames(board)
+    assert frames[0] == 5 and frames[1] + frames[2] == 3
+
+
+def test_a_long_frame_of_another_version_is_told_ours(board: MemoryBoard) -> None:
+    board.boot()
+    body = bytes([2, Request.INFER, 1, 0]) + bytes(900)
+    wire = b"\0" + cobs.encode(body + zlib.crc32(body).to_bytes(4, "little")) + b"\0"
+    (reply,) = Splitter().feed(board.feed(wire))
+    assert reply.payload[6:] == bytes([1, Request.INFER])
 
 
 def test_decode_refuses_a_body_without_room_for_a_frame() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import serial
 
 from export.emit import generate
 from export.graph import network
@@ -79,6 +80,18 @@ def test_a_runner_drives_the_board(
         results = runner.infer(2, 1)["results"]
         assert np.argmax(results) == np.argmax(right)
     runner.port.close()
+
+
+def test_a_person_sees_each_built_in_digit_classified(port: str) -> None:
+    with serial.Serial(port, 115200, timeout=10) as line:
+        right = 0
+        for digit in range(10):
+            line.write(b"sample %d\r" % digit)
+            said = line.read_until(b"m-ready").decode()
+            right += f"int8 says {digit}, " in said
+        assert right >= 9
+        line.write(b"name%")  # a machine again
+        assert line.read_until(b"dut-").endswith(b"m-name-dut-")
 
 
 @pytest.mark.slow

@@ -20,7 +20,19 @@ from core.paths import ROOT
 from tests.support import second_client
 from tests.support.link import flashed_port, random_images
 from tests.support.products import TEST_BUILD
-from tests.support.second_client import FLOAT16, INT8, SET_BAUD, Client, Refused
+from tests.support.second_client import (
+    FLOAT16,
+    HELLO,
+    INFER,
+    INT8,
+    PUT,
+    SET_BAUD,
+    STAGE_BYTES,
+    STAGE_CRCS,
+    STATISTICS,
+    Client,
+    Refused,
+)
 from tests.tools.link.test_client import fake_int8
 from tools.faults.loopback import MemoryBoard
 
@@ -119,6 +131,54 @@ def test_it_does_all_that_the_document_offers(
     with pytest.raises(Refused) as refused:
         client.ask(SET_BAUD, (921600).to_bytes(4, "little"))
     assert refused.value.args == (7, SET_BAUD)
+
+
+HEAD = bytes(4)
+REFUSED = {
+    "payload where none is wanted": (HELLO, b"x", 3),
+    "and for the counts": (STATISTICS, bytes(784), 3),
+    "one byte too many": (INFER, HEAD + bytes(785), 3),
+    "longer than any request": (INFER, HEAD + bytes(789), 3),
+    "much longer": (STAGE_CRCS, bytes(4000), 3),
+    "longer, and no such request": (0x40, bytes(4000), 2),
+    "a reserved byte": (INFER, bytes([0, 0, 1, 0]) + bytes(784), 6),
+    "the last of them": (STAGE_CRCS, bytes([1, 0, 0, 255]) + bytes(784), 6),
+    "no such engine": (INFER, bytes([2, 0, 0, 0]) + bytes(784), 4),
+    "no such stage": (STAGE_BYTES, bytes([0, 99, 1, 0, 0, 0, 0, 0]) + bytes(784), 5),
+    "no length": (STAGE_BYTES, bytes(8) + bytes(784), 6),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_the_document_refuses_is_refused(board: MemoryBoard, name: str) -> None:
+    kind, payload, code = REFUSED[name]
+    with pytest.raises(Refused) as refused:
+        Client(Board(board)).ask(kind, payload)
+    assert refused.value.args == (code, kind)
+
+
+def test_a_piece_that_is_wrong_is_counted_and_not_answered(board: MemoryBoard) -> None:
+    line = Board(board)
+    client = Client(line)
+    before = client.statistics()["errors"]
+    for payload in (
+        b"",
+        bytes(5),
+        bytes(5 + 33),
+        b"\0\0\0\0\x19" + bytes(32),
+        bytes(900),
+    ):
+        line.write(second_client.pack(PUT, 1, payload)[0])
+        assert line.read(0) == b""
+    assert client.statistics()["errors"] == before + 5
+
+
+@pytest.mark.parametrize("offset", [783, 784, 785, 0xFFFFFFFF])
+def test_behind_a_stages_end_there_is_nothing(board: MemoryBoard, offset: int) -> None:
+    head = bytes([INT8, 0]) + (256).to_bytes(2, "little") + offset.to_bytes(4, "little")
+    answer = Client(Board(board)).ask(STAGE_BYTES, head + IMAGES[0])
+    assert answer[:4] == (784).to_bytes(4, "little")
+    assert answer[4:] == IMAGES[0][offset:]
 
 
 @pytest.fixture(params=["twin", pytest.param("virtual", marks=pytest.mark.emulator)])
