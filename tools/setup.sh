@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-DEBIAN_PACKAGES="gcc g++ gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc
+DEBIAN_PACKAGES="gcc g++ gcc-xtensa-lx106 llvm-22 picolibc-xtensa-lx106-elf qemu-system-misc
   gcc-riscv64-unknown-elf clang-19 lld-19 libclang-rt-19-dev valgrind cppcheck chromium
   dataset-fashion-mnist"
 TORCH_INDEX=https://download.pytorch.org/whl/cpu

@@ -48,14 +48,24 @@ def weighted(stage: Stage, follows: np.ndarray | None, scale: int = 1) -> Requan
     `follows` is the table behind it: steps that it ignores are not asked for.
     Sums come times `scale`; ValueError where no narrow form takes them.
     """
-    network, op, out = stage.network, stage.head, stage.head_output
-    low, high = u_range(op, out)
-    goals = _goals(low, high, follows)
-    mantissas, shifts = int8.channel_multipliers(network, op)
+    low, high = u_range(stage.head, stage.head_output)
+    zero = stage.head_output.zero_point + 128
+    goals = goals_of(low, high, follows)
+    steps, plain = steps_of(stage, goals, low, high)
+    if not plain:
+        return requant_proof.wide(steps, low, high, zero)
+    return requant_proof.solve(steps, goals, low, high, zero, scale)
+
+
+def steps_of(
+    stage: Stage, goals: np.ndarray, low: int, high: int
+) -> tuple[list[Steps], bool]:
+    """Where each channel of a weighted sum reaches the goals; whether all rise."""
+    zero = stage.head_output.zero_point + 128
+    mantissas, shifts = int8.channel_multipliers(stage.network, stage.head)
     weights, bias = stage.flat_weights(), folded_bias(stage)
     least = bias + 255 * np.minimum(weights, 0).sum(axis=1)
     greatest = bias + 255 * np.maximum(weights, 0).sum(axis=1)
-    zero = out.zero_point + 128
     steps, plain = [], True
     for c in range(len(weights)):
         mantissa, shift = int(mantissas[c]), int(shifts[c])
@@ -64,9 +74,7 @@ def weighted(stage: Stage, follows: np.ndarray | None, scale: int = 1) -> Requan
         function = _function(mantissa, shift, zero, low, high)
         at = requant_proof.thresholds(function, goals, lo, hi) if plain else goals
         steps.append(Steps(int(bias[c]), mantissa, shift, lo, hi, at))
-    if not plain:
-        return requant_proof.wide(steps, low, high, zero)
-    return requant_proof.solve(steps, goals, low, high, zero, scale)
+    return steps, plain
 
 
 def scalar(
@@ -79,7 +87,7 @@ def scalar(
 ) -> Requant:
     """The same for one sum without weights (MUL, MEAN); zero and bounds are u's."""
     low, high = bounds
-    goals = _goals(low, high, follows)
+    goals = goals_of(low, high, follows)
     plain = _is_plain(mantissa, shift, reach)
     function = _function(mantissa, shift, zero, low, high)
     at = requant_proof.thresholds(function, goals, *reach) if plain else goals
@@ -89,7 +97,7 @@ def scalar(
     return requant_proof.solve(steps, goals, low, high, zero)
 
 
-def _goals(low: int, high: int, follows: np.ndarray | None) -> np.ndarray:
+def goals_of(low: int, high: int, follows: np.ndarray | None) -> np.ndarray:
     """The u whose steps matter."""
     goals = np.arange(low + 1, high + 1)
     return goals if follows is None else goals[follows[goals] != follows[goals - 1]]

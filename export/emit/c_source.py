@@ -9,7 +9,9 @@ from export.cores.s3 import component, lower
 from export.emit.engine import Engine
 from export.graph.geometry import hwc
 from export.graph.stage import Stage
+from export.kernels import registry
 from export.kernels.kernel import Kernel
+from export.kernels.registry import Core
 
 EMIT = Path(__file__).parent
 WIDTH = 80  # columns of the C
@@ -50,11 +52,15 @@ def render_engine(
     name: str,
     engine: Engine,
     common: dict[str, Any],
+    core: Core = registry.PORTABLE,
 ) -> None:
-    """Add the C files of one engine to `files`."""
+    """Add the C files of one engine to `files`; each core has its own."""
+    stem = name if core is registry.PORTABLE else f"{name}_{core.name}"
     variables = {
         **common,
         "engine": name,
+        "stem": stem,
+        "condition": core.condition,
         "functions": [
             {
                 "comment": describe(stage, kernel),
@@ -71,7 +77,7 @@ def render_engine(
         "macs": sum(p.macs for p in engine.plans),
         "live_macs": sum(p.live_macs for p in engine.plans),
     }
-    start = f"src/{common['prefix']}_{name}"
+    start = f"src/{common['prefix']}_{stem}"
     for target, template in (
         (f"{start}_network.c", f"network_{name}.c.jinja"),
         (f"{start}_weights.c", "weights.c.jinja"),

@@ -23,6 +23,7 @@ from export.cores.s3.lower import lower as lower_s3
 from export.emit import c_source, lower
 from export.frontend.identity import Identity
 from export.graph.network import Network
+from export.kernels import registry
 from export.plan.record import Plan, StagePlan, load_plan
 
 __all__ = ["Plan", "StagePlan", "flags", "generate", "load_plan"]
@@ -80,6 +81,8 @@ def generate(
     c_source.render_engine(environment, files, "int8", int8, common)
     if vector is not None:
         c_source.render_s3(environment, files, vector, int8, common)
+    own = lower.int8(network_int8, profile, prefix, price, registry.LX6)
+    c_source.render_engine(environment, files, "int8", own, common, registry.LX6)
     f16 = None
     if network_f16 is not None:
         f16 = lower.f16(network_f16, profile, prefix)
@@ -96,6 +99,7 @@ def generate(
         s3_arena_bytes=vector.arena if vector else 0,
     )
     header = common | _header(plan, f16 is not None)
+    header["lx6_arena"] = max(own.arena, 1)
     model = environment.get_template("model.h.jinja").render(**header)
     files[f"src/{prefix}_model.h"] = model
     alias = environment.get_template("alias.h.jinja")
@@ -157,6 +161,7 @@ def _names(header: str, prefix: str) -> dict[str, list[str]]:
     own = {f"{prefix.upper()}_MODEL_H", f"{prefix.upper()}_ALIGNED"}
 
     def found(pattern: str) -> list[str]:
+        # once each: the arena's size is told for every core
         names = dict.fromkeys(re.findall(pattern, header, re.M))
         return [n.split("_", prefix.count("_") + 1)[-1] for n in names if n not in own]
 

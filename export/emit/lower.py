@@ -50,7 +50,7 @@ def int8(
     )
     stages = plan_stages(network, strips=True)
     kernels = tuple(_least(registry.int8(s, options, core), price) for s in stages)
-    fed = row_wise.fed(kernels, options)
+    fed = row_wise.fed(kernels, options, core.feeds)
     if fed is None or fed.feed is None:
         return _engine(stages, kernels, core=core)
     kernels = (fed.feed.kernel, fed, *kernels[2:])

@@ -15,7 +15,6 @@ class Array:
     comment: str
     width: int  # values a line
     size: int  # bytes
-    mac16: "Array | None" = None  # what a core with MAC16 has instead
 
     @property
     def count(self) -> int:

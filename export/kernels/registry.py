@@ -14,6 +14,7 @@ from export.graph.stage import Stage
 from export.kernels.float16.conv import Conv as ConvF16
 from export.kernels.float16.max_pool import MaxPool as MaxPoolF16
 from export.kernels.float16.stored import FloatKernel, Job
+from export.kernels.int8 import row_wise
 from export.kernels.int8.add import Add
 from export.kernels.int8.concatenation import Concatenation
 from export.kernels.int8.conv import Conv
@@ -22,12 +23,15 @@ from export.kernels.int8.mean import Mean
 from export.kernels.int8.mul import Mul
 from export.kernels.int8.pad import Pad
 from export.kernels.int8.pool import Pool
+from export.kernels.int8.row_wise import Ways
 from export.kernels.int8.softmax import Softmax
 from export.kernels.int8.strip import PooledStrip
 from export.kernels.int8.table import Table
 from export.kernels.int8.winograd import Winograd
 from export.kernels.int8.winograd4 import Winograd4
 from export.kernels.kernel import Kernel, Options
+from export.kernels.lx6 import kernel as lx6
+from export.kernels.lx6.kernel import Lx6, Lx6Strip
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,11 @@ class Core:
     """A target of the generator: kernels of its own, in a folder of their own."""
 
     name: str
-    condition: str  # of the preprocessor, under which its C is compiled; "": always
+    condition: str  # of the preprocessor, under which its C is compiled
     int8: tuple[type[Kernel], ...]
     price: str  # the core in export.plan.cost by which the cheapest is taken
     alignment: int = 4  # bytes, of the arena and of each value in it
+    feeds: Ways = row_wise.ways  # what makes rows just before they are read
 
 
 INT8: tuple[type[Kernel], ...] = (
@@ -57,7 +62,8 @@ INT8: tuple[type[Kernel], ...] = (
     Softmax,
 )
 FLOAT16: tuple[type[FloatKernel], ...] = (ConvF16, MaxPoolF16)
-PORTABLE = Core("portable", "", INT8, "xtensa")
+PORTABLE = Core("portable", "!NN_LX6", INT8, "xtensa")
+LX6 = Core("lx6", "NN_LX6", (Lx6, Lx6Strip, *INT8), "xtensa", feeds=lx6.feeds)
 
 
 def int8(stage: Stage, options: Options, core: Core = PORTABLE) -> list[Kernel]:

@@ -28,7 +28,13 @@ DRIVER = """
 
 #define GUARD 256
 
-static _Alignas(16) uint8_t arena[{arena} + GUARD];
+#ifndef {upper}_F16_ARENA_BYTES
+#define {upper}_F16_ARENA_BYTES 0u
+#endif
+#define LARGER(a, b) ((a) > (b) ? (a) : (b))
+#define ARENA LARGER({upper}_INT8_ARENA_BYTES, {upper}_F16_ARENA_BYTES)
+
+static _Alignas(16) uint8_t arena[ARENA + GUARD];
 
 typedef struct {{ uint8_t *out; uint32_t base[64]; uint32_t stage[64]; }} trace_t;
 
@@ -122,7 +128,7 @@ class Native:
         driver.write_text(
             (DRIVER + (DRIVER_F16 if has_f16 else "")).format(
                 prefix=self.plan.prefix,
-                arena=max(self.plan.int8_arena_bytes, self.plan.f16_arena_bytes, 8),
+                upper=self.plan.prefix.upper(),
                 inputs=self.inputs,
                 outputs=self.outputs,
             )

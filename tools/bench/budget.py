@@ -36,7 +36,7 @@ TOLERANCE = 0.02  # a figure may be this much worse
 KEYS = ("model", "target", "engine", "profile")
 FIGURES = ("instructions", "code_bytes", "const_bytes", "ram_bytes")
 # int8 where there is no FPU, float16 where there is one: the host stands for it.
-MEASURED = {"int8": ("lx106", "rv32imc"), "f16": ("host",)}
+MEASURED = {"int8": ("lx106", "lx6", "rv32imc"), "f16": ("host",)}
 HOST_GCC = "gcc 12."  # Debian 12's; another one makes other code of the same C
 TABLE_WIDTH = 110  # columns where stdout is no terminal
 

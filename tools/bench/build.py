@@ -18,6 +18,7 @@ import numpy as np
 
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, build_root
+from tools.bench.assemble_lx6 import assemble
 
 BARE = ROOT / "tools" / "bench" / "rivals" / "bare"
 RUNTIME = ROOT / "firmware" / "port" / "esp32_direct" / "runtime"
@@ -53,6 +54,16 @@ TARGETS = {
             (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx106.ld"),
             "emulated",
             "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf",
+        ),
+        # The same compiler's text by LLVM's assembler, for the core of the ESP32.
+        Target(
+            "lx6",
+            "xtensa",
+            "xtensa-lx106-elf-",
+            (PICOLIBC, "-mlongcalls", "-DNN_LX6=1", *BARE_FLAGS),
+            (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx6.ld"),
+            "emulated",
+            "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
         ),
         Target(
             "rv32imc",
@@ -189,10 +200,11 @@ def _harness(target: Target, folder: Path, includes: list[str]) -> list[Path]:
 def _bare_objects(target: str) -> tuple[Path, ...]:
     """Start code, counter and helpers of a bare core, compiled once a process."""
     where = TARGETS[target]
-    names = (f"{target}.S", f"{target}.c", "bare.c")
+    start = f"{target}.s" if target == "lx6" else f"{target}.S"
+    names = (start, f"{target}.c", "bare.c")
     sources = [("harness", BARE / name) for name in names]
     sources.append(("helper", BARE / "memory.c"))
-    if target == "lx106":
+    if where.family == "xtensa":
         sources += [("helper", path) for path in sorted(RUNTIME.glob("*.c"))]
     folder = build_root() / "bench" / "harness" / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -210,6 +222,13 @@ def _compile(
     out: Path,
     compiler: tuple[str, ...] = (),
 ) -> Path:
+    if target.name == "lx6":
+        text = source.read_text()
+        if source.suffix != ".s":
+            command = [f"{target.prefix}gcc", *flags, "-S", str(source), "-o", "-"]
+            text = _run(command, target)
+        assemble(text, out)
+        return out
     chosen = compiler or (f"{target.prefix}gcc",)
     _run([*chosen, *flags, "-c", str(source), "-o", str(out)], target)
     return out

@@ -5,7 +5,7 @@ Several positions and channels are summed abreast in registers.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -14,7 +14,7 @@ from export.arithmetic import requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array
 from export.kernels.c_text import position, total
-from export.kernels.int8 import horizontal_max, mac16
+from export.kernels.int8 import horizontal_max
 from export.kernels.int8.direct import Direct, line_buffer, walk
 from export.kernels.int8.finish import Finish, table_array
 from export.kernels.int8.horizontal_max import HorizontalMax
@@ -100,13 +100,12 @@ class Conv(Direct):
         # Of windows' maxima the table is taken later, unless it saves a clamp here.
         late = values if strip is not None and not options.wide_tables else None
         now = None if late is not None else values
-        kept = columns if maxima else 1 if stage.pool else 0
         walked = walk(stage, rows, columns)
         return cls(
             stage=stage,
             options=options,
             finish=Finish.of(stage, options, stem, found, now),
-            weights=_weights(stage, options, stem, abreast, kept),
+            weights=_weights(stage, options, stem, abreast),
             walk=walked,
             line_buffer=line_buffer(stage, rows),
             block_q=abreast,
@@ -135,17 +134,6 @@ class Conv(Direct):
         if self.maxima:
             return 4 * self.maxima.states * self.stage.region[2]
         return super().scratch
-
-    @property
-    def headers(self) -> frozenset[str]:
-        """The line buffer's, and MAC16's."""
-        return super().headers | ({"nn_mac16.h"} if self.weights.mac16 else frozenset())
-
-    @property
-    def pairs(self) -> int:
-        """Pairs of weights of a channel, for a core with MAC16; 0: not for that."""
-        order = self.weights.mac16
-        return order.count // self.stage.region[2] // 2 if order else 0
 
     def tap(self, loop: Loop) -> str:
         """Name of the macro that adds one tap to all sums of a block."""
@@ -231,18 +219,13 @@ class Conv(Direct):
         return (lag(ends, starts, rereads=True),)
 
 
-def _weights(
-    stage: Stage, options: Options, stem: str, abreast: int, kept: int
-) -> Array:
-    """In the order in which the inner loop reads, and in that for MAC16."""
+def _weights(stage: Stage, options: Options, stem: str, abreast: int) -> Array:
+    """In the order in which the inner loop reads."""
     flat = stage.flat_weights()
     order = flat.reshape(-1, abreast, flat.shape[1]).transpose(0, 2, 1).reshape(-1)
     kind = "int16_t" if options.wide_weights else "int8_t"
     what = f"{stage.name}: weights, {abreast} channels abreast"
-    array = byte_array(f"{stem}_weights", what, order, kind)
-    if not options.wide_weights:
-        return array
-    return replace(array, mac16=mac16.weights(flat, kept))
+    return byte_array(f"{stem}_weights", what, order, kind)
 
 
 def _turn(options: Options, kernel_h: int, row: int, down: int, stage: Stage) -> Turn:

@@ -5,7 +5,7 @@ first one's output need not be stored: of it, a few rows are kept that move down
 the strips. The second stage's function drives both, and calls the hook for both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from export.graph.stage import Stage
@@ -14,9 +14,17 @@ from export.kernels.int8.strip import Feed, PooledStrip
 from export.kernels.int8.winograd import Winograd
 from export.kernels.kernel import Kernel, Options
 
+Ways = Callable[[Stage, Options, int], Iterator[tuple[int, Kernel]]]
 
-def fed(kernels: tuple[Kernel, ...], options: Options) -> PooledStrip | None:
-    """The second kernel with the first one inside, where that can be."""
+
+def fed(
+    kernels: tuple[Kernel, ...], options: Options, ways: Ways
+) -> PooledStrip | None:
+    """The second kernel with the first one inside, where that can be.
+
+    `ways` gives (rows of output a call, what makes them), told of the working memory
+    that is there anyway.
+    """
     if len(kernels) < 2 or not isinstance(kernels[1], PooledStrip):
         return None
     first, second = kernels[0].stage, kernels[1]
@@ -30,7 +38,7 @@ def fed(kernels: tuple[Kernel, ...], options: Options) -> PooledStrip | None:
         return None
     feeds = [
         Feed(kernel, rows, need, kept, advance)
-        for rows, kernel in _ways(first, options, second.inner_bytes)
+        for rows, kernel in ways(first, options, second.inner_bytes)
         if kept % rows == 0 and need % rows == 0
     ]
     if not feeds:
@@ -53,12 +61,10 @@ def _applies(first: Stage, second: Stage) -> bool:
     )
 
 
-def _ways(
-    stage: Stage, options: Options, room: int
-) -> Iterator[tuple[int, Conv | Winograd]]:
-    """(rows of output a call, how they are made); `room`: scratch that is there.
+def ways(stage: Stage, options: Options, room: int) -> Iterator[tuple[int, Kernel]]:
+    """Those of portable C.
 
-    Where only that is needed, and weights are wide anyway, Winograd is never dear.
+    Where only `room` is needed, and weights are wide anyway, Winograd is never dear.
     """
     down = stage.pool.stride_h if stage.pool else 1
     calls = stage.region[0]

@@ -11,7 +11,7 @@ Around the image a cell's bytes are zero, the least there is: they change no max
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -30,14 +30,36 @@ from export.kernels.kernel import Kernel, Options
 from export.plan.cost import Work, added, times
 from export.plan.overlap import lag
 
-Rows = Conv | Winograd | Winograd4
+
+class Rows(Protocol):
+    """What makes a strip's rows: a kernel that knows of strips."""
+
+    template: ClassVar[str]
+
+    @property
+    def stage(self) -> Stage: ...
+    @property
+    def strip(self) -> Strip | None: ...
+    @property
+    def function(self) -> str: ...
+    @property
+    def arrays(self) -> tuple[Array, ...]: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def requant(self) -> Requant | None: ...
+    @property
+    def headers(self) -> frozenset[str]: ...
+    @property
+    def scratch(self) -> int: ...
+    def work(self) -> Work: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Feed:
     """The stage before, which makes its rows just before they are read."""
 
-    kernel: Conv | Winograd
+    kernel: Kernel
     rows: int  # of its output, a call
     need: int  # rows that a step reads
     kept: int  # of them for the next step
@@ -189,6 +211,11 @@ class PooledStrip(Kernel):
         return _words(self.stage.width)
 
     @property
+    def pool_text(self) -> str | None:
+        """C of the maxima, where a core has its own."""
+        return None
+
+    @property
     def maximum(self) -> str:
         """C of a cell's."""
         size_h, size_w = self.pool.stride_h, self.pool.stride_w
@@ -237,11 +264,10 @@ def _rows(stage: Stage, pool: Geometry, options: Options) -> Iterator[Rows]:
         stage.region,
         pool.stride_h,
     )
-    function = f"{stage.name}_rows"
-    whole = Strip(function, _words(pool.stride_w * (width + 1) * channels))
+    whole = whole_strip(stage, pool)
     strips = [whole]
     if pool.stride_w == horizontal_max.STRIDE:
-        strips.append(Strip(function, _words(width * channels), pool.left, width))
+        strips.append(Strip(whole.function, _words(width * channels), pool.left, width))
     if height % least == 0:
         for strip in strips:
             made = Conv.into(stage.rows(least, least, pooled=False), options, strip)
@@ -251,6 +277,13 @@ def _rows(stage: Stage, pool: Geometry, options: Options) -> Iterator[Rows]:
         rows = tiled.tile
         if options.winograd and rows % least == 0 and height % rows == 0:
             yield from tiled.of(stage.rows(rows, rows, pooled=False), options, whole)
+
+
+def whole_strip(stage: Stage, pool: Geometry) -> Strip:
+    """Whole cells beside each other, rows of whole words."""
+    _, width, channels = stage.region
+    pitch = _words(pool.stride_w * (width + 1) * channels)
+    return Strip(f"{stage.name}_rows", pitch)
 
 
 def _words(size: int) -> int:

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * What all kernels need: how layers and their inner blocks are inlined, whether
- * the core has what nn_mac16.h needs, the larger and the smaller of two.
+ * What all kernels need: how layers and their inner blocks are inlined, the
+ * larger and the smaller of two.
  *
  * Every generated network has its own copy of these headers. All they define is
  * static and begins with nn_ or NN_; NN_VERSION tells two versions apart.
  */
 #ifndef NN_COMMON_H
 #define NN_COMMON_H
+
+#include "nn_core.h"
 
 #include <stdint.h>
 
@@ -34,21 +36,6 @@ typedef char nn_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 #else
 #define NN_LAYER static
 #define NN_INLINE static inline
-#endif
-
-/* cppcheck can neither look for headers nor take their names from macros. */
-#if defined(__XTENSA__) && defined(__has_include) && !defined(__cppcheck__)
-#if __has_include(<xtensa/config/core-isa.h>)
-#include <xtensa/config/core-isa.h>
-#endif
-#endif
-
-#if defined(NN_MAC16_MODEL) && !defined(__cppcheck__)
-#define NN_MAC16 1
-#elif defined(XCHAL_HAVE_MAC16)
-#define NN_MAC16 XCHAL_HAVE_MAC16
-#else
-#define NN_MAC16 0
 #endif
 
 NN_INLINE int32_t nn_max(int32_t a, int32_t b)

@@ -151,6 +151,8 @@ def test_no_two_networks_share_a_symbol(components: Components, tmp_path: Path) 
     for model in MODELS:
         source = components(model, "balanced") / "src"
         for path in source.glob("*.c"):
+            if "_lx6_" in path.name:  # nothing of it is compiled here
+                continue
             target = tmp_path / "a.o"
             command = ["gcc", "-c", "-O1", str(path), "-o", str(target)]
             subprocess.run(command, check=True)

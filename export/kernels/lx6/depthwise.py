@@ -1,0 +1,163 @@
+"""DEPTHWISE_CONV_2D 3x3: a channel at a time, its pixels side by side.
+
+MAC16 works on pairs, and a channel's taps are no pairs where channels lie abreast. So
+each channel's rows are gathered as int16, its nine weights stay in m0 to m3 and one
+more register, and two positions are summed from the 3x4 pixels under them.
+"""
+
+import numpy as np
+
+from export.kernels.lx6 import requant, store
+from export.kernels.lx6.assembly import L32I_REACH, Block
+from export.kernels.lx6.first import products
+from export.kernels.lx6.layer import Layer, Made, groups, pair, table, words
+from export.kernels.lx6.requant import Narrow, Sums
+
+RECORD = 9  # words of a channel
+ROOM = 2048  # bytes of gathered rows
+
+
+def emit(layer: Layer) -> Made | None:
+    """The kernel, or None where it does not apply."""
+    if not layer.depthwise or layer.kernel != (3, 3) or layer.pool is not None:
+        return None
+    if (layer.dilation_h, layer.dilation_w) != (1, 1) or layer.stride_w > 2:
+        return None
+    flat = layer.weights.reshape(len(layer.weights), -1)
+    narrow = requant.solve(
+        list(layer.steps), layer.goals, Sums(1, 1, np.abs(flat).max(axis=1))
+    )
+    if narrow is None:
+        return None
+    maker = _Maker(layer, flat, narrow)
+    return maker.kernel() if 8 * maker.step + 4 <= L32I_REACH else None
+
+
+class _Maker:
+    def __init__(self, layer: Layer, flat: np.ndarray, narrow: Narrow) -> None:
+        self.layer, self.flat, self.narrow = layer, flat, narrow
+        self.wide = (layer.out_w - 1) * layer.stride_w + 3
+        self.step = (self.wide + 2) // 2  # words of a line
+        least = 3 * 4 * self.step
+        more = layer.stride_h * 4 * self.step
+        fits = 1 + max(ROOM - least, 0) // more
+        self.rows = max(n for n in range(1, layer.out_h + 1) if n <= fits)
+        self.abreast = 2 if layer.stride_w == 1 else 1
+        self.tail = layer.out_w % self.abreast
+
+    def kernel(self) -> Made:
+        layer, name = self.layer, self.layer.name
+        stream: list[int] = []
+        for c, one in enumerate(self.narrow.channels):
+            w = self.flat[c] * one.scale
+            stream += [pair(w[2 * k], w[2 * k + 1]) for k in range(4)]
+            stream += [int(w[8]) & 0xFFFF, one.bias]
+            stream += store.constants(self.narrow, c, False)[:-1]
+        body, cost = self._row()
+        function, total, rows = self._function(cost)
+        size = 4 * len(stream) + (256 if layer.table is not None else 0)
+        return Made(
+            "channels",
+            f"{words(stream, f'{name}_weights')}\n{table(layer)}\n{body}\n\n{function}",
+            4 * self.step * rows,
+            total,
+            size,
+            groups(layer, self.rows),
+            rereads=True,
+        )
+
+    def _function(self, cost: int) -> tuple[str, int, int]:
+        layer, name = self.layer, self.layer.name
+        kind = "int8_t" if layer.last else "uint8_t"
+        groups = -(-layer.out_h // self.rows)
+        rows = (self.rows - 1) * layer.stride_h + 3
+        times = layer.out_c // layer.in_c
+        source = "c" if times == 1 else f"c / {times}"
+        lines = [
+            f"NN_LAYER void {name}(const uint8_t *in, {kind} *out, void *scratch)",
+            "{",
+            "    uint32_t *const lines = (uint32_t *)scratch;",
+            "",
+            f"    for (int32_t g = 0; g < {groups * self.rows}; g += {self.rows}) {{",
+            f"        const int32_t top = nn_min(g, {layer.out_h - self.rows});",
+            "",
+            f"        for (int32_t c = 0; c < {layer.out_c}; ++c) {{",
+            f"            const uint32_t *const w = {name}_weights + {RECORD} * c;",
+            f"            {kind} *o = out + top * {layer.out_pitch} + c;",
+            "",
+            f"            nn_lx6_plane(lines, {self.step}, in + {source}, "
+            f"{layer.in_h}, {layer.in_w},",
+            f"                         {layer.pitch}, {layer.in_c}, "
+            f"top * {layer.stride_h} - {layer.top}, {rows}, {-layer.left}, "
+            f"{self.wide},",
+            f"                         {layer.fill});",
+            f"            for (int32_t y = 0; y < {self.rows}; ++y) {{",
+            f"                {name}_row(lines + y * {layer.stride_h * self.step}, "
+            "w, o);",
+            f"                o += {layer.out_pitch};",
+            "            }",
+            "        }",
+            "    }",
+            "}",
+        ]
+        gather = int(rows * (self.wide * 4.2 + 45))
+        total = groups * layer.out_c * (gather + self.rows * (cost + 10) + 20)
+        return "\n".join(lines) + "\n", total, rows
+
+    def _row(self) -> tuple[str, int]:
+        layer = self.layer
+        turns = layer.out_w // self.abreast
+        block = Block()
+        for k in range(4):
+            block.op("LDINC", f"m{k}", "k")
+        block.op("L32I", "x", "k", 4)
+        if turns:
+            block.op("MOVI", "r", turns)
+            block.loop("positions", "r", turns, self._positions(self.abreast))
+        if self.tail:
+            block.add(self._positions(self.tail))
+        out = block.used(("a", "b", "c", "d", "e", "f", "r", "s", "x"))
+        into = block.used(("t", "j"))
+        kind = "int8_t" if layer.last else "uint8_t"
+        lines = [
+            f"NN_INLINE void {layer.name}_row(const uint32_t *values, "
+            f"const uint32_t *weights, {kind} *out)",
+            "{",
+            "    uintptr_t v = (uintptr_t)values, o = (uintptr_t)out;",
+            "    uintptr_t k = (uintptr_t)weights - 4u;",
+            f"    uintptr_t {', '.join(out)};",
+        ]
+        if "t" in into:
+            lines.append(
+                f"    const uintptr_t t = (uintptr_t)({layer.name}_table + 128);"
+            )
+        if "j" in into:
+            lines.append(f"    const uintptr_t j = {layer.out_c}u;")
+        statement = block.statement(("v", "o", "k"), out, into, 4)
+        return "\n".join([*lines, "", *statement, "}"]), block.count
+
+    def _positions(self, count: int) -> Block:
+        """One position, or two side by side; k at the word before the bias."""
+        body = Block()
+        cells = ("a", "b", "c", "d", "e", "f")
+        for k, cell in enumerate(cells):
+            body.op("L32I", cell, "v", 4 * (k // 2 * self.step + k % 2))
+        sums = ("r", "s")[:count]
+        for right, to in enumerate(sums):
+            products(body, cells, 0, right, to, loads=False)
+        constants = ("b", "c", "d")
+        body.op("L32I", "a", "k", 8)
+        store.load(body, self.narrow, "k", 12, constants)
+        for to in sums:
+            body.op("ADD", to, to, "a")
+            if to == "r" and count > 1:
+                store.byte(body, self.layer, self.narrow, to, "e", constants)
+            else:
+                store.single(body, self.layer, self.narrow, to, constants)
+            body.op("S8I", to, "o", 0)
+            if self.layer.out_c > 127:
+                body.op("AT_ADD", "o", "o", "j")
+            else:
+                body.move("o", self.layer.out_c)
+        body.move("v", 4)
+        return body

@@ -1,0 +1,198 @@
+"""Sums of products as they are, one MAC16 instruction each: whatever has no better way.
+
+The rows under a kernel are widened to int16, with their padding; a kernel's row is one
+run of them, and all of it where the input is no wider than the kernel.
+"""
+
+import numpy as np
+
+from export.kernels.lx6 import requant, store
+from export.kernels.lx6.assembly import Block, Weights, dot
+from export.kernels.lx6.layer import Layer, Made, even, groups, paired, table, words
+from export.kernels.lx6.requant import Narrow, Sums
+
+ROOM = 2048  # bytes of widened rows that are kept for several rows of outputs
+MOST = 60  # runs of a kernel that are written one after the other
+
+
+def emit(layer: Layer) -> Made | None:
+    """The kernel, or None where it does not apply."""
+    if layer.depthwise or layer.pool is not None:
+        return None
+    if layer.dilation_h * layer.dilation_w > 1 and layer.kernel != (1, 1):
+        runs = layer.kernel[0] * layer.kernel[1]
+    else:
+        runs = layer.kernel[0]
+    if runs > MOST:
+        return None
+    weights = even(layer.weights)
+    if _pixels(layer):  # two of them are a pair
+        weights = layer.weights[..., 0]
+        weights = np.pad(weights, ((0, 0), (0, 0), (0, weights.shape[2] % 2)))
+    flat = weights.reshape(len(weights), -1)
+    narrow = requant.solve(
+        list(layer.steps), layer.goals, Sums(1, 1, np.abs(flat).max(axis=1))
+    )
+    if narrow is None:
+        return None
+    return _Maker(layer, weights, narrow).kernel()
+
+
+def _pixels(layer: Layer) -> bool:
+    """Whether the input is a single channel whose pixels are taken in pairs."""
+    even_steps = layer.stride_w % 2 == 0 or layer.out_w == 1
+    return (
+        layer.in_c == 1 and layer.dilation_w == 1 and layer.kernel[1] > 1 and even_steps
+    )
+
+
+class _Maker:
+    def __init__(self, layer: Layer, weights: np.ndarray, narrow: Narrow) -> None:
+        self.layer, self.weights, self.narrow = layer, weights, narrow
+        self.pixels = _pixels(layer)
+        self.column = column = 2 if self.pixels else 2 * layer.even_c
+        kernel_h, kernel_w = layer.kernel
+        self.reach_h = (kernel_h - 1) * layer.dilation_h + 1
+        reach_w = (kernel_w - 1) * layer.dilation_w + 1
+        self.wide = (layer.out_w - 1) * layer.stride_w + reach_w
+        self.pitch = (self.wide * column + 3) // 4 * 4
+        if self.pixels:
+            self.pitch = (self.wide + self.wide % 2 + 2) * 2
+            run = (kernel_w + 1) // 2
+            runs = [(y * layer.dilation_h * self.pitch, run) for y in range(kernel_h)]
+        elif layer.dilation_w == 1 or kernel_w == 1:
+            # (offset, words) of each run of the kernel
+            run = kernel_w * layer.even_c // 2
+            runs = [(y * layer.dilation_h * self.pitch, run) for y in range(kernel_h)]
+        else:
+            runs = [
+                (y * layer.dilation_h * self.pitch + x * layer.dilation_w * column, 0)
+                for y in range(kernel_h)
+                for x in range(kernel_w)
+            ]
+            runs = [(at, layer.even_c // 2) for at, _ in runs]
+        self.runs = _joined(runs)
+        least = self.reach_h * self.pitch
+        more = layer.stride_h * self.pitch
+        fits = 1 + max(ROOM - least, 0) // more
+        self.rows = max(n for n in range(1, layer.out_h + 1) if n <= fits)
+
+    def kernel(self) -> Made:
+        layer, name = self.layer, self.layer.name
+        stream: list[int] = []
+        constants: list[int] = []
+        for c in range(layer.out_c):
+            one = self.narrow.channels[c]
+            stream += paired(self.weights[c] * one.scale)
+            constants += [one.bias, *store.constants(self.narrow, c, False)[:-1]]
+        code = words([*stream, 0, 0], f"{name}_weights")
+        code += "\n" + words(constants, f"{name}_channels") + "\n" + table(layer)
+        body, cost = self._sums()
+        function, total = self._function(cost)
+        size = 4 * (len(stream) + 2 + len(constants))
+        size += 256 if layer.table is not None else 0
+        rows = (self.rows - 1) * layer.stride_h + self.reach_h
+        return Made(
+            "direct",
+            f"{code}\n{body}\n\n{function}",
+            rows * self.pitch,
+            total,
+            size,
+            groups(layer, self.rows),
+            rereads=False,
+        )
+
+    def _function(self, cost: int) -> tuple[str, int]:
+        layer, name = self.layer, self.layer.name
+        kind = "int8_t" if layer.last else "uint8_t"
+        groups = -(-layer.out_h // self.rows)
+        rows = (self.rows - 1) * layer.stride_h + self.reach_h
+        top = layer.out_h - self.rows
+        helper = "nn_lx6_pixels" if self.pixels else "nn_lx6_rows"
+        depth = "" if self.pixels else f" {layer.in_c},"
+        lines = [
+            f"NN_LAYER void {name}(const uint8_t *in, {kind} *out, void *scratch)",
+            "{",
+            "    uint32_t *const lines = (uint32_t *)scratch;",
+            "",
+            f"    for (int32_t g = 0; g < {groups * self.rows}; g += {self.rows}) {{",
+            f"        const int32_t top = nn_min(g, {top});",
+            "",
+            f"        {helper}(lines, {self.pitch // 4}, in, {layer.in_h}, "
+            f"{layer.in_w}, {layer.pitch},{depth}",
+            f"                    top * {layer.stride_h} - {layer.top}, {rows}, "
+            f"{-layer.left}, {self.wide}, {layer.fill});",
+            f"        for (int32_t y = 0; y < {self.rows}; ++y) {{",
+            f"            const uint32_t *v = lines + y * "
+            f"{layer.stride_h * self.pitch // 4};",
+            f"            {kind} *o = out + (top + y) * {layer.out_pitch};",
+            "",
+            f"            for (int32_t x = 0; x < {layer.out_w}; ++x) {{",
+            f"                {name}_sums(v, o);",
+            f"                v += {layer.stride_w * self.column // 4};",
+            f"                o += {layer.out_c};",
+            "            }",
+            "        }",
+            "    }",
+            "}",
+        ]
+        widen = int(rows * (self.wide * layer.in_c * 2.9 + 45))
+        total = groups * (widen + self.rows * (layer.out_w * (cost + 12) + 12))
+        return "\n".join(lines) + "\n", total
+
+    def _sums(self) -> tuple[str, int]:
+        layer = self.layer
+        body = Block()
+        weights = Weights("w")
+        at = 0  # bytes from where v stands to where the first run begins, less
+        for number, (offset, count) in enumerate(self.runs):
+            body.move("v", offset - at)
+            dot(body, weights, "v", count, number == 0, "y")
+            at = offset + 4 * count
+        odd = weights.turn
+        body.move("v", -at)
+        body.op("L32I", "x", "k", 0)
+        body.op("RSR_ACCLO", "y")
+        store.load(body, self.narrow, "k", 4, ("m", "p", "q"))
+        body.op("ADD", "y", "y", "x")
+        store.single(body, layer, self.narrow, "y", ("m", "p", "q"))
+        body.op("S8I", "y", "o", 0)
+        body.move("k", 16)
+        body.move("o", 1)
+        if odd:  # the next channel's weights would come in the other register
+            body.move("w", -8)
+            weights.turn = 0
+            weights.start(body)
+        body.op("ADDI", "n", "n", -1)
+        block = Block()
+        weights.start(block)
+        block.repeat("channels", "n", layer.out_c, body)
+        out = block.used(("m", "p", "q", "x", "y"))
+        kind = "int8_t" if layer.last else "uint8_t"
+        into = ("t",) if layer.table is not None else ()
+        lines = [
+            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, {kind} *out)",
+            "{",
+            "    uintptr_t v = (uintptr_t)values - 4u, o = (uintptr_t)out,"
+            f" n = {layer.out_c}u;",
+            f"    uintptr_t w = (uintptr_t){layer.name}_weights - 4u;",
+            f"    uintptr_t k = (uintptr_t){layer.name}_channels;",
+            f"    uintptr_t {', '.join(out)};",
+        ]
+        if into:
+            lines.append(
+                f"    const uintptr_t t = (uintptr_t)({layer.name}_table + 128);"
+            )
+        statement = block.statement(("v", "o", "n", "w", "k"), out, into, 4)
+        return "\n".join([*lines, "", *statement, "}"]), block.count
+
+
+def _joined(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Runs that follow each other are one."""
+    found: list[tuple[int, int]] = []
+    for offset, count in runs:
+        if found and found[-1][0] + 4 * found[-1][1] == offset:
+            found[-1] = found[-1][0], found[-1][1] + count
+        else:
+            found.append((offset, count))
+    return found

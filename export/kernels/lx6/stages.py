@@ -1,0 +1,66 @@
+"""From a stage to the layer that the LX6 kernels see."""
+
+import numpy as np
+
+from export.arithmetic import requant_stage
+from export.graph.kinds import MAC_KINDS
+from export.graph.stage import Stage
+from export.kernels.lx6.layer import Layer
+
+FULL = (0, 255)  # the range of u that CLAMPS gives
+
+
+def layer_of(
+    stage: Stage, function: str = "", out_pitch: int | None = None
+) -> Layer | None:
+    """A stage as a layer, or None where it is none that these kernels know.
+
+    `function` and `out_pitch` are its own, unless a pool wants its rows elsewhere.
+    """
+    if stage.head.kind not in MAC_KINDS:
+        return None
+    pool = None
+    if stage.pool is not None:
+        own = stage.pool
+        pool = (own.kernel_h, own.kernel_w)
+        if (own.stride_h, own.stride_w) != pool or own.top or own.left:
+            return None
+    values = requant_stage.table(stage)
+    low, high = requant_stage.u_range(stage.head, stage.head_output)
+    if (low, high) != FULL:  # the table clamps
+        values = np.arange(256) if values is None else values
+        values = values[np.clip(np.arange(256), low, high)]
+    goals = requant_stage.goals_of(*FULL, values)
+    steps, rises = requant_stage.steps_of(stage, goals, *FULL)
+    if not rises:
+        return None
+    weights = stage.taken().astype(np.int64)
+    source, own = stage.sources[0], stage.geometry
+    in_h, in_w, in_c = source.region
+    if stage.head.kind == "FULLY_CONNECTED":
+        in_h, in_w, in_c = 1, 1, weights.shape[3]
+    return Layer(
+        name=function or stage.name,
+        in_h=in_h,
+        in_w=in_w,
+        in_c=in_c,
+        pitch=source.pitch,
+        fill=stage.network.tensors[source.tensor].zero_point + 128,
+        top=own.top,
+        left=own.left,
+        stride_h=own.stride_h,
+        stride_w=own.stride_w,
+        dilation_h=own.dilation_h,
+        dilation_w=own.dilation_w,
+        out_h=stage.head_region[0],
+        out_w=stage.head_region[1],
+        out_c=stage.head_region[2],
+        pool=pool,
+        out_pitch=stage.width if out_pitch is None else out_pitch,
+        weights=weights,
+        depthwise=stage.head.kind == "DEPTHWISE_CONV_2D",
+        steps=tuple(steps),
+        goals=goals,
+        table=values,
+        last=stage.is_output,
+    )

@@ -1,0 +1,327 @@
+"""F(4, 3) down the columns: 3xK convolutions of stride 1 in rows, by MAC16.
+
+Four rows of outputs take six rows of inputs. B' turns the six rows into six others,
+element by element, two channels in a word; each of the six is then summed over the
+kernel's width and all channels, one after the other in memory, and A' makes four
+outputs of the six sums:
+
+    24 y = A' ((24 G g) * (B' d)),   4.5 products an output and channel instead of 9
+
+The rows are transformed once for all channels and all columns, so this costs little
+beside the products, and any width will do.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from export.kernels.lx6 import requant, store
+from export.kernels.lx6.assembly import L32I_REACH, Block, Weights, dot
+from export.kernels.lx6.layer import Layer, Made, even, groups, paired, table, words
+from export.kernels.lx6.requant import Narrow, Sums
+
+ROWS = 4  # of outputs
+LINES = 6  # rows of inputs
+FACTOR = 24
+ODD = 3
+# The transform gives some of its lines the other sign, which costs nothing here.
+G = np.array(
+    [[6, 0, 0], [4, 4, 4], [-4, 4, -4], [1, 2, 4], [-1, 2, -4], [0, 0, -6]], np.int64
+)
+
+Reads = Callable[[str, int], None]  # (register, line)
+Writes = Callable[[str, int], None]
+
+
+def emit(layer: Layer) -> Made | None:
+    """The kernel, or None where it does not apply."""
+    if not _applies(layer):
+        return None
+    weights = even(layer.weights)
+    lines = np.einsum("ja,oakc->ojkc", G, weights)  # (O, 6, Kw, C)
+    flat = lines.reshape(len(lines), -1)
+    sums = Sums(FACTOR, ODD, np.abs(flat).max(axis=1))
+    narrow = requant.solve(list(layer.steps), layer.goals, sums)
+    if narrow is None:
+        return None
+    return _Maker(layer, lines, narrow).kernel()
+
+
+def _applies(layer: Layer) -> bool:
+    if layer.depthwise or layer.kernel[0] != 3 or layer.out_h < ROWS:
+        return False
+    if (layer.stride_h, layer.dilation_h, layer.dilation_w) != (1, 1, 1):
+        return False
+    if layer.pool is None:
+        return True
+    return layer.pool == (2, 2) and layer.out_h % 2 == 0 and layer.out_w % 2 == 0
+
+
+class _Maker:
+    def __init__(self, layer: Layer, lines: np.ndarray, narrow: Narrow) -> None:
+        self.layer, self.lines, self.narrow = layer, lines, narrow
+        self.words = layer.kernel[1] * layer.even_c // 2  # of a sum's line
+        self.columns, self.pitch = self._geometry()
+
+    def _geometry(self) -> tuple[int, int]:
+        """Output columns of a block, and bytes from one of its lines to the next."""
+        layer = self.layer
+        column = 2 * layer.even_c
+        most = (L32I_REACH - 4) // column  # columns of inputs
+        wide = min((most - layer.kernel[1]) // layer.stride_w + 1, layer.out_w)
+        if layer.pool:
+            wide -= wide % 2
+        blocks = -(-layer.out_w // wide)
+        wide = -(-layer.out_w // blocks)
+        wide += wide % 2 if layer.pool else 0
+        row = ((wide - 1) * layer.stride_w + layer.kernel[1]) * column
+        # The next line lies one ADDMI behind the end of a sum's line, if it can.
+        tail = row - 4 * self.words
+        near = 4 * self.words + (0 if tail == 0 else -(-tail // 256) * 256)
+        if tail > 127 and near <= L32I_REACH - 4:
+            row = near
+        return wide, row
+
+    def kernel(self) -> Made:
+        layer = self.layer
+        name = layer.name
+        stream: list[int] = []
+        for c in range(layer.out_c):
+            more = c + 1 < layer.out_c
+            one = self.narrow.channels[c]
+            stream += [one.bias, *paired(self.lines[c] * one.scale), 0]
+            stream += store.constants(self.narrow, c, more)
+        if self.narrow.inverse:
+            raise NotImplementedError
+        code = words(stream, f"{name}_weights") + "\n" + table(layer)
+        function, cost = self._function()
+        size = 4 * len(stream) + (256 if layer.table is not None else 0)
+        return Made(
+            "winograd1",
+            code + "\n" + function,
+            LINES * self.pitch,
+            cost,
+            size,
+            groups(layer, ROWS),
+            rereads=self.columns < layer.out_w,
+        )
+
+    def _function(self) -> tuple[str, int]:
+        layer, name = self.layer, self.layer.name
+        body, cost = self._sums()
+        turn, turn_cost, turn_words = self._transform()
+        kind = "int8_t" if layer.last else "uint8_t"
+        step_x = 2 if layer.pool else 1
+        groups = -(-layer.out_h // ROWS)
+        blocks = -(-layer.out_w // self.columns)
+        wide = (self.columns - 1) * layer.stride_w + layer.kernel[1]
+        out_y = "y / 2" if layer.pool else "y"
+        out_x = "x / 2" if layer.pool else "x"
+        rows = [
+            f"NN_LAYER void {name}(const uint8_t *in, {kind} *out, void *scratch)",
+            "{",
+            "    uint32_t *const lines = (uint32_t *)scratch;",
+            "",
+            f"    for (int32_t g = 0; g < {groups * ROWS}; g += {ROWS}) {{",
+            f"        const int32_t y = nn_min(g, {layer.out_h - ROWS});",
+            "",
+            f"        for (int32_t b = 0; b < {blocks * self.columns};"
+            f" b += {self.columns}) {{",
+            "            const int32_t left = "
+            f"nn_min(b, {layer.out_w - self.columns});",
+            "",
+            "            nn_lx6_rows(lines, "
+            f"{self.pitch // 4}, in, {layer.in_h}, {layer.in_w}, {layer.pitch},",
+            f"                        {layer.in_c}, y - {layer.top}, {LINES}, "
+            f"left * {layer.stride_w} - {layer.left}, {wide}, {layer.fill});",
+            f"            {name}_lines(lines);",
+            f"            for (int32_t x = left; x < left + {self.columns};"
+            f" x += {step_x}) {{",
+            f"                {name}_sums(lines + (x - left) * "
+            f"{layer.stride_w * layer.even_c // 2},",
+            f"                    out + ({out_y}) * {layer.out_pitch} + ({out_x}) * "
+            f"{layer.out_c});",
+            "            }",
+            "        }",
+            "    }",
+            "}",
+        ]
+        calls = groups * blocks
+        total = calls * (turn_cost + self._widen_cost(wide))
+        total += calls * (self.columns // step_x) * (cost + 16)
+        return "\n".join([turn, "", body, "", *rows]) + "\n", total
+
+    def _widen_cost(self, wide: int) -> int:
+        return int(LINES * (wide * self.layer.in_c * 2.9 + 40))
+
+    # ==== B' d ====
+
+    def _transform(self) -> tuple[str, int, int]:
+        """Six lines in place; each word is two channels."""
+        count = self.pitch // 4
+        unroll = 2 if count % 2 == 0 else 1
+        body = Block()
+        for k in range(unroll):
+            _column(body, 4 * k, self.pitch)
+        for p in ("p", "q", "r"):
+            body.move(p, 4 * unroll)
+        block = Block()
+        block.loop("words", "n", count // unroll, body)
+        lines = [
+            f"NN_INLINE void {self.layer.name}_lines(uint32_t *lines)",
+            "{",
+            "    uintptr_t p = (uintptr_t)lines, a, b, c, d, e, f, x;",
+            f"    uintptr_t q = p + {2 * self.pitch}u, r = p + {4 * self.pitch}u;",
+            f"    const uintptr_t n = {count // unroll}u, mask = 0x8000u;",
+            "",
+            *block.statement(
+                ("p", "q", "r"), ("a", "b", "c", "d", "e", "f", "x"), ("n", "mask"), 4
+            ),
+            "}",
+        ]
+        return "\n".join(lines), block.count + 10, count
+
+    # ==== Sums ====
+
+    def _sums(self) -> tuple[str, int]:
+        layer = self.layer
+        body = Block()
+        weights = Weights("w")
+        body.op("L32I", "x", "w", 0)
+        if layer.pool:
+            self._four(body, weights)
+            body.op("MAX", "f", "a", "c")
+            body.op("MAX", "g", "b", "d")
+            body.move("v", 2 * layer.stride_w * layer.even_c)
+            body.move("w", -4 * (LINES * self.words + 2))
+            body.op("L32I", "x", "w", 0)
+            self._four(body, weights)
+            body.move("v", -2 * layer.stride_w * layer.even_c)
+            body.op("MAX", "a", "a", "c")
+            body.op("MAX", "b", "b", "d")
+            body.op("MAX", "a", "a", "f")
+            body.op("MAX", "b", "b", "g")
+            outputs, free = ["a", "b"], ("c", "d", "e")
+        else:
+            self._four(body, weights)
+            outputs, free = ["a", "c", "b", "d"], ("e", "f", "g")
+        store.load(body, self.narrow, "w", 0, free)
+        far = 0
+        for row, y in enumerate(outputs):
+            store.byte(body, layer, self.narrow, y, "x", free)
+            distance = row * layer.out_pitch
+            if distance - far > 255:
+                body.move("o", distance - far)
+                far = distance
+            body.op("S8I", y, "o", distance - far)
+        body.op("L32I", "x", "w", 4 * (store.CONSTANTS - 1))
+        body.move("w", 4 * store.CONSTANTS)
+        body.move("o", 1 - far)
+        block = Block()
+        block.repeat("channels", "x", layer.out_c, body)
+        out = block.used(("a", "b", "c", "d", "e", "f", "g", "x"))
+        kind = "int8_t" if layer.last else "uint8_t"
+        into = ("t",) if layer.table is not None else ()
+        lines = [
+            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, {kind} *out)",
+            "{",
+            f"    uintptr_t v = (uintptr_t)values - 4u, o = (uintptr_t)out,"
+            f" w = (uintptr_t){layer.name}_weights;",
+            f"    uintptr_t {', '.join(out)};",
+        ]
+        if into:
+            lines.append(
+                f"    const uintptr_t t = (uintptr_t)({layer.name}_table + 128);"
+            )
+        statement = block.statement(("v", "o", "w"), out, into, 4)
+        return "\n".join([*lines, "", *statement, "}"]), block.count
+
+    def _four(self, body: Block, weights: Weights) -> None:
+        """The four sums, times 24 and with their bias: rows in a, c, b, d."""
+        weights.turn = 0
+        weights.start(body)
+        outputs(body, lambda to, line: self._line(body, weights, to, line), "x")
+        body.move("v", -(5 * self.pitch + 4 * self.words))
+
+    def _line(self, body: Block, weights: Weights, to: str, line: int) -> None:
+        if line:
+            body.move("v", self.pitch - 4 * self.words)
+        dot(body, weights, "v", self.words, True, to)
+        body.op("RSR_ACCLO", to)
+
+
+def outputs(body: Block, line: Callable[[str, int], None], bias: str) -> None:
+    """A' of six sums: outputs 0 to 3 in a, c, b and d; e and x are used.
+
+    `line` puts a sum into a register. The bias joins the second one, from where it
+    reaches all four outputs.
+    """
+    line("a", 0)
+    line("b", 1)
+    if bias:
+        body.op("ADD", "b", "b", bias)
+    line("c", 2)
+    body.op("SUB", "d", "b", "c")
+    body.op("ADD", "b", "b", "c")
+    body.op("ADD", "a", "a", "b")
+    line("c", 3)
+    line("e", 4)
+    body.op("ADD", "x", "c", "e")
+    body.op("SUB", "e", "c", "e")
+    body.op("ADD", "a", "a", "x")
+    body.op("ADDX4", "b", "x", "b")
+    body.op("ADDX2", "c", "e", "d")
+    body.op("ADDX8", "d", "e", "d")
+    line("e", 5)
+    body.op("ADDX4", "d", "e", "d")
+
+
+def inputs(block: Block, read: Reads, write: Writes) -> None:
+    """B' of six words, of which each holds two numbers; a to f and x are used.
+
+    What is written may stand where what has been read stood.
+    """
+    read("a", 1)
+    read("b", 3)
+    block.op("SUBX4", "c", "a", "b")  # 4 d1 - d3
+    block.op("SUB", "d", "b", "a")  # d3 - d1
+    read("a", 2)
+    read("e", 4)
+    block.op("SUBX4", "f", "a", "e")  # 4 d2 - d4
+    block.op("SUB", "e", "e", "a")  # d4 - d2
+    read("x", 0)
+    block.op("SUB", "x", "x", "a")
+    block.op("ADDX4", "x", "x", "e")
+    write("x", 0)
+    read("x", 5)
+    block.op("SUB", "x", "x", "b")
+    block.op("SUBX4", "x", "d", "x")
+    write("x", 5)
+    for name, s, t, line in (
+        ("ADD", "f", "c", 1),
+        ("SUB", "c", "f", 2),
+        ("ADDX2", "d", "e", 3),
+        ("SUBX2", "d", "e", 4),
+    ):
+        block.op(name, "x", s, t)
+        write("x", line)
+
+
+def _column(block: Block, at: int, pitch: int) -> None:
+    """B' of one word of each line; lines 0, 2 and 4 at p, q and r."""
+    pointers = ("p", "q", "r")
+
+    def read(to: str, line: int) -> None:
+        block.op("L32I", to, pointers[line // 2], at + line % 2 * pitch)
+
+    def write(value: str, line: int) -> None:
+        split(block, value, "a")
+        block.op("S32I", value, pointers[line // 2], at + line % 2 * pitch)
+
+    inputs(block, read, write)
+
+
+def split(block: Block, value: str, free: str) -> None:
+    """The high half lacks what the low one borrowed."""
+    block.op("AND", free, value, "mask")
+    block.op("ADDX2", value, free, value)

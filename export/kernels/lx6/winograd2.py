@@ -1,0 +1,296 @@
+"""F(4x4, 3x3) by MAC16: 2.25 products an output and channel instead of 9.
+
+As `winograd1` down the columns, and then the same along the rows of each tile of 6x6:
+
+    576 y = A' ((G g G') * (B' d B)) A
+
+The first half is done once for a band of six rows, the second for each tile. A tile's
+36 sums over the channels lie one after the other in memory, as do their weights.
+"""
+
+import numpy as np
+
+from export.kernels.lx6 import requant, store
+from export.kernels.lx6.assembly import L32I_REACH, Block, Weights, dot
+from export.kernels.lx6.layer import Layer, Made, even, groups, paired, table, words
+from export.kernels.lx6.requant import Narrow, Sums
+from export.kernels.lx6.winograd1 import G, inputs, outputs, split
+
+TILE = 4  # outputs
+LINES = 6  # inputs
+FACTOR = 576
+ODD = 9
+SHORT = 8  # words of a sum for which all 36 are written one after the other
+SPILLED = LINES * TILE  # words: A' along the rows, kept until the columns are summed
+
+
+def emit(layer: Layer) -> Made | None:
+    """The kernel, or None where it does not apply."""
+    if not _applies(layer):
+        return None
+    weights = even(layer.weights)
+    tiles = np.einsum("ia,jb,oabc->oijc", G, G, weights)  # (O, 6, 6, C)
+    flat = tiles.reshape(len(tiles), -1)
+    sums = Sums(FACTOR, ODD, np.abs(flat).max(axis=1))
+    narrow = requant.solve(list(layer.steps), layer.goals, sums)
+    if narrow is None or narrow.inverse:
+        return None
+    return _Maker(layer, tiles, narrow).kernel()
+
+
+def _applies(layer: Layer) -> bool:
+    if layer.depthwise or layer.kernel != (3, 3) or layer.in_c < 2:
+        return False
+    strides = (layer.stride_h, layer.stride_w, layer.dilation_h, layer.dilation_w)
+    if strides != (1, 1, 1, 1) or min(layer.out_h, layer.out_w) < TILE:
+        return False
+    if 2 * layer.even_c * (LINES - 1) > L32I_REACH:
+        return False
+    if layer.pool is None:
+        return True
+    return layer.pool == (2, 2) and layer.out_h % 2 == 0 and layer.out_w % 2 == 0
+
+
+class _Maker:
+    def __init__(self, layer: Layer, tiles: np.ndarray, narrow: Narrow) -> None:
+        self.layer, self.tiles, self.narrow = layer, tiles, narrow
+        self.words = layer.even_c // 2
+        self.column = 2 * layer.even_c  # bytes
+        # Lines are read at 0 and `pitch` from three pointers.
+        most = (L32I_REACH - 4) // self.column  # columns of inputs
+        across = min((most - 2) // TILE, -(-layer.out_w // TILE))
+        self.across = max(across, 1)  # tiles of a band
+        self.wide = min(TILE * self.across, layer.out_w)
+        self.pitch = (self.wide + 2) * self.column
+        self.tile_bytes = LINES * LINES * self.column
+
+    def kernel(self) -> Made | None:
+        if self.pitch > L32I_REACH - 4:
+            return None
+        layer, name = self.layer, self.layer.name
+        stream: list[int] = []
+        for c in range(layer.out_c):
+            one = self.narrow.channels[c]
+            more = c + 1 < layer.out_c
+            stream += [*paired(self.tiles[c] * one.scale), 0, one.bias]
+            stream += store.constants(self.narrow, c, more)
+        first, first_cost = self._lines()
+        second, second_cost = self._tile()
+        sums, sums_cost = self._sums()
+        function, total = self._function(first_cost, second_cost + sums_cost + 30)
+        code = [words(stream, f"{name}_weights"), table(layer)]
+        size = 4 * len(stream) + (256 if layer.table is not None else 0)
+        return Made(
+            "winograd2",
+            "\n".join([*code, first, "", second, "", sums, "", function]),
+            LINES * self.pitch + self.tile_bytes + 4 * SPILLED,
+            total,
+            size,
+            groups(layer, TILE),
+            rereads=self.wide < layer.out_w,
+        )
+
+    def _function(self, line_cost: int, tile_cost: int) -> tuple[str, int]:
+        layer, name = self.layer, self.layer.name
+        kind = "int8_t" if layer.last else "uint8_t"
+        down = -(-layer.out_h // TILE)
+        bands = -(-layer.out_w // self.wide)
+        shrink = " / 2" if layer.pool else ""
+        lines = [
+            f"NN_LAYER void {name}(const uint8_t *in, {kind} *out, void *scratch)",
+            "{",
+            "    uint32_t *const lines = (uint32_t *)scratch;",
+            f"    uint32_t *const tile = lines + {LINES * self.pitch // 4};",
+            "",
+            f"    for (int32_t g = 0; g < {down * TILE}; g += {TILE}) {{",
+            f"        const int32_t y = nn_min(g, {layer.out_h - TILE});",
+            "",
+            f"        for (int32_t b = 0; b < {bands * self.wide};"
+            f" b += {self.wide}) {{",
+            f"            const int32_t left = nn_min(b, {layer.out_w - self.wide});",
+            "",
+            f"            nn_lx6_rows(lines, {self.pitch // 4}, in, {layer.in_h}, "
+            f"{layer.in_w}, {layer.pitch},",
+            f"                        {layer.in_c}, y - {layer.top}, {LINES}, "
+            f"left - {layer.left}, {self.wide + 2}, {layer.fill});",
+            f"            {name}_lines(lines);",
+            f"            for (int32_t i = 0; i < {self.wide}; i += {TILE}) {{",
+            f"                const int32_t x = nn_min(i, {self.wide - TILE});",
+            "",
+            f"                {name}_tile(lines + x * {self.words}, tile);",
+            f"                {name}_sums(tile, out + (y{shrink}) * {layer.out_pitch}"
+            f" + ((left + x){shrink}) * {layer.out_c});",
+            "            }",
+            "        }",
+            "    }",
+            "}",
+        ]
+        widen = int(LINES * ((self.wide + 2) * layer.in_c * 2.9 + 40))
+        tiles = -(-self.wide // TILE)
+        total = down * bands * (widen + line_cost + tiles * tile_cost)
+        return "\n".join(lines) + "\n", total
+
+    def _lines(self) -> tuple[str, int]:
+        """B' d of the band, in place; the numbers in a word still lend and borrow."""
+        count = self.pitch // 4
+        unroll = 2 if count % 2 == 0 else 1
+        body = Block()
+        pointers = ("p", "q", "r")
+        for k in range(unroll):
+
+            def read(to: str, line: int, k: int = k) -> None:
+                at = 4 * k + line % 2 * self.pitch
+                body.op("L32I", to, pointers[line // 2], at)
+
+            def write(value: str, line: int, k: int = k) -> None:
+                at = 4 * k + line % 2 * self.pitch
+                body.op("S32I", value, pointers[line // 2], at)
+
+            inputs(body, read, write)
+        for p in pointers:
+            body.move(p, 4 * unroll)
+        block = Block()
+        block.loop("words", "n", count // unroll, body)
+        lines = [
+            f"NN_INLINE void {self.layer.name}_lines(uint32_t *lines)",
+            "{",
+            "    uintptr_t p = (uintptr_t)lines, a, b, c, d, e, f, x;",
+            f"    uintptr_t q = p + {2 * self.pitch}u, r = p + {4 * self.pitch}u;",
+            f"    const uintptr_t n = {count // unroll}u;",
+            "",
+            *block.statement(
+                ("p", "q", "r"), ("a", "b", "c", "d", "e", "f", "x"), ("n",), 4
+            ),
+            "}",
+        ]
+        return "\n".join(lines), block.count + 10
+
+    def _tile(self) -> tuple[str, int]:
+        """(B' d) B of one tile: for each line six runs of all channels."""
+        body = Block()
+
+        def read(to: str, at: int) -> None:
+            body.op("L32I", to, "p", at * self.column)
+
+        def write(value: str, at: int) -> None:
+            split(body, value, "a")
+            body.op("S32I", value, "q", at * self.column)
+
+        inputs(body, read, write)
+        body.move("p", 4)
+        body.move("q", 4)
+        line = Block()
+        line.loop("pairs", "n", self.words, body)
+        line.move("p", self.pitch - self.column)
+        line.move("q", (LINES - 1) * self.column)
+        line.op("ADDI", "l", "l", -1)
+        block = Block()
+        block.repeat("lines", "l", LINES, line)
+        lines = [
+            f"NN_LAYER void {self.layer.name}_tile(const uint32_t *lines, "
+            "uint32_t *tile)",
+            "{",
+            "    uintptr_t p = (uintptr_t)lines, q = (uintptr_t)tile;",
+            f"    uintptr_t l = {LINES}u, a, b, c, d, e, f, x;",
+            f"    const uintptr_t n = {self.words}u, mask = 0x8000u;",
+            "",
+            *block.statement(
+                ("p", "q", "l"),
+                ("a", "b", "c", "d", "e", "f", "x"),
+                ("n", "mask"),
+                4,
+            ),
+            "}",
+        ]
+        return "\n".join(lines), block.count + 10
+
+    # ==== Sums ====
+
+    def _sums(self) -> tuple[str, int]:
+        layer = self.layer
+        body = Block()
+        weights = Weights("w")
+        weights.start(body)
+        if self.words <= SHORT:
+            for line in range(LINES):
+                self._line(body, weights, 4 * TILE * line)
+        else:
+            inner = Block()
+            self._line(inner, weights, 0)
+            inner.move("z", 4 * TILE)
+            inner.op("ADDI", "q", "q", -1)
+            body.op("MOVI", "q", LINES)
+            body.repeat("lines", "q", LINES, inner)
+            body.move("z", -4 * TILE * LINES)
+        self._columns(body)
+        body.op("L32I", "x", "w", 4 * store.CONSTANTS)
+        body.move("v", -self.tile_bytes)
+        body.move("w", 4 * store.CONSTANTS)
+        block = Block()
+        block.repeat("channels", "x", layer.out_c, body)
+        kind = "int8_t" if layer.last else "uint8_t"
+        into = ("t",) if layer.table is not None else ()
+        out = block.used(("a", "b", "c", "d", "e", "p", "q", "x"))
+        lines = [
+            f"NN_LAYER void {layer.name}_sums(const uint32_t *tile, {kind} *out)",
+            "{",
+            "    uintptr_t v = (uintptr_t)tile - 4u, o = (uintptr_t)out;",
+            f"    uintptr_t w = (uintptr_t){layer.name}_weights - 4u;",
+            f"    uintptr_t z = (uintptr_t)tile + {self.tile_bytes}u;",
+            f"    uintptr_t {', '.join(out)};",
+        ]
+        if into:
+            lines.append(
+                f"    const uintptr_t t = (uintptr_t)({layer.name}_table + 128);"
+            )
+        statement = block.statement(("v", "o", "w", "z"), out, into, 4)
+        return "\n".join([*lines, "", *statement, "}"]), block.count
+
+    def _line(self, body: Block, weights: Weights, at: int) -> None:
+        """Six sums and A' of them, kept at `at`."""
+
+        def summed(to: str, _: int) -> None:
+            dot(body, weights, "v", self.words, True, to)
+            body.op("RSR_ACCLO", to)
+
+        outputs(body, summed, "")
+        for k, y in enumerate(("a", "c", "b", "d")):
+            body.op("S32I", y, "z", at + 4 * k)
+
+    def _columns(self, body: Block) -> None:
+        """A' of the columns, and what is stored of them; w at the bias."""
+        layer = self.layer
+        far = 0  # of o
+        if not self.narrow.plain:
+            body.op("L32I", "q", "w", 12)
+        for column in range(TILE):
+
+            def kept(to: str, line: int, column: int = column) -> None:
+                body.op("L32I", to, "z", 4 * (TILE * line + column))
+
+            body.op("L32I", "p", "w", 0)
+            outputs(body, kept, "p")
+            results = ["a", "c", "b", "d"]
+            if layer.pool:
+                body.op("MAX", "a", "a", "c")
+                body.op("MAX", "b", "b", "d")
+                if column % 2 == 0:  # where they were read, they are not needed
+                    body.op("S32I", "a", "z", 4 * column)
+                    body.op("S32I", "b", "z", 4 * (TILE + column))
+                    continue
+                for y, at in (("a", column - 1), ("b", TILE + column - 1)):
+                    body.op("L32I", "x", "z", 4 * at)
+                    body.op("MAX", y, y, "x")
+                results = ["a", "b"]
+            body.op("L32I", "e", "w", 4)
+            if not self.narrow.plain:
+                body.op("L32I", "p", "w", 8)
+            right = column // 2 if layer.pool else column
+            for row, y in enumerate(results):
+                store.byte(body, layer, self.narrow, y, "x", ("e", "p", "q"))
+                at = row * layer.out_pitch + right * layer.out_c
+                if not 0 <= at - far <= 255:
+                    body.move("o", at - far)
+                    far = at
+                body.op("S8I", y, "o", at - far)
+        body.move("o", 1 - far)

@@ -1,0 +1,175 @@
+"""The LX6 kernels through the models of their instructions, against the reference."""
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.arithmetic import int8, requant_proof
+from export.arithmetic.requant_proof import Steps
+from export.emit import lower
+from export.emit.generate import flags, generate
+from export.frontend.support import integer_core
+from export.graph.network import read_tflite
+from export.kernels import registry
+from export.kernels.lx6 import requant
+from export.kernels.lx6.requant import Sums
+from export.reference import int8 as reference
+from export.reference.stages import stage_outputs
+from tests.support.components import IDENTITY, Components, Networks
+from tests.support.native import TRAP, Native
+from tools.bench import build, count, models
+from tools.bench.drawn.networks import random_inputs, random_network
+from training.data import load
+
+MODEL = ("-DNN_LX6_MODEL",)
+MODELS = ("v1", "v2", "v3", "v3-small")
+NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))
+# Instructions of one inference on the emulated core, in the profile for speed.
+NEAR = 0.05  # what the counted cost and the emulator may differ by
+MOST = {"v1": 205_000, "v2": 220_000, "v3": 820_000, "v3-small": 200_000}
+
+
+def bytes_of(inputs: np.ndarray) -> np.ndarray:
+    return (inputs.astype(np.int16) + 128).astype(np.uint8)
+
+
+# ==== Requantisation ====
+
+
+def exact(
+    bias: int, mantissa: int, shift: int, zero: int, reach: tuple[int, int]
+) -> Steps:
+    def function(acc: np.ndarray) -> np.ndarray:
+        return np.clip(int8.requantize(acc, mantissa, shift) + zero, 0, 255)
+
+    at = requant_proof.thresholds(function, np.arange(1, 256), *reach)
+    return Steps(bias, mantissa, shift, *reach, at)
+
+
+@pytest.mark.parametrize("factor", [(1, 1), (24, 3), (576, 9)])
+@pytest.mark.parametrize("zero", [0, 100, 255])
+def test_every_sum_is_requantised_as_tflite_does(
+    factor: tuple[int, int], zero: int
+) -> None:
+    rng = np.random.default_rng(zero + factor[0])
+    reach = (-9_000, 11_000)
+    steps = [
+        exact(int(rng.integers(-50, 50)), int(m), -int(s), zero, reach)
+        for m, s in zip(
+            rng.integers(1 << 30, 1 << 31, 6), rng.integers(4, 9, 6), strict=True
+        )
+    ]
+    sums = Sums(*factor, np.full(6, 127))
+    found = requant.solve(steps, np.arange(1, 256), sums)
+    assert found is not None
+    t = np.arange(reach[0], reach[1] + 1)
+    for c, one in enumerate(steps):
+        channel = found.channels[c]
+        times = channel.scale * factor[0]
+        y = (t - one.bias) * times + channel.bias
+        q = np.clip(requant.evaluate(found, c, y), -128, 127)
+        expected = int8.requantize(t, one.mantissa, one.shift) + zero - 128
+        assert np.array_equal(q, np.clip(expected, -128, 127)), c
+
+
+def test_behind_a_relu_there_is_no_constant_to_choose() -> None:
+    steps = [exact(5, (1 << 30) + 12345, -7, 0, (-30_000, 60_000))]
+    found = requant.solve(steps, np.arange(1, 256), Sums(1, 1, np.array([127])))
+    assert found is not None and found.plain
+
+
+def test_a_scale_above_one_is_left_to_portable_c() -> None:
+    steps = [exact(0, 1 << 30, 2, 128, (-100, 100))]
+    assert requant.solve(steps, np.arange(1, 256), Sums(1, 1, np.array([127]))) is None
+
+
+# ==== Networks ====
+
+
+@pytest.mark.parametrize("profile", ["speed", "balanced", "size"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_gives_the_references_bits(
+    model: str,
+    profile: str,
+    components: Components,
+    networks: Networks,
+    images: np.ndarray,
+    tmp_path: Path,
+) -> None:
+    native = Native(components(model, profile), tmp_path, options=MODEL)
+    inputs = (images.astype(np.int16) - 128).astype(np.int8)
+    expected = reference.outputs(networks(model)[0], inputs).reshape(-1, 10)
+    assert np.array_equal(native.run("int8", images), expected)
+    network = networks(model)[0]
+    for got, want in zip(
+        native.trace("int8", images[0]),
+        stage_outputs(native.plan, network, images[0]),
+        strict=True,
+    ):
+        assert np.array_equal(got, want)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_all_test_images_give_the_references_bits(
+    model: str, components: Components, networks: Networks, tmp_path: Path
+) -> None:
+    images = load().test_images
+    native = Native(components(model, "speed"), tmp_path, options=MODEL)
+    inputs = (images.astype(np.int16) - 128).astype(np.int8)[..., None]
+    expected = reference.outputs(networks(model)[0], inputs).reshape(-1, 10)
+    assert np.array_equal(native.run("int8", images), expected)
+
+
+@pytest.mark.slow
+def test_random_networks_give_the_references_bits(tmp_path: Path) -> None:
+    reached: Counter[str] = Counter()
+    for seed in range(NETWORKS):
+        network = integer_core(read_tflite(random_network(seed), "net"))
+        folder = tmp_path / str(seed)
+        profile = ("speed", "balanced")[seed % 2]
+        generate(network, None, folder, profile, "net", IDENTITY)
+        code = (folder / "src" / "net_int8_lx6_network.c").read_text()
+        reached.update(re.findall(r"/\* (\w+): [\d,]+ instructions", code))
+        inputs = random_inputs(network, seed, 8)
+        native = Native(folder, folder / "native", options=(*MODEL, "-O1", *TRAP))
+        found = native.run("int8", bytes_of(inputs))
+        expected = reference.outputs(network, inputs).reshape(found.shape)
+        assert np.array_equal(found, expected), f"seed {seed}"
+        assert native.touched("int8", bytes_of(inputs)[0]) <= _arena(folder), seed
+    ways = {"direct", "channels", "winograd1", "winograd2", "registers"}
+    assert ways <= reached.keys(), reached
+
+
+def _arena(folder: Path) -> int:
+    header = (folder / "src" / "net_model.h").read_text()
+    found = re.search(r"#if NN_LX6[^\n]*\n#define \w+_ARENA_BYTES (\d+)u", header)
+    assert found is not None
+    return int(found[1])
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("model", MODELS)
+def test_the_emulated_core_gives_the_bits_within_the_budget(
+    model: str,
+    components: Components,
+    networks: Networks,
+    images: np.ndarray,
+    tmp_path: Path,
+) -> None:
+    component, network = components(model, "speed"), networks(model)[0]
+    program = models.program(component, Native.plan_of(component), "int8")
+    chosen = np.ascontiguousarray(images[:2]).reshape(2, -1)
+    built = build.build(program, "lx6", flags("xtensa"), chosen, tmp_path)
+    counted = count.count(built, chosen)
+    inputs = (chosen.astype(np.int16) - 128).astype(np.int8)
+    expected = reference.outputs(network, inputs).reshape(2, -1)
+    assert np.array_equal(counted.outputs.view(np.int8), expected)
+    assert counted.instructions <= MOST[model]
+    engine = lower.int8(network, "speed", "esp8k", core=registry.LX6)
+    foretold = sum(kernel.cost("lx6") for kernel in engine.kernels)
+    assert foretold == pytest.approx(counted.instructions, rel=NEAR)

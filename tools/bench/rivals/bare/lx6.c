@@ -1,0 +1,44 @@
+/* QEMU's -M sim -cpu de212 as an ESP32's LX6: CCOUNT under -icount without what
+ * its trap for MULSH takes, output and exit by simcall. */
+#include "bare.h"
+
+#define CALL_EXIT 1
+#define CALL_WRITE 4
+#define STANDARD_OUTPUT 1
+#define TRAP_TICKS 128u /* of lx6.s: 100 instructions more than MULSH itself */
+
+uint32_t bare_registers[17]; /* lx6.s saves them here; [16] counts its calls */
+
+uint32_t bare_count(void)
+{
+    const volatile uint32_t *traps = &bare_registers[16];
+    uint32_t value;
+
+    __asm__ volatile("rsr %0, ccount" : "=r"(value)::"memory");
+    return value - *traps * TRAP_TICKS;
+}
+
+static void simcall(int32_t call, int32_t x, int32_t y, int32_t z)
+{
+    register int32_t a2 __asm__("a2") = call;
+    register int32_t a3 __asm__("a3") = x;
+    register int32_t a4 __asm__("a4") = y;
+    register int32_t a5 __asm__("a5") = z;
+
+    __asm__ volatile(".byte 0x00, 0x51, 0x00"
+                     : "+r"(a2), "+r"(a3)
+                     : "r"(a4), "r"(a5)
+                     : "memory");
+}
+
+void bare_write(const char *text, uint32_t length)
+{
+    simcall(CALL_WRITE, STANDARD_OUTPUT, (int32_t)text, (int32_t)length);
+}
+
+_Noreturn void bare_exit(uint32_t status)
+{
+    for (;;) {
+        simcall(CALL_EXIT, (int32_t)status, 0, 0);
+    }
+}
