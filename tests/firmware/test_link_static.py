@@ -7,11 +7,12 @@ of a real file, so that a check which sees nothing would be noticed.
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from export.emit.generate import PROFILES
+from tests.support.components import Components
 from tests.support.link import FAKE
 from tools.faults import fuzz
 from tools.faults.loopback import FIRMWARE, includes
@@ -109,10 +110,11 @@ def test_a_file_keeps_its_promises(path: Path, tmp_path: Path) -> None:
     assert findings(path, includes(FAKE), tmp_path) == []
 
 
+@pytest.mark.parametrize("profile", PROFILES)
 def test_generated_networks_keep_them_with_their_kernels(
-    exported: Callable[[str], Path], tmp_path: Path
+    profile: str, components: Components, tmp_path: Path
 ) -> None:
-    component = exported("v2") / "component"
+    component = components("v3", profile)
     where = [*includes(component), f"-I{component / 'src'}"]
     sources = sorted((component / "src").glob("*.c"))
     assert any("int8" in path.name for path in sources)
@@ -185,11 +187,11 @@ def test_a_planted_violation_is_found_in_the_link(kind: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("kind", PLANTED)
 def test_a_planted_violation_is_found_in_a_kernel(
-    kind: str, exported: Callable[[str], Path], tmp_path: Path
+    kind: str, components: Components, tmp_path: Path
 ) -> None:
     """In a copy of the header that all int8 networks include."""
     code, finding = PLANTED[kind]
-    component = exported("v2") / "component"
+    component = components("v2", "size")  # the shortest C: gcc's analyzer is slow
     sources = tmp_path / "src"
     shutil.copytree(component / "src", sources)
     header = sources / "nn_int8.h"

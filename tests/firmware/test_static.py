@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,9 @@ import pytest
 
 from core.errors import CheckFailed
 from core.paths import ROOT
+from core.words import DEFAULT_PROFILE
+from export.emit.generate import PROFILES
+from tests.support.components import Components, Linked
 from tests.support.echo import C99, need
 from tools.boards import footprint, pio, stack_depth, virtual_board
 from tools.link.client import Device
@@ -17,15 +19,17 @@ from tools.link.client import Device
 FIRMWARE = ROOT / "firmware"
 HEAP = re.compile(r"\b_?(malloc|calloc|realloc|free|sbrk|memalign)(_r)?$")
 STACK_LIMIT = 1024  # bytes, of 16 KB
-Flashed = Callable[[str, str], Path]
 BOARD_TOOLS = {"virtual": "xtensa-lx106-elf-", "riscv": "riscv64-unknown-elf-"}
 
 
 @pytest.mark.emulator
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("board", BOARD_TOOLS)
-def test_no_heap_function_is_in_the_image(board: str, flashed: Flashed) -> None:
+def test_no_heap_function_is_in_the_image(
+    board: str, profile: str, linked: Linked
+) -> None:
     need(BOARD_TOOLS[board] + "nm")
-    elf = flashed("v2", board) / "firmware.elf"
+    elf = linked("v3", board, profile)
     told = subprocess.run(
         [BOARD_TOOLS[board] + "nm", str(elf)],
         capture_output=True,
@@ -33,34 +37,37 @@ def test_no_heap_function_is_in_the_image(board: str, flashed: Flashed) -> None:
         check=True,
     ).stdout
     names = [line.split()[-1] for line in told.splitlines()]
-    assert any("v2_int8_run" in name for name in names), "it is the real firmware"
+    assert any("v3_int8_run" in name for name in names), "it is the real firmware"
     assert [name for name in names if HEAP.search(name)] == []
 
 
 @pytest.mark.emulator
-def test_the_stack_is_bounded_and_more_than_was_ever_used(flashed: Flashed) -> None:
-    need("xtensa-lx106-elf-objdump", "qemu-system-xtensa")
-    elf = flashed("v2", "virtual") / "firmware.elf"
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_stack_is_bounded(profile: str, linked: Linked) -> None:
+    need("xtensa-lx106-elf-objdump")
+    elf = linked("v3", "virtual", profile)
     total, path = stack_depth.worst(elf)
     assert path[0].name == "board_main" and len(path) > 4
     assert total <= STACK_LIMIT <= footprint.measure(elf)["stack_bytes"]
     every = {one.name for one in stack_depth.read(elf).values()}
-    assert {"v2_int8_run_traced", "v2_f16_run_traced", "board_interrupt"} <= every
+    assert {"v3_int8_run_traced", "v3_f16_run_traced", "board_interrupt"} <= every
 
 
 @pytest.mark.emulator
-def test_every_frame_is_the_one_that_the_compiler_tells(flashed: Flashed) -> None:
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_frame_is_the_one_that_the_compiler_tells(
+    profile: str, linked: Linked
+) -> None:
     """What is read off the linked code, against gcc's own -fstack-usage."""
     need("xtensa-lx106-elf-objdump")
-    folder = flashed("v2", "virtual")
-    objects = folder.parent / "platformio" / "build" / "virtual"
+    elf = linked("v3", "virtual", profile)
     told: dict[str, set[int]] = {}
-    for path in objects.rglob("*.su"):
+    for path in elf.parent.rglob("*.su"):
         for line in path.read_text().splitlines():
             place, frame, kind = line.split("\t")
             assert kind == "static", line
             told.setdefault(place.rpartition(":")[2], set()).add(int(frame))
-    linked = stack_depth.read(folder / "firmware.elf").values()
+    linked = stack_depth.read(elf).values()
     checked = [one for one in linked if one.name in told]
     assert len(checked) > 80, "all but assembly and the C library"
     for one in checked:
@@ -107,12 +114,14 @@ def includes(component: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("profile", PROFILES)
 def test_the_compilers_analyzer_finds_nothing(
-    exported: Callable[[str], Path], tmp_path: Path
+    profile: str, components: Components, tmp_path: Path
 ) -> None:
     need("xtensa-lx106-elf-gcc")
-    component = exported("v2") / "component"
-    for source in [*sources(), *(component / "src").glob("*.c")]:
+    component = components("v3", profile)
+    ours = sources() if profile == DEFAULT_PROFILE else []  # the same in each
+    for source in [*ours, *(component / "src").glob("*.c")]:
         cross = ["--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs", "-mlongcalls"]
         compiler = ["xtensa-lx106-elf-gcc", *cross]
         if source.parent.name == "posix":
@@ -127,14 +136,18 @@ def test_the_compilers_analyzer_finds_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("profile", PROFILES)
 def test_the_real_firmware_runs_clean_under_sanitizers(
-    exported: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    profile: str,
+    components: Components,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     need("gcc")
-    monkeypatch.setenv("ESP8K_MODEL_DIR", str(exported("v2") / "component"))
+    monkeypatch.setenv("ESP8K_MODEL_DIR", str(components("v3", profile)))
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
     flags = "-fsanitize=address,undefined -fno-sanitize-recover=all"
-    elf = pio.build("v2", "twin", extra={"ESP8K_EXTRA_FLAGS": flags})
+    elf = pio.build("v3", "twin", extra={"ESP8K_EXTRA_FLAGS": flags})
     image = np.arange(784, dtype=np.uint32).astype(np.uint8)
     with virtual_board.VirtualBoard("twin", elf) as board:
         with Device.open(board.port) as device:
@@ -147,9 +160,10 @@ def test_the_real_firmware_runs_clean_under_sanitizers(
 
 
 @pytest.mark.slow
-def test_cppcheck_finds_nothing(exported: Callable[[str], Path]) -> None:
+@pytest.mark.parametrize("profile", PROFILES)
+def test_cppcheck_finds_nothing(profile: str, components: Components) -> None:
     need("cppcheck")
-    component = exported("v2") / "component"
+    component = components("v3", profile)
     done = subprocess.run(
         ["cppcheck", "--std=c99", "--quiet", "--error-exitcode=1", "--inline-suppr"]
         + ["--enable=warning,performance,portability"]

@@ -1,5 +1,6 @@
-"""Generated components of v1 and v2 in every profile, compiled for this machine."""
+"""Generated components in every profile, compiled for this machine and for boards."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,22 @@ from export.emit.generate import generate, identifier
 from export.frontend.identity import Identity
 from export.graph.network import Network, read_tflite
 from tests.support.native import Native
+from tests.support.products import (
+    FIRMWARE,
+    GENERATOR,
+    SOURCES,
+    TEST_BUILD,
+    lock,
+    stale,
+)
+from tools.boards import pio
 from training.data import load
 
 IDENTITY = Identity("model", "ab" * 32, 0x12345678)
 
 Networks = Callable[[str], tuple[Network, Network]]
 Components = Callable[[str, str], Path]
+Linked = Callable[[str, str, str], Path]
 Natives = Callable[[str, str], Native]
 
 
@@ -37,20 +48,39 @@ def networks(exported: Callable[[str], Path]) -> Networks:
 
 
 @pytest.fixture(scope="session")
-def components(
-    networks: Networks, tmp_path_factory: pytest.TempPathFactory
-) -> Components:
-    """`components("v2", "size")` is a folder with the generated C."""
-    kept: dict[tuple[str, str], Path] = {}
+def components(networks: Networks) -> Components:
+    """`components("v2", "size")` is `build/test/size/v2/component`: the generated C."""
 
     def make(model: str, profile: str) -> Path:
-        if (model, profile) not in kept:
-            folder = tmp_path_factory.mktemp(f"{model}_{profile}")
-            generate(*networks(model), folder, profile, identifier(model), IDENTITY)
-            kept[model, profile] = folder
-        return kept[model, profile]
+        folder = TEST_BUILD / profile / model / "component"
+        with lock(f"{model}-{profile}"):
+            if stale(folder / "plan.json", *SOURCES, *GENERATOR):
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                generate(*networks(model), folder, profile, identifier(model), IDENTITY)
+        return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def linked(components: Components) -> Linked:
+    """`linked("v3", "virtual", "size")` is that firmware.elf, not flashed."""
+
+    def link(model: str, board: str, profile: str) -> Path:
+        component = components(model, profile)
+        made_from = (*SOURCES, *GENERATOR, *FIRMWARE)
+        with lock(f"{model}-{board}-{profile}"), pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ESP8K_BUILD", str(TEST_BUILD / profile))
+            patch.setenv("ESP8K_MODEL_DIR", str(component))
+            built = Path(pio.environment(board, model)["PLATFORMIO_BUILD_DIR"])
+            elf = built / board / "firmware.elf"
+            if stale(elf, *made_from):
+                assert pio.build(model, board) == elf
+                elf.touch()  # SCons leaves what comes out equal as it is
+        return elf
+
+    return link
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 They are made below `build/test`, never in the user's `build/`, and only when a
 source is newer than they are: the same rule as in the Makefile. A lock beside each
-product lets one worker make it while the others wait. Nobody writes there again:
-a test that changes a product takes a copy (`copied`).
+product lets one worker make it while the others wait; a test that wants to change a
+product makes a copy below its `tmp_path`.
 """
 
 import os

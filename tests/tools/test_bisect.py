@@ -13,6 +13,7 @@ from export.frontend.identity import Identity
 from export.graph import network
 from export.graph.network import Network
 from export.reference.stages import stage_outputs
+from tests.support.components import Networks
 from tools import bisect
 from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
 from tools.link.client import Device
@@ -39,10 +40,18 @@ def images() -> np.ndarray:
 Patch = Callable[[str], str]
 
 
-def device_of(folder: Path, int8: Network, f16: Network, patch: Patch) -> Device:
+def device_of(
+    folder: Path,
+    int8: Network,
+    f16: Network,
+    patch: Patch,
+    model: str = "v2",
+    profile: str = "balanced",
+) -> Device:
     """A device that runs these networks, their C patched."""
-    generate.generate(int8, f16, folder, "balanced", "v2", IDENTITY)
-    source = folder / "src" / "v2_int8_network.c"
+    folder.mkdir(exist_ok=True)
+    generate.generate(int8, f16, folder, profile, model, IDENTITY)
+    source = folder / "src" / f"{model}_int8_network.c"
     source.write_text(patch(source.read_text()))
     return Device(MemoryLine(MemoryBoard(build_library(folder))))
 
@@ -81,6 +90,24 @@ def test_a_wrong_weight_is_found(right, images, tmp_path) -> None:  # type: igno
     assert (found.stage, found.name) == (1, "conv2")
     assert found.channel == 5 and found.channels == (5,)
     assert found.expected != found.got
+
+
+@pytest.mark.parametrize("profile", generate.PROFILES)
+def test_the_default_model_is_bisected_in_every_profile(
+    profile: str, networks: Networks, images: np.ndarray, tmp_path: Path
+) -> None:
+    int8, f16 = networks("v3")
+    device = device_of(tmp_path / "right", int8, f16, unpatched, "v3", profile)
+    plan = generate.load_plan(tmp_path / "right" / "plan.json")
+    assert bisect.bisect(device, plan, int8, "int8", images[:3]) is None
+    assert bisect.bisect(device, plan, f16, "f16", images[:1]) is None
+    index = convolution(int8, 3)
+    weights = int8.tensors[index].data.copy()
+    weights[5, 1, 1, 3] = 127 if weights[5, 1, 1, 3] < 0 else -127
+    wrong = with_tensor(int8, index, data=weights)
+    device = device_of(tmp_path / "wrong", wrong, f16, unpatched, "v3", profile)
+    found = bisect.bisect(device, plan, int8, "int8", images)
+    assert found is not None and (found.name, found.channels) == ("conv4", (5,))
 
 
 def test_a_wrong_float16_weight_is_found(right, images, tmp_path) -> None:  # type: ignore

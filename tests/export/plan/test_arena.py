@@ -1,8 +1,9 @@
 """The arena: what the planner promises, what the linker makes of it, what overlaps."""
 
 import itertools
+import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from export.graph.network import Network, read_tflite
 from export.kernels.int8.conv import Conv
 from export.kernels.int8.strip import PooledStrip
 from export.plan.arena import allocate
-from tests.support.components import Components
+from tests.support.components import Components, Linked
 from tools.bench import profiler
 from tools.bench.drawn.networks import random_network
 from tools.bench.drawn.tflite_builder import TfliteBuilder
@@ -46,7 +47,7 @@ def test_the_printed_arena_is_all_the_ram_of_a_linked_image(
     target: str, profile: str, components: Components, tmp_path: Path
 ) -> None:
     """By nm the arena itself; by size nothing beside it but image and logits."""
-    component = components("v2", profile)
+    component = components("v3", profile)
     core = profiler.core(target)
     (tmp_path / "main.c").write_text(MAIN)
     image = tmp_path / "image.elf"
@@ -65,11 +66,20 @@ def test_the_printed_arena_is_all_the_ram_of_a_linked_image(
     printed = {"int8": planned.int8_arena_bytes, "f16": planned.f16_arena_bytes}
     told = {"arena_bytes": printed, "tflm_arena_bytes": None}
     told |= {"weights_hash": planned.weights_hash, "profile": profile}
-    assert f"int8 {size:,} bytes" in summary(told)
+    assert size == aligned(component, planned.int8_arena_bytes)
+    assert f"int8 {planned.int8_arena_bytes:,} bytes" in summary(told)
     table = run(f"{core.prefix}size", "-A", image)
     sections = {words[0]: int(words[1]) for words in table if len(words) == 3}
     used = sum(sections.get(name, 0) for name in (".data", ".bss", ".sbss", ".sdata"))
     assert 0 <= used - (size + INPUT + CLASSES) < 16, "alignment"
+
+
+def aligned(component: Path, size: int) -> int:
+    """What C makes of an arena of `size` bytes: a multiple of its alignment."""
+    (header,) = (component / "src").glob("*_model.h")
+    found = re.search(r"_ARENA_ALIGNMENT (\d+)u", header.read_text())
+    assert found is not None
+    return -(-size // int(found[1])) * int(found[1])
 
 
 def run(tool: str, *arguments: object) -> list[list[str]]:
@@ -81,15 +91,16 @@ def run(tool: str, *arguments: object) -> list[list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.emulator
+@pytest.mark.parametrize("profile", generate.PROFILES)
 @pytest.mark.parametrize("board", ["virtual", "riscv"])
 def test_the_firmware_holds_the_larger_arena_and_no_more(
-    board: str, flashed: Callable[[str, str], Path]
+    board: str, profile: str, components: Components, linked: Linked
 ) -> None:
-    folder = flashed("v2", board)
-    plan = generate.load_plan(folder.parent / "component" / "plan.json")
+    component = components("v3", profile)
+    plan = generate.load_plan(component / "plan.json")
     planned = max(plan.int8_arena_bytes, plan.f16_arena_bytes)
-    linked = footprint.measure(folder / "firmware.elf")["arena_bytes"]
-    assert linked == -(-planned // 8) * 8, "whole 64-bit words"
+    found = footprint.measure(linked("v3", board, profile))["arena_bytes"]
+    assert found == aligned(component, planned)
 
 
 # ==== What overlaps ====
