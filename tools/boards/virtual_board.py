@@ -31,7 +31,7 @@ from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import image_format
 
-EXIT_RESET = 3  # as port/*/ leave on hal_reset()
+EXIT_RESET = 3  # of firmware/port/exit_status.h
 EXIT_PANIC = 4
 REASON_POWER_ON, REASON_SOFTWARE, REASON_PANIC = 1, 2, 3  # hal_reset_t
 ICOUNT_SHIFT = 10  # 2^10 ns an instruction: 40.96 ticks of CCOUNT, so exact

@@ -14,6 +14,7 @@ from serial.tools import list_ports
 
 from tools.boards import usb
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
+from tools.link.holders import holders
 
 NOBODY = (
     "no serial port with a USB chip that boards carry",
@@ -74,7 +75,7 @@ def examine(where: Ports, port: Found, ask: bool) -> list[Finding]:
         return [Finding("exists", PROBLEM, f"there is no {name}", cure, port=name)]
     findings = [describe(where, port)]
     if local and os.name == "posix":
-        for check in (rights, holders):
+        for check in (rights, busy):
             finding = check(where, port)
             findings.append(finding)
             if finding.level == PROBLEM:
@@ -151,22 +152,14 @@ def rights(where: Ports, port: Found) -> Finding:
     return Finding("rights", PROBLEM, text, cure, port=name)
 
 
-def holders(where: Ports, port: Found) -> Finding:
+def busy(where: Ports, port: Found) -> Finding:
     """Other programs that have the port open."""
     name = port.device
-    target = os.path.realpath(name)
-    found = {}
-    for link in where.proc.glob("[0-9]*/fd/*"):
-        process = link.parent.parent
-        try:
-            if os.readlink(link) != target or process.name == str(os.getpid()):
-                continue
-            found[int(process.name)] = (process / "comm").read_text().strip()
-        except OSError:
-            continue  # the process ended, or is another user's
+    found = holders(name, where.proc)
+    found.pop(os.getpid(), None)
     if not found:
         return Finding("busy", OK, "no other program has it open", port=name)
-    told = ", ".join(f"{program} (pid {pid})" for pid, program in sorted(found.items()))
+    told = ", ".join(f"{program} (pid {pid})" for pid, program in found.items())
     if name.startswith("/dev/pts/"):  # the emulator behind it holds it by right
         return Finding("busy", NOTE, f"a pseudo-terminal, held by {told}", port=name)
     cure = "close that program"

@@ -77,7 +77,7 @@ class Statistics:
 
     frames: int = wire("I")  # intact ones
     crc_errors: int = wire("I")
-    resyncs: int = wire("I")  # delimiters that closed something else than a frame
+    bad_frames: int = wire("I")  # delimiters that closed something else than a frame
     replays: int = wire("I")  # repeated requests answered from the last reply
     errors: int = wire("I")  # requests refused
     inferences: int = wire("I")

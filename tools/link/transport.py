@@ -9,13 +9,13 @@ import errno
 import os
 import select
 import time
-from pathlib import Path
 from typing import Protocol
 
 import serial
 from serial.tools import list_ports
 
 from core.errors import DeviceError
+from tools.link.holders import holders
 
 READ_BYTES = 65536  # at most, in one read
 WRITE_TIMEOUT_S = 20.0  # a device that takes no byte for so long is stuck
@@ -170,17 +170,9 @@ def _cannot_open(name: str, error: Exception) -> DeviceError:
 
 
 def _holder(name: str) -> str:
-    """'program (pid 123)' of the process that has the port open, if we may look."""
-    target = os.path.realpath(name)
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if os.path.realpath(link) != target:
-                continue
-            process = link.parent.parent
-            if process.name == str(os.getpid()):
-                return "this very program"
-            command = (process / "comm").read_text().strip()
-            return f"{command} (pid {process.name})"
-        except OSError:
-            continue
+    """'program (pid 123)' of the first process that has the port open."""
+    for process, program in holders(name).items():
+        if process == os.getpid():
+            return "this very program"
+        return f"{program} (pid {process})"
     return ""

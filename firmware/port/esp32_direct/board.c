@@ -318,7 +318,7 @@ const char *hal_board(void)
 void hal_reset(void)
 {
     if (board_is_emulated()) {
-        simcall_exit(SIMCALL_EXIT_RESET);
+        simcall_exit(EXIT_STATUS_RESET);
     }
     uart_drain();
     register_write(RTC_OPTIONS0,
@@ -332,7 +332,7 @@ void board_main(void)
     hal_init();
     esp8k_app();
     if (board_is_emulated()) {
-        simcall_exit(SIMCALL_EXIT_CLOSED);
+        simcall_exit(EXIT_STATUS_CLOSED);
     }
     hal_reset();
 }

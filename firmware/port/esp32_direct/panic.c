@@ -60,7 +60,7 @@ static uint32_t put_hex(char *line, uint32_t at, const char *name,
 static void restart(void)
 {
     if (board_is_emulated()) {
-        simcall_exit(SIMCALL_EXIT_PANIC);
+        simcall_exit(EXIT_STATUS_PANIC);
     }
     uart_drain();
     register_write(RTC_MEMORY_PANIC, 1);

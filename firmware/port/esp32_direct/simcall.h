@@ -5,10 +5,7 @@
 
 #include <stdint.h>
 
-/* What the emulator's exit status tells tools/boards/virtual_board.py. */
-#define SIMCALL_EXIT_CLOSED 0
-#define SIMCALL_EXIT_RESET 3
-#define SIMCALL_EXIT_PANIC 4
+#include "exit_status.h"
 
 typedef struct {
     uint32_t boots;        /* argument b<n>: which boot this is */
@@ -23,6 +20,6 @@ int simcall_wait(uint32_t milliseconds);
 /* As read(2) and write(2) on descriptors 0 and 1. */
 int32_t simcall_read(uint8_t *bytes, uint32_t capacity);
 int32_t simcall_write(const uint8_t *bytes, uint32_t length);
-void simcall_exit(int32_t status);
+void simcall_exit(int32_t status); /* EXIT_STATUS_... */
 
 #endif

@@ -21,12 +21,8 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "exit_status.h"
 #include "hal.h"
-
-/* As the emulated board tells tools/boards/virtual_board.py. */
-#define EXIT_CLOSED 0
-#define EXIT_RESET 3
-#define EXIT_PANIC 4
 
 #define STACK_BYTES 1048576u
 #define STACK_PAINT 0xA5u
@@ -209,7 +205,7 @@ const char *hal_board(void)
 
 void hal_reset(void)
 {
-    _exit(EXIT_RESET);
+    _exit(EXIT_STATUS_RESET);
 }
 
 /* ==== Start ==== */
@@ -224,9 +220,9 @@ static void on_crash(int number)
     digits[0] = (char)('0' + number / 10 % 10);
     digits[1] = (char)('0' + number % 10);
     if (write(line_out, line, sizeof line - 1) < 0) {
-        _exit(EXIT_PANIC);
+        _exit(EXIT_STATUS_PANIC);
     }
-    _exit(EXIT_PANIC);
+    _exit(EXIT_STATUS_PANIC);
 }
 
 static void catch_crashes(void)
@@ -289,8 +285,8 @@ int main(int count, char **arguments)
     if (pthread_attr_init(&attributes) != 0 ||
         pthread_attr_setstack(&attributes, app_stack, STACK_BYTES) != 0 ||
         pthread_create(&thread, &attributes, run_app, NULL) != 0) {
-        return EXIT_PANIC;
+        return EXIT_STATUS_PANIC;
     }
     (void)pthread_join(thread, NULL);
-    return EXIT_CLOSED;
+    return EXIT_STATUS_CLOSED;
 }

@@ -5,6 +5,7 @@
  * never taken but for a panic: interrupts stay masked in mstatus.
  */
 #include "app.h"
+#include "exit_status.h"
 #include "hal.h"
 #include "painted_stack.h"
 
@@ -36,8 +37,6 @@
 #define POWER 0x00100000u
 #define POWER_OFF 0x5555u
 #define POWER_EXIT_CODE 0x3333u
-#define EXIT_RESET 3u /* as tools/boards/virtual_board.py reads them */
-#define EXIT_PANIC 4u
 
 #define WAKE_BY_TIMER 0x080u
 #define WAKE_BY_DEVICE 0x800u
@@ -242,7 +241,7 @@ static void leave(uint32_t code)
 
 void hal_reset(void)
 {
-    leave(EXIT_RESET);
+    leave(EXIT_STATUS_RESET);
 }
 
 /* ==== Start and panic ==== */
@@ -251,7 +250,7 @@ void board_main(void)
 {
     hal_init();
     esp8k_app();
-    leave(0);
+    leave(EXIT_STATUS_CLOSED);
 }
 
 static void put_text(const char *text)
@@ -286,5 +285,5 @@ void board_panic(uint32_t cause, uint32_t pc, uint32_t value)
     put_text(" address ");
     put_hex(value);
     put_text("; resetting\r\n");
-    leave(EXIT_PANIC);
+    leave(EXIT_STATUS_PANIC);
 }

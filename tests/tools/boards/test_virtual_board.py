@@ -196,6 +196,13 @@ def running(pid: int) -> bool:
         return False
 
 
+def test_the_exit_statuses_are_the_ports() -> None:
+    header = (ROOT / "firmware" / "port" / "exit_status.h").read_text()
+    said = dict(re.findall(r"#define EXIT_STATUS_(\w+) (\d+)", header))
+    assert int(said["RESET"]) == virtual_board.EXIT_RESET
+    assert int(said["PANIC"]) == virtual_board.EXIT_PANIC
+
+
 def test_a_board_that_was_never_flashed_names_the_cure(echo_build: Path) -> None:
     with pytest.raises(Esp8kError) as error:
         virtual_board.start("v1", "virtual")
