@@ -30,7 +30,7 @@ from core.published import Published, published
 from core.text import for_comment, for_json, for_terminal
 from core.words import DEFAULT_CORES, DEFAULT_PROFILE, Cores, Profile
 from export.emit import host_build
-from export.emit.component import publish, random_inputs
+from export.emit.component import joined, publish, random_values
 from export.emit.generate import identifier
 from export.frontend.canonical.ends import Ends, from_core, to_outer
 from export.frontend.identity import identify
@@ -40,6 +40,7 @@ from export.graph.network import Network, read_tflite
 from export.reference import int8, tflm
 
 CHECKED = 20  # random inputs compared before anything is written
+CALLS = 200  # one after another, where a network keeps a state
 TIMEOUT_S = 120  # for the compiled example
 
 
@@ -152,21 +153,26 @@ def _check_example(folder: Path) -> None:
 
 def _check_outputs(network: Network, ends: Ends, model: bytes, folder: Path) -> str:
     """Compare the C with the reference and, where there is one, with TFLite Micro."""
-    inputs = random_inputs(network, CHECKED, 1)
-    expected = int8.outputs(network, inputs).reshape(CHECKED, -1)
+    count = CALLS if network.variables else CHECKED
+    inputs = random_values(network, count, 1)
+    expected = joined(int8.sequence(network, inputs))
     with tempfile.TemporaryDirectory() as scratch:
         library = host_build.build(folder, Path(scratch))
-    found = library.int8(to_bytes(inputs))
+    found = library.int8(to_bytes(joined(inputs)))
     _require_equal(found, expected, "the integer reference")
     if not tflm.available():
         return f"the integer reference; TFLite Micro {tflm.SKIPPED}"
-    outer = [to_outer(ends.inputs[0], inputs)]
+    outer = [to_outer(end, x) for end, x in zip(ends.inputs, inputs, strict=True)]
+    arguments = (model, outer, len(ends.outputs))
     try:
-        oracle = isolated(tflm.sequence, (model, outer, 1), "TFLite Micro")
+        oracle = isolated(tflm.sequence, arguments, "TFLite Micro")
     except Esp8kError as error:
         return f"the integer reference; not to TFLite Micro: {error.message}"
-    ours = from_core(ends.outputs[0], found).reshape(CHECKED, -1)
-    _require_equal(ours, oracle[0], "TFLite Micro")
+    at = 0
+    for end, theirs in zip(ends.outputs, oracle, strict=True):
+        ours = from_core(end, found[:, at : at + end.size]).reshape(count, -1)
+        _require_equal(ours, theirs, "TFLite Micro")
+        at += end.size
     return "the integer reference and TFLite Micro"
 
 

@@ -43,7 +43,8 @@ PIPELINE = {
     "web": Verb("tools.web.build", "that page as a folder for any web server"),
 }
 YOURS = {
-    "compile": Verb("export.compile", "your own int8 .tflite or .onnx as C"),
+    "analyze": Verb("export.analyze", "what your own model would take"),
+    "compile": Verb("export.compile", "your own model as C"),
     "own": Verb("training.own", "go on from the shipped weights with own digits"),
     "image": Verb("tools.classify.image", "a picture as the network sees it"),
     "doctor": Verb("tools.doctor.doctor", "boards, tools, and what is wrong"),

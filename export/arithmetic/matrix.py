@@ -44,7 +44,7 @@ def transposed_multipliers(
     network: Network, op: Operator
 ) -> tuple[np.ndarray, np.ndarray]:
     """(mantissa, shift) per output channel."""
-    weights, source = (network.tensors[i] for i in op.inputs[1:3])
+    source, weights = (network.tensors[i] for i in op.inputs[:2])
     assert weights.quant is not None
     out = float(network.output(op).scale)
     scales = np.broadcast_to(weights.quant.scale, (weights.shape[0],))

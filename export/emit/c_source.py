@@ -33,7 +33,11 @@ def environment() -> jinja2.Environment:
 
 
 def signature(head: str, *parameters: str) -> str:
-    """A function's head with as many parameters on a line as 80 columns hold."""
+    """A function's head with as many parameters on a line as 80 columns hold.
+
+    An empty parameter is none.
+    """
+    parameters = tuple(p for p in parameters if p)
     margin = " " * (len(head) + 1)
     lines = [f"{head}("]
     for number, parameter in enumerate(parameters, 1):

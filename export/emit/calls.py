@@ -1,7 +1,9 @@
 """The body of an engine's run function: which stage is called with which memory."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from export.emit.held import places
 from export.graph.stage import Operand, Stage
 from export.kernels.c_text import total
 from export.plan import row_buffers
@@ -20,6 +22,11 @@ class Calls:
     scratch: dict[int, int]
     engine: str  # int8 | f16
     lent: dict[int, tuple[Stage, int]] = field(default_factory=dict)  # rows of rings
+
+    @cached_property
+    def held(self) -> dict[int, str]:
+        """C of what the caller holds."""
+        return places(self.stages[0].network) if self.stages else {}
 
     def whole(self, stage: Stage) -> list[str]:
         """A stage that computes all of its output at once."""
@@ -143,13 +150,13 @@ class Calls:
         ]
 
     def _source(self, source: Operand) -> str:
-        if source.is_input:
-            return "input"
+        if source.tensor in self.held:
+            return self.held[source.tensor]
         return self._place(self.memory.offsets[source.tensor])
 
     def _target(self, stage: Stage) -> str:
-        if stage.is_output:
-            return "output"
+        if stage.output in self.held:
+            return self.held[stage.output]
         return self._place(self.memory.offsets[stage.output])
 
     def _scratch(self, stage: Stage) -> str:

@@ -22,7 +22,7 @@ from core.paths import ROOT
 from core.pixels import to_bytes
 from core.version import URL, VERSION
 from core.words import DEFAULT_CORES, Cores
-from export.emit import c_source
+from export.emit import c_source, held
 from export.emit.generate import Plan, described, flags, generate
 from export.frontend.identity import Identity
 from export.graph.network import Network
@@ -100,11 +100,25 @@ def _format(folder: Path) -> None:
 
 
 def random_inputs(network: Network, count: int, seed: int) -> np.ndarray:
-    """int8 inputs (count, ...); the first one is a ramp."""
-    shape = network.tensors[network.inputs[0]].shape[1:]
-    inputs = np.random.default_rng(seed).integers(-128, 128, (count, *shape))
-    inputs[0] = (np.arange(inputs[0].size) % 256 - 128).reshape(shape)
-    return inputs.astype(np.int8)
+    """int8 values of the first input (count, ...); the first one is a ramp."""
+    return random_values(network, count, seed)[0]
+
+
+def random_values(network: Network, count: int, seed: int) -> list[np.ndarray]:
+    """int8 values of each input, (count, ...); the first ones are ramps."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for index in network.inputs:
+        shape = network.tensors[index].shape[1:]
+        values = rng.integers(-128, 128, (count, *shape))
+        values[0] = (np.arange(values[0].size) % 256 - 128).reshape(shape)
+        found.append(values.astype(np.int8))
+    return found
+
+
+def joined(values: list[np.ndarray]) -> np.ndarray:
+    """Several inputs or outputs as they lie in memory, (N, elements)."""
+    return np.concatenate([v.reshape(len(v), -1) for v in values], 1)
 
 
 def _environment() -> jinja2.Environment:
@@ -118,10 +132,10 @@ def _context(
 ) -> dict[str, Any]:
     """All that the templates name."""
     network = networks["int8"]
-    size = network.tensors[network.inputs[0]].size
-    inputs = random_inputs(network, max(1, min(4, GOLDEN_BYTES // size)), 0)
-    pixels = to_bytes(inputs).reshape(len(inputs), -1)
-    outputs = {"int8": int8.outputs(network, inputs).reshape(len(inputs), -1).tolist()}
+    size = sum(network.tensors[i].size for i in network.inputs)
+    inputs = random_values(network, max(1, min(4, GOLDEN_BYTES // size)), 0)
+    pixels = to_bytes(joined(inputs))
+    outputs = {"int8": joined(int8.sequence(network, inputs)).tolist()}
     if "f16" in networks:
         outputs["f16"] = _bits(float16.outputs(networks["f16"], pixels))
     arenas = {"int8": plan.int8_arena_bytes, "f16": plan.f16_arena_bytes}
@@ -138,7 +152,8 @@ def _context(
         "flags": {core: _flags(core) for core in ("xtensa", "riscv", "host")},
         "inputs": pixels.tolist(),
         "outputs": outputs,
-        "vectors": len(inputs),
+        "vectors": len(pixels),
+        "state_bytes": held.state_offsets(network)[-1],
         "input": described(network, network.inputs[0]),
         "output": described(network, network.outputs[0]),
         "macs": network.macs(),

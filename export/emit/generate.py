@@ -18,11 +18,12 @@ from typing import Any
 
 from core.errors import Esp8kError
 from core.paths import ROOT
+from core.pixels import to_bytes
 from core.version import VERSION
 from export.cores.s3.lower import lower as lower_s3
-from export.emit import c_source, lower
+from export.emit import c_source, held, lower
 from export.frontend.identity import Identity
-from export.graph.network import Network
+from export.graph.network import Network, Variable
 from export.kernels import registry
 from export.plan.record import Plan, StagePlan, load_plan
 
@@ -72,11 +73,15 @@ def generate(
         "guard": prefix.upper(),
         "input": described(network_int8, network_int8.inputs[0]),
         "output": described(network_int8, network_int8.outputs[0]),
+        **_several(network_int8),
     }
     environment = c_source.environment()
     files: dict[str, str] = {}
     int8 = lower.int8(network_int8, profile, prefix, price)
-    vector = lower_s3(network_int8, prefix) if s3 and int8.stages else None
+    # The S3's own engine has one input, one output and no state.
+    plain = len(network_int8.inputs) == len(network_int8.ends) == 1
+    s3 = s3 and plain and len(int8.stages) > 0
+    vector = lower_s3(network_int8, prefix) if s3 else None
     common["s3"] = vector is not None
     c_source.render_engine(environment, files, "int8", int8, common)
     if vector is not None:
@@ -126,6 +131,37 @@ def described(network: Network, index: int) -> dict[str, Any]:
         "scale": f"{float(tensor.scale):.9g}",
         "zero_point": tensor.zero_point,
     }
+
+
+def _several(network: Network) -> dict[str, Any]:
+    """More inputs and outputs than one, and the state, as the templates want them."""
+    inputs = held.offsets(network, network.inputs)
+    outputs = held.offsets(network, network.outputs)
+    state = held.state_offsets(network)
+    return {
+        "input_bytes": inputs[-1],
+        "output_size": outputs[-1],
+        "more_inputs": [
+            {"offset": at, **described(network, i)}
+            for i, at in zip(network.inputs[1:], inputs[1:], strict=False)
+        ],
+        "more_outputs": [
+            {"offset": at, **described(network, i)}
+            for i, at in zip(network.outputs[1:], outputs[1:], strict=False)
+        ],
+        "state_bytes": state[-1],
+        "variables": [
+            {"offset": at, "size": v.initial.size, **_initial(v)}
+            for v, at in zip(network.variables, state, strict=False)
+        ],
+    }
+
+
+def _initial(variable: Variable) -> dict[str, Any]:
+    """What a variable begins with: one byte for all, or each its own."""
+    values = to_bytes(variable.initial).reshape(-1).tolist()
+    same = len(set(values)) == 1
+    return {"fill": values[0] if same else None, "values": [] if same else values}
 
 
 def kernel_version() -> int:

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,10 +92,12 @@ class Library:
         arena = np.full(size + GUARD + alignment, GUARD_BYTE, np.uint8)
         start = -arena.ctypes.data % alignment
         images = np.ascontiguousarray(images, np.uint8).reshape(len(images), -1)
+        state = self._reset(engine)
         logits: np.ndarray = np.zeros((len(images), outputs), dtype)
         for image, row in zip(images, logits, strict=True):
             status = function(
                 ctypes.c_void_p(arena.ctypes.data + start),
+                *state,
                 ctypes.c_void_p(image.ctypes.data),
                 ctypes.c_void_p(row.ctypes.data),
             )
@@ -109,6 +112,17 @@ class Library:
                 "a bug of export/graph/fusion.py: report it with this model",
             )
         return logits
+
+    def _reset(self, engine: str) -> list[Any]:
+        """A state as it is before the first call, where the network has one."""
+        size = self.defines.get(f"{engine.upper()}_STATE_BYTES")
+        if size is None:
+            return []
+        state = ctypes.create_string_buffer(number(size) + 16)
+        at = ctypes.c_void_p(-(-ctypes.addressof(state) // 16) * 16)
+        getattr(self._library, f"{self.prefix}_{engine}_reset")(at)
+        self._state = state  # kept alive
+        return [at]
 
 
 def compile_c(

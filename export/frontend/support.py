@@ -16,6 +16,7 @@ from export.arithmetic import elementwise, int8
 from export.frontend import cures, scales
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import Ends, separate
+from export.frontend.canonical.settle import settle
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network, Operator, Tensor
 from export.graph.shapes import RANK, enough_inputs, fitting
@@ -44,16 +45,14 @@ def integer_core(network: Network) -> Network:
 
 def core_of(network: Network) -> tuple[Network, Ends]:
     """The int8 core, and what the file has around it."""
-    return separate(canonical(network))
+    core, ends = separate(canonical(network))
+    return settle(core), ends
 
 
 def require_supported(network: Network) -> None:
     """Raise one Esp8kError for the first thing that cannot be generated."""
-    for what, ends in (("inputs", network.inputs), ("outputs", network.outputs)):
-        if len(ends) != 1:
-            raise Esp8kError(
-                f"the model has {len(ends)} {what}", "a model of one of each is needed"
-            )
+    if not network.inputs or not network.outputs:
+        raise Esp8kError("the model has no input or no output", DAMAGED_HINT)
     if not network.operators:
         raise Esp8kError("the model has no operators", "convert a trained model")
     known = {t.index for t in network.tensors if t.data is not None}
@@ -71,9 +70,21 @@ def require_supported(network: Network) -> None:
             raise _refuse(network, op, "it reads constants only", hint)
         _check(network, op)
         known.update(op.outputs)
-    if not known.issuperset(network.outputs):
+    if not known.issuperset(network.ends):
         raise Esp8kError("nothing writes the model's output", DAMAGED_HINT)
     _check_ends(network)
+
+
+def problems(network: Network) -> list[Esp8kError]:
+    """What is wrong with each operator by itself; of a kind that is refused one."""
+    found: dict[str, Esp8kError] = {}
+    for op in network.operators:
+        try:
+            _check_kind(network, op)
+            _check(network, op)
+        except Esp8kError as error:
+            found.setdefault(op.kind, error)
+    return list(found.values())
 
 
 def _check_ends(network: Network) -> None:
@@ -125,6 +136,8 @@ def _check(network: Network, op: Operator) -> None:
         raise _refuse(network, op, f"{op.attributes['padding']}", DAMAGED_HINT)
     if op.kind in MAC_KINDS:
         _check_weights(network, op)
+    elif op.kind == "TRANSPOSE_CONV":
+        _check_transposed(network, op)
     elif op.kind in SAME_QUANT:
         _check_same(network, op)
     elif op.kind in FIXED_OUTPUT:
@@ -200,6 +213,25 @@ def _check_weights(network: Network, op: Operator) -> None:
     if op.kind == "FULLY_CONNECTED" and weights.shape[1] != source.size:
         hint = "flatten to one row before it"
         raise _refuse(network, op, f"applied to the shape {source.shape}", hint)
+
+
+def _check_transposed(network: Network, op: Operator) -> None:
+    weights, bias = network.tensors[op.inputs[1]], network.input(op, 2)
+    if weights.data is None or weights.dtype != "int8" or weights.quant is None:
+        hint = "constant int8 weights are needed"
+        raise _refuse(network, op, f"weights {weights.name} are not int8", hint)
+    found = weights.quant.scale
+    if not np.all((found > 0) & (found < math.inf)):
+        raise _refuse(network, op, "a scale of zero", QUANTIZE_HINT)
+    if np.any(weights.quant.zero_point):
+        raise _refuse(network, op, "weights have a zero point", QUANTIZE_HINT)
+    if len(found) not in (1, weights.shape[0]):
+        raise _refuse(network, op, "a scale per group", "one a channel, or one")
+    if bias is not None:
+        if bias.data is None or bias.dtype != "int32":
+            raise _refuse(network, op, f"bias {bias.name} is not int32", QUANTIZE_HINT)
+        if bias.size != weights.shape[0]:
+            raise _refuse(network, op, "bias of another size", DAMAGED_HINT)
 
 
 def _check_same(network: Network, op: Operator) -> None:

@@ -61,7 +61,7 @@ def _groups(
     for op in operators:
         for index in op.inputs:
             users.setdefault(alias.get(index, index), []).append(op)
-    ends = {alias.get(i, i) for i in network.outputs}
+    ends = {alias.get(i, i) for i in network.ends}
     groups: list[list[Operator]] = []
     taken: set[int] = set()
     for op in operators:

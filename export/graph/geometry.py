@@ -53,7 +53,7 @@ POINT = Geometry()  # elementwise, fully connected
 def geometry(network: Network, op: Operator) -> Geometry:
     """That of a convolution or a pool; POINT for all else."""
     a = op.attributes
-    if "stride_h" not in a:
+    if "stride_h" not in a or op.kind == "TRANSPOSE_CONV":
         return POINT
     return Geometry(
         *kernel_size(network, op),

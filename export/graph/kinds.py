@@ -12,5 +12,14 @@ UNARY_KINDS = (
     "ELU",
     "TABLE",  # of 256 entries, computed while the network was made canonical
 )
+# They write all of their output, whatever of it is read.
+WHOLE_KINDS = (
+    "MOVE",
+    "REDUCE_SUM",
+    "REDUCE_MEAN",
+    "REDUCE_MAX",
+    "REDUCE_MIN",
+    "BATCH_MATMUL",
+)
 BINARY_KINDS = ("ADD", "SUB", "MUL", "DIV", "PRELU", "MINIMUM", "MAXIMUM")
 POOL_KINDS = ("MAX_POOL_2D", "AVERAGE_POOL_2D")

@@ -117,6 +117,16 @@ class Network:
     variables: tuple[Variable, ...] = ()
     initial: Mapping[str, np.ndarray] = field(default_factory=dict)  # VAR_HANDLE's
 
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """What outlives a call: outputs, and the new values of variables."""
+        return (*self.outputs, *(v.written for v in self.variables))
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """What is there before a call: inputs, and the old values of variables."""
+        return (*self.inputs, *(v.read for v in self.variables))
+
     def input(self, op: Operator, position: int) -> Tensor | None:
         """The operator's input at `position`, None where it is absent."""
         if position >= len(op.inputs) or op.inputs[position] < 0:

@@ -5,7 +5,7 @@ nor stored.
 """
 
 from export.graph.geometry import Shape, geometry, hwc
-from export.graph.kinds import BINARY_KINDS, UNARY_KINDS
+from export.graph.kinds import BINARY_KINDS, UNARY_KINDS, WHOLE_KINDS
 from export.graph.network import Network, Operator
 
 ALL = 1 << 30  # rows or columns: everything there is
@@ -26,9 +26,11 @@ def required(
         )
 
     # The output, and whatever is read in another shape, is required whole.
-    for index in (*(alias.get(i, i) for i in network.outputs), *alias.values()):
+    for index in (*(alias.get(i, i) for i in network.ends), *alias.values()):
         need(index, ALL, ALL)
     for group in reversed(groups):
+        if group[0].kind in WHOLE_KINDS:
+            need(group[0].outputs[0], ALL, ALL)
         for op in reversed(group):
             rows, columns = found.get(op.outputs[0], (0, 0))
             below, beside = reads(network, op, rows, columns)
@@ -48,7 +50,7 @@ def reads(network: Network, op: Operator, rows: int, columns: int) -> tuple[int,
     """Rows and columns of its input that `op` needs for so many of its output."""
     if op.kind in (*UNARY_KINDS, *BINARY_KINDS):
         return rows, columns
-    if "stride_h" not in op.attributes:
+    if "stride_h" not in op.attributes or op.kind == "TRANSPOSE_CONV":
         return ALL, ALL
     return geometry(network, op).reads(rows, columns)
 

@@ -10,6 +10,8 @@ INPUTS = {  # how many inputs an operator has at least; one where it is not list
     "CONV_2D": 2,
     "DEPTHWISE_CONV_2D": 2,
     "FULLY_CONNECTED": 2,
+    "BATCH_MATMUL": 2,
+    "TRANSPOSE_CONV": 2,
     **dict.fromkeys(BINARY_KINDS, 2),
 }
 WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D")
@@ -44,10 +46,66 @@ def output_shape(network: Network, op: Operator) -> Shape | None:
         if len(pads) != len(source) or any(min(p) < 0 for p in pads):
             return None
         return tuple(s + a + b for s, (a, b) in zip(source, pads, strict=True))
+    if op.kind in SPECIAL:
+        return SPECIAL[op.kind](network, op)
     if op.kind == "RESHAPE":
         out = network.output(op).shape
         return out if math.prod(out) == math.prod(source) else None
     return source
+
+
+def _moved(network: Network, op: Operator) -> Shape | None:
+    out, moves = network.output(op), op.attributes["moves"]
+    reads = moves.index()
+    limit = network.tensors[op.inputs[0]].size
+    fits = moves.size == out.size and 0 <= reads.min() <= reads.max() < limit
+    return out.shape if fits else None
+
+
+def _reduced(network: Network, op: Operator) -> Shape | None:
+    _, before, _, behind = network.tensors[op.inputs[0]].shape
+    return (1, before, 1, behind)
+
+
+def _resized(network: Network, op: Operator) -> Shape | None:
+    source, out = network.tensors[op.inputs[0]].shape, network.output(op).shape
+    if len(source) != 4 or len(out) != 4 or min(out) < 1:
+        return None
+    return (1, out[1], out[2], source[3])
+
+
+def _matmul(network: Network, op: Operator) -> Shape | None:
+    first, second = (network.tensors[i].shape for i in op.inputs[:2])
+    if len(first) != 4 or len(second) != 4 or first[3] != second[3]:
+        return None
+    if first[1] != second[1] and 1 not in (first[1], second[1]):
+        return None
+    return (1, max(first[1], second[1]), first[2], second[2])
+
+
+def _transposed(network: Network, op: Operator) -> Shape | None:
+    """Any size that the strides and the kernel can reach is as good as another."""
+    source, weights = (network.tensors[i].shape for i in op.inputs[:2])
+    out, a = network.output(op).shape, op.attributes
+    if len(weights) != 4 or len(source) != 4 or len(out) != 4 or min(out) < 1:
+        return None
+    strides = a["stride_h"], a["stride_w"]
+    if not 1 <= min(strides) <= max(strides) <= LARGEST_WINDOW:
+        return None
+    if weights[3] != source[3] or max(weights[1:3]) > LARGEST_WINDOW:
+        return None
+    return (1, out[1], out[2], weights[0])
+
+
+SPECIAL = {
+    "MOVE": _moved,
+    **dict.fromkeys(
+        ("REDUCE_SUM", "REDUCE_MEAN", "REDUCE_MAX", "REDUCE_MIN"), _reduced
+    ),
+    "RESIZE_BILINEAR": _resized,
+    "BATCH_MATMUL": _matmul,
+    "TRANSPOSE_CONV": _transposed,
+}
 
 
 def fitting(network: Network, op: Operator) -> bool:

@@ -23,7 +23,7 @@ class Operand:
     shape: Shape  # all of it
     region: Shape  # what is required, and so stored, of it
     pitch: int  # elements from one stored row to the next
-    is_input: bool  # the network's input, which the caller holds
+    is_input: bool  # what the caller holds: an input, or a variable
 
     @property
     def reshaped(self) -> bool:
@@ -46,6 +46,7 @@ class Stage:
     sources: tuple[Operand, ...]
     output: int  # tensor index of what the stage writes
     is_output: bool  # the network's output, which the caller holds
+    is_state: bool  # a variable's new value, which the caller holds too
     weights: np.ndarray | None  # (O, Kh, Kw, I) as stored; depthwise (C, Kh, Kw, 1)
     head_region: Shape  # what the head computes, before any pool
     region: Shape  # what is stored
@@ -114,7 +115,8 @@ class Stage:
         """
         part = self
         if not pooled:
-            part = replace(self, pool=None, pool_operator=None, is_output=False)
+            part = replace(self, pool=None, pool_operator=None)
+            part = replace(part, is_output=False, is_state=False)
         return replace(
             part,
             head_region=(head_rows, *self.head_region[1:]),
@@ -163,6 +165,7 @@ def build(
         sources=sources,
         output=output,
         is_output=output in {alias.get(i, i) for i in network.outputs},
+        is_state=output in {alias.get(v.written, v.written) for v in network.variables},
         weights=weights_of(network, head),
         head_region=head_region,
         region=regions[output],
@@ -178,7 +181,7 @@ def _operand(
     network: Network, index: int, regions: dict[int, Shape], alias: dict[int, int]
 ) -> Operand:
     root, shape = alias.get(index, index), hwc(network.tensors[index].shape)
-    is_input = root == network.inputs[0]
+    is_input = root in network.starts
     region = regions[index]
     width = shape[1] if is_input else region[1]  # the caller's is stored whole
     return Operand(root, index, shape, region, width * region[2], is_input)

@@ -16,17 +16,23 @@ from export.kernels.float16.max_pool import MaxPool as MaxPoolF16
 from export.kernels.float16.stored import FloatKernel, Job
 from export.kernels.int8 import row_wise
 from export.kernels.int8.add import Add
+from export.kernels.int8.batch_matmul import BatchMatmul
+from export.kernels.int8.compare import Compared, Prelu
 from export.kernels.int8.concatenation import Concatenation
 from export.kernels.int8.conv import Conv
 from export.kernels.int8.depthwise import Depthwise
 from export.kernels.int8.mean import Mean
+from export.kernels.int8.move import Move
 from export.kernels.int8.mul import Mul
 from export.kernels.int8.pad import Pad
 from export.kernels.int8.pool import Pool
+from export.kernels.int8.reduce import ReduceMost, ReduceSum
+from export.kernels.int8.resize_bilinear import ResizeBilinear
 from export.kernels.int8.row_wise import Ways
 from export.kernels.int8.softmax import Softmax
 from export.kernels.int8.strip import PooledStrip
 from export.kernels.int8.table import Table
+from export.kernels.int8.transpose_conv import TransposeConv
 from export.kernels.int8.winograd import Winograd
 from export.kernels.int8.winograd4 import Winograd4
 from export.kernels.kernel import Kernel, Options
@@ -60,6 +66,14 @@ INT8: tuple[type[Kernel], ...] = (
     Concatenation,
     Pad,
     Softmax,
+    Move,
+    ReduceSum,
+    ReduceMost,
+    Compared,
+    Prelu,
+    ResizeBilinear,
+    TransposeConv,
+    BatchMatmul,
 )
 FLOAT16: tuple[type[FloatKernel], ...] = (ConvF16, MaxPoolF16)
 PORTABLE = Core("portable", "!NN_LX6", INT8, "xtensa")

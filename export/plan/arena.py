@@ -93,7 +93,7 @@ def _blocks(
     """All that needs memory, rounded up."""
     found = []
     for stage in stages:
-        if not stage.is_output:
+        if not (stage.is_output or stage.is_state):
             readers = [s.number for s in stages if stage.output in s.inputs]
             born = max(stage.number, streamed - 1)
             dies = max(*readers, stage.number, streamed - 1)

@@ -74,10 +74,9 @@ def batch_matmul(network: Network, op: Operator, values: Values) -> np.ndarray:
 
 def transpose_conv(network: Network, op: Operator, values: Values) -> np.ndarray:
     """Each input pixel adds its kernel to the output."""
-    weights_at, source_at, bias_at = 1, 2, 3
-    source = network.tensors[op.inputs[source_at]]
+    source = network.tensors[op.inputs[0]]
     x = values[source.index].astype(np.int64) - source.zero_point
-    weights = values[op.inputs[weights_at]].astype(np.int64)  # (O, Kh, Kw, I)
+    weights = values[op.inputs[1]].astype(np.int64)  # (O, Kh, Kw, I)
     out, a = network.output(op), op.attributes
     _, height, width, channels = out.shape
     top, left = matrix.transposed_padding(network, op)
@@ -98,7 +97,7 @@ def transpose_conv(network: Network, op: Operator, values: Values) -> np.ndarray
             ]
             place += x @ weights[:, ky, kx].T
     acc = canvas[:, top : top + height, left : left + width]
-    bias = network.input(op, bias_at)
+    bias = network.input(op, 2)
     if bias is not None and bias.data is not None:
         acc = acc + bias.data.reshape(-1).astype(np.int64)
     mantissa, shift = matrix.transposed_multipliers(network, op)

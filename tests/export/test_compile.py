@@ -12,12 +12,12 @@ from core import paths
 from core.errors import CheckFailed, Esp8kError
 from export import compile as program
 from export.emit import host_build
-from export.emit.component import FILES
+from export.emit.component import FILES, random_values
 from export.frontend import sources
 from export.frontend.support import integer_core, require_supported
 from export.graph.network import read_tflite
 from export.pipeline import Artefacts
-from export.reference import int8
+from export.reference import int8, tflm
 from tools.bench.drawn.networks import random_network
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
@@ -232,12 +232,26 @@ def test_a_curve_of_too_small_a_scale_is_refused(
     assert kind in error.message and "input scale is too small" in error.message
 
 
-def test_two_outputs_are_refused(tmp_path: Path) -> None:
+def test_an_output_that_is_constant_is_refused(tmp_path: Path) -> None:
     builder = TfliteBuilder()
     start, end = builder.tensor((1, 8), 0.1), builder.tensor((1, 8), 0.1)
+    fixed = builder.tensor((1, 8), 0.1, 0, np.ones((1, 8)))
     builder.operator("RELU", [start], end)
-    error = refusal(builder.build([start], [end, start]), tmp_path)
-    assert "2 outputs" in error.message
+    error = refusal(builder.build([start], [end, fixed]), tmp_path)
+    assert "its input, or a constant" in error.message
+
+
+def test_an_output_that_is_read_too_and_the_input_itself_come_out(
+    tmp_path: Path,
+) -> None:
+    builder = TfliteBuilder()
+    start, middle = builder.tensor((1, 8), 0.1), builder.tensor((1, 8), 0.1)
+    end = builder.tensor((1, 8), 0.1)
+    builder.operator("RELU", [start], middle)
+    builder.operator("RELU", [middle], end)
+    model = builder.build([start], [end, middle, start])
+    result = program.compile_model(model, "net", "net", tmp_path / "out", "size")
+    assert "TFLite Micro" in result.compared_with or not tflm.available()
 
 
 def test_a_truncated_file_is_a_usage_error(tmp_path: Path) -> None:
@@ -288,6 +302,6 @@ def test_damaged_bytes_give_one_error_or_a_sound_network() -> None:
             refused += 1
             continue
         if max(t.size for t in network.tensors) < 100_000:
-            int8.outputs(network, program.random_inputs(network, 2, 0))
+            int8.sequence(network, random_values(network, 2, 0))
             passed += 1
     assert passed > DAMAGED // 20 and refused > DAMAGED // 5

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from core.paths import ROOT
-from export.compile import compile_model, random_inputs
+from export.compile import compile_model
+from export.emit.component import random_inputs
 from export.emit.generate import PROFILES, flags
 from export.frontend.support import integer_core, require_supported
 from export.graph.network import read_tflite

@@ -1,12 +1,16 @@
 """Operators that are a special case of others: one function each, by kind."""
 
+import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from export.arithmetic import elementwise, int8
+from export.frontend import scales
 from export.frontend.canonical import moving
 from export.frontend.canonical.rewriter import Rewriter, Shape, size
-from export.graph.network import Network, Operator
+from export.graph.network import Network, Operator, Tensor
 
 PLAIN = {"stride_h": 1, "stride_w": 1, "padding": "VALID"}
 BINARY = (
@@ -88,6 +92,15 @@ def _conv(r: Rewriter, op: Operator) -> None:
     )
 
 
+def _transpose_conv(r: Rewriter, op: Operator) -> None:
+    """Input, weights, bias, as a convolution has them; the size is the output's."""
+    if len(op.inputs) < 3 or min(op.inputs[1:3]) < 0:
+        return _keep(r, op)
+    inputs = (op.inputs[2], op.inputs[1], *op.inputs[3:])
+    r.emit("TRANSPOSE_CONV", inputs, op.outputs[0], op.attributes)
+    return None
+
+
 # ==== Reductions ====
 
 
@@ -142,6 +155,8 @@ def _binary(r: Rewriter, op: Operator) -> None:
     """Both operands in the output's rank; at most (H, W, C) behind a batch of 1."""
     if len(op.inputs) < 2 or min(op.inputs[:2]) < 0:
         return _keep(r, op)
+    if _tabled(r, op):
+        return None
     target = r.tensors[op.outputs[0]]
     rank = len(target.shape)
     shapes = [r.tensor(op, i).shape for i in (0, 1)]
@@ -161,6 +176,36 @@ def _binary(r: Rewriter, op: Operator) -> None:
     given = [r.reshaped(op.inputs[i], wide[i]) for i in (0, 1)]
     shape = tuple(max(a, b) for a, b in zip(*wide, strict=True))
     r.deliver(op.kind, (*given, *op.inputs[2:]), shape, op.outputs[0], op.attributes)
+
+
+def _tabled(r: Rewriter, op: Operator) -> bool:
+    """One constant number as the other operand: a table of 256 entries."""
+    given, out = [r.tensor(op, i) for i in (0, 1)], r.tensors[op.outputs[0]]
+    single = [t.data is not None and t.size == 1 for t in given]
+    if single.count(True) != 1 or not all(_scaled(t) for t in (*given, out)):
+        return False
+    at = single.index(False)
+    network = dataclasses.replace(r.network, tensors=tuple(r.tensors))
+    if op.attributes.get("activation", "NONE") not in int8.FUSED:
+        return False
+    if given[at].size != out.size or scales.out_of_proportion(network, op):
+        return False
+    values = elementwise.with_constant(network, op)
+    if values is None:
+        return False
+    source = r.reshaped(op.inputs[at], out.shape)
+    r.emit("TABLE", (source,), op.outputs[0], {"values": values, "of": op.kind})
+    return True
+
+
+def _scaled(tensor: Tensor) -> bool:
+    q = tensor.quant
+    return (
+        tensor.dtype == "int8"
+        and q is not None
+        and len(q.scale) == 1
+        and 0 < float(q.scale[0]) < math.inf
+    )
 
 
 def _merged(shapes: list[Shape]) -> tuple[list[int], list[int]]:
@@ -318,6 +363,7 @@ RULES: dict[str, Callable[[Rewriter, Operator], None]] = {
     "UNPACK": moving.unpack,
     "FULLY_CONNECTED": _fully_connected,
     "CONV_2D": _conv,
+    "TRANSPOSE_CONV": _transpose_conv,
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
     **dict.fromkeys(BINARY, _binary),
     "CONCATENATION": _concatenation,

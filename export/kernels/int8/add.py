@@ -1,10 +1,10 @@
-"""ADD for int8: each operand through a table of its scaled values, then one scale."""
+"""ADD and SUB for int8: each operand through a table of scaled values, then a scale."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from export.arithmetic import int8, requant_stage
+from export.arithmetic import elementwise, int8, requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, word_array
 from export.kernels.c_text import total
@@ -15,10 +15,10 @@ from export.kernels.kernel import Options
 
 @dataclass(frozen=True, eq=False)
 class Add(Plain):
-    """A sum of two values."""
+    """A sum or a difference of two values."""
 
     template: ClassVar[str] = "int8/elementwise.c.jinja"
-    kinds: ClassVar[tuple[str, ...]] = ("ADD",)
+    kinds: ClassVar[tuple[str, ...]] = ("ADD", "SUB")
 
     operands: Operands
     constants: int8.AddConstants
@@ -27,7 +27,9 @@ class Add(Plain):
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
         stem = f"{options.prefix}_{cls.engine}_{stage.name}"
-        constants = int8.add_constants(stage.network, stage.head)
+        sub = stage.head.kind == "SUB"
+        make = elementwise.sub_constants if sub else int8.add_constants
+        constants = make(stage.network, stage.head)
         table = requant_stage.table(stage)
         yield cls(stage, options, table, operands(stage, stem), constants)
 
@@ -38,12 +40,13 @@ class Add(Plain):
             word_array(
                 f"{self.stem}_scaled_{letter}",
                 f"{self.name}: operand {letter} by u, scaled",
-                int8.add_table(constant, tensor.zero_point),
+                sign * int8.add_table(constant, tensor.zero_point),
             )
-            for tensor, constant, letter in zip(
+            for tensor, constant, letter, sign in zip(
                 self.operands.tensors,
                 (self.constants.first, self.constants.second),
                 "ab",
+                (1, -1 if self.stage.head.kind == "SUB" else 1),
                 strict=True,
             )
         )

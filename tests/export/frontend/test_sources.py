@@ -11,11 +11,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from tests.support.tflite_builder import TfliteBuilder
 
 from core.errors import Esp8kError
 from core.inputs import read_bytes
 from export.frontend import c_array, calibration, onnx_files, sources
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 SHAPE = (1, 4, 6, 1)
 

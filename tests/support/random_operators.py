@@ -1,0 +1,268 @@
+"""Random networks of the operators that `tools.bench.drawn` does not draw.
+
+Each operator's constants are drawn as a converter, or a careless one, might choose
+them; between two of them stands now and then a convolution, so that they are fused,
+read by windows, and lie over each other in memory.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from tools.bench.drawn.networks import Generator
+from tools.bench.drawn.values import Value
+
+Step = Callable[[Value], Value]
+
+
+class Operators(Generator):
+    """Networks of data movement, reductions, tables and products of two values."""
+
+    def moved(
+        self, kind: str, inputs: list[int], x: Value, shape: tuple[int, ...], **o: float
+    ) -> Value:
+        y = self.value(shape, x.scale, x.zero_point)
+        self.builder.operator(kind, inputs, y.index, **o)
+        return y
+
+    def whole(self, *values: int) -> int:
+        data = np.array(values)
+        return self.builder.tensor(data.shape, None, 0, data, "int32")
+
+    # ---- data movement ----
+
+    def transpose(self, x: Value) -> Value:
+        order = [0, *(int(i) for i in 1 + self.rng.permutation(len(x.shape) - 1))]
+        shape = tuple(x.shape[i] for i in order)
+        return self.moved("TRANSPOSE", [x.index, self.whole(*order)], x, shape)
+
+    def strided_slice(self, x: Value) -> Value:
+        begin, end, step, shape = [0], [1], [1], [1]
+        for size in x.shape[1:]:
+            first = self.integer(0, size - 1)
+            last = self.integer(first + 1, size)
+            stride = self.integer(1, 2)
+            if not self.rng.integers(4):
+                first, last, stride = size - 1, -size - 1, -1
+            begin.append(first)
+            end.append(last)
+            step.append(stride)
+            shape.append(
+                len(
+                    range(size)[
+                        slice(first, last if last > -size - 1 else None, stride)
+                    ]
+                )
+            )
+        masks = sum(1 << i for i, e in enumerate(end) if e < 0)
+        constants = [self.whole(*part) for part in (begin, end, step)]
+        return self.moved(
+            "STRIDED_SLICE", [x.index, *constants], x, tuple(shape), endMask=masks
+        )
+
+    def split(self, x: Value) -> Value:
+        axis = next((i for i, s in enumerate(x.shape) if i and s % 2 == 0), None)
+        if axis is None:
+            return self.transpose(x)
+        shape = (*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :])
+        parts = [self.value(shape, x.scale, x.zero_point) for _ in range(2)]
+        indices = [p.index for p in parts]
+        self.builder.operator(
+            "SPLIT", [self.whole(axis), x.index], indices, numSplits=2
+        )
+        return self.binary_of(parts[1], parts[0], "SUB")
+
+    def mirror_pad(self, x: Value) -> Value:
+        pads = [(0, 0)] + [(self.integer(0, min(2, s - 1)),) * 2 for s in x.shape[1:]]
+        shape = tuple(s + a + b for s, (a, b) in zip(x.shape, pads, strict=True))
+        table = self.builder.tensor((len(pads), 2), None, 0, np.array(pads), "int32")
+        mode = self.integer(0, 1)
+        return self.moved("MIRROR_PAD", [x.index, table], x, shape, mode=mode)
+
+    def padv2(self, x: Value) -> Value:
+        pads = np.concatenate(
+            [[[0, 0]], self.rng.integers(0, 3, (len(x.shape) - 1, 2))]
+        )
+        shape = tuple(s + int(p.sum()) for s, p in zip(x.shape, pads, strict=True))
+        table = self.builder.tensor(pads.shape, None, 0, pads, "int32")
+        fill = self.builder.tensor(
+            (), x.scale, x.zero_point, np.array(self.zero_point())
+        )
+        return self.moved("PADV2", [x.index, table, fill], x, shape)
+
+    def nearest(self, x: Value) -> Value:
+        if len(x.shape) != 4:
+            return self.transpose(x)
+        size = self.integer(1, 12), self.integer(1, 12)
+        corners = bool(self.rng.integers(2))
+        shape = (1, *size, x.shape[3])
+        return self.moved(
+            "RESIZE_NEAREST_NEIGHBOR",
+            [x.index, self.whole(*size)],
+            x,
+            shape,
+            alignCorners=corners,
+            halfPixelCenters=not corners and bool(self.rng.integers(2)),
+        )
+
+    def bilinear(self, x: Value) -> Value:
+        if len(x.shape) != 4:
+            return self.transpose(x)
+        size = self.integer(1, 12), self.integer(1, 12)
+        corners = bool(self.rng.integers(2))
+        return self.moved(
+            "RESIZE_BILINEAR",
+            [x.index, self.whole(*size)],
+            x,
+            (1, *size, x.shape[3]),
+            alignCorners=corners,
+            halfPixelCenters=not corners and bool(self.rng.integers(2)),
+        )
+
+    # ---- reductions ----
+
+    def reduction(self, x: Value) -> Value:
+        kind = self.pick("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")
+        axes = [i for i in range(1, len(x.shape)) if self.rng.integers(2)] or [1]
+        keep = bool(self.rng.integers(2))
+        shape = tuple(
+            1 if i in axes else s
+            for i, s in enumerate(x.shape)
+            if keep or i not in axes
+        )
+        if len(shape) < 2:
+            keep, shape = (
+                True,
+                tuple(1 if i in axes else s for i, s in enumerate(x.shape)),
+            )
+        scale, zero = x.scale, x.zero_point
+        if kind in ("MEAN", "SUM"):
+            scale, zero = scale * self.power(-2, 3), self.zero_point()
+        y = self.value(shape, scale, zero)
+        self.builder.operator(
+            kind, [x.index, self.whole(*axes)], y.index, keepDims=keep
+        )
+        return y
+
+    # ---- two operands ----
+
+    def binary_of(self, x: Value, other: Value, kind: str) -> Value:
+        scale, zero = x.scale, x.zero_point
+        if kind in ("SUB", "PRELU"):
+            scale, zero = (
+                max(x.scale, other.scale) * self.power(-2, 3),
+                self.zero_point(),
+            )
+        y = self.value(x.shape, scale, zero)
+        if kind == "SUB":
+            self.operator(kind, [x.index, other.index], y)
+        else:
+            self.builder.operator(kind, [x.index, other.index], y.index)
+        return y
+
+    def pair(self, x: Value) -> Value:
+        kind = self.pick("SUB", "MINIMUM", "MAXIMUM", "PRELU")
+        shape = (1,) * (len(x.shape) - 1) + x.shape[-1:]
+        if not self.rng.integers(4):
+            shape = ()  # one number: a table
+        data = self.rng.integers(-128, 128, shape).astype(np.int8)
+        scale = x.scale * self.power(-3, 3)
+        if kind == "PRELU":
+            scale = self.power(-9, -5)
+        zero = self.zero_point()
+        index = self.builder.tensor(shape, scale, zero, data)
+        return self.binary_of(
+            x, Value(index, shape, float(np.float32(scale)), zero), kind
+        )
+
+    def matmul(self, x: Value) -> Value:
+        rows = math.prod(x.shape[1:-1])
+        x = self.reshaped(x, (1, rows, x.shape[-1]))
+        turned = self.transpose_of(x)
+        y = self.value(
+            (1, rows, rows), x.scale * x.scale * self.power(3, 9), self.zero_point()
+        )
+        adjoint = bool(self.rng.integers(2))
+        second = x if adjoint else turned
+        self.builder.operator(
+            "BATCH_MATMUL", [x.index, second.index], y.index, adjY=adjoint
+        )
+        return y
+
+    def transpose_of(self, x: Value) -> Value:
+        shape = (1, x.shape[2], x.shape[1])
+        return self.moved("TRANSPOSE", [x.index, self.whole(0, 2, 1)], x, shape)
+
+    def transpose_conv(self, x: Value) -> Value:
+        if len(x.shape) != 4 or max(x.shape[1:3]) > 8:
+            return self.reduction(x)
+        kernel = self.integer(1, 3), self.integer(1, 3)
+        strides = self.integer(1, 3), self.integer(1, 3)
+        channels, same = self.integer(1, 5), bool(self.rng.integers(2))
+        size = tuple(
+            n * s if same else (n - 1) * s + k
+            for n, s, k in zip(x.shape[1:3], strides, kernel, strict=True)
+        )
+        weights = self.weights((channels, *kernel, x.shape[3]))
+        scales = np.array([self.power(-9, -5) for _ in range(channels)])
+        index = self.builder.tensor(weights.shape, scales, 0, weights)
+        shape = (1, *size, channels)
+        y = self.value(
+            shape, x.scale * float(scales.max()) * self.power(4, 9), self.zero_point()
+        )
+        self.builder.operator(
+            "TRANSPOSE_CONV",
+            [self.whole(*shape), index, x.index],
+            y.index,
+            padding=0 if same else 1,
+            strideH=strides[0],
+            strideW=strides[1],
+        )
+        return y
+
+    def curve(self, x: Value) -> Value:
+        y = self.value(x.shape, x.scale * self.power(0, 1), self.zero_point())
+        self.builder.operator(self.pick("HARD_SWISH", "ELU"), [x.index], y.index)
+        return y
+
+    # ---- the whole ----
+
+    def step(self, x: Value) -> Value:
+        steps: list[Step] = [
+            self.transpose,
+            self.strided_slice,
+            self.split,
+            self.mirror_pad,
+            self.padv2,
+            self.nearest,
+            self.bilinear,
+            self.reduction,
+            self.reduction,
+            self.pair,
+            self.pair,
+            self.matmul,
+            self.transpose_conv,
+            self.curve,
+        ]
+        return self.pick(*steps)(x)
+
+    def build(self) -> bytes:
+        shape = (1, self.integer(1, 7), self.integer(1, 7), self.integer(1, 5))
+        if not self.rng.integers(4):
+            shape = (1, *shape[2:])
+        x = start = self.value(shape, self.power(-8, -3), self.zero_point())
+        for _ in range(self.integer(1, 5)):
+            x = self.step(x)
+            if math.prod(x.shape) > 2000:
+                x = self.reduction(x)
+            usual = len(x.shape) == 4 and not self.rng.integers(3)
+            x = self.conv(x) if usual else x
+            if not 2.0**-20 < x.scale < 2.0**10:
+                break
+        return self.builder.build([start.index], [x.index])
+
+
+def random_operators(seed: int) -> bytes:
+    """The bytes of a random int8 .tflite."""
+    return Operators(seed).build()
