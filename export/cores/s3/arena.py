@@ -34,10 +34,11 @@ def allocate(
             size = up(call.kernel.scratch, 16)
             blocks[-1 - i] = Block(-1 - i, i, i, size)
     lags = {
-        (call.inputs[0], call.output): up(max(call.lag, 0), 16)
+        (tensor, call.output): up(max(call.lag, 0), 16)
         for i, call in enumerate(calls)
+        for tensor in call.inputs
         if call.lag is not None
-        and blocks[call.inputs[0]].last == blocks[call.output].first == i
+        and blocks[tensor].last == blocks[call.output].first == i
     }
     offsets = arrange(blocks, lags)
     return Memory(

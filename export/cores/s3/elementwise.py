@@ -6,7 +6,7 @@ from export.arithmetic import int8
 from export.cores.s3 import add, choose, depthwise, lines, passes, pool, requant
 from export.cores.s3.finish import Clamp, Finish
 from export.cores.s3.kernel import Call
-from export.cores.s3.layout import Layout
+from export.cores.s3.layout import Layout, lag
 from export.cores.s3.weighted import activation, followed, rested
 from export.graph.network import Network, Operator
 from export.graph.stage import Stage
@@ -45,7 +45,8 @@ def _add(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     plain = np.array_equal(table, np.clip(int8.ALL_INT8, low, high))
     after = Clamp(low, high) if plain and (low, high) != (-128, 127) else None
     kernel = add.make(name, (first, second), target, constants, after)
-    found = [Call(kernel, stage.inputs, stage.output, stage.number)]
+    far = max(lag(one, target, 0, 1, target.height) for one in (first, second))
+    found = [Call(kernel, stage.inputs, stage.output, stage.number, lag=far)]
     return found if plain else [*found, *over(table, stage, layouts, name)]
 
 
@@ -137,11 +138,8 @@ def _max_pool(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     made = pool.make(job)
     if made is None:
         return None
-    lag = 0
-    for y in range(job.rows):
-        end = target.start + (y + 1) * target.row + 16
-        lag = max(lag, end - (source.start + job.start + source.at(y * stride[0], 0)))
-    first = Call(made, stage.inputs, stage.output, stage.number, job.start, lag=lag)
+    far = lag(source, target, job.start, stride[0], job.rows)
+    first = Call(made, stage.inputs, stage.output, stage.number, job.start, lag=far)
     return [first, *over(activation(stage), stage, layouts, name)]
 
 

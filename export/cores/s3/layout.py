@@ -80,3 +80,17 @@ def lay(
     """A layout with rows of whole vectors."""
     row = up((border.left + width + border.right) * pixel, VECTOR)
     return Layout(height, width, channels, pixel, row, border, fill)
+
+
+def lag(source: Layout, target: Layout, start: int, stride: int, rows: int) -> int:
+    """How far before its input an output has to start to be written over it.
+
+    Each row of the output is written while the rows of the input from its window on
+    are read; `start`: where the first window begins, `stride`: rows from one to the
+    next.
+    """
+    most = 0
+    for y in range(rows):
+        end = target.start + (y + 1) * target.row + VECTOR
+        most = max(most, end - (source.start + start + source.at(y * stride, 0)))
+    return most

@@ -7,7 +7,7 @@ from export.cores.s3 import choose, conv, depthwise, lines, passes, requant
 from export.cores.s3.finish import After, Clamp, Finish
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Call
-from export.cores.s3.layout import Layout, up
+from export.cores.s3.layout import Layout, lag, up
 from export.cores.s3.windows import BEYOND, Aligned, Shape, Way
 from export.graph.stage import Stage
 
@@ -113,7 +113,8 @@ def _depthwise(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     made = depthwise.make(job)
     if made is None:
         return None
-    first = Call(made, stage.inputs, stage.output, stage.number, job.start)
+    far = lag(source, target, job.start, own.stride_h, job.rows)
+    first = Call(made, stage.inputs, stage.output, stage.number, job.start, lag=far)
     return [first, *rested(rest, stage, layouts, name)]
 
 
