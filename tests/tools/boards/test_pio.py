@@ -11,6 +11,13 @@ from core.errors import DeviceError, Esp8kError
 from tests.support.echo import FIXTURES, need
 from tools.boards import boards, catalogue, flash, pio
 
+PORT = pio.FIRMWARE / "port" / "esp_idf"
+LINES = {
+    catalogue.UART: "line_uart.c",
+    catalogue.SERIAL_JTAG: "line_jtag.c",
+    catalogue.CDC: "line_cdc.c",
+}
+
 BAD = '#include "app.h"\nvoid esp8k_app(void) { int never_used; }\n'
 
 
@@ -117,8 +124,15 @@ def test_the_project_file_is_valid_and_defaults_to_virtual(
     )
     config = {name: dict(options) for name, options in json.loads(done.stdout)}
     assert config["platformio"]["default_envs"] == ["virtual"]
-    for board in ("esp32dev", "esp32-s3-devkitc-1", "esp32-c3-devkitm-1"):
-        assert config[f"env:{board}"]["framework"] == ["espidf"]
-        assert "@ 6." in config[f"env:{board}"]["platform"], "pinned"
+    for kind in catalogue.KINDS:
+        if kind.evidence != catalogue.HARDWARE or kind.direct:
+            continue
+        options = config[f"env:{kind.name}"]
+        assert options["framework"] == ["espidf"]
+        assert "@ 6." in options["platform"], "pinned"
+        assert options["board_upload.flash_size"] == "2MB"
+        assert (pio.FIRMWARE / options["board_build.partitions"]).exists()
+        assert (pio.FIRMWARE / f"sdkconfig.defaults.{kind.chip}").exists()
+        assert (PORT / LINES[kind.console]).exists()
     for board in pio.LOCAL_BOARDS:
         assert config[f"env:{board}"]["platform"].startswith("symlink://")
