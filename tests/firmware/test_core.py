@@ -149,6 +149,13 @@ def test_a_fault_is_told_by_the_vectors_of_lx6(tmp_path: Path, number: int) -> N
     assert panic.endswith("; resetting")
 
 
+def test_the_crystal_is_told_by_counting_it(tmp_path: Path) -> None:
+    need("gcc")
+    files = [str(DIRECT / "crystal.c"), str(FIXTURES / "crystal_test.c")]
+    flags = [*SANITIZED, "-DESP8K_FAKE_REGISTERS", f"-I{DIRECT}"]
+    assert run(build("gcc", tmp_path / "crystal", *flags, *files)) == "ok\n"
+
+
 def test_uart0_loses_no_byte_and_counts_what_it_must_drop(tmp_path: Path) -> None:
     need("gcc")
     flags = [*SANITIZED, "-Wno-conversion", "-DESP8K_FAKE_REGISTERS", f"-I{DIRECT}"]

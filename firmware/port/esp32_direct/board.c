@@ -2,12 +2,13 @@
 /*
  * hal.h on the bare core: QEMU's lx106 by simcall, a real ESP32 by UART0.
  *
- * The CPU stays on the crystal (40 MHz): the PLL is set through an analogue
+ * The CPU stays on the crystal (40 or 26 MHz): the PLL is set through an analogue
  * bus whose only public access is ROM code, which this port does not call.
  */
 #include "board.h"
 
 #include "app.h"
+#include "crystal.h"
 #include "hal.h"
 #include "painted_stack.h"
 #include "registers.h"
@@ -26,6 +27,7 @@ static uint64_t ticks_total;
 static uint32_t ticks_last;
 static uint32_t boots;
 static uint32_t boot_id;
+static uint32_t cpu_hz;
 static uint32_t reason;
 
 /* ==== Core ==== */
@@ -83,6 +85,14 @@ static void stop_watchdogs(void)
     register_write(TIMER1_WDT_PROTECT, 0);
 }
 
+/* Reset below about 2.43 V, the level that ESP-IDF chooses by default. */
+static void watch_the_supply(void)
+{
+    register_write(RTC_BROWN_OUT, BROWN_OUT_ENABLE | BROWN_OUT_RESET |
+                                      0u << BROWN_OUT_LEVEL_SHIFT |
+                                      0x3FFu << BROWN_OUT_WAIT_SHIFT);
+}
+
 static uint32_t esp32_reason(uint32_t panicked)
 {
     uint32_t state = register_read(RTC_RESET_STATE) & 0x3Fu;
@@ -132,6 +142,8 @@ static void esp32_init(void)
     register_write(RTC_MEMORY_CHECK, ~boots);
     register_write(RTC_MEMORY_PANIC, 0);
     uart_init();
+    cpu_hz = crystal_hz(uart_clock_hz());
+    watch_the_supply();
     register_write(DPORT_UART0_INTERRUPT_MAP, UART_INTERRUPT);
     enable_interrupt(UART_INTERRUPT);
 }
@@ -238,7 +250,7 @@ uint64_t hal_time_us(void)
     uint64_t now = ticks();
 
     if (!board_is_emulated()) {
-        return now / (uart_clock_hz() / 1000000u);
+        return now / (cpu_hz / 1000000u);
     }
     if (options.icount_shift != 0u) {
         now = (now * 25u) >> options.icount_shift;
@@ -282,7 +294,7 @@ hal_counter_t hal_counter(void)
 
 uint32_t hal_counter_hz(void)
 {
-    return board_is_emulated() ? 0u : uart_clock_hz();
+    return board_is_emulated() ? 0u : cpu_hz;
 }
 
 uint32_t hal_boot_count(void)

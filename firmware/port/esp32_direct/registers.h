@@ -34,9 +34,26 @@
 #define DPORT_UART0_INTERRUPT_MAP 0x3FF0018Cu
 #define RTC_OPTIONS0 0x3FF48000u /* bit 31: reset the whole system */
 #define RTC_RESET_STATE 0x3FF48034u
+#define RTC_CLOCK_CONFIG 0x3FF48070u
+#define RTC_CLOCK_8M_OFF (1u << 6)
+#define RTC_CLOCK_8M_D256_OFF (1u << 7)
+#define RTC_CLOCK_8M_D256_TO_TIMERS (1u << 9)
+#define RTC_BROWN_OUT 0x3FF480D4u
+#define BROWN_OUT_ENABLE (1u << 30)
+#define BROWN_OUT_LEVEL_SHIFT 27 /* 3 bits, 0: the lowest, about 2.43 V */
+#define BROWN_OUT_RESET (1u << 26)
+#define BROWN_OUT_WAIT_SHIFT 16 /* 10 bits, slow clocks until the reset */
 #define RTC_WDT_CONFIG0 0x3FF4808Cu
 #define RTC_WDT_PROTECT 0x3FF480A4u
 #define TIMER0_WDT_CONFIG0 0x3FF5F048u
+/* Counts crystal cycles while so many of another clock pass. */
+#define TIMER0_MEASURE 0x3FF5F068u
+#define MEASURE_START (1u << 31)
+#define MEASURE_CYCLES_SHIFT 16 /* 15 bits */
+#define MEASURE_READY (1u << 15)
+#define MEASURE_8M_D256 (1u << 13) /* 2 bits */
+#define TIMER0_MEASURED 0x3FF5F06Cu /* [31:7] */
+#define MEASURED_SHIFT 7
 #define TIMER0_WDT_PROTECT 0x3FF5F064u
 #define TIMER1_WDT_CONFIG0 0x3FF60048u
 #define TIMER1_WDT_PROTECT 0x3FF60064u
