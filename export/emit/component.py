@@ -72,6 +72,7 @@ def publish(
     plan = generate(
         *(network_int8, network_f16, out_dir, profile, prefix, identity),
         s3=cores == "all",
+        lx6=cores == "all",
     )
     networks = {"int8": network_int8}
     if network_f16 is not None:

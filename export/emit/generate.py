@@ -47,12 +47,14 @@ def generate(
     identity: Identity,
     price: lower.Price = lower.cheapest,
     s3: bool = False,
+    lx6: bool = True,
 ) -> Plan:
     """Write the C; everything is rendered before the first file is made.
 
     Of the int8 kernels that can make a stage the one that is least in `price` does.
     `s3`: the ESP32-S3's own engine comes beside the portable one, and where a
-    compiler's target is that chip it is compiled instead.
+    compiler's target is that chip it is compiled instead; `lx6`: that of the classic
+    ESP32 likewise.
     """
     if profile not in PROFILES:
         raise Esp8kError(
@@ -82,12 +84,14 @@ def generate(
     plain = len(network_int8.inputs) == len(network_int8.ends) == 1
     s3 = s3 and plain and len(int8.stages) > 0
     vector = lower_s3(network_int8, prefix) if s3 else None
-    common["s3"] = vector is not None
+    common |= {"s3": vector is not None, "lx6": lx6}
     c_source.render_engine(environment, files, "int8", int8, common)
     if vector is not None:
         c_source.render_s3(environment, files, vector, int8, common)
-    own = lower.int8(network_int8, profile, prefix, price, registry.LX6)
-    c_source.render_engine(environment, files, "int8", own, common, registry.LX6)
+    own = None
+    if lx6:
+        own = lower.int8(network_int8, profile, prefix, price, registry.LX6)
+        c_source.render_engine(environment, files, "int8", own, common, registry.LX6)
     f16 = None
     if network_f16 is not None:
         f16 = lower.f16(network_f16, profile, prefix)
@@ -104,7 +108,7 @@ def generate(
         s3_arena_bytes=vector.arena if vector else 0,
     )
     header = common | _header(plan, f16 is not None)
-    header["lx6_arena"] = max(own.arena, 1)
+    header["lx6_arena"] = max(own.arena, 1) if own else 0
     model = environment.get_template("model.h.jinja").render(**header)
     files[f"src/{prefix}_model.h"] = model
     alias = environment.get_template("alias.h.jinja")

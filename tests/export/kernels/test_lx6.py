@@ -178,3 +178,14 @@ def test_the_emulated_core_gives_the_bits_within_the_budget(
     engine = lower.int8(network, "speed", "esp8k", core=registry.LX6)
     foretold = sum(kernel.cost("lx6") for kernel in engine.kernels)
     assert foretold == pytest.approx(counted.instructions, rel=NEAR)
+
+
+def test_a_component_without_these_kernels_has_portable_c_on_every_core(
+    networks: Networks, tmp_path: Path
+) -> None:
+    int8_network, f16 = networks("v2")
+    place = (int8_network, f16, tmp_path, "speed", "v2", IDENTITY)
+    generate(*place, lx6=False)
+    texts = [path.read_text() for path in (tmp_path / "src").glob("v2_*")]
+    assert texts and not any("NN_LX6" in text for text in texts)
+    assert not list((tmp_path / "src").glob("*lx6*"))
