@@ -1,0 +1,199 @@
+"""Connected pieces of ink as candidates for a digit: measured, scored, put together."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+Array = np.ndarray
+Box = tuple[int, int, int, int]  # top, left, bottom, right (exclusive)
+
+FAINTEST = 0.03  # contrast of the faintest ink, of the paper's brightness
+NOISE_RATIO = 4.0  # ink stands out of the noise by this factor
+SMALLEST = 0.025  # of the longer side: a piece below this is a speck
+RING_PX = 5  # pixels around a piece in which its paper is measured
+RIM_PX = 2  # pixels from the picture's end that count as touching it
+EXTENT_POWER = 0.75  # how much size counts beside contrast
+MOST = 60  # pieces a level, the largest: the rest are specks
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One connected piece of ink at one level."""
+
+    own: Array  # uint8 (box), 1 where it is
+    box: Box
+    contrast: float  # against the ring around it, of 1
+    level: float  # darkness at which the picture was cut
+    light: float  # grey level of the paper around it, 0..255
+    rim: bool  # touches the picture's end
+    straight: bool  # a line as of a ruler, or an upright 1
+    score: float  # how much of a digit it looks like
+
+    @property
+    def extent(self) -> int:
+        """Pixels of the longer side."""
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+
+
+def pieces(
+    dark: Array, grey: Array, levels: tuple[float, ...], noise: float
+) -> Iterator[Piece]:
+    """Every connected piece at every level that is no speck and no noise."""
+    smallest = max(4, SMALLEST * max(dark.shape))
+    need = max(FAINTEST, NOISE_RATIO * noise)
+    for level in levels:
+        cut = cv2.compare(dark, level, cv2.CMP_GT)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(
+            cut, connectivity=8, ltype=cv2.CV_16U if dark.size < 2**17 else cv2.CV_32S
+        )
+        extents = np.maximum(stats[:, 2], stats[:, 3])
+        extents[0] = 0
+        order = np.argsort(-extents, kind="stable")[:MOST]
+        for i in order[extents[order] >= smallest].tolist():
+            left, top, wide, tall, area = (int(v) for v in stats[i])
+            box = (top, left, top + tall, left + wide)
+            piece = measure(dark, grey, labels, i, box, area, level)
+            if piece.contrast >= need:
+                yield piece
+
+
+def measure(
+    dark: Array, grey: Array, labels: Array, i: int, box: Box, area: int, level: float
+) -> Piece:
+    """How piece `i` of the labels stands out of its surroundings, and its shape."""
+    height, width = dark.shape
+    top, left, bottom, right = box
+    y0, x0 = max(0, top - RING_PX), max(0, left - RING_PX)
+    y1, x1 = min(height, bottom + RING_PX), min(width, right + RING_PX)
+    part = labels[y0:y1, x0:x1]
+    own = (part == i).astype(np.uint8)
+    around = cv2.dilate(own, np.ones((2 * RING_PX + 1,) * 2, np.uint8))
+    close = cv2.dilate(own, np.ones((5, 5), np.uint8))
+    ring = (around > close) & (part == 0)
+    values, light = dark[y0:y1, x0:x1], grey[y0:y1, x0:x1]
+    core = middle(values[own > 0])
+    bare = middle(values[ring]) if ring.any() else core
+    paper = middle(light[ring]) if ring.any() else 0.0
+    contrast = core - bare
+    extent = max(bottom - top, right - left)
+    wide, narrow = sides(own)
+    score = max(0.0, contrast) ** 0.5 * (extent / max(height, width)) ** EXTENT_POWER
+    straight = wide > 10 * narrow
+    rim = touches(box, height, width)
+    score *= 0.6 if straight else 1.0
+    score *= solidity(own, area, wide, narrow)
+    score *= 0.15 if rim else 1.0
+    score *= surroundings(grey, box, middle(light[own > 0]), paper)
+    y, x = (top + bottom) / 2 / height - 0.5, (left + right) / 2 / width - 0.5
+    score *= 1 - min(0.5, x * x + y * y)
+    inner = own[top - y0 : bottom - y0, left - x0 : right - x0]
+    return Piece(inner, box, contrast, level, paper, rim, straight, score)
+
+
+def middle(values: Array) -> float:
+    """The median, of a thousand values at most."""
+    step = max(1, len(values) // 1000)
+    return float(np.median(values[::step]))
+
+
+def sides(own: Array) -> tuple[float, float]:
+    """Longer and shorter side of the least rectangle around the piece, pixels."""
+    size = cv2.minAreaRect(cv2.findNonZero(own))[1]
+    return max(size) + 1, min(size) + 1
+
+
+def touches(box: Box, height: int, width: int) -> bool:
+    """Whether the box ends at the picture's rim."""
+    return (
+        min(box[0], box[1]) < RIM_PX
+        or box[2] > height - RIM_PX
+        or box[3] > width - RIM_PX
+    )
+
+
+def solidity(own: Array, area: int, wide: float, narrow: float) -> float:
+    """Less than 1 for a blob or a full rectangle: a digit is made of strokes."""
+    padded = cv2.copyMakeBorder(own, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    stroke = 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
+    worth = 1.0
+    if stroke > 0.35 * wide:
+        worth = 0.5 if stroke < 0.5 * wide else 0.1
+    if area > 0.7 * wide * narrow and wide < 2 * narrow:
+        worth = min(worth, 0.1)
+    return worth
+
+
+def surroundings(grey: Array, box: Box, core: float, paper: float) -> float:
+    """Less than 1 where farther out it looks like the piece itself, not like paper.
+
+    So it is with the inside of a stroke of the other colour.
+    """
+    height, width = grey.shape
+    by = max(6, int(0.3 * max(box[2] - box[0], box[3] - box[1])))
+    y0, x0 = max(0, box[0] - by), max(0, box[1] - by)
+    y1, x1 = min(height, box[2] + by) - 1, min(width, box[3] + by) - 1
+    outline = np.concatenate(
+        [grey[y0, x0:x1], grey[y1, x0:x1], grey[y0:y1, x0], grey[y0:y1, x1]]
+    )
+    nearer_to_itself = np.abs(outline - core) < np.abs(outline - paper)
+    return float(1 - 0.9 * nearer_to_itself.mean())
+
+
+# ---- what belongs together ----
+
+
+def group(chosen: Piece, others: list[Piece], shape: tuple[int, ...]) -> Array:
+    """Mask (H, W) of the chosen piece and its neighbours of the same ink."""
+    mask = np.zeros(shape, bool)
+    paste(mask, chosen)
+    near = grown(chosen.box, int(0.25 * chosen.extent))
+    for other in others:
+        if (
+            other.level == chosen.level
+            and not other.rim
+            and contains(near, other.box)
+            and other.contrast > 0.5 * chosen.contrast
+            and other.extent > 0.1 * chosen.extent
+        ):
+            paste(mask, other)
+    return mask
+
+
+def paste(mask: Array, piece: Piece) -> None:
+    """Set the piece in the mask."""
+    top, left, bottom, right = piece.box
+    mask[top:bottom, left:right] |= piece.own > 0
+
+
+def is_frame(piece: Piece, others: list[Piece]) -> bool:
+    """A box around something: its ink lies along the four sides of its bounds."""
+    own = piece.own > 0
+    tall, wide = own.shape
+    y, x = max(2, int(0.12 * tall)), max(2, int(0.12 * wide))
+    ends = (own[:y].any(0), own[-y:].any(0), own[:, :x].any(1), own[:, -x:].any(1))
+    if min(float(end.mean()) for end in ends) < 0.85:
+        return False
+    if own[y:-y, x:-x].sum() > 0.1 * own.sum():
+        return False
+    return any(
+        contains(piece.box, o.box) and o.extent > 0.15 * piece.extent
+        for o in others
+        if o is not piece
+    )
+
+
+def grown(box: Box, by: int) -> Box:
+    """The box, `by` pixels wider at each side."""
+    return box[0] - by, box[1] - by, box[2] + by, box[3] + by
+
+
+def contains(outer: Box, inner: Box) -> bool:
+    """Whether `inner` lies within `outer` and is smaller."""
+    return (
+        inner[0] > outer[0]
+        and inner[1] > outer[1]
+        and inner[2] < outer[2]
+        and inner[3] < outer[3]
+    )
