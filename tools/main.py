@@ -47,6 +47,7 @@ YOURS = {
     "compile": Verb("export.compile", "your own model as C"),
     "own": Verb("training.own", "go on from the shipped weights with own digits"),
     "image": Verb("tools.classify.image", "a picture as the network sees it"),
+    "check-pictures": Verb("tools.classify.check_pictures", "pictures read rightly"),
     "doctor": Verb("tools.doctor.doctor", "boards, tools, and what is wrong"),
     "mlperf-data": Verb("tools.mlperf_data", "the folder MLPerf's runner wants"),
 }
@@ -60,6 +61,7 @@ STUDIES = {
     "teacher": Verb("training.teacher", "train v3's teacher again"),
     "evaluate": Verb("training.evaluate", "a checkpoint's test accuracy"),
     "confidence": Verb("training.confidence", "what a probability is worth"),
+    "doubt": Verb("training.doubt", "sure, unsure, no digit: fit it, its figures"),
     "models": Verb("training.models", "parameters and MACs of each network"),
     "data": Verb("training.data", "sizes and hash of a data set"),
 }
@@ -78,6 +80,7 @@ PARTS = {
     "virtual-board": Verb("tools.boards.virtual_board", "start a board, say its port"),
     "pio": Verb("tools.boards.pio", "compile with PlatformIO, offline"),
     "proxy": Verb("tools.faults.proxy", "a port that damages bytes"),
+    "scenes": Verb("tools.classify.scenes", "draw pictures of digits by script"),
     "pictures": Verb("tools.report.pictures", "the README's pictures"),
 }
 GROUPS = {

@@ -1,40 +1,60 @@
-"""Bring a picture of one digit to MNIST's conventions: 28x28 grey, light on dark.
+"""Bring a picture of a digit to MNIST's conventions: 28x28 grey, light on dark.
 
     esp8k image drawing.jpg  # show what the network will see
     esp8k image drawing.jpg --out digit.png
+    esp8k image page.jpg --crop 400,300,200,200  # that part alone: x,y,width,height
 
-Any size, grey or colour, with or without alpha, dark on light or light on dark,
-under uneven light. What MNIST does, and therefore what happens here: the digit is
-scaled into a 20x20 box with its aspect kept, and that box is put on 28x28 so that
-the centre of mass lies in the middle.
-
-The way: fit a smooth background to the picture's rim and subtract it; the colour in
-which the rest differs most is the ink, whatever its sign; drop specks; crop; scale.
+Any size, grey or colour, with or without alpha, dark on light or light on dark, on
+paper of any kind and in any light (`tools.classify.ink`). What MNIST does, and
+therefore what happens here: the digit is scaled into a 20x20 box with its aspect kept,
+and that box is put on 28x28 so that the centre of mass lies in the middle.
 """
 
-import io
+import re
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from core.cli import Positional, parse
 from core.errors import Esp8kError
+from core.placing import BOX, CENTRE, SIDE, bounds, place, widen
 from core.program import run
-from tools.classify.ink import CURE, find_ink
+from tools.classify.ink import find
+from tools.classify.opening import CURE, decode, open_picture
 
-SIDE = 28  # pixels of an MNIST image
-BOX = 20  # the digit's longer side within it
-CENTRE = 14  # row and column of the centre of mass: measured, every one in 13.5..14.5
-WORK_MIN, WORK_MAX = 112, 160  # longer side, pixels, at which the digit is sought
-SMALL_DIGIT = 0.45  # below this share of the picture, look again at a crop
+Array = np.ndarray
+Crop = tuple[int, int, int, int]  # x, y, width, height, pixels
+
+WORK_MIN, WORK_MAX = 160, 480  # longer side, pixels, at which the digit is sought
 SMALLEST = 6  # pixels: a side below this holds no digit
-THIN = 1.6  # pixels of stroke in the 20x20 box; thinner strokes are widened to it
+TOO_SMALL = 10  # pixels of the picture: a digit below this cannot be read
+
+
+@dataclass(frozen=True)
+class Digit:
+    """One digit of a picture."""
+
+    pixels: Array  # uint8 (28, 28) as in MNIST
+    crop: Crop  # where it lies in the picture
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was found in a picture."""
+
+    digits: tuple[Digit, ...]  # from left to right
+    main: int  # which of them is the clearest
+    left_out: tuple[str, ...]  # what else there was: "ruled lines", "a frame", ...
+
+    @property
+    def pixels(self) -> Array:
+        """The clearest digit, uint8 (28, 28)."""
+        return self.digits[self.main].pixels
 
 
 @dataclass(frozen=True)
@@ -43,65 +63,85 @@ class Config:
 
     image: Positional[Path]  # picture of one digit
     out: Path | None = None  # write the 28x28 result here (PNG)
+    crop: str | None = None  # look at this part alone: x,y,width,height in pixels
 
 
-def load(path: Path) -> np.ndarray:
-    """The digit in the file as MNIST would hold it, uint8 (28, 28)."""
-    return prepare(open_image(path), str(path))
+def load(path: Path, crop: str | None = None) -> Array:
+    """The clearest digit in the file as MNIST would hold it, uint8 (28, 28)."""
+    return read(open_picture(path), str(path), crop).pixels
 
 
-def open_image(path: Path) -> Image.Image:
-    """Read and rotate upright; anything that is no image is an `Esp8kError`."""
-    if path.is_dir():
-        raise Esp8kError(f"{path} is a folder, not an image", CURE)
-    if not path.exists():
-        raise Esp8kError(f"there is no file {path}", "check the path")
-    try:
-        with path.open("rb") as file:
-            return decode(file, str(path))
-    except PermissionError:
-        raise Esp8kError(f"{path} cannot be read", "check its rights") from None
-
-
-def load_stream(stream: IO[bytes], name: str) -> np.ndarray:
+def load_stream(stream: IO[bytes], name: str) -> Array:
     """As `load`, from an open file or bytes in memory."""
-    return prepare(decode(stream, name), name)
+    return read(decode(stream, name), name).pixels
 
 
-def decode(stream: IO[bytes], name: str) -> Image.Image:
-    """Any picture that PIL knows, upright; every damage is an `Esp8kError`."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PIL grumbles about damaged tags
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(stream) as image:
-                image.draft("RGB", (4 * WORK_MAX, 4 * WORK_MAX))  # JPEG: decode small
-                return ImageOps.exif_transpose(image)
-    except UnidentifiedImageError:
-        kind = "not an image" if stream.seek(0, io.SEEK_END) else "an empty file"
-        raise Esp8kError(f"{name} is {kind}", CURE) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Esp8kError(f"{name} is far too large", "scale it down") from None
-    except Exception as error:  # PIL's parsers raise anything on damaged files
-        raise Esp8kError(f"{name} is damaged: {error}", CURE) from None
-
-
-def prepare(image: Image.Image, name: str = "the image") -> np.ndarray:
+def prepare(image: Image.Image, name: str = "the image") -> Array:
     """Any PIL image of one digit -> uint8 (28, 28) as in MNIST."""
+    return read(image, name).pixels
+
+
+def read(image: Image.Image, name: str, crop: str | None = None) -> Reading:
+    """The digits of a picture; an `Esp8kError` where nothing is drawn."""
+    offset_x, offset_y = 0, 0
+    if crop is not None:
+        offset_x, offset_y, width, height = crop_of(crop, image.size)
+        box = (offset_x, offset_y, offset_x + width, offset_y + height)
+        image = image.crop(box)
     if min(image.size) < SMALLEST:
         width, height = image.size
         raise Esp8kError(f"{name} is only {width}x{height} pixels", CURE)
     colour = flatten(image)
     if is_mnist(colour):
-        return np.asarray(colour.convert("L"))
-    ink, mask = find_ink(working_size(colour), name)
-    box = bounds(mask)
-    share = max(box[2] - box[0], box[3] - box[1]) / max(mask.shape)
-    if share < SMALL_DIGIT:
-        colour = crop(colour, box, mask.shape)
-        ink, mask = find_ink(working_size(colour), name)
-        box = bounds(mask)
-    return place(widen(ink, box), box)
+        own = Digit(np.asarray(colour.convert("L")), (0, 0, SIDE, SIDE))
+        return Reading((own,), 0, ())
+    small = working_size(colour)
+    scale = image.width / small.width
+    found = find(np.asarray(small))
+    if found is None:
+        raise Esp8kError(f"nothing is drawn in {name}", CURE)
+    digits = tuple(
+        Digit(
+            place(widen(ink, bounds(mask)), bounds(mask)),
+            region(bounds(mask), scale, offset_x, offset_y),
+        )
+        for ink, mask in found.digits
+    )
+    require_size(digits[found.main], name, image.size)
+    return Reading(digits, found.main, found.left_out)
+
+
+def crop_of(text: str, size: tuple[int, int]) -> Crop:
+    """x,y,w,h within a picture of that size."""
+    match = re.fullmatch(r"(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6})", text.strip())
+    if match is None:
+        raise Esp8kError(f"CROP is {text!r}", "give x,y,width,height in pixels")
+    x, y, width, height = (int(v) for v in match.groups())
+    if not (width and height and x + width <= size[0] and y + height <= size[1]):
+        raise Esp8kError(
+            f"CROP={text} is not within the picture",
+            f"it has {size[0]}x{size[1]} pixels",
+        )
+    return x, y, width, height
+
+
+def region(box: tuple[int, int, int, int], scale: float, x: int, y: int) -> Crop:
+    """A box at working size as a part of the picture."""
+    top, left, bottom, right = (round(v * scale) for v in box)
+    return left + x, top + y, right - left, bottom - top
+
+
+def require_size(digit: Digit, name: str, size: tuple[int, int]) -> None:
+    """Refuse what has too few pixels to be read, and say how to come closer."""
+    x, y, width, height = digit.crop
+    tall = max(width, height)
+    if tall < TOO_SMALL and min(size) > 4 * TOO_SMALL:
+        raise Esp8kError(
+            f"what is drawn in {name} is only {tall} pixels tall: crop closer",
+            f"take the picture from nearer by, or name the part with "
+            f"CROP={max(0, x - tall)},{max(0, y - tall)},{width + 2 * tall},"
+            f"{height + 2 * tall}",
+        )
 
 
 # ---- from file to a colour picture of a useful size ----
@@ -109,20 +149,21 @@ def prepare(image: Image.Image, name: str = "the image") -> np.ndarray:
 
 def flatten(image: Image.Image) -> Image.Image:
     """To RGB; a transparent background becomes the opposite of the ink."""
-    if image.mode in ("I;16", "I", "F"):
-        grey = np.asarray(image, np.float64)
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        grey = np.nan_to_num(np.asarray(image, np.float32))
         low, high = float(grey.min()), float(grey.max())
-        return Image.fromarray(
-            np.uint8(255 * (grey - low) / max(high - low, 1e-9))
-        ).convert("RGB")
+        grey = (grey - low) * (255 / max(high - low, 1e-9))
+        return Image.fromarray(np.uint8(np.clip(grey, 0, 255))).convert("RGB")
     if "A" not in image.getbands() and "transparency" not in image.info:
         return image.convert("RGB")
-    rgba = np.asarray(image.convert("RGBA"), np.float64)
-    alpha = rgba[:, :, 3:] / 255  # (H, W, 1)
+    rgba = image.convert("RGBA")
+    rgba.thumbnail((2 * WORK_MAX, 2 * WORK_MAX))
+    values = np.asarray(rgba, np.float64)
+    alpha = values[:, :, 3:] / 255  # (H, W, 1)
     total = float(alpha.sum())
-    ink = float((rgba[:, :, :3] * alpha).sum()) / max(3 * total, 1e-9)
+    ink = float((values[:, :, :3] * alpha).sum()) / max(3 * total, 1e-9)
     paper = 0.0 if ink > 127 else 255.0
-    return Image.fromarray(np.uint8(rgba[:, :, :3] * alpha + paper * (1 - alpha)))
+    return Image.fromarray(np.uint8(values[:, :, :3] * alpha + paper * (1 - alpha)))
 
 
 def is_mnist(colour: Image.Image) -> bool:
@@ -153,77 +194,18 @@ def working_size(colour: Image.Image) -> Image.Image:
     return colour.resize((size[0], size[1]), kind)
 
 
-def crop(
-    colour: Image.Image, box: tuple[int, int, int, int], shape: tuple[int, ...]
-) -> Image.Image:
-    """The part of the full picture around a box that was found at working size."""
-    top, left, bottom, right = box
-    scale_y, scale_x = colour.height / shape[0], colour.width / shape[1]
-    margin = 0.4 * max((bottom - top) * scale_y, (right - left) * scale_x) + 2
-    edges = (
-        max(0, int(left * scale_x - margin)),
-        max(0, int(top * scale_y - margin)),
-        min(colour.width, int(right * scale_x + margin) + 1),
-        min(colour.height, int(bottom * scale_y + margin) + 1),
-    )
-    return colour.crop(edges)
-
-
-# ---- placement ----
-
-
-def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """Top, left, bottom, right (exclusive) of what is set."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-
-
-def widen(ink: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Thicken a stroke that would vanish on the way down to 20 pixels."""
-    longer = max(box[2] - box[0], box[3] - box[1])
-    solid = ink > 0.5
-    edge = solid & ~(np.roll(solid, 1, 0) & np.roll(solid, 1, 1))
-    edge |= solid & ~(np.roll(solid, -1, 0) & np.roll(solid, -1, 1))
-    if not edge.any():
-        return ink
-    # A stroke of width w and length l has area w*l and about 2*l edge pixels.
-    width = max(1.0, 2 * float(solid.sum()) / float(edge.sum()))
-    reach = round((THIN * longer / BOX - width) / 2)
-    if reach < 1:
-        return ink
-    picture = Image.fromarray(np.uint8(255 * ink))
-    wide = picture.filter(ImageFilter.MaxFilter(2 * reach + 1))
-    return np.asarray(wide, np.float64) / 255
-
-
-def place(ink: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Scale the box to 20 pixels and centre its mass on 28x28."""
-    top, left, bottom, right = box
-    scale = BOX / max(bottom - top, right - left)
-    height = max(1, round((bottom - top) * scale))
-    width = max(1, round((right - left) * scale))
-    picture = Image.fromarray(np.float32(255 * ink[top:bottom, left:right]))
-    small = np.asarray(picture.resize((width, height), Image.Resampling.BOX))
-    small = np.clip(small * (255 / max(float(np.percentile(small, 99)), 64.0)), 0, 255)
-    ys, xs = np.indices(small.shape)
-    mass = float(small.sum())
-    y = round(CENTRE - float((small * ys).sum()) / mass)
-    x = round(CENTRE - float((small * xs).sum()) / mass)
-    y, x = min(max(y, 0), SIDE - height), min(max(x, 0), SIDE - width)
-    out = np.zeros((SIDE, SIDE), np.uint8)
-    out[y : y + height, x : x + width] = np.round(small)
-    return out
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Show the 28x28 image in the terminal and write it if asked."""
+    """Show the 28x28 images in the terminal and write the clearest if asked."""
     from core.terminal import digit_lines, encoding_of
 
     config = parse(Config, argv, "image", __doc__ or "")
-    pixels = load(config.image)
-    print("\n".join(digit_lines(pixels, encoding_of(sys.stdout))))
+    found = read(open_picture(config.image), str(config.image), config.crop)
+    for digit in found.digits:
+        print("\n".join(digit_lines(digit.pixels, encoding_of(sys.stdout))))
+    if found.left_out:
+        print(f"left out: {', '.join(found.left_out)}", file=sys.stderr)
     if config.out is not None:
-        Image.fromarray(pixels).save(config.out, format="PNG")
+        Image.fromarray(found.pixels).save(config.out, format="PNG")
         print(f"wrote {config.out}", file=sys.stderr)
     return 0
 

@@ -1,182 +1,193 @@
-"""Find the ink of one drawn digit: how far every pixel lies from its background.
+"""Find the ink of a drawn digit in a picture, and tell it from all else in there.
 
-`find_ink` serves `image`. A smooth background is fitted to the rim of the
-picture and subtracted; the colour in which the rest differs most is the ink,
-whatever its sign; specks are dropped.
+    found = find(rgb)       # None: nothing is drawn
+    found.digits            # (ink 0..1, mask), each (H, W), from left to right
+    found.left_out          # what else there was, in words
+
+The light is taken out first: a grey closing (an opening for chalk) with a window wider
+than a stroke gives the paper, and ink is what the paper lacks of its light. Lines from
+rim to rim are erased. The rest is cut at several levels of darkness
+(`tools.classify.pieces`); every connected piece at every level is a candidate, and the
+one with the strongest and largest outline that looks like strokes is the digit. OpenCV
+does the work on pixels.
 """
 
+from dataclasses import dataclass, replace
+
+import cv2
 import numpy as np
-from PIL import Image
 
-from core.errors import Esp8kError
+from tools.classify.lines import erase_lines
+from tools.classify.pieces import (
+    Box,
+    Piece,
+    contains,
+    group,
+    is_frame,
+    neighbours,
+    pieces,
+)
 
-CURE = "give a picture of one digit: PNG, JPEG, BMP, GIF, WebP or TIFF"
-FIT_SIDE = 64  # points a side to which the background is fitted
-FAINTEST = 12.0  # grey levels (of 255) between ink and background
-NOISE_RATIO = 4.0  # ink must stand out of the blurred noise by this factor
-TWO_CLASSES = 0.7  # share of variance between ink and paper; 0.64 in pure noise
-SPECK = 0.03  # of the largest piece of ink: smaller pieces are dirt
+Array = np.ndarray
 
-
-def find_ink(colour: Image.Image, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Ink 0..1 (H, W) without specks, and the mask of pixels that belong to it."""
-    rgb = np.asarray(colour, np.float64)  # (H, W, 3)
-    paper = background(rgb)
-    found = separate(rgb, paper)
-    if found is None and np.percentile(np.abs(rgb - paper), 98) > FAINTEST:
-        # A tight crop, perhaps: most of the rim is ink.
-        found = separate(rgb, plain_background(rgb))
-    if found is None:
-        raise Esp8kError(f"nothing is drawn in {name}", CURE)
-    return found
-
-
-def separate(
-    rgb: np.ndarray, paper: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Ink and mask against a given background; None if nothing stands out of it."""
-    signal = ink_axis(rgb - paper)
-    smooth = blur(signal, max(signal.shape) / 160)
-    if np.ptp(smooth) < FAINTEST:
-        return None
-    threshold, separation = otsu(smooth)
-    rest = smooth[smooth <= threshold]
-    noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
-    strong = smooth[smooth > threshold]
-    full = float(np.percentile(strong, 75)) if strong.size else 0.0
-    if full < max(FAINTEST, NOISE_RATIO * noise) or separation < TWO_CLASSES:
-        return None
-    # Blurring spreads thin strokes, so look for the edge at a third of full ink.
-    above = smooth > max(0.33 * full, 2.5 * noise)
-    mask = largest_pieces(above)
-    # Noise alone falls into many pieces of like size, a digit into few.
-    if mask.sum() < 0.5 * above.sum() or not 0 < mask.mean() < 0.85:
-        return None
-    raw = np.median(signal[mask])
-    full = max(full, float(raw))
-    floor = min(2.0 * noise, 0.3 * full)
-    ink = np.clip((signal - floor) / (full - floor), 0, 1)
-    return ink * grow(mask, 2), mask
+WINDOWS = (0.2, 0.09, 0.045)  # of the longer side; wider than strokes, or than folds
+WIDEST = 0.7  # where nothing is found with those: a digit as wide as the picture
+LEVELS = (0.03, 0.045, 0.07, 0.1, 0.15, 0.22, 0.32, 0.45, 0.6)  # darkness, of 1
+LINE_LEVELS = 4  # levels, from the lowest, at which ruled lines are sought
+NOISE_LEVEL = 2.0  # the lowest level is that many times the noise
+LIFT = 12  # grey levels added to both sides of a ratio: the dark is noisy
+COLOUR = 0.85  # what one colour counts beside grey: it is noisier
+CERTAIN = 0.8  # dark ink that clear leaves no room for chalk
+CLEAR = 0.3  # a digit that clear needs no lines erased
+CHALK = 0.7  # light ink must be that much clearer than dark ink
+HOLLOW = 0.6  # a stroke wider than that share of the window comes out hollow
+ERASED = 0.85  # a digit between erased lines is worth less than one beside lines
+NOTE = 0.65  # a light piece that fills so much of its box may be a note
+WITHIN = 0.35  # dark ink within a light piece counts from that share of its score
+FRAMES = 40  # best candidates among which frames are sought
 
 
-def background(rgb: np.ndarray) -> np.ndarray:
-    """A quadratic surface a channel, fitted to what the rim of the picture shows.
+@dataclass(frozen=True)
+class Found:
+    """The digits, and what was told from them."""
 
-    The rim starts the fit because the digit seldom covers it; then every pixel that
-    agrees with the surface joins in, so a shadow across the sheet is followed.
-    """
-    height, width = rgb.shape[:2]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    all_terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1)  # (H, W, 6)
-    step_px = max(
-        1, max(height, width) // FIT_SIDE
-    )  # a smooth surface needs few points
-    x, y = x[::step_px, ::step_px], y[::step_px, ::step_px]
-    terms = all_terms[::step_px, ::step_px].reshape(-1, 6)
-    values = rgb[::step_px, ::step_px].reshape(-1, 3)
-    rim = (np.maximum(np.abs(x), np.abs(y)) > 0.86).reshape(-1)
-    far = np.abs(values - np.median(values[rim], 0)).max(1)
-    chosen = rim & (far <= 2.5 * np.median(far[rim]) + 24)
-    for step in range(6):
-        fit = np.linalg.lstsq(terms[chosen], values[chosen], rcond=None)[0]
-        far = np.abs(values - terms @ fit).max(1)
-        limit = 3.7 * np.median(far[chosen]) + 3
-        pool = rim if step < 2 else np.ones_like(rim)
-        if (pool & (far <= limit)).sum() < 32:
-            break
-        chosen = pool & (far <= limit)
-    return np.asarray(all_terms @ fit)
+    digits: tuple[tuple[Array, Array], ...]  # ink float64 0..1, mask bool; (H, W) each
+    main: int  # the clearest of them
+    left_out: tuple[str, ...]  # "ruled lines", "a frame", ...
+    box: Box  # of the chosen piece
+    score: float  # how clear it is; to compare with other ways to read the picture
+    fill: float  # share of its box that the chosen piece fills
+    hollow: bool  # its strokes are about as wide as the window
 
 
-def plain_background(rgb: np.ndarray) -> np.ndarray:
-    """One colour: the mean of the rim's commonest sixteenth of the grey scale."""
-    rim = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
-    grey = rim.mean(1)
-    common = np.bincount(np.int64(grey) // 16).argmax()
-    return np.asarray(rim[np.int64(grey) // 16 == common].mean(0))
+@dataclass(frozen=True)
+class View:
+    """A picture seen through one window."""
+
+    dark: Array  # float32 (H, W): what the paper lacks of its light
+    rgb: Array  # uint8 (H, W, 3), smoothed
+    levels: tuple[float, ...]  # of darkness at which it is cut
+    paper: float  # darkness of bare paper
+    noise: float  # its spread
+    chalk: bool  # light ink on a dark board
+    share: float  # width of the window, of the longer side
 
 
-def ink_axis(rest: np.ndarray) -> np.ndarray:
-    """Project what differs from the background on its main colour, ink positive."""
-    flat = rest.reshape(-1, 3)
-    axis = np.linalg.eigh(flat.T @ flat)[1][:, -1]
-    signal = flat @ axis
-    # sqrt(3): a grey difference of 10 levels in all channels counts as 10.
-    signal *= 1 if (signal * signal * signal).sum() > 0 else -1
-    return np.asarray(signal.reshape(rest.shape[:2]) / np.sqrt(3))
+def find(rgb: Array) -> Found | None:
+    """The digit in a picture of working size, uint8 (H, W, 3)."""
+    smooth = cv2.GaussianBlur(rgb, (0, 0), 1.0)
+    dark = clearest(smooth, chalk=False)
+    light = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
+    most = CHALK * (1 - float(np.median(light)) / 256)  # chalk's score at its best
+    if dark is not None and dark.score > CERTAIN * most:
+        return dark
+    chalk = clearest(smooth, chalk=True)
+    if dark is None or chalk is None:
+        return dark or chalk
+    # A white note on a desk is no chalk: dark ink within it is what counts.
+    within = contains(chalk.box, dark.box) and not dark.hollow
+    note = within and chalk.fill > NOTE
+    share = WITHIN if note else 1.0
+    return dark if dark.score > share * chalk.score else chalk
 
 
-def otsu(values: np.ndarray) -> tuple[float, float]:
-    """The threshold that parts two classes best (Otsu 1979), and how well, 0..1."""
-    counts, edges = np.histogram(values, 256)
-    middle = (edges[:-1] + edges[1:]) / 2
-    below, mass = np.cumsum(counts), np.cumsum(counts * middle)
-    above = below[-1] - below
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = mass / below - (mass[-1] - mass) / above
-        between = np.nan_to_num(below * above * gap**2 / below[-1] ** 2)
-    best = int(between.argmax())
-    return float(middle[best]), float(between[best] / max(values.var(), 1e-9))
-
-
-def blur(values: np.ndarray, radius: float) -> np.ndarray:
-    """Gaussian blur of a map of floats, one axis after the other."""
-    reach = max(1, int(3 * radius))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(radius, 1e-6)) ** 2)
-    taps /= taps.sum()
-    for axis in (0, 1):
-        pad = [(reach, reach) if a == axis else (0, 0) for a in (0, 1)]
-        wide = np.pad(values, pad, "edge")
-        length = values.shape[axis]
-        parts = (
-            np.take(wide, range(i, i + length), axis) for i in range(2 * reach + 1)
+def clearest(smooth: Array, chalk: bool) -> Found | None:
+    """The best reading with windows of all widths; wider ones where a stroke asks."""
+    found = [f for share in WINDOWS for f in readings(smooth, chalk, share)]
+    best = max(found, key=lambda f: f.score, default=None)
+    if best is None or best.hollow:
+        found += readings(smooth, chalk, WIDEST)
+        best = max(
+            found, key=lambda f: f.score * (0.5 if f.hollow else 1), default=None
         )
-        values = sum(t * p for t, p in zip(taps, parts, strict=True))
-    return values
+    return best
 
 
-def grow(mask: np.ndarray, reach: int) -> np.ndarray:
-    """Dilate by a square of `reach` pixels to each side."""
-    height, width = mask.shape
-    wide = np.pad(mask, reach)
-    steps = range(2 * reach + 1)
-    tall = np.logical_or.reduce([wide[i : i + height] for i in steps])
-    return np.asarray(np.logical_or.reduce([tall[:, i : i + width] for i in steps]))
+def readings(smooth: Array, chalk: bool, share: float) -> list[Found]:
+    """The digit with the ruled lines, if there are any, left in and erased."""
+    dark = darkness(smooth, chalk, share)
+    paper, noise = noise_of(dark)
+    levels = tuple(paper + level for level in LEVELS if level > NOISE_LEVEL * noise)
+    view = View(dark, smooth, levels, paper, noise, chalk, share)
+    found = [choose(view, ())]
+    if found[0] is None or found[0].score < CLEAR:
+        erased = dark
+        for level in levels[:LINE_LEVELS]:
+            erased = erase_lines(erased, level, paper)
+        if erased is not dark:
+            found.append(choose(replace(view, dark=erased), ("ruled lines",)))
+    return [f for f in found if f is not None]
 
 
-def largest_pieces(mask: np.ndarray) -> np.ndarray:
-    """Keep the connected pieces that are no specks beside the largest one."""
-    labels = pieces(mask)
-    sizes = np.bincount(labels.reshape(-1))
-    sizes[0] = 0
-    keep = sizes >= max(SPECK * sizes.max(initial=0), 1)
-    return np.asarray(keep[labels] & mask)
+def darkness(smooth: Array, chalk: bool, share: float) -> Array:
+    """What every pixel lacks of its paper's light (H, W); chalk: what it has more."""
+    side = int(share * max(smooth.shape[:2])) | 1
+    window = np.ones((side, side), np.uint8)
+    planes = [cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY), *cv2.split(smooth)]
+    lack: Array | None = None
+    for plane in planes:
+        if chalk:
+            light = plane
+            less = cv2.morphologyEx(plane, cv2.MORPH_OPEN, window)
+        else:
+            light = cv2.morphologyEx(plane, cv2.MORPH_CLOSE, window)
+            less = plane
+        weight = 1.0 if lack is None else COLOUR
+        own = cv2.divide(
+            cv2.subtract(light, less),
+            cv2.add(light, np.full_like(light, LIFT)),
+            None,
+            weight,
+            cv2.CV_32F,
+        )
+        lack = own if lack is None else cv2.max(lack, own)
+    return np.asarray(lack)
 
 
-def pieces(mask: np.ndarray) -> np.ndarray:
-    """Label 8-connected pieces 1..n by union of the runs of neighbouring rows."""
-    labels = np.zeros(mask.shape, np.int64)
-    parent = [0]
+def noise_of(dark: Array) -> tuple[float, float]:
+    """Level and spread of the bare paper."""
+    few = dark[::2, ::2]
+    fine = few - cv2.GaussianBlur(dark, (0, 0), 3)[::2, ::2]
+    spread = float(np.median(np.abs(fine - np.median(fine))))
+    return float(np.median(few)), 1.4826 * spread
 
-    def root(label: int) -> int:
-        while parent[label] != label:
-            parent[label] = parent[parent[label]]
-            label = parent[label]
-        return label
 
-    above: list[tuple[int, int, int]] = []  # start, end, label of the row before
-    for row, line in enumerate(mask):
-        edges = np.flatnonzero(np.diff(np.r_[0, line.view(np.int8), 0]))
-        runs = []
-        for start, end in edges.reshape(-1, 2).tolist():
-            touching = [label for a, b, label in above if a <= end and b >= start]
-            if not touching:
-                parent.append(len(parent))
-                touching = [parent[-1]]
-            for other in touching[1:]:
-                parent[root(other)] = root(touching[0])
-            labels[row, start:end] = touching[0]
-            runs.append((start, end, touching[0]))
-        above = runs
-    roots = np.array([root(label) for label in range(len(parent))])
-    return np.unique(roots, return_inverse=True)[1][labels]
+def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
+    """The best candidate at any level, with the pieces that belong to it."""
+    dark, paper = view.dark, view.paper
+    bright = float(np.percentile(view.rgb[::2, ::2].mean(2), 90)) + 1
+    erased = ERASED if left_out else 1.0
+
+    def clear(piece: Piece) -> float:
+        """A page is the brightest thing around, a board the darkest."""
+        if view.chalk:
+            return erased * piece.score * CHALK * (1 - piece.light / 256)
+        return erased * piece.score * float(min(1.0, piece.light / bright) ** 0.7)
+
+    found = sorted(
+        pieces(dark, view.rgb, view.levels, view.noise), key=clear, reverse=True
+    )
+    frames = [p for p in found[:FRAMES] if is_frame(p, found)]
+    rest = [p for p in found if not any(p is f for f in frames)]
+    if not rest:
+        return None
+    if frames:
+        left_out = (*left_out, "a frame")
+    if any(p.rim and p.extent > 0.3 * max(dark.shape) for p in rest):
+        left_out = (*left_out, "an edge at the rim")
+    row = neighbours(rest[0], rest)  # from left to right
+    masks = [group(piece, rest, dark.shape) for piece in row]
+    digits = tuple((render(dark, mask, paper), mask) for mask in masks)
+    main = next(i for i, piece in enumerate(row) if piece is rest[0])
+    hollow = rest[0].stroke > HOLLOW * view.share * max(dark.shape)
+    fill = float(rest[0].own.mean())
+    return Found(digits, main, left_out, rest[0].box, clear(rest[0]), fill, hollow)
+
+
+def render(dark: Array, mask: Array, paper: float) -> Array:
+    """Ink 0..1: full where the pieces are darkest, fading within pixels of them."""
+    full = float(np.percentile(dark[mask], 75))
+    floor = paper + 0.25 * (full - paper)
+    ink = np.clip((dark - floor) / max(0.8 * (full - floor), 1e-6), 0, 1)
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
+    return np.asarray(ink * near, np.float64)

@@ -23,11 +23,13 @@ def erase_lines(dark: Array, level: float, paper: float) -> Array:
     lines = ruled_lines(mask)
     if not lines:
         return dark
-    typical = np.zeros(dark.shape, np.float32)
+    typical: Array = np.zeros(dark.shape, np.float32)
     for at in lines:
         own = float(np.percentile(dark[at[0], at[1]], 60))
         typical[at[0], at[1]] = np.maximum(typical[at[0], at[1]], own)
-    typical = cv2.dilate(typical, np.ones((BAND, BAND), np.uint8))
+    typical = np.asarray(
+        cv2.dilate(typical, np.ones((BAND, BAND), np.uint8)), np.float32
+    )
     band = typical > 0
     outside = np.where(band, 0, mask).astype(np.uint8)
     reach = np.ones((CROSSING, CROSSING), np.uint8)

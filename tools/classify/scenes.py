@@ -1,53 +1,27 @@
 """Draw pictures of digits as people take them: paper, light, pens and cameras.
 
-    python -m tools.scenes build/scenes --count 20    # a folder with labels.json
+    esp8k scenes --out build/scenes --count 20    # a folder with labels.json
 
 Every picture follows from its kind and its seed. A digit is drawn by strokes of our
 own or is an MNIST image of the training set, never of the test set; the paper, what
-is printed on it, the light and the camera are drawn around it. `tools.check_pictures`
-reads such a folder.
+is printed on it, the light and the camera are drawn around it.
+`tools.classify.check_pictures` reads such folders.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from training.cli import option, parse
-from training.errors import run
+from core.cli import parse
+from core.errors import Esp8kError
+from core.program import run
+from training.strokes import draw, trimmed
 
 Array = np.ndarray
-
-# Strokes in a unit box, x to the right, y down; one list of points a stroke.
-STROKES: dict[int, list[list[list[tuple[float, float]]]]] = {
-    0: [[[(0.55, 0.0), (0.2, 0.12), (0.08, 0.5), (0.2, 0.88), (0.5, 1.0), (0.8, 0.88),
-          (0.92, 0.5), (0.8, 0.12), (0.5, 0.0)]]],
-    1: [[[(0.5, 0.0), (0.48, 1.0)]], [[(0.3, 0.22), (0.55, 0.0), (0.52, 1.0)]]],
-    2: [[[(0.1, 0.22), (0.3, 0.02), (0.7, 0.02), (0.88, 0.25), (0.7, 0.55),
-          (0.1, 0.98), (0.9, 0.96)]],
-        [[(0.12, 0.2), (0.4, 0.0), (0.8, 0.12), (0.8, 0.4), (0.4, 0.8), (0.14, 0.98),
-          (0.2, 0.84), (0.5, 0.88), (0.9, 1.0)]]],
-    3: [[[(0.15, 0.1), (0.5, 0.0), (0.85, 0.15), (0.75, 0.4), (0.4, 0.48), (0.8, 0.56),
-          (0.9, 0.8), (0.6, 1.0), (0.1, 0.92)]]],
-    4: [[[(0.4, 0.0), (0.08, 0.62), (0.92, 0.6)], [(0.68, 0.3), (0.66, 1.0)]],
-        [[(0.15, 0.0), (0.12, 0.5), (0.85, 0.48)], [(0.82, 0.0), (0.8, 1.0)]]],
-    5: [[[(0.85, 0.0), (0.25, 0.02), (0.18, 0.45), (0.55, 0.38), (0.88, 0.6),
-          (0.75, 0.92), (0.4, 1.0), (0.1, 0.9)]],
-        [[(0.25, 0.03), (0.18, 0.45), (0.55, 0.38), (0.88, 0.6), (0.75, 0.92),
-          (0.4, 1.0), (0.1, 0.9)], [(0.25, 0.02), (0.88, 0.0)]]],
-    6: [[[(0.75, 0.0), (0.35, 0.25), (0.12, 0.65), (0.25, 0.95), (0.65, 1.0),
-          (0.88, 0.78), (0.7, 0.55), (0.35, 0.58), (0.14, 0.75)]]],
-    7: [[[(0.08, 0.03), (0.9, 0.0), (0.6, 0.45), (0.42, 1.0)]]],
-    8: [[[(0.75, 0.12), (0.45, 0.0), (0.2, 0.18), (0.35, 0.42), (0.75, 0.62),
-          (0.85, 0.85), (0.5, 1.0), (0.15, 0.85), (0.3, 0.58), (0.7, 0.36),
-          (0.8, 0.15), (0.72, 0.08)]]],
-    9: [[[(0.82, 0.2), (0.5, 0.0), (0.15, 0.2), (0.25, 0.48), (0.6, 0.5), (0.83, 0.25),
-          (0.8, 0.6), (0.65, 1.0)]]],
-}  # fmt: skip
-KEEP = 4  # supersampling of a stroke's edge
 
 
 @dataclass(frozen=True)
@@ -121,6 +95,8 @@ def scene(kind: str, label: int, seed: int, mnist: Array | None = None) -> Array
     if rng.random() < 0.7:
         height, width = (800, 600) if rng.random() < 0.6 else (600, 800)
     digit = draw_digit(look, label, min(height, width), rng, mnist)
+    fit = min(1.0, 0.97 * height / digit.shape[0], 0.97 * width / digit.shape[1])
+    digit = cv2.resize(digit, None, fx=fit, fy=fit, interpolation=cv2.INTER_AREA)
     paper, where = make_paper(look, height, width, digit.shape, rng)
     ink = np.zeros((height, width))
     ink[where[0] : where[0] + digit.shape[0], where[1] : where[1] + digit.shape[1]] = (
@@ -146,40 +122,7 @@ def draw_digit(
     if mnist is not None:
         big = cv2.resize(mnist, (round(tall * 1.4),) * 2, interpolation=cv2.INTER_CUBIC)
         return trimmed(np.clip((big.astype(float) / 255 - 0.25) * 2, 0, 1))
-    pen = max(1.0, rng.uniform(*look.pen) * tall)
-    wide = tall * rng.uniform(0.5, 0.8)
-    margin = pen + 0.25 * tall
-    canvas = np.zeros((int((tall + 2 * margin) * 2), int((wide + 2 * margin) * 2)))
-    canvas = np.zeros((round(tall + 2 * margin), round(wide + 2 * margin)), np.uint8)
-    slant, turn = rng.normal(0, 0.12), rng.normal(0, 0.07)
-    styles = STROKES[label]
-    for stroke in styles[rng.integers(len(styles))]:
-        points = smooth(np.array(stroke) + rng.normal(0, 0.022, (len(stroke), 2)))
-        x, y = points[:, 0] - 0.5, points[:, 1] - 0.5
-        x = x - slant * y
-        x, y = x * wide - turn * y * tall, y * tall + turn * x * wide
-        at = np.stack([x + canvas.shape[1] / 2, y + canvas.shape[0] / 2], 1)
-        fixed = np.round(at * 2**KEEP).astype(np.int32)
-        thick = max(1, round(pen))
-        cv2.polylines(canvas, [fixed], False, 255, thick, cv2.LINE_AA, KEEP)
-    return trimmed(canvas / 255.0)
-
-
-def smooth(points: Array) -> Array:
-    """A curve through the points' middle (Chaikin's corner cutting), (n, 2)."""
-    for _ in range(3):
-        if len(points) < 3:
-            break
-        a, b = points[:-1], points[1:]
-        cut = np.stack([0.75 * a + 0.25 * b, 0.25 * a + 0.75 * b], 1).reshape(-1, 2)
-        points = np.concatenate([points[:1], cut[1:-1], points[-1:]])
-    return points
-
-
-def trimmed(ink: Array) -> Array:
-    """Without the empty rim."""
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return draw(label, tall, max(1.0, rng.uniform(*look.pen) * tall), rng)
 
 
 def ink_colour(look: Look, rng: np.random.Generator) -> Array:
@@ -187,14 +130,18 @@ def ink_colour(look: Look, rng: np.random.Generator) -> Array:
     dark = rng.uniform(*look.ink)
     tint = np.array([[1, 1, 1], [1, 1, 1], [0.8, 0.9, 1.5], [1.6, 0.9, 0.9],
                      [0.7, 1.3, 0.9]])[rng.integers(5)]  # fmt: skip
-    return np.clip(dark * tint, 0, 0.95)
+    return np.asarray(np.clip(dark * tint, 0, 0.95))
 
 
 # ---- the paper ----
 
 
 def make_paper(
-    look: Look, height: int, width: int, digit: tuple[int, ...], rng
+    look: Look,
+    height: int,
+    width: int,
+    digit: tuple[int, ...],
+    rng: np.random.Generator,
 ) -> tuple[Array, tuple[int, int]]:
     """Reflection (H, W, 3) of all but the ink, and where the digit's corner lies."""
     tone = 1 - rng.uniform(0, 0.12, 3)
@@ -238,16 +185,18 @@ def rule(look: Look, paper: Array, rng: np.random.Generator) -> None:
     reach = height + width
     for at in np.arange(-reach, reach, step):
         ends = [(-width, at - turn * width), (2 * width, at + turn * 2 * width)]
-        points = np.array(ends).round().astype(int).tolist()
-        cv2.line(layer, *points, colour.tolist(), thick, cv2.LINE_AA)
+        a, b = np.array(ends).round().astype(int).tolist()
+        cv2.line(layer, a, b, colour.tolist(), thick, cv2.LINE_AA)
         if look.squares:
             ends = [(at + turn * height, -height), (at - turn * 2 * height, 2 * height)]
-            points = np.array(ends).round().astype(int).tolist()
-            cv2.line(layer, *points, colour.tolist(), thick, cv2.LINE_AA)
+            a, b = np.array(ends).round().astype(int).tolist()
+            cv2.line(layer, a, b, colour.tolist(), thick, cv2.LINE_AA)
     paper *= layer
 
 
-def desk(paper: Array, at: tuple[int, int], digit: tuple[int, ...], rng) -> None:
+def desk(
+    paper: Array, at: tuple[int, int], digit: tuple[int, ...], rng: np.random.Generator
+) -> None:
     """Everything but a quadrilateral around the digit becomes a desk."""
     height, width = paper.shape[:2]
     y, x = at[0] + digit[0] / 2, at[1] + digit[1] / 2
@@ -307,7 +256,7 @@ def light(look: Look, height: int, width: int, rng: np.random.Generator) -> Arra
         reach = rng.uniform(0.25, 0.55)
         far = np.hypot(x - middle[0], y - middle[1]) / reach
         found *= 1 - rng.uniform(0.4, 0.8) / (1 + np.exp(12 * (far - 1)))
-    return found
+    return np.asarray(found)
 
 
 def camera(look: Look, lit: Array, rng: np.random.Generator) -> Array:
@@ -327,23 +276,24 @@ def camera(look: Look, lit: Array, rng: np.random.Generator) -> Array:
     values = np.clip(exposed, 0, 255).astype(np.uint8)
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 96))]
     packed = cv2.imencode(".jpg", values[..., ::-1], quality)[1]
-    return np.ascontiguousarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1])
+    back = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
+    return np.ascontiguousarray(back[..., ::-1])
 
 
 @dataclass(frozen=True)
 class Config:
-    """What `python -m tools.scenes` takes besides the folder."""
+    """Options of `esp8k scenes`."""
 
-    out: Path = option(Path("build/scenes"), "folder to write to")
-    count: int = option(20, "pictures a kind")
-    seed: int = option(0, "of the first picture")
-    only: str | None = option(None, "one kind alone", tuple(KINDS))
-    mnist: bool = option(True, "every second digit is one of MNIST's training set")
+    out: Path = Path("build/scenes")  # folder to write to
+    count: int = 20  # pictures a kind
+    seed: int = 0  # of the first picture
+    only: str | None = None  # one kind alone
+    mnist: bool = True  # every second digit is one of MNIST's training set
 
 
 def numbered(
     kind: str, count: int, seed: int, digits: Callable[[int, int], Array | None]
-):
+) -> Iterator[tuple[Array, int]]:
     """Yield (picture, label) of a kind; digits(label, i) gives an MNIST digit."""
     for i in range(count):
         label = i % 10
@@ -362,14 +312,16 @@ def training_digits() -> Callable[[int, int], Array | None]:
         if i // 10 % 2 == 0:
             return None
         which = np.flatnonzero(labels == label)
-        return images[which[i // 20 % len(which)]]
+        return np.asarray(images[which[i // 20 % len(which)]])
 
     return pick
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write the folder."""
-    config = parse(Config, None, "tools.scenes", "Draw pictures of digits.")
+    config = parse(Config, argv, "scenes", __doc__ or "")
+    if config.only is not None and config.only not in KINDS:
+        raise Esp8kError(f"there is no kind {config.only!r}", ", ".join(KINDS))
     config.out.mkdir(parents=True, exist_ok=True)
     digits = training_digits() if config.mnist else (lambda label, i: None)
     table = {}

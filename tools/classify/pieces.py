@@ -15,6 +15,8 @@ SMALLEST = 0.025  # of the longer side: a piece below this is a speck
 RING_PX = 5  # pixels around a piece in which its paper is measured
 RIM_PX = 2  # pixels from the picture's end that count as touching it
 EXTENT_POWER = 0.75  # how much size counts beside contrast
+REACH = 0.2  # of a piece's extent: what lies so near belongs to it
+GAP = 1.0  # of a digit's height: farther apart they are no row
 MOST = 60  # pieces a level, the largest: the rest are specks
 
 
@@ -29,6 +31,7 @@ class Piece:
     light: float  # grey level of the paper around it, 0..255
     rim: bool  # touches the picture's end
     straight: bool  # a line as of a ruler, or an upright 1
+    stroke: float  # pixels: the widest stroke
     score: float  # how much of a digit it looks like
 
     @property
@@ -38,13 +41,13 @@ class Piece:
 
 
 def pieces(
-    dark: Array, grey: Array, levels: tuple[float, ...], noise: float
+    dark: Array, rgb: Array, levels: tuple[float, ...], noise: float
 ) -> Iterator[Piece]:
     """Every connected piece at every level that is no speck and no noise."""
     smallest = max(4, SMALLEST * max(dark.shape))
     need = max(FAINTEST, NOISE_RATIO * noise)
     for level in levels:
-        cut = cv2.compare(dark, level, cv2.CMP_GT)
+        cut = (dark > level).astype(np.uint8)
         _, labels, stats, _ = cv2.connectedComponentsWithStats(
             cut, connectivity=8, ltype=cv2.CV_16U if dark.size < 2**17 else cv2.CV_32S
         )
@@ -54,13 +57,13 @@ def pieces(
         for i in order[extents[order] >= smallest].tolist():
             left, top, wide, tall, area = (int(v) for v in stats[i])
             box = (top, left, top + tall, left + wide)
-            piece = measure(dark, grey, labels, i, box, area, level)
+            piece = measure(dark, rgb, labels, i, box, area, level)
             if piece.contrast >= need:
                 yield piece
 
 
 def measure(
-    dark: Array, grey: Array, labels: Array, i: int, box: Box, area: int, level: float
+    dark: Array, rgb: Array, labels: Array, i: int, box: Box, area: int, level: float
 ) -> Piece:
     """How piece `i` of the labels stands out of its surroundings, and its shape."""
     height, width = dark.shape
@@ -72,10 +75,10 @@ def measure(
     around = cv2.dilate(own, np.ones((2 * RING_PX + 1,) * 2, np.uint8))
     close = cv2.dilate(own, np.ones((5, 5), np.uint8))
     ring = (around > close) & (part == 0)
-    values, light = dark[y0:y1, x0:x1], grey[y0:y1, x0:x1]
-    core = middle(values[own > 0])
-    bare = middle(values[ring]) if ring.any() else core
-    paper = middle(light[ring]) if ring.any() else 0.0
+    values, colour = dark[y0:y1, x0:x1], rgb[y0:y1, x0:x1]
+    core = float(middle(values[own > 0]))
+    bare = float(middle(values[ring])) if ring.any() else core
+    paper = middle(colour[ring]) if ring.any() else np.zeros(3)
     contrast = core - bare
     extent = max(bottom - top, right - left)
     wide, narrow = sides(own)
@@ -83,19 +86,22 @@ def measure(
     straight = wide > 10 * narrow
     rim = touches(box, height, width)
     score *= 0.6 if straight else 1.0
-    score *= solidity(own, area, wide, narrow)
+    stroke = stroke_of(own)
+    score *= solidity(stroke, area, wide, narrow)
     score *= 0.15 if rim else 1.0
-    score *= surroundings(grey, box, middle(light[own > 0]), paper)
+    score *= surroundings(rgb, box, middle(colour[own > 0]), paper)
     y, x = (top + bottom) / 2 / height - 0.5, (left + right) / 2 / width - 0.5
     score *= 1 - min(0.5, x * x + y * y)
     inner = own[top - y0 : bottom - y0, left - x0 : right - x0]
-    return Piece(inner, box, contrast, level, paper, rim, straight, score)
+    return Piece(
+        inner, box, contrast, level, float(paper.mean()), rim, straight, stroke, score
+    )
 
 
-def middle(values: Array) -> float:
-    """The median, of a thousand values at most."""
+def middle(values: Array) -> Array:
+    """The median along the first axis, of a thousand values at most."""
     step = max(1, len(values) // 1000)
-    return float(np.median(values[::step]))
+    return np.asarray(np.median(values[::step], 0))
 
 
 def sides(own: Array) -> tuple[float, float]:
@@ -113,32 +119,36 @@ def touches(box: Box, height: int, width: int) -> bool:
     )
 
 
-def solidity(own: Array, area: int, wide: float, narrow: float) -> float:
+def solidity(stroke: float, area: int, wide: float, narrow: float) -> float:
     """Less than 1 for a blob or a full rectangle: a digit is made of strokes."""
-    padded = cv2.copyMakeBorder(own, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    stroke = 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
     worth = 1.0
     if stroke > 0.35 * wide:
         worth = 0.5 if stroke < 0.5 * wide else 0.1
-    if area > 0.7 * wide * narrow and wide < 2 * narrow:
+    if area > 0.7 * wide * narrow and wide < 3.2 * narrow:
         worth = min(worth, 0.1)
     return worth
 
 
-def surroundings(grey: Array, box: Box, core: float, paper: float) -> float:
+def stroke_of(own: Array) -> float:
+    """Twice the longest way from ink to bare paper, pixels."""
+    padded = cv2.copyMakeBorder(own, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    return 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
+
+
+def surroundings(rgb: Array, box: Box, core: Array, paper: Array) -> float:
     """Less than 1 where farther out it looks like the piece itself, not like paper.
 
     So it is with the inside of a stroke of the other colour.
     """
-    height, width = grey.shape
+    height, width = rgb.shape[:2]
     by = max(6, int(0.3 * max(box[2] - box[0], box[3] - box[1])))
     y0, x0 = max(0, box[0] - by), max(0, box[1] - by)
     y1, x1 = min(height, box[2] + by) - 1, min(width, box[3] + by) - 1
     outline = np.concatenate(
-        [grey[y0, x0:x1], grey[y1, x0:x1], grey[y0:y1, x0], grey[y0:y1, x1]]
-    )
-    nearer_to_itself = np.abs(outline - core) < np.abs(outline - paper)
-    return float(1 - 0.9 * nearer_to_itself.mean())
+        [rgb[y0, x0:x1], rgb[y1, x0:x1], rgb[y0:y1, x0], rgb[y0:y1, x1]]
+    ).astype(np.float32)
+    to_itself = np.abs(outline - core).sum(1)
+    return float(1 - 0.9 * (to_itself < np.abs(outline - paper).sum(1)).mean())
 
 
 # ---- what belongs together ----
@@ -148,17 +158,52 @@ def group(chosen: Piece, others: list[Piece], shape: tuple[int, ...]) -> Array:
     """Mask (H, W) of the chosen piece and its neighbours of the same ink."""
     mask = np.zeros(shape, bool)
     paste(mask, chosen)
-    near = grown(chosen.box, int(0.25 * chosen.extent))
+    near = grown(chosen.box, round(REACH * chosen.extent))
     for other in others:
         if (
-            other.level == chosen.level
-            and not other.rim
+            alike(chosen, other)
+            and not other.straight
             and contains(near, other.box)
-            and other.contrast > 0.5 * chosen.contrast
-            and other.extent > 0.1 * chosen.extent
+            and not contains(other.box, chosen.box)
+            and not beside(chosen, other)
+            and other.extent > 0.12 * chosen.extent
         ):
             paste(mask, other)
     return mask
+
+
+def alike(one: Piece, other: Piece) -> bool:
+    """Whether two pieces may be of one pen."""
+    return (
+        other.level == one.level
+        and not other.rim
+        and abs(other.contrast - one.contrast) < 0.4 * one.contrast
+    )
+
+
+def beside(one: Piece, other: Piece) -> bool:
+    """Whether two pieces stand side by side as the digits of a number do."""
+    height, other_height = one.box[2] - one.box[0], other.box[2] - other.box[0]
+    overlap_y = min(one.box[2], other.box[2]) - max(one.box[0], other.box[0])
+    overlap_x = min(one.box[3], other.box[3]) - max(one.box[1], other.box[1])
+    narrower = min(one.box[3] - one.box[1], other.box[3] - other.box[1])
+    return overlap_y > 0.7 * max(height, other_height) and overlap_x < 0.2 * narrower
+
+
+def neighbours(chosen: Piece, others: list[Piece]) -> list[Piece]:
+    """The chosen piece and those in a row with it, from left to right."""
+    row, edge = [chosen], True
+    while edge:
+        edge = False
+        for other in others:
+            if any(other is piece for piece in row) or not alike(chosen, other):
+                continue
+            gaps = [max(other.box[1] - p.box[3], p.box[1] - other.box[3]) for p in row]
+            tall = chosen.box[2] - chosen.box[0]
+            if min(gaps) < GAP * tall and all(beside(p, other) for p in row):
+                row.append(other)
+                edge = True
+    return sorted(row, key=lambda piece: piece.box[1])
 
 
 def paste(mask: Array, piece: Piece) -> None:

@@ -1,0 +1,311 @@
+"""Sure, unsure, or no digit: what a model's logits and the picture say about it.
+
+    esp8k doubt --model v3        # fit, store, print the figures
+
+A decision in integers, the same on host and device. Two things must hold for "sure":
+the largest logit leads the second by a margin, and a small network (62 inputs, 32
+hidden, one output) finds the picture like those that the model learned from. Its
+inputs are the logits, the three largest of them in order, and the ink in 49 blocks of
+4x4 pixels. Below a lower bound of that score it is no digit at all.
+
+It is fitted on training images, digits of our own strokes and fonts, letters, scrawls
+and noise; the bounds are quantiles on the 5,000 validation images. Test images have
+no say. It is stored as JSON beside the weights whose hash it carries.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from core import paths
+from core.cli import parse
+from core.placing import bounds, place, widen
+from core.program import run
+from core.words import DEFAULT_MODEL, ModelName
+from training import checkpoint, data, nondigits, strokes
+from training.evaluate import evaluate
+
+Array = np.ndarray
+
+SURE, UNSURE, NO_DIGIT = 0, 1, 2
+WORDS = ("sure", "unsure", "no digit")
+UNIT = 16  # logits are taken in sixteenths
+TOP = 511  # largest input, of either sign
+INPUTS, HIDDEN = 62, 32
+HIDDEN_BITS = 6  # fraction bits of the hidden layer
+INPUT_SCALE = 64.0  # inputs are divided by that while fitting
+STRANGE = 0.003  # share of the validation images below the score of "sure"
+FOREIGN = 0.0005  # and below that of "a digit at all"
+CLOSE = 0.006  # and below the margin
+TRAINED = 20_000  # training images that it is fitted on
+EPOCHS, BATCH, RATE = 30, 512, 3e-3
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """The integers of the decision."""
+
+    weights_hash: str  # of the model that it belongs to
+    first: tuple[tuple[int, ...], ...]  # (HIDDEN, INPUTS), -127..127
+    first_bias: tuple[int, ...]  # (HIDDEN,)
+    shift: int  # right shift of the hidden layer
+    second: tuple[int, ...]  # (HIDDEN,), -127..127
+    second_bias: int
+    sure_from: int  # least score of "sure"
+    digit_from: int  # least score of a digit
+    margin_from: int  # least lead of the largest logit, in sixteenths
+
+    @staticmethod
+    def of(content: dict[str, Any]) -> "Doubt":
+        """From JSON."""
+        first = tuple(tuple(int(v) for v in row) for row in content["first"])
+        rest = {k: content[k] for k in asdict_names() if k != "first"}
+        for name in ("first_bias", "second"):
+            rest[name] = tuple(int(v) for v in rest[name])
+        return Doubt(first=first, **rest)
+
+    def score(self, images: Array, logits: Array) -> Array:
+        """How much like a digit, (N,) int64; logits (N, 10) in sixteenths."""
+        x = inputs(images, logits)
+        hidden = x @ np.array(self.first, np.int64).T + np.array(self.first_bias)
+        hidden = np.minimum(np.maximum(hidden, 0) >> self.shift, 32767)
+        return np.asarray(hidden @ np.array(self.second, np.int64) + self.second_bias)
+
+    def decide(self, images: Array, logits: Array) -> Array:
+        """SURE, UNSURE or NO_DIGIT of (N, 28, 28) and their logits in sixteenths."""
+        score = self.score(images, logits)
+        ordered = np.sort(logits.astype(np.int64), 1)
+        close = ordered[:, -1] - ordered[:, -2] < self.margin_from
+        found = np.where((score < self.sure_from) | close, UNSURE, SURE)
+        return np.asarray(np.where(score < self.digit_from, NO_DIGIT, found))
+
+
+def asdict_names() -> list[str]:
+    """The names of the fields."""
+    return list(Doubt.__dataclass_fields__)
+
+
+# ---- inputs ----
+
+
+def sixteenths(logits: Array) -> Array:
+    """Real logits, cut towards zero, as the device does it; int64."""
+    scaled = np.asarray(logits, np.float32) * np.float32(UNIT)
+    return np.asarray(np.trunc(scaled).astype(np.int64))
+
+
+def inputs(images: Array, logits: Array) -> Array:
+    """(N, 62) int64 of (N, 28, 28) uint8 and (N, 10) logits in sixteenths."""
+    blocks = images.astype(np.int64).reshape(-1, 7, 4, 7, 4).sum((2, 4)) // 16
+    ordered = np.sort(logits, 1)[:, :-4:-1]
+    found = np.concatenate([logits, ordered, blocks.reshape(-1, 49)], 1)
+    return np.asarray(np.clip(found, -TOP, TOP))
+
+
+# ---- fitting ----
+
+
+def own_digits(count: int, rng: np.random.Generator) -> Array:
+    """Digits of our own strokes, thin and thick, uint8 (N, 28, 28)."""
+    out = []
+    for i in range(count):
+        ink = np.pad(strokes.draw(i % 10, 200, rng.uniform(2, 40), rng), 2)
+        box = bounds(ink > 0.2)
+        out.append(place(widen(ink, box), box))
+    return np.stack(out)
+
+
+def fit(point: checkpoint.Checkpoint, images: data.Data, seed: int = 0) -> Doubt:
+    """The decision for a checkpoint; deterministic on one kind of processor."""
+    rng = np.random.default_rng(seed)
+    part, held = data.split(images.train_labels)
+    fonts = nondigits.fonts()
+    digits = [
+        images.train_images[part[:TRAINED]],
+        images.train_images[held],
+        own_digits(2_000, rng),
+        nondigits.letters(1_500, rng, fonts, "0123456789"),
+    ]
+    others = [
+        nondigits.letters(8_000, rng, fonts),
+        nondigits.scrawls(8_000, rng),
+        nondigits.noise(3_000, rng),
+    ]
+    module = point.module()
+    known, strange = (
+        np.concatenate([inputs(x, model_logits(module, x)) for x in group])
+        for group in (digits, others)
+    )
+    network = train(known, strange, seed)
+    plain = integers(network, point.weights_hash)
+    seen = images.train_images[held]
+    logits = model_logits(module, seen)
+    right = logits.argmax(1) == images.train_labels[held]
+    score = np.sort(plain.score(seen, logits)[right])
+    ordered = np.sort(logits, 1)
+    lead = np.sort((ordered[:, -1] - ordered[:, -2])[right])
+    return bounded(plain, score, lead)
+
+
+def bounded(plain: Doubt, score: Array, lead: Array) -> Doubt:
+    """With its bounds: quantiles of sorted scores and leads of right answers."""
+    content = asdict(plain)
+    content["sure_from"] = int(score[int(STRANGE * len(score))])
+    content["digit_from"] = int(score[int(FOREIGN * len(score))])
+    content["margin_from"] = int(lead[int(CLOSE * len(lead))])
+    return Doubt.of(content)
+
+
+def model_logits(module: nn.Module, images: Array) -> Array:
+    """Logits in sixteenths, (N, 10) int64."""
+    none = np.zeros(len(images), np.uint8)
+    return sixteenths(evaluate(module, images, none).logits)
+
+
+def train(known: Array, strange: Array, seed: int) -> nn.Sequential:
+    """A network that tells (N, 62) inputs of digits from those of anything else."""
+    generator = torch.Generator().manual_seed(seed)
+    state = torch.random.get_rng_state()
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Linear(INPUTS, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
+    torch.random.set_rng_state(state)
+    x = torch.tensor(np.concatenate([known, strange]) / INPUT_SCALE).float()
+    y = torch.cat([torch.ones(len(known)), torch.zeros(len(strange))])
+    weight = torch.where(y > 0, 1.0, len(known) / len(strange))
+    steps = EPOCHS * (len(x) // BATCH + 1)
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(EPOCHS):
+        for batch in torch.randperm(len(x), generator=generator).split(BATCH):
+            loss = nn.functional.binary_cross_entropy_with_logits(
+                network(x[batch])[:, 0], y[batch], weight=weight[batch]
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return network
+
+
+def integers(network: nn.Sequential, weights_hash: str) -> Doubt:
+    """Weights in 8 bits, each layer at a power of two; the bounds come later."""
+    first, second = network[0], network[2]
+    assert isinstance(first, nn.Linear) and isinstance(second, nn.Linear)
+    a = first.weight.detach().double().numpy() / INPUT_SCALE
+    b = second.weight.detach().double().numpy()[0]
+    bits_a, bits_b = bits(a), bits(b)
+    shift = max(bits_a - HIDDEN_BITS, 0)
+    bias = first.bias.detach().double().numpy() * 2.0**bits_a
+    end = float(second.bias.detach()) * 2.0 ** (bits_b + bits_a - shift)
+    return Doubt(
+        weights_hash=weights_hash,
+        first=tuple(map(tuple, np.rint(a * 2.0**bits_a).astype(int).tolist())),
+        first_bias=tuple(np.rint(bias).astype(int).tolist()),
+        shift=shift,
+        second=tuple(np.rint(b * 2.0**bits_b).astype(int).tolist()),
+        second_bias=round(end),
+        sure_from=0,
+        digit_from=0,
+        margin_from=0,
+    )
+
+
+def bits(weights: Array) -> int:
+    """Fraction bits with which the largest weight still fits a signed byte."""
+    return int(np.floor(np.log2(127 / np.abs(weights).max())))
+
+
+# ---- storing ----
+
+
+def places(model: str) -> tuple[Path, Path]:
+    """Where it lies: beside the trained checkpoint, beside the shipped one."""
+    shipped = paths.ROOT / "training" / "pretrained" / f"{model}.doubt.json"
+    return paths.model_dir(model) / "doubt.json", shipped
+
+
+def stored(point: checkpoint.Checkpoint) -> Doubt | None:
+    """The decision on file that belongs to these weights."""
+    for place_ in places(point.model):
+        try:
+            found = Doubt.of(json.loads(place_.read_text()))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if found.weights_hash == point.weights_hash:
+            return found
+    return None
+
+
+def doubt_of(point: checkpoint.Checkpoint, images: data.Data) -> Doubt | None:
+    """The decision for a checkpoint, fitted and stored if it is not on file.
+
+    None for a model of anything but MNIST: what is no digit is known for digits only.
+    """
+    if images.name != "mnist":
+        return None
+    found = stored(point)
+    if found is None:
+        found = fit(point, images)
+        write(found, places(point.model)[0])
+    return found
+
+
+def write(doubt: Doubt, path: Path) -> None:
+    """As JSON, one field a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f' "{k}": {json.dumps(v)}' for k, v in asdict(doubt).items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def figures(
+    doubt: Doubt, images: Array, logits: Array, labels: Array
+) -> dict[str, float]:
+    """On labelled images: share unsure of the right ones, share right of the sure."""
+    sure = doubt.decide(images, logits) == SURE
+    right = logits.argmax(1) == labels
+    return {
+        "unsure_of_right": round(100 * float((~sure)[right].mean()), 3),
+        "right_of_sure": round(100 * float(right[sure].mean()), 3),
+    }
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `esp8k doubt`."""
+
+    model: ModelName = DEFAULT_MODEL  # which network
+    ship: bool = False  # write it beside the shipped weights
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Fit, store, and print how it does on the test images and on no digits."""
+    config = parse(Config, argv, "doubt", __doc__ or "")
+    point = checkpoint.load(paths.checkpoint(config.model), config.model)
+    images = data.load()
+    doubt = fit(point, images)
+    write(doubt, places(config.model)[1 if config.ship else 0])
+    module = point.module()
+    seen = model_logits(module, images.test_images)
+    for name, value in figures(
+        doubt, images.test_images, seen, images.test_labels
+    ).items():
+        print(f"{name.replace('_', ' '):30} {value:7.3f} %")
+    rng = np.random.default_rng(1)
+    for name, strange in {
+        "letters": nondigits.letters(2_000, rng, nondigits.fonts()),
+        "scrawls": nondigits.scrawls(2_000, rng),
+        "noise": nondigits.noise(1_000, rng),
+        "clothes (never fitted on)": data.load("fashion").test_images,
+    }.items():
+        found = doubt.decide(strange, model_logits(module, strange))
+        print(f"{name:30} {100 * float((found != SURE).mean()):7.2f} % not sure")
+
+
+if __name__ == "__main__":
+    run(main)
