@@ -10,7 +10,8 @@ PORT    =#           serial port or URL: found when empty
 SERIAL  =#           MAC or USB serial number, among several boards
 ENGINE  = int8#      int8, f16: arithmetic (classify)
 INDEX   =#           0..9999: number of a test image (classify)
-IMG     =#           a picture of one digit (classify)
+IMG     =#           a picture of digits, or "*.jpg" (classify)
+CROP    =#           x,y,width,height: that part of it alone (classify)
 LAN     =#           1: a phone on this network may draw (draw)
 PROFILE = balanced#  speed, balanced, size: what the C is made for
 EPOCHS  = 5#         passes over the training images (train)
@@ -39,6 +40,7 @@ number = $(if $(call digits,$($1))$(filter-out 1,$(words $($1)))$(shell \
   test $($1) -le $2 2>/dev/null || echo beyond),$(error $1=$($1) is no number 0 to $2))
 # For words of the shell: one argument, whatever is in it.
 quoted = '$(subst ','\'',$1)'
+PICTURE = $(call quoted,$(IMG)) $(if $(CROP),--crop $(call quoted,$(CROP)))
 
 $(call one_of,MODEL,$(call literal,ModelName))
 $(call one_of,ENGINE,$(call literal,Engine))
@@ -117,7 +119,7 @@ flash: $(OUT)/model.json ## the firmware, written to BOARD
 
 classify: flash ## one digit on BOARD: INDEX=7 or IMG=digit.png
 	@$(ESP8K) classify $(OPTIONS) --engine $(ENGINE) \
-	  $(if $(IMG),--image $(call quoted,$(IMG)),--index $(or $(INDEX),0))
+	  $(if $(IMG),--image $(PICTURE),--index $(or $(INDEX),0))
 
 report: flash ## all 10,000 test images on BOARD, host against device
 	@$(ESP8K) report $(OPTIONS)
@@ -132,7 +134,7 @@ web: $(OUT)/model.json ## that page as a folder for any web server
 	@$(ESP8K) web --model $(MODEL)
 
 asked: | $(SETUP)
-	@$(if $(IMG),$(ESP8K) image $(call quoted,$(IMG)) > /dev/null)
+	@$(if $(IMG),$(ESP8K) image $(PICTURE) > /dev/null)
 
 # ==== Figures =================================================================
 

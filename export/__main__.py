@@ -10,7 +10,7 @@ last: where it is, everything else is there and was checked.
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from rich.table import Table
 
 from core import paths
 from core.cli import parse
+from core.doubt import Doubt
 from core.errors import CheckFailed
 from core.files import staged, write_json
 from core.lock import lock
@@ -32,6 +33,7 @@ from export.reference import tflm
 from export.verify import Row, check, verify
 from training import checkpoint as checkpoints
 from training.data import Data, of_model
+from training.doubt import doubt_of
 
 FORMAT = 1
 TABLE_WIDTH = 80  # columns where stdout is no terminal
@@ -52,6 +54,7 @@ def manifest(
     plan: Plan,
     point: checkpoints.Checkpoint,
     data: Data,
+    doubt: Doubt | None,
 ) -> dict[str, Any]:
     """model.json: which model this is, and what belongs to it."""
     network = artefacts.int8
@@ -68,6 +71,7 @@ def manifest(
         "temperature": point.temperature,
         "dataset": data.name,
         "classes": list(data.classes),
+        "doubt": asdict(doubt) if doubt else None,
         **{
             name: {
                 "shape": list(tensor.shape),
@@ -138,15 +142,16 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
     point = checkpoints.load(path, config.model)
     data = of_model(point.config)
     images = pipeline.calibration(data)
+    doubt = doubt_of(point, data)
     with lock(target, "export"):
         (target / "model.json").unlink(missing_ok=True)
         artefacts = pipeline.convert(point, images, _say)
         with staged(target) as stage:
-            plan = pipeline.write(artefacts, stage, config.profile, _say)
+            plan = pipeline.write(artefacts, stage, config.profile, _say, doubt)
             rows = verify(point.module(), artefacts, stage, plan, data, _say)
             content = {"rows": [r.json() for r in rows], "failures": check(rows)}
             write_json(stage / "verify.json", content)
-        described = manifest(artefacts, plan, point, data)
+        described = manifest(artefacts, plan, point, data, doubt)
         if not content["failures"]:
             with staged(target) as stage:
                 write_json(stage / "model.json", described)

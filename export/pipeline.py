@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
+from core.doubt import Doubt
 from export.frontend import tflite
 from export.frontend.fold import fold
 from export.frontend.identity import Identity, identify
@@ -80,7 +81,13 @@ def convert(checkpoint: Checkpoint, images: np.ndarray, say: Say) -> Artefacts:
     return Artefacts(files, int8, half, identity)
 
 
-def write(artefacts: Artefacts, folder: Path, profile: str, say: Say) -> "Plan":
+def write(
+    artefacts: Artefacts,
+    folder: Path,
+    profile: str,
+    say: Say,
+    doubt: Doubt | None = None,
+) -> "Plan":
     """Write the model files, the C component and its plan into `folder`."""
     from export.emit import component
     from export.emit.generate import identifier
@@ -97,6 +104,7 @@ def write(artefacts: Artefacts, folder: Path, profile: str, say: Say) -> "Plan":
         identifier(artefacts.identity.model),
         artefacts.identity,
         artefacts.identity.model,
+        doubt=doubt,
     )
     shutil.copy(target / "plan.json", folder / "plan.json")
     return plan

@@ -17,7 +17,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from torch import nn
 
 from core import paths
 from core.cli import parse
+from core.doubt import HIDDEN, INPUTS, SURE, Doubt, inputs, sixteenths
 from core.placing import bounds, place, widen
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
@@ -33,11 +33,6 @@ from training.evaluate import evaluate
 
 Array = np.ndarray
 
-SURE, UNSURE, NO_DIGIT = 0, 1, 2
-WORDS = ("sure", "unsure", "no digit")
-UNIT = 16  # logits are taken in sixteenths
-TOP = 511  # largest input, of either sign
-INPUTS, HIDDEN = 62, 32
 HIDDEN_BITS = 6  # fraction bits of the hidden layer
 INPUT_SCALE = 64.0  # inputs are divided by that while fitting
 STRANGE = 0.003  # share of the validation images below the score of "sure"
@@ -45,67 +40,6 @@ FOREIGN = 0.0005  # and below that of "a digit at all"
 CLOSE = 0.006  # and below the margin
 TRAINED = 20_000  # training images that it is fitted on
 EPOCHS, BATCH, RATE = 30, 512, 3e-3
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """The integers of the decision."""
-
-    weights_hash: str  # of the model that it belongs to
-    first: tuple[tuple[int, ...], ...]  # (HIDDEN, INPUTS), -127..127
-    first_bias: tuple[int, ...]  # (HIDDEN,)
-    shift: int  # right shift of the hidden layer
-    second: tuple[int, ...]  # (HIDDEN,), -127..127
-    second_bias: int
-    sure_from: int  # least score of "sure"
-    digit_from: int  # least score of a digit
-    margin_from: int  # least lead of the largest logit, in sixteenths
-
-    @staticmethod
-    def of(content: dict[str, Any]) -> "Doubt":
-        """From JSON."""
-        first = tuple(tuple(int(v) for v in row) for row in content["first"])
-        rest = {k: content[k] for k in asdict_names() if k != "first"}
-        for name in ("first_bias", "second"):
-            rest[name] = tuple(int(v) for v in rest[name])
-        return Doubt(first=first, **rest)
-
-    def score(self, images: Array, logits: Array) -> Array:
-        """How much like a digit, (N,) int64; logits (N, 10) in sixteenths."""
-        x = inputs(images, logits)
-        hidden = x @ np.array(self.first, np.int64).T + np.array(self.first_bias)
-        hidden = np.minimum(np.maximum(hidden, 0) >> self.shift, 32767)
-        return np.asarray(hidden @ np.array(self.second, np.int64) + self.second_bias)
-
-    def decide(self, images: Array, logits: Array) -> Array:
-        """SURE, UNSURE or NO_DIGIT of (N, 28, 28) and their logits in sixteenths."""
-        score = self.score(images, logits)
-        ordered = np.sort(logits.astype(np.int64), 1)
-        close = ordered[:, -1] - ordered[:, -2] < self.margin_from
-        found = np.where((score < self.sure_from) | close, UNSURE, SURE)
-        return np.asarray(np.where(score < self.digit_from, NO_DIGIT, found))
-
-
-def asdict_names() -> list[str]:
-    """The names of the fields."""
-    return list(Doubt.__dataclass_fields__)
-
-
-# ---- inputs ----
-
-
-def sixteenths(logits: Array) -> Array:
-    """Real logits, cut towards zero, as the device does it; int64."""
-    scaled = np.asarray(logits, np.float32) * np.float32(UNIT)
-    return np.asarray(np.trunc(scaled).astype(np.int64))
-
-
-def inputs(images: Array, logits: Array) -> Array:
-    """(N, 62) int64 of (N, 28, 28) uint8 and (N, 10) logits in sixteenths."""
-    blocks = images.astype(np.int64).reshape(-1, 7, 4, 7, 4).sum((2, 4)) // 16
-    ordered = np.sort(logits, 1)[:, :-4:-1]
-    found = np.concatenate([logits, ordered, blocks.reshape(-1, 49)], 1)
-    return np.asarray(np.clip(found, -TOP, TOP))
 
 
 # ---- fitting ----
@@ -121,33 +55,51 @@ def own_digits(count: int, rng: np.random.Generator) -> Array:
     return np.stack(out)
 
 
-def fit(point: checkpoint.Checkpoint, images: data.Data, seed: int = 0) -> Doubt:
+@dataclass(frozen=True)
+class Material:
+    """What a decision is fitted on; uint8 (N, 28, 28) each."""
+
+    digits: Array
+    others: Array
+    held: Array  # validation images
+    labels: Array  # and their classes
+
+    @staticmethod
+    def draw(images: data.Data, seed: int = 0) -> "Material":
+        """Training images, digits of other hands, and what is no digit."""
+        rng = np.random.default_rng(seed)
+        part, held = data.split(images.train_labels)
+        fonts = nondigits.fonts()
+        digits = [
+            images.train_images[part[:TRAINED]],
+            images.train_images[held],
+            own_digits(2_000, rng),
+            nondigits.letters(1_500, rng, fonts, "0123456789"),
+        ]
+        others = [
+            nondigits.letters(8_000, rng, fonts),
+            nondigits.scrawls(8_000, rng),
+            nondigits.noise(3_000, rng),
+        ]
+        return Material(
+            np.concatenate(digits),
+            np.concatenate(others),
+            images.train_images[held],
+            images.train_labels[held],
+        )
+
+
+def fit(point: checkpoint.Checkpoint, material: Material, seed: int = 0) -> Doubt:
     """The decision for a checkpoint; deterministic on one kind of processor."""
-    rng = np.random.default_rng(seed)
-    part, held = data.split(images.train_labels)
-    fonts = nondigits.fonts()
-    digits = [
-        images.train_images[part[:TRAINED]],
-        images.train_images[held],
-        own_digits(2_000, rng),
-        nondigits.letters(1_500, rng, fonts, "0123456789"),
-    ]
-    others = [
-        nondigits.letters(8_000, rng, fonts),
-        nondigits.scrawls(8_000, rng),
-        nondigits.noise(3_000, rng),
-    ]
     module = point.module()
     known, strange = (
-        np.concatenate([inputs(x, model_logits(module, x)) for x in group])
-        for group in (digits, others)
+        inputs(x, model_logits(module, x)) for x in (material.digits, material.others)
     )
     network = train(known, strange, seed)
     plain = integers(network, point.weights_hash)
-    seen = images.train_images[held]
-    logits = model_logits(module, seen)
-    right = logits.argmax(1) == images.train_labels[held]
-    score = np.sort(plain.score(seen, logits)[right])
+    logits = model_logits(module, material.held)
+    right = logits.argmax(1) == material.labels
+    score = np.sort(plain.score(material.held, logits)[right])
     ordered = np.sort(logits, 1)
     lead = np.sort((ordered[:, -1] - ordered[:, -2])[right])
     return bounded(plain, score, lead)
@@ -251,7 +203,7 @@ def doubt_of(point: checkpoint.Checkpoint, images: data.Data) -> Doubt | None:
         return None
     found = stored(point)
     if found is None:
-        found = fit(point, images)
+        found = fit(point, Material.draw(images))
         write(found, places(point.model)[0])
     return found
 
@@ -288,7 +240,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = parse(Config, argv, "doubt", __doc__ or "")
     point = checkpoint.load(paths.checkpoint(config.model), config.model)
     images = data.load()
-    doubt = fit(point, images)
+    doubt = fit(point, Material.draw(images))
     write(doubt, places(config.model)[1 if config.ship else 0])
     module = point.module()
     seen = model_logits(module, images.test_images)

@@ -17,12 +17,13 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from core.doubt import Doubt
 from core.errors import Esp8kError
 from core.paths import ROOT
 from core.pixels import to_bytes
 from core.version import URL, VERSION
 from core.words import DEFAULT_CORES, Cores
-from export.emit import c_source, held
+from export.emit import c_source, decide, held
 from export.emit.generate import Plan, described, flags, generate
 from export.frontend.identity import Identity
 from export.graph.network import Network
@@ -67,13 +68,23 @@ def publish(
     identity: Identity,
     source: str,
     cores: Cores = DEFAULT_CORES,
+    doubt: Doubt | None = None,
 ) -> Plan:
-    """Write the whole component; `source` is the file that the network came from."""
+    """Write the whole component; `source` is the file that the network came from.
+
+    With a `doubt` it says beside the class how sure that is.
+    """
     plan = generate(
         *(network_int8, network_f16, out_dir, profile, prefix, identity),
         s3=cores == "all",
         lx6=cores == "all",
     )
+    if doubt is not None:
+        end = network_int8.tensors[network_int8.outputs[0]]
+        scale, zero_point = float(end.scale), end.zero_point
+        texts = decide.sources(doubt, prefix, scale, zero_point)
+        for name, text in texts.items():
+            (out_dir / name).write_text(text)
     networks = {"int8": network_int8}
     if network_f16 is not None:
         networks["f16"] = network_f16

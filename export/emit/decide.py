@@ -1,27 +1,26 @@
 """The decision beside the class: <prefix>_decide.h and .c, from `training.doubt`.
 
-    files = sources(environment, doubt, common, scale, zero_point)
+    files = sources(doubt, "v3", scale, zero_point)    # path in the component: text
 
 Sure, unsure, or no digit, in integers and with the same bits as `Doubt.decide`; the
 logits of int8 become sixteenths by one multiplier of 16 fraction bits.
 """
 
-import json
 from dataclasses import asdict
-from typing import Any
 
-import jinja2
 import numpy as np
 
-from training.doubt import UNIT, Doubt
+from core.doubt import UNIT, Doubt
+from export.emit import c_source
 
 Array = np.ndarray
 
 FRACTION_BITS = 16
+IMAGE_BYTES, CLASSES = 784, 10
 
 
 def multiplier(scale: float) -> int:
-    """What an int8 logit is multiplied by to become 16-bit-fraction sixteenths."""
+    """What an int8 logit is multiplied by: sixteenths with 16 fraction bits."""
     return int(round(scale * UNIT * (1 << FRACTION_BITS)))
 
 
@@ -31,27 +30,25 @@ def sixteenths(logits: Array, scale: float, zero_point: int) -> Array:
     return np.asarray(np.sign(wide) * (np.abs(wide) >> FRACTION_BITS))
 
 
-def sources(
-    environment: jinja2.Environment,
-    doubt: Doubt,
-    common: dict[str, Any],
-    scale: float,
-    zero_point: int,
-) -> dict[str, str]:
-    """Path in the component to text."""
+def sources(doubt: Doubt, prefix: str, scale: float, zero_point: int) -> dict[str, str]:
+    """The header and the source, by their path in the component.
+
+    `scale` and `zero_point` are those of the int8 logits.
+    """
     context = {
-        **common,
-        **json.loads(json.dumps(asdict(doubt))),
-        "inputs": 784,
+        **asdict(doubt),
+        "prefix": prefix,
+        "guard": prefix.upper(),
+        "hash": doubt.weights_hash,
+        "inputs": IMAGE_BYTES,
+        "classes": CLASSES,
         "multiplier": multiplier(scale),
         "zero_point": zero_point,
     }
-    prefix = common["prefix"]
+    environment = c_source.environment()
     return {
-        f"include/{prefix}_decide.h": environment.get_template("decide.h.jinja").render(
-            context
-        ),
-        f"src/{prefix}_decide.c": environment.get_template("decide.c.jinja").render(
-            context
-        ),
+        f"src/{prefix}_decide.{kind}": environment.get_template(
+            f"decide.{kind}.jinja"
+        ).render(context)
+        for kind in ("h", "c")
     }

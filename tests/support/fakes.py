@@ -49,6 +49,13 @@ class FakeHost:
         power = np.exp(self.real(engine, raw).astype(np.float64))
         return power / power.sum(-1, keepdims=True)
 
+    decided: int | None = None  # SURE, UNSURE, NO_DIGIT; None: it has no doubt
+
+    def decision(
+        self, engine: str, images: np.ndarray, raw: np.ndarray
+    ) -> np.ndarray | None:
+        return None if self.decided is None else np.full(len(raw), self.decided)
+
 
 @dataclass(frozen=True)
 class FakeIdentity:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from core import paths
 from core.cli import parse
+from core.doubt import NO_DIGIT, SURE, Doubt
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
@@ -28,7 +29,7 @@ from tools.classify.image import Reading, read
 from tools.classify.opening import open_picture
 from training import checkpoint
 from training.data import load
-from training.doubt import NO_DIGIT, SURE, Doubt, doubt_of, model_logits
+from training.doubt import doubt_of, model_logits
 
 Array = np.ndarray
 

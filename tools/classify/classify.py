@@ -2,9 +2,12 @@
 
     esp8k classify --model v3 --board virtual --engine int8 --index 7
     esp8k classify --image photo.jpg --engine f16 --json
+    esp8k classify --image page.jpg --crop 400,300,200,200
+    esp8k classify --image "scans/*.jpg"
 
-`--index` takes an image of MNIST's test set, `--image` any picture of one digit (see
-`tools.classify.image`). Exit code 1 if the board's logits are not those of the host.
+`--index` takes an image of MNIST's test set, `--image` any picture of a digit, of
+several side by side, or many pictures (see `tools.classify.image`). Exit code 1 if the
+board's logits are not those of the host, or if a picture's answer is not sure.
 """
 
 import json
@@ -18,10 +21,11 @@ import numpy as np
 
 from core import paths, terminal
 from core.cli import parse
+from core.doubt import WORDS
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
 from core.words import DEFAULT_MODEL, Engine, ModelName
-from tools.classify import image
+from tools.classify import pictures
 from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
@@ -41,7 +45,8 @@ class Config:
     port: str | None = None  # serial port or pyserial URL; found if absent
     engine: Engine = "int8"  # which arithmetic on the board
     index: int | None = None  # number of a test image, 0..9999
-    image: Path | None = None  # a picture of one digit instead
+    image: Path | None = None  # a picture of digits instead, or a pattern of many
+    crop: str | None = None  # look at this part of it: x,y,width,height in pixels
     json: bool = False  # print the result as JSON
 
 
@@ -64,11 +69,7 @@ class Subject:
 
 
 def subject(config: Config) -> Subject:
-    """The image the options name."""
-    if config.image is not None and config.index is not None:
-        raise Esp8kError("both --index and --image", "give one of them")
-    if config.image is not None:
-        return Subject(image.load(config.image), str(config.image), None)
+    """The test image that the options name."""
     from training.data import of_exported
 
     number = config.index or 0
@@ -80,6 +81,14 @@ def subject(config: Config) -> Subject:
     return Subject(data.test_images[number], f"test image {number}", label)
 
 
+def require_one_source(config: Config) -> None:
+    """A test image or a picture, not both."""
+    if config.image is not None and config.index is not None:
+        raise Esp8kError("both --index and --image", "give one of them")
+    if config.crop is not None and config.image is None:
+        raise Esp8kError("--crop without --image", "name the picture")
+
+
 def compare(
     config: Config, board: BoardInfo, device: Device, host: Host, asked: Subject
 ) -> dict[str, Any]:
@@ -87,6 +96,7 @@ def compare(
     answer: Result = device.infer(config.engine, asked.pixels)
     own = host.logits(config.engine, asked.pixels[None])[0]
     logits = np.asarray(answer.logits, own.dtype)
+    found = host.decision(config.engine, asked.pixels[None], logits[None])
     return {
         "model": config.model,
         "weights_hash": host.weights_hash,
@@ -97,6 +107,8 @@ def compare(
         "label": asked.label,
         "class": answer.label,
         "classes": list(host.classes),
+        "second": int(np.argsort(-logits.astype(np.float64), kind="stable")[1]),
+        "decision": None if found is None else WORDS[int(found[0])],
         "raw_logits": logits.tolist(),
         "logits": host.real(config.engine, logits).tolist(),
         "probabilities": host.probabilities(config.engine, logits).tolist(),
@@ -128,11 +140,27 @@ def show(result: dict[str, Any], pixels: np.ndarray, stream: TextIO) -> None:
         chosen = digit == result["class"]
         name = result["classes"][digit][:NAME]
         row = f"{mark if chosen else ' '} {name:{width}}  {logit:10.4f}   "
-        row += f"{terminal.bar(share, BAR, encoding)} {100 * share:6.2f} %"
+        row += f"{terminal.bar(share, BAR, encoding)} {percent(share):>6} %"
         rows.append(terminal.bold(row, colour and chosen))
     picture = terminal.digit_lines(pixels, encoding, colour)
     lines = terminal.beside(picture, ["", *rows], width=pixels.shape[1])
     print("\n".join(["", *lines, "", *facts(result), ""]), file=stream)
+
+
+def percent(share: float) -> str:
+    """A probability; never 100, which no answer deserves."""
+    return f"{min(99.99, 100 * share):.2f}"
+
+
+def verdict(result: dict[str, Any]) -> str:
+    """The answer in words: "7", "7, or perhaps 1: unsure", "no digit (like a 4)"."""
+    names = result["classes"]
+    first, second = names[result["class"]], names[result["second"]]
+    return {
+        "unsure": f"{first}, or perhaps {second}: unsure",
+        "no digit": f"no digit (most like a {first})",
+        "sure": f"{first}, sure",
+    }.get(result["decision"], f"{first}")
 
 
 def facts(result: dict[str, Any]) -> list[str]:
@@ -148,7 +176,7 @@ def facts(result: dict[str, Any]) -> list[str]:
     said += " are the board's"
     agree = "agrees" if host["agrees"] else "DISAGREES"
     return [
-        f"answer   {names[result['class']]}  ({given})",
+        f"answer   {verdict(result)}  ({given})",
         f"host     {said}: {agree}",
         f"engine   {result['engine']}, {cost(result)}",
         f"board    {result['board']} ({result['evidence']}), model {result['model']}, "
@@ -172,22 +200,71 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     config = parse(Config, argv, "classify", __doc__ or "")
     paths.model_dir(config.model)
-    asked = subject(config)
+    require_one_source(config)
+    seen = pictures.read_all(config.image, config.crop) if config.image else []
+    asked = [] if seen else [subject(config)]
+    asked += [
+        Subject(digit.pixels, picture.name, None)
+        for picture in seen
+        for digit in picture.digits
+    ]
     host = Host(config.model)
     from tools.boards.boards import choose, open_board
 
     board = choose(config.board, config.port)
     with open_board(board, config.model, count=True) as device:
         require_identity(device, host.folder)
-        result = compare(config, board, device, host, asked)
-    if config.json:
-        print(json.dumps(result, indent=2))
+        results = [compare(config, board, device, host, one) for one in asked]
+    if seen:
+        tell_pictures(config, seen, results, asked)
+    elif config.json:
+        print(json.dumps(results[0], indent=2))
     else:
-        show(result, asked.pixels, sys.stdout)
-    if not result["host"]["agrees"]:
-        cure = f"find the first wrong layer: make bisect MODEL={config.model}"
-        raise CheckFailed("the board and the host disagree", cure)
+        show(results[0], asked[0].pixels, sys.stdout)
+    require_agreement(results, config.model)
+    if seen:
+        require_certainty(seen, results)
     return 0
+
+
+def tell_pictures(
+    config: Config,
+    seen: "list[pictures.Picture]",
+    results: list[dict[str, Any]],
+    asked: list[Subject],
+) -> None:
+    """One digit as ever; several, or several pictures, as a list with a summary."""
+    answers = pictures.answered(seen, results)
+    if config.json:
+        content = [answer.json() for answer in answers]
+        print(json.dumps(content[0] if len(content) == 1 else content, indent=2))
+    elif len(seen) == 1 and len(results) == 1:
+        show(results[0], asked[0].pixels, sys.stdout)
+        print("\n".join(answers[0].remarks()))
+    else:
+        print("\n".join(pictures.lines(answers)))
+
+
+def require_agreement(results: list[dict[str, Any]], model: str) -> None:
+    """The board's logits are the host's, every one."""
+    if not all(result["host"]["agrees"] for result in results):
+        cure = f"find the first wrong layer: make bisect MODEL={model}"
+        raise CheckFailed("the board and the host disagree", cure)
+
+
+def require_certainty(
+    seen: "list[pictures.Picture]", results: list[dict[str, Any]]
+) -> None:
+    """Exit code 1 where a picture was refused or its answer is not sure."""
+    answers = pictures.answered(seen, results)
+    doubtful = [answer for answer in answers if not answer.sure()]
+    if doubtful:
+        first = doubtful[0]
+        raise CheckFailed(
+            f"{len(doubtful)} of {len(answers)} pictures not read for sure: "
+            f"{first.picture.name}: {first.words()}",
+            first.hint(),
+        )
 
 
 if __name__ == "__main__":

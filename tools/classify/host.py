@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from core import paths, pixels
+from core.doubt import Doubt, sixteenths
 from core.errors import EXIT_USAGE, Esp8kError
+from export.emit import decide
 from export.graph.network import Network, read_tflite
 from export.reference import float16, int8
 
@@ -73,6 +75,28 @@ class Host:
         real = real / (self.manifest.get("temperature") or 1.0)
         power = np.exp(real - real.max(-1, keepdims=True))
         return np.asarray(power / power.sum(-1, keepdims=True))
+
+    @cached_property
+    def doubt(self) -> Doubt | None:
+        """How sure an answer is; None where the model knows no digits."""
+        content = self.manifest.get("doubt")
+        return Doubt.of(content) if content else None
+
+    def decision(
+        self, engine: str, images: np.ndarray, logits: np.ndarray
+    ) -> np.ndarray | None:
+        """SURE, UNSURE or NO_DIGIT of (N, 28, 28) and their raw logits (N, 10).
+
+        The integers that the component's <model>_decide() computes.
+        """
+        if self.doubt is None:
+            return None
+        if engine == "f16":
+            wide = sixteenths(logits)
+        else:
+            out = self.manifest["output"]
+            wide = decide.sixteenths(logits, out["scale"], out["zero_point"])
+        return self.doubt.decide(images, wide)
 
 
 def read_manifest(model: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from core.errors import Esp8kError
 from core.placing import BOX, CENTRE, SIDE, bounds, place, widen
 from core.program import run
 from tools.classify.ink import find
-from tools.classify.opening import CURE, decode, open_picture
+from tools.classify.opening import CURE, decode, matching, open_picture
 
 Array = np.ndarray
 Crop = tuple[int, int, int, int]  # x, y, width, height, pixels
@@ -61,7 +61,7 @@ class Reading:
 class Config:
     """Options of `esp8k image`."""
 
-    image: Positional[Path]  # picture of one digit
+    image: Positional[Path]  # picture of digits, or a pattern of many
     out: Path | None = None  # write the 28x28 result here (PNG)
     crop: str | None = None  # look at this part alone: x,y,width,height in pixels
 
@@ -199,12 +199,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     from core.terminal import digit_lines, encoding_of
 
     config = parse(Config, argv, "image", __doc__ or "")
-    found = read(open_picture(config.image), str(config.image), config.crop)
-    for digit in found.digits:
-        print("\n".join(digit_lines(digit.pixels, encoding_of(sys.stdout))))
-    if found.left_out:
-        print(f"left out: {', '.join(found.left_out)}", file=sys.stderr)
-    if config.out is not None:
+    found: Reading | None = None
+    paths = matching(config.image)
+    for path in paths:
+        try:
+            found = read(open_picture(path), str(path), config.crop)
+        except Esp8kError as error:
+            if path is paths[-1] and found is None:
+                raise
+            print(f"{path}: {error.message}")
+            continue
+        for digit in found.digits:
+            print("\n".join(digit_lines(digit.pixels, encoding_of(sys.stdout))))
+        if found.left_out:
+            print(f"left out: {', '.join(found.left_out)}")
+    if config.out is not None and found is not None:
         Image.fromarray(found.pixels).save(config.out, format="PNG")
         print(f"wrote {config.out}", file=sys.stderr)
     return 0

@@ -6,6 +6,7 @@ Only the formats below are tried, so no file can start another program (PIL woul
 Ghostscript for EPS), and a picture's size is looked at before its pixels are.
 """
 
+import glob
 import io
 import re
 import warnings
@@ -17,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.errors import Esp8kError
 
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "ICO")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "ICO")
 CURE = "give a picture of one digit: PNG, JPEG, BMP, GIF, WebP or TIFF"
 MOST_PIXELS = 50_000_000  # of a picture that must be unpacked whole; about 200 MB
 MOST_BYTES = 64_000_000  # of a file
@@ -28,6 +29,16 @@ HEIC_CURE = (
     "save it as JPEG (iPhone: Settings, Camera, Formats, Most Compatible; or share "
     "the photo by mail)"
 )
+
+
+def matching(pattern: Path) -> list[Path]:
+    """The file of that name, or all that fit the pattern, sorted by name."""
+    if pattern.exists() or not glob.has_magic(str(pattern)):
+        return [pattern]
+    found = sorted(glob.glob(str(pattern)))
+    if not found:
+        raise Esp8kError(f"no file fits {pattern}", "check the path")
+    return [Path(name) for name in found]
 
 
 def open_picture(path: Path) -> Image.Image:

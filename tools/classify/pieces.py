@@ -15,6 +15,8 @@ SMALLEST = 0.025  # of the longer side: a piece below this is a speck
 RING_PX = 5  # pixels around a piece in which its paper is measured
 RIM_PX = 2  # pixels from the picture's end that count as touching it
 EXTENT_POWER = 0.75  # how much size counts beside contrast
+RIM_LEAST = 0.035  # score below which a piece at the rim is where the light ends
+SOFT_FROM = 4  # rings: strokes so wide may be light instead of ink
 REACH = 0.2  # of a piece's extent: what lies so near belongs to it
 GAP = 1.0  # of a digit's height: farther apart they are no row
 MOST = 60  # pieces a level, the largest: the rest are specks
@@ -58,7 +60,7 @@ def pieces(
             left, top, wide, tall, area = (int(v) for v in stats[i])
             box = (top, left, top + tall, left + wide)
             piece = measure(dark, rgb, labels, i, box, area, level)
-            if piece.contrast >= need:
+            if piece.contrast >= need and piece.score > (RIM_LEAST if piece.rim else 0):
                 yield piece
 
 
@@ -87,6 +89,8 @@ def measure(
     rim = touches(box, height, width)
     score *= 0.6 if straight else 1.0
     stroke = stroke_of(own)
+    if stroke > SOFT_FROM * RING_PX and soft(own, values, contrast, bare):
+        contrast = 0.0
     score *= solidity(stroke, area, wide, narrow)
     score *= 0.15 if rim else 1.0
     score *= surroundings(rgb, box, middle(colour[own > 0]), paper)
@@ -133,6 +137,13 @@ def stroke_of(own: Array) -> float:
     """Twice the longest way from ink to bare paper, pixels."""
     padded = cv2.copyMakeBorder(own, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     return 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
+
+
+def soft(own: Array, values: Array, contrast: float, bare: float) -> bool:
+    """Whether a wide piece fades in over many pixels, as light does, unlike ink."""
+    inner = cv2.erode(own, np.ones((7, 7), np.uint8), borderValue=1)
+    edge = values[(own > 0) & (inner == 0)]
+    return bool(len(edge) and np.median(edge) - bare < 0.35 * contrast)
 
 
 def surroundings(rgb: Array, box: Box, core: Array, paper: Array) -> float:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import tools.boards.boards
+from core.doubt import NO_DIGIT, SURE, UNSURE
 from core.errors import CheckFailed, Esp8kError
 from tests.support.fakes import FakeDevice, FakeHost, FakeIdentity, some_images
 from tools.boards.boards import Board
@@ -125,4 +126,52 @@ def test_a_number_beyond_the_test_images_is_refused(index: int):
 
 def test_two_sources_are_refused():
     with pytest.raises(Esp8kError, match="both"):
-        classify.subject(Config(index=1, image=Path("a.png")))
+        classify.require_one_source(Config(index=1, image=Path("a.png")))
+
+
+@pytest.fixture
+def number(tmp_path: Path) -> str:
+    """Two bars side by side: an eleven."""
+    page = np.full((120, 160), 250, np.uint8)
+    page[30:90, 50:58] = page[30:90, 90:98] = 10
+    path = tmp_path / "eleven.png"
+    Image.fromarray(page).save(path)
+    return str(path)
+
+
+def test_digits_side_by_side_are_read_from_left_to_right(
+    monkeypatch, capsys, host, number
+):
+    host.decided = SURE
+    out = run_main(monkeypatch, capsys, host, FakeDevice(), "--image", number, "--json")
+    told = json.loads(out)
+    assert len(told["digits"]) == 2 and len(told["reading"]) == 2
+    assert told["decision"] == "several, sure"
+
+
+@pytest.mark.parametrize("decided, word", [(UNSURE, "or"), (NO_DIGIT, "no digit")])
+def test_an_answer_that_is_not_sure_is_said_in_words_and_status(
+    monkeypatch, capsys, host, picture, decided, word
+):
+    host.decided = decided
+    with pytest.raises(CheckFailed, match=word) as caught:
+        run_main(monkeypatch, capsys, host, FakeDevice(), "--image", picture)
+    assert caught.value.code == 1
+    assert word in capsys.readouterr().out
+
+
+def test_many_pictures_get_a_line_each_and_a_summary(
+    monkeypatch, capsys, host, picture, number, tmp_path
+):
+    host.decided = SURE
+    (tmp_path / "text.png").write_text("seven")
+    pattern = str(tmp_path / "*.png")
+    with pytest.raises(CheckFailed, match="1 of 3 pictures"):
+        run_main(monkeypatch, capsys, host, FakeDevice(), "--image", pattern)
+    out = capsys.readouterr().out
+    assert "one.png" in out and "not a picture" in out
+    assert "3 pictures: 2 sure, 0 unsure, 1 refused" in out
+
+
+def test_nothing_says_a_hundred_percent():
+    assert classify.percent(1.0) == "99.99" and classify.percent(0.5) == "50.00"

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from core.errors import Esp8kError
-from tools.classify.image import SIDE, bounds, load, prepare
+from core.placing import SIDE, bounds
+from tools.classify.image import load, prepare
 from training.data import load as load_data
 
 COUNT = 12  # digits a dress in the fast suite

@@ -1,0 +1,82 @@
+"""Sure, unsure, or no digit: a decision in integers beside the class.
+
+    doubt = Doubt.of(json.loads(text))
+    doubt.decide(images, sixteenths(logits))        # SURE, UNSURE, NO_DIGIT of each
+
+`training.doubt` fits it, `export.emit.decide` writes it in C; this is what it computes,
+the same on host and device.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+SURE, UNSURE, NO_DIGIT = 0, 1, 2
+WORDS = ("sure", "unsure", "no digit")
+UNIT = 16  # logits are taken in sixteenths
+TOP = 511  # largest input, of either sign
+INPUTS, HIDDEN = 62, 32
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """The integers of the decision."""
+
+    weights_hash: str  # of the model that it belongs to
+    first: tuple[tuple[int, ...], ...]  # (HIDDEN, INPUTS), -127..127
+    first_bias: tuple[int, ...]  # (HIDDEN,)
+    shift: int  # right shift of the hidden layer
+    second: tuple[int, ...]  # (HIDDEN,), -127..127
+    second_bias: int
+    sure_from: int  # least score of "sure"
+    digit_from: int  # least score of a digit
+    margin_from: int  # least lead of the largest logit, in sixteenths
+
+    @staticmethod
+    def of(content: dict[str, Any]) -> "Doubt":
+        """From JSON."""
+        first = tuple(tuple(int(v) for v in row) for row in content["first"])
+        rest = {k: content[k] for k in asdict_names() if k != "first"}
+        for name in ("first_bias", "second"):
+            rest[name] = tuple(int(v) for v in rest[name])
+        return Doubt(first=first, **rest)
+
+    def score(self, images: Array, logits: Array) -> Array:
+        """How much like a digit, (N,) int64; logits (N, 10) in sixteenths."""
+        x = inputs(images, logits)
+        hidden = x @ np.array(self.first, np.int64).T + np.array(self.first_bias)
+        hidden = np.minimum(np.maximum(hidden, 0) >> self.shift, 32767)
+        return np.asarray(hidden @ np.array(self.second, np.int64) + self.second_bias)
+
+    def decide(self, images: Array, logits: Array) -> Array:
+        """SURE, UNSURE or NO_DIGIT of (N, 28, 28) and their logits in sixteenths."""
+        score = self.score(images, logits)
+        ordered = np.sort(logits.astype(np.int64), 1)
+        close = ordered[:, -1] - ordered[:, -2] < self.margin_from
+        found = np.where((score < self.sure_from) | close, UNSURE, SURE)
+        return np.asarray(np.where(score < self.digit_from, NO_DIGIT, found))
+
+
+def asdict_names() -> list[str]:
+    """The names of the fields."""
+    return list(Doubt.__dataclass_fields__)
+
+
+# ---- inputs ----
+
+
+def sixteenths(logits: Array) -> Array:
+    """Real logits, cut towards zero, as the device does it; int64."""
+    scaled = np.asarray(logits, np.float32) * np.float32(UNIT)
+    return np.asarray(np.trunc(scaled).astype(np.int64))
+
+
+def inputs(images: Array, logits: Array) -> Array:
+    """(N, 62) int64 of (N, 28, 28) uint8 and (N, 10) logits in sixteenths."""
+    blocks = images.astype(np.int64).reshape(-1, 7, 4, 7, 4).sum((2, 4)) // 16
+    ordered = np.sort(logits, 1)[:, :-4:-1]
+    found = np.concatenate([logits, ordered, blocks.reshape(-1, 49)], 1)
+    return np.asarray(np.clip(found, -TOP, TOP))

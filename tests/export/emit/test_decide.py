@@ -1,0 +1,100 @@
+"""The decision in C is that of Python, bit for bit."""
+
+import ctypes
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.doubt import Doubt, sixteenths
+from core.paths import ROOT
+from export.emit import decide
+from export.emit.generate import flags
+
+WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror".split()
+SCALE, ZERO_POINT = 0.2913, 37
+COUNT = 3_000
+
+
+class Answer(ctypes.Structure):
+    """<prefix>_answer_t."""
+
+    _fields_ = [
+        ("first", ctypes.c_uint8),
+        ("second", ctypes.c_uint8),
+        ("score", ctypes.c_int32),
+        ("lead", ctypes.c_int32),
+    ]
+
+
+@pytest.fixture(scope="module")
+def doubt() -> Doubt:
+    path = ROOT / "training" / "pretrained" / "v3.doubt.json"
+    return Doubt.of(json.loads(path.read_text()))
+
+
+@pytest.fixture(scope="module")
+def library(doubt: Doubt, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    folder: Path = tmp_path_factory.mktemp("decide")
+    (folder / "src").mkdir()
+    for name, text in decide.sources(doubt, "net", SCALE, ZERO_POINT).items():
+        (folder / name).write_text(text)
+    program = folder / "decide.so"
+    command = ["gcc", *flags("host"), *WARNINGS, "-fsanitize=undefined"]
+    command += ["-fsanitize-undefined-trap-on-error", "-fPIC", "-shared"]
+    source = folder / "src" / "net_decide.c"
+    subprocess.run([*command, str(source), "-o", str(program)], check=True)
+    return ctypes.CDLL(str(program))
+
+
+def pictures() -> np.ndarray:
+    """Sparse, full and blank, uint8 (COUNT, 28, 28)."""
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 256, (COUNT, 28, 28))
+    values *= rng.random((COUNT, 28, 28)) < rng.random((COUNT, 1, 1))
+    values[0], values[1] = 0, 255
+    return values.astype(np.uint8)
+
+
+def run(function, images: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, ...]:
+    decisions, answers = [], []
+    for image, row in zip(images, logits, strict=True):
+        answer = Answer()
+        pointers = (image.ctypes.data_as(ctypes.c_void_p), row.ctypes.data)
+        decisions.append(
+            function(pointers[0], ctypes.c_void_p(pointers[1]), ctypes.byref(answer))
+        )
+        answers.append((answer.first, answer.second, answer.score, answer.lead))
+    return np.array(decisions), np.array(answers)
+
+
+def check(doubt: Doubt, images: np.ndarray, wide: np.ndarray, found: tuple) -> None:
+    decisions, answers = found
+    assert (decisions == doubt.decide(images, wide)).all()
+    assert (answers[:, 2] == doubt.score(images, wide)).all()
+    order = np.argsort(-wide, 1, kind="stable")
+    assert (answers[:, :2] == order[:, :2]).all()
+    assert len(set(decisions.tolist())) > 1  # or the test shows nothing
+
+
+def test_int8_logits_are_decided_as_in_python(doubt, library):
+    rng = np.random.default_rng(1)
+    logits = rng.integers(-128, 128, (COUNT, 10)).astype(np.int8)
+    images = pictures()
+    wide = decide.sixteenths(logits, SCALE, ZERO_POINT)
+    check(doubt, images, wide, run(library.net_decide, images, logits))
+
+
+def test_float_logits_are_decided_as_in_python(doubt, library):
+    rng = np.random.default_rng(2)
+    logits = rng.normal(0, 12, (COUNT, 10)).astype(np.float32)
+    images = pictures()
+    wide = sixteenths(logits)
+    check(doubt, images, wide, run(library.net_decide_f16, images, logits))
+
+
+def test_the_same_doubt_gives_the_same_bytes(doubt):
+    made = [decide.sources(doubt, "net", SCALE, ZERO_POINT) for _ in range(2)]
+    assert made[0] == made[1]

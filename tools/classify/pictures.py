@@ -1,0 +1,150 @@
+"""Pictures as files: read one or many, and tell what was read in each.
+
+seen = read_all(Path("scans/*.jpg"), None)
+answers = answered(seen, results)       # results: one a digit, in order
+print("\\n".join(lines(answers)))
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import Esp8kError
+from tools.classify.image import Digit, read
+from tools.classify.opening import matching, open_picture
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One file and the digits in it; none where it was refused."""
+
+    name: str
+    digits: tuple[Digit, ...]
+    left_out: tuple[str, ...]  # "ruled lines", "an edge at the rim", ...
+    refused: str = ""  # why, where it was
+    cure: str = ""
+
+
+def named(result: dict[str, Any], which: str) -> str:
+    """The name of a result's "class" or "second"."""
+    return str(result["classes"][result[which]])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A picture with the results of its digits, as `classify.compare` gives them."""
+
+    picture: Picture
+    results: tuple[dict[str, Any], ...]
+
+    def digits(self) -> list[dict[str, Any]]:
+        """The results of what is a digit; all where nothing is."""
+        known = [r for r in self.results if r["decision"] != "no digit"]
+        return known or list(self.results)
+
+    def reading(self) -> str:
+        """The digits from left to right."""
+        names = [named(r, "class") for r in self.digits()]
+        return ("" if all(len(name) == 1 for name in names) else " ").join(names)
+
+    def sure(self) -> bool:
+        """Whether every digit of the picture may be believed."""
+        return bool(self.results) and all(
+            r["decision"] in ("sure", None) for r in self.digits()
+        )
+
+    def words(self) -> str:
+        """What was read, and how sure that is."""
+        if not self.results:
+            return self.picture.refused
+        if self.sure():
+            return f"{self.reading()}, sure"
+        told = [
+            f"no digit (most like a {named(r, 'class')})"
+            if r["decision"] == "no digit"
+            else named(r, "class")
+            if r["decision"] == "sure"
+            else f"{named(r, 'class')} or {named(r, 'second')}?"
+            for r in self.digits()
+        ]
+        return " ".join(told) + ("" if "no digit" in told[0] else ": unsure")
+
+    def hint(self) -> str:
+        """What may help."""
+        if not self.results:
+            return self.picture.cure
+        x, y, width, height = self.picture.digits[0].crop
+        crop = f"CROP={x},{y},{width},{height}"
+        return f"name the digit's part of the picture ({crop} was read), or turn it"
+
+    def remarks(self) -> list[str]:
+        """What was left out of the picture."""
+        left_out = ", ".join(dict.fromkeys(self.picture.left_out))
+        return [f"left out {left_out}", ""] if left_out else []
+
+    def json(self) -> dict[str, Any]:
+        """One digit's result, or the reading with the results of several."""
+        if not self.results:
+            name, refused = self.picture.name, self.picture.refused
+            return {"source": name, "decision": "refused", "error": refused}
+        if len(self.digits()) == 1:
+            return {**self.digits()[0], "left_out": list(self.picture.left_out)}
+        return {
+            "source": self.picture.name,
+            "reading": self.reading(),
+            "decision": "several, sure" if self.sure() else "several, unsure",
+            "digits": self.digits(),
+            "left_out": list(self.picture.left_out),
+        }
+
+
+def read_all(pattern: Path, crop: str | None) -> list[Picture]:
+    """The picture of that name, or all that fit the pattern, by name.
+
+    A single picture that cannot be read is an `Esp8kError`; of many it is noted.
+    """
+    paths = matching(pattern)
+    if len(paths) > 1:
+        return [noted(str(path), crop) for path in paths]
+    found = read(open_picture(paths[0]), str(paths[0]), crop)
+    return [Picture(str(paths[0]), found.digits, found.left_out)]
+
+
+def noted(name: str, crop: str | None) -> Picture:
+    """One of many pictures; why it was refused instead of an error."""
+    try:
+        found = read(open_picture(Path(name)), name, crop)
+    except Esp8kError as error:
+        return Picture(name, (), (), error.message, error.hint)
+    return Picture(name, found.digits, found.left_out)
+
+
+def answered(seen: list[Picture], results: list[dict[str, Any]]) -> list[Answer]:
+    """Each picture with its share of the results, which lie in order."""
+    answers, at = [], 0
+    for picture in seen:
+        end = at + len(picture.digits)
+        answers.append(Answer(picture, tuple(results[at:end])))
+        at = end
+    return answers
+
+
+def lines(answers: list[Answer]) -> list[str]:
+    """One line a picture, one a digit where there are several, and a summary."""
+    out = []
+    for answer in answers:
+        out.append(f"{answer.picture.name}  {answer.words()}")
+        digits = answer.digits()
+        if len(digits) > 1:
+            for r in digits:
+                share = min(99.99, 100 * max(r["probabilities"]))
+                out.append(
+                    f"    {named(r, 'class')}  {share:5.2f} %  {r['decision'] or ''}"
+                )
+    sure = sum(answer.sure() for answer in answers)
+    refused = sum(not answer.results for answer in answers)
+    rest = len(answers) - sure - refused
+    out.append(
+        f"{len(answers)} pictures: {sure} sure, {rest} unsure, {refused} refused"
+    )
+    return out
