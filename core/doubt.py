@@ -37,7 +37,11 @@ class Doubt:
 
     @staticmethod
     def of(content: dict[str, Any]) -> "Doubt":
-        """From JSON."""
+        """From JSON; a ValueError where its layers are of another size."""
+        if {len(row) for row in content["first"]} != {INPUTS}:
+            raise ValueError("inputs")
+        if not len(content["first"]) == len(content["second"]) == HIDDEN:
+            raise ValueError("hidden")
         first = tuple(tuple(int(v) for v in row) for row in content["first"])
         rest = {k: content[k] for k in asdict_names() if k != "first"}
         for name in ("first_bias", "second"):
