@@ -44,6 +44,7 @@ HOLLOW = 0.6  # a stroke wider than that share of the window comes out hollow
 ERASED = 0.85  # a digit between erased lines is worth less than one beside lines
 NOTE = 0.65  # a light piece that fills so much of its box may be a note
 WITHIN = 0.35  # dark ink within a light piece counts from that share of its score
+LEAST = 0.01  # a candidate less clear than that is nothing drawn
 FRAMES = 40  # best candidates among which frames are sought
 
 
@@ -169,7 +170,7 @@ def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
     )
     frames = [p for p in found[:FRAMES] if is_frame(p, found)]
     rest = [p for p in found if not any(p is f for f in frames)]
-    if not rest:
+    if not rest or clear(rest[0]) < LEAST:
         return None
     if frames:
         left_out = (*left_out, "a frame")
