@@ -23,6 +23,12 @@
 #define DEFAULT_BAUD 115200u
 #define NOBODY LINES
 
+#if !defined(CONFIG_ESP8K_LINE_UART) && \
+    !defined(CONFIG_ESP8K_LINE_USB_SERIAL_JTAG) && \
+    !defined(CONFIG_ESP8K_LINE_USB_CDC)
+#error "esp8k: no serial line is chosen (idf.py menuconfig, menu esp8k)"
+#endif
+
 static const line_t *const lines[] = {
 #ifdef CONFIG_ESP8K_LINE_UART
     &line_uart,
