@@ -284,6 +284,11 @@ def _reshape(b: Builder, step: Step) -> Value:
     return Value(tf.reshape(b.plain(value), shape))
 
 
+def _expand(b: Builder, step: Step) -> Value:
+    shape = b.graph.shapes[step.output]
+    return Value(b.tf.broadcast_to(b.plain(b.value(step)), shape))
+
+
 def _transpose(b: Builder, step: Step) -> Value:
     value = b.value(step)
     rank = len(value.tensor.shape)
@@ -485,10 +490,10 @@ def _clip(b: Builder, step: Step) -> Value:
 
 
 def _prelu(b: Builder, step: Step) -> Value:
-    """In the form that TFLite's converter makes one operator of."""
+    """The part above zero, and the part below it times the slope."""
     (x, slope), layout, image = b.operands(step)
     tf = b.tf
-    return Value(tf.nn.relu(x) + -slope * tf.nn.relu(-x), layout, image)
+    return Value(tf.nn.relu(x) + slope * tf.minimum(x, 0.0), layout, image)
 
 
 def _hard_sigmoid(tf: Any, x: Any, step: Step) -> Any:
@@ -580,6 +585,7 @@ MAPPERS: dict[str, Any] = {
     "Squeeze": _reshape,
     "Unsqueeze": _reshape,
     "Transpose": _transpose,
+    "Expand": _expand,
     "Concat": _concat,
     "Slice": _slice,
     "Split": _split,
@@ -608,7 +614,7 @@ MAPPERS: dict[str, Any] = {
     "Relu": _named("relu"),
     "Sigmoid": _named("sigmoid"),
     "Tanh": _named("tanh"),
-    "Neg": _unary(lambda tf, x, s: -x),
+    "Neg": _unary(lambda tf, x, s: x * -1.0),
     "HardSigmoid": _unary(_hard_sigmoid),
     "HardSwish": _unary(lambda tf, x, s: x * tf.nn.relu6(x + 3.0) * (1 / 6)),
     "QuantizeLinear": _quantize,

@@ -14,15 +14,28 @@ INPUTS = {  # how many inputs an operator has at least; one where it is not list
     "TRANSPOSE_CONV": 2,
     **dict.fromkeys(BINARY_KINDS, 2),
 }
+MOST = {  # how many it has at most, where that is another number
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "FULLY_CONNECTED": 3,
+    "TRANSPOSE_CONV": 3,
+    "MEAN": 2,
+    "PAD": 2,
+    "RESHAPE": 2,
+    "RESIZE_BILINEAR": 2,
+    "CONCATENATION": 1 << 20,
+}
 WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D")
 LARGEST_WINDOW = 1024  # elements that a window spans, or a stride steps
 RANK = {"CONV_2D": 4, "DEPTHWISE_CONV_2D": 4, "FULLY_CONNECTED": 2}  # of the weights
 
 
 def enough_inputs(op: Operator) -> bool:
-    """Whether the operator has the inputs that it cannot do without."""
-    needed = op.inputs[: INPUTS.get(op.kind, 1)]
+    """Whether the operator has the inputs that it needs, and no others."""
     count = INPUTS.get(op.kind, 1)
+    needed = op.inputs[:count]
+    if len(op.inputs) > MOST.get(op.kind, count):
+        return False
     return len(needed) == count and min(needed) >= 0 and len(op.outputs) == 1
 
 

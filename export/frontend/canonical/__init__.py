@@ -9,13 +9,33 @@ outputs of a state (`state`). Operators that are a special case of others become
 convolution of 1x1. The function and its bytes stay the same.
 """
 
-from export.frontend.canonical import batch, rules, state, static, tidy
+from core.errors import Esp8kError
+from export.frontend.canonical import batch, islands, rules, state, static, tidy
 from export.graph.network import Network
 
 __all__ = ["canonical"]
+CONTRADICTIONS = (  # what fields lead to that no converter writes
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 
 def canonical(network: Network) -> Network:
     """The same function in the operators that the engine reads."""
+    try:
+        return _made(network)
+    except CONTRADICTIONS as error:
+        raise Esp8kError(
+            f"the model contradicts itself: {error}",
+            "the file is damaged: convert the model again",
+        ) from error
+
+
+def _made(network: Network) -> Network:
     network = batch.single(state.resolve(static.fold(network)))
+    network = islands.tabled(network)
     return tidy.shapes(batch.led(rules.apply(static.fold(network))))

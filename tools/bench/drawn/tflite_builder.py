@@ -41,6 +41,7 @@ OPTIONS = {
     "REDUCE_MIN": "ReducerOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
     "SHAPE": "ShapeOptions",
+    "ARG_MAX": "ArgMaxOptions",
     "PACK": "PackOptions",
     "UNPACK": "UnpackOptions",
     "SPLIT": "SplitOptions",

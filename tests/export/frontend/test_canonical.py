@@ -1,0 +1,231 @@
+"""Ways of saying a thing in a .tflite, made one way: held to TensorFlow Lite Micro."""
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.compile import compile_model
+from export.emit import host_build
+from export.frontend.canonical.ends import End, quantized, real, separate
+from export.frontend.canonical.moving import nearest
+from export.frontend.support import core_of, require_supported
+from export.graph.moves import factor
+from export.graph.network import read_tflite
+from export.reference import int8, tflm
+from tools.bench.drawn.tflite_builder import TfliteBuilder
+
+COUNT = 12  # inputs
+B = TfliteBuilder
+PAIRS = [  # an operator, whether its constant comes first
+    *((kind, False) for kind in ("ADD", "SUB", "MUL", "DIV", "MINIMUM", "PRELU")),
+    *((kind, True) for kind in ("ADD", "SUB", "MUL", "MINIMUM")),
+]
+
+
+def held(model: bytes, ends: str = "int8") -> list[str]:
+    """The canonical operators, whose reference equals TFLite Micro."""
+    network, found = core_of(read_tflite(model, "net"))
+    require_supported(network)
+    assert found.inputs[0].outer == ends
+    rng = np.random.default_rng(0)
+    inputs = [rng.integers(-128, 128, (COUNT, *e.shape[1:])) for e in found.inputs]
+    inputs = [x.astype(np.int8) for x in inputs]
+    answer = int8.sequence(network, inputs)
+    if tflm.available():
+        from export.frontend.canonical.ends import from_core, to_outer
+
+        outer = [to_outer(e, x) for e, x in zip(found.inputs, inputs, strict=True)]
+        oracle = tflm.sequence(model, outer, len(found.outputs))
+        for end, ours, theirs in zip(found.outputs, answer, oracle, strict=True):
+            mine = from_core(end, ours).reshape(COUNT, -1)
+            assert np.array_equal(mine, theirs)
+    return [op.kind for op in network.operators]
+
+
+def whole(b: B, *values: int) -> int:
+    """A constant of whole numbers."""
+    data = np.array(values, np.int32)
+    return b.tensor(data.shape, None, 0, data, "int32")
+
+
+def test_what_follows_from_shapes_is_folded() -> None:
+    b = B()
+    start, shape = b.tensor((1, 4, 6), 0.1), b.tensor((3,), dtype="int32")
+    size = b.tensor((), dtype="int32")
+    packed = b.tensor((2,), dtype="int32")
+    end = b.tensor((1, 24), 0.1)
+    last = b.tensor((1, 24), 0.1)
+    b.operator("SHAPE", [start], shape, outType=2)
+    places = [whole(b, 0), whole(b, 1), whole(b, 1)]
+    b.operator("STRIDED_SLICE", [shape, *places], size, shrinkAxisMask=1)
+    rest = b.tensor((), None, 0, np.array(24), "int32")
+    b.operator("PACK", [size, rest], packed, axis=0, valuesCount=2)
+    b.operator("RESHAPE", [start, packed], end)
+    b.operator("RELU", [end], last)
+    assert held(b.build([start], [last])) == ["RESHAPE", "RELU"]
+
+
+@pytest.mark.parametrize("ends", ["uint8", "float32"])
+def test_ends_of_another_type_are_taken_off_and_told(ends: str) -> None:
+    b = B()
+    quant = {"uint8": (0.1, 131), "float32": (None, 0)}[ends]
+    outer = b.tensor((1, 8), *quant, dtype=ends)
+    start, middle = b.tensor((1, 8), 0.1, 3), b.tensor((1, 8), 0.1, 3)
+    last = b.tensor((1, 8), *quant, dtype=ends)
+    b.operator("QUANTIZE", [outer], start)
+    b.operator("RELU", [start], middle)
+    kind = "QUANTIZE" if ends == "uint8" else "DEQUANTIZE"
+    b.operator(kind, [middle], last)
+    assert held(b.build([outer], [last]), ends) == ["RELU"]
+
+
+def test_ends_of_another_scale_stay_a_table() -> None:
+    b = B()
+    outer, start = b.tensor((1, 8), 0.07, 5, dtype="uint8"), b.tensor((1, 8), 0.1, 3)
+    end = b.tensor((1, 8), 0.1, 3)
+    b.operator("QUANTIZE", [outer], start)
+    b.operator("RELU", [start], end)
+    assert held(b.build([outer], [end]), "uint8") == ["QUANTIZE", "RELU"]
+
+
+def test_a_batch_is_one_input_after_another() -> None:
+    b = B()
+    start, end = b.tensor((4, 8), 0.1), b.tensor((4, 8), 0.1)
+    b.operator("RELU", [start], end)
+    assert held(b.build([start], [end])) == ["RELU"]
+
+
+def test_the_index_of_the_greatest_is_an_end() -> None:
+    b = B()
+    start, middle = b.tensor((1, 8), 0.1), b.tensor((1, 8), 0.1)
+    end = b.tensor((1,), dtype="int32")
+    b.operator("RELU", [start], middle)
+    axis = b.tensor((), None, 0, np.array(1), "int32")
+    b.operator("ARG_MAX", [middle, axis], end, outputType=2)
+    assert held(b.build([start], [end])) == ["RELU"]
+
+
+def test_float_operators_between_integers_are_a_table() -> None:
+    b = B()
+    start, end = b.tensor((1, 8), 0.03, 3), b.tensor((1, 8), 0.02, -50)
+    first, second = (b.tensor((1, 8), dtype="float32") for _ in range(2))
+    b.operator("DEQUANTIZE", [start], first)
+    b.operator("ELU", [first], second)
+    b.operator("QUANTIZE", [second], end)
+    assert held(b.build([start], [end])) == ["TABLE"]
+
+
+@pytest.mark.parametrize(("kind", "first"), PAIRS)
+def test_one_constant_number_makes_a_table(kind: str, first: bool) -> None:
+    b = B()
+    start, end = b.tensor((1, 8), 0.03, 3), b.tensor((1, 8), 0.05, -7)
+    number = b.tensor((1,), 0.01, 4, np.array([77]))
+    pair = [number, start] if first else [start, number]
+    b.operator(kind, pair, end)
+    assert held(b.build([start], [end])) == ["TABLE"]
+
+
+def test_sparse_weights_are_unpacked() -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    from export.graph.sparse import unpack
+
+    dense = np.array([[0, 3, 0], [0, 0, 0], [5, 0, 7]], np.int8)
+    packed = schema.SparsityParametersT()
+    packed.traversalOrder, packed.blockMap = np.array([0, 1]), None
+    rows, columns = schema.DimensionMetadataT(), schema.DimensionMetadataT()
+    rows.format, rows.denseSize = schema.DimensionType.DENSE, 3
+    columns.format = schema.DimensionType.SPARSE_CSR
+    columns.arraySegments = schema.Int32VectorT()
+    columns.arraySegments.values = np.array([0, 1, 1, 3])
+    columns.arrayIndices = schema.Int32VectorT()
+    columns.arrayIndices.values = np.array([1, 0, 2])
+    packed.dimMetadata = [rows, columns]
+    found = unpack(np.array([3, 5, 7], np.int8), packed, (3, 3))
+    assert np.array_equal(found, dense)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        lambda x: x.transpose(2, 0, 1),
+        lambda x: x[1:, ::-1, ::2],
+        lambda x: np.pad(x, ((1, 1), (2, 0), (0, 0)), mode="reflect"),
+        lambda x: np.tile(x, (2, 1, 3)),
+        lambda x: x[[2, 0, 0]],
+    ],
+)
+def test_loops_give_the_positions_that_they_were_made_of(
+    index: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    place = index(np.arange(3 * 4 * 5).reshape(3, 4, 5))
+    moves = factor(place)
+    assert moves is not None
+    assert np.array_equal(moves.index(), place.reshape(-1))
+    assert factor(np.array([[0, 1], [2, 0]])) is None
+
+
+def test_nearest_neighbours_stay_inside() -> None:
+    for corners, centers in ((False, False), (True, False), (False, True)):
+        assert set(nearest(5, 13, corners, centers)) <= set(range(5))
+
+
+def test_separate_leaves_int8_ends_alone() -> None:
+    b = B()
+    start, end = b.tensor((1, 8), 0.1), b.tensor((1, 8), 0.1)
+    b.operator("RELU", [start], end)
+    network, ends = separate(read_tflite(b.build([start], [end]), "net"))
+    assert (network.inputs, network.outputs) == ((start,), (end,))
+    assert ends.outputs[0] == End("int8", float(np.float32(0.1)), 0, (1, 8))
+
+
+def test_the_headers_helpers_round_as_tflite_does(tmp_path: Path) -> None:
+    b = B()
+    start, end = b.tensor((1, 8), 0.037, 3), b.tensor((1, 8), 0.041, -9)
+    b.operator("RELU", [start], end)
+    model = b.build([start], [end])
+    compile_model(model, "net", "net", tmp_path / "c", "size")
+    source, target = tmp_path / "t.c", tmp_path / "t.so"
+    source.write_text(
+        '#include "net_model.h"\n'
+        "uint8_t in(float x); float out(int8_t q);\n"
+        "uint8_t in(float x) { return net_input_of(x); }\n"
+        "float out(int8_t q) { return net_output_as_real(q); }\n"
+    )
+    host_build.compile_c([source], [tmp_path / "c/src"], target, "-shared", "-fPIC")
+    library = ctypes.CDLL(str(target))
+    library.out.restype, library.out.argtypes = ctypes.c_float, [ctypes.c_int8]
+    library.out.restype = ctypes.c_float
+    getattr(library, "in").argtypes = [ctypes.c_float]
+    getattr(library, "in").restype = ctypes.c_uint8
+    values = np.linspace(-20, 20, 4001).astype(np.float32)
+    values = np.concatenate([values, np.float32([1e30, -1e30, np.inf, -np.inf])])
+    _, ends = core_of(read_tflite(model, "net"))
+    expected = quantized(ends.inputs[0], values).astype(np.int16) + 128
+    assert [getattr(library, "in")(float(v)) for v in values] == expected.tolist()
+    steps = np.arange(-128, 128).astype(np.int8)
+    found = np.array([library.out(int(q)) for q in steps], np.float32)
+    assert np.array_equal(found, real(ends.outputs[0], steps))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not tflm.available(), reason=tflm.SKIPPED)
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_a_streaming_network_equals_tflite_micro_over_its_calls(
+    layers: int, tmp_path: Path
+) -> None:
+    from tools.bench.strangers import streaming
+
+    result = compile_model(streaming(layers), "net", "net", tmp_path / "c", "balanced")
+    assert result.compared_with.endswith("TFLite Micro")
+    header = (tmp_path / "c/src/net_model.h").read_text()
+    assert "net_int8_reset" in header and "NET_INT8_STATE_BYTES" in header
+    library = host_build.build(tmp_path / "c", tmp_path)
+    rng = np.random.default_rng(0)
+    stream = rng.integers(0, 256, (50, 8)).astype(np.uint8)
+    first, second = library.int8(stream), library.int8(stream)  # each from a reset
+    assert np.array_equal(first, second)
+    assert not np.array_equal(library.int8(stream[10:])[:5], first[10:15])

@@ -1,0 +1,301 @@
+"""Models as strangers bring them: each operator, each idiom, streaming; docs/models.md.
+
+    python -m tools.bench.strangers            # the table on stdout
+    python -m tools.bench.strangers --write    # into docs/models.md
+
+Every model is built here by its own exporter, compiled as anybody's, and its C held to
+TFLite Micro in every byte.
+"""
+
+import io
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.cli import parse
+from core.errors import Esp8kError
+from core.files import write_text
+from core.paths import ROOT
+from core.program import run
+from export.compile import compile_model
+from export.frontend.tflite import silent, tensorflow
+
+PAGE = ROOT / "docs" / "models.md"
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+EXAMPLES = 20  # calibration inputs
+Shape = tuple[int, ...]
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model, and what became of it."""
+
+    name: str
+    what: str
+    arena: int | None
+    tflm_arena: int | None
+    held: str  # to what, or why it is refused
+
+    def line(self) -> str:
+        """Markdown."""
+        sizes = (
+            f"{n:,}" if n is not None else "" for n in (self.arena, self.tflm_arena)
+        )
+        return f"| {self.name} | {self.what} | {' | '.join(sizes)} | {self.held} |"
+
+
+# ==== TensorFlow ====
+
+
+def weights(*shape: int) -> Any:
+    """A fixed constant."""
+    values = np.random.default_rng(1).normal(size=shape) * 0.3
+    return tensorflow().constant(values.astype(np.float32))
+
+
+def operators(tf: Any) -> Iterator[tuple[str, str, list[Shape], Function]]:
+    """(name, what, input shapes, function), one operator each."""
+    image: Shape = (1, 4, 5, 6)
+    pair = [image, image]
+    w = weights
+    yield "MEAN", "over any axes", [image], lambda x: tf.reduce_mean(x, (1, 3))
+    yield "SUM", "over any axes", [image], lambda x: tf.reduce_sum(x, 3)
+    yield "REDUCE_MAX", "global", [image], lambda x: tf.reduce_max(x, (1, 2))
+    yield "REDUCE_MIN", "over an axis", [image], lambda x: tf.reduce_min(x, 2)
+    yield "TRANSPOSE", "", [image], lambda x: tf.transpose(x, (0, 3, 1, 2))
+    yield "SUB", "of two values", pair, lambda x, y: x - y * 2.5
+    yield "SUB", "of a constant", [image], lambda x: w(6) - x
+    yield "ADD, MUL", "of one number", [image], lambda x: (x + 0.3) * -0.7
+    yield "SPLIT", "", [image], lambda x: tf.concat(tf.split(x, 3, -1)[::-1], 1)
+    yield "UNPACK", "", [(1, 2, 5)], lambda x: tf.add(*tf.unstack(x, axis=1))
+    yield "PACK", "", [(1, 4, 3)] * 2, lambda x, y: tf.stack([x, y], 1)
+    yield "STRIDED_SLICE", "backwards too", [image], lambda x: x[:, 1:4:2, ::-1, 2:]
+    yield "GATHER", "constant", [image], lambda x: tf.gather(x, [3, 0, 2], axis=-1)
+    yield (
+        "PADV2",
+        "by any value",
+        [image],
+        lambda x: tf.pad(x, [[0, 0], [1, 2], [0, 1], [0, 0]], constant_values=0.5),
+    )
+    yield (
+        "MIRROR_PAD",
+        "",
+        [image],
+        lambda x: tf.pad(x, [[0, 0], [1, 2], [2, 1], [0, 0]], "REFLECT"),
+    )
+    yield (
+        "RESIZE_NEAREST_NEIGHBOR",
+        "",
+        [image],
+        lambda x: tf.image.resize(x, (8, 10), "nearest"),
+    )
+    yield (
+        "RESIZE_BILINEAR",
+        "",
+        [image],
+        lambda x: tf.image.resize(x, (8, 10), "bilinear"),
+    )
+    yield "SPACE_TO_DEPTH", "", [(1, 4, 6, 3)], lambda x: tf.nn.space_to_depth(x, 2)
+    yield "DEPTH_TO_SPACE", "", [(1, 4, 6, 8)], lambda x: tf.nn.depth_to_space(x, 2)
+    yield "HARD_SWISH", "", [image], lambda x: x * tf.nn.relu6(x + 3.0) / 6.0
+    yield "MINIMUM, MAXIMUM", "", [image], lambda x: tf.clip_by_value(x * 3, -1, 2)
+    yield "MAXIMUM", "of a constant", [image], lambda x: tf.maximum(x, w(6))
+    yield (
+        "ARG_MAX",
+        "at the end",
+        [(1, 12)],
+        lambda x: tf.argmax(x @ w(12, 7), -1, output_type=tf.int32),
+    )
+    yield (
+        "TRANSPOSE_CONV",
+        "",
+        [image],
+        lambda x: tf.nn.conv2d_transpose(x, w(3, 3, 5, 6), (1, 8, 10, 5), 2),
+    )
+    yield (
+        "BATCH_MATMUL",
+        "attention",
+        [(1, 4, 5)],
+        lambda x: tf.matmul(
+            tf.nn.softmax(tf.matmul(x @ w(5, 6), x @ w(5, 6), transpose_b=True)),
+            x @ w(5, 6),
+        ),
+    )
+    yield (
+        "CONV_2D",
+        "groups",
+        [(1, 6, 6, 6)],
+        lambda x: tf.nn.conv2d(x, w(3, 3, 3, 4), 1, "SAME"),
+    )
+    yield (
+        "CONV_2D",
+        "Conv1D",
+        [(1, 20, 5)],
+        lambda x: tf.nn.conv1d(x, w(3, 5, 4), 1, "SAME"),
+    )
+    yield "FULLY_CONNECTED", "rows", [(1, 4, 5)], lambda x: tf.tensordot(x, w(5, 7), 1)
+    yield (
+        "two outputs",
+        "",
+        [(1, 5)],
+        lambda x: (tf.nn.relu(x @ w(5, 6)), tf.sigmoid(x @ w(5, 3))),
+    )
+    yield "two inputs", "", [(1, 4), (1, 4)], lambda x, y: x @ w(4, 6) + y @ w(4, 6)
+    yield "a batch of 4", "", [(4, 5)], lambda x: tf.nn.softmax(x @ w(5, 6))
+
+
+def converted(function: Function, shapes: list[Shape], ends: str | None) -> bytes:
+    """An int8 .tflite of a function."""
+    tf = tensorflow()
+    rng = np.random.default_rng(0)
+    module = tf.Module()
+    specs = [tf.TensorSpec(s, tf.float32) for s in shapes]
+    traced = tf.function(function, input_signature=specs, autograph=False)
+    concrete = traced.get_concrete_function()
+    made = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+
+    def examples() -> Iterator[list[np.ndarray]]:
+        for _ in range(EXAMPLES):
+            yield [rng.uniform(-1, 1, s).astype(np.float32) for s in shapes]
+
+    made.optimizations = [tf.lite.Optimize.DEFAULT]
+    made.representative_dataset = examples
+    made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if ends is not None:
+        made.inference_input_type = made.inference_output_type = getattr(tf, ends)
+    with silent():
+        return bytes(made.convert())
+
+
+def keras_models() -> Iterator[tuple[str, str, bytes]]:
+    """Textbook Keras with a free batch, by the ends that people choose."""
+    tf = tensorflow()
+    layers = tf.keras.layers
+    for ends in ("int8", "uint8", None):
+        model = tf.keras.Sequential(
+            [
+                tf.keras.Input((28, 28, 1)),
+                layers.Conv2D(8, 3, activation="relu"),
+                layers.MaxPooling2D(),
+                layers.Flatten(),
+                layers.Dense(10, activation="softmax"),
+            ]
+        )
+        made = tf.lite.TFLiteConverter.from_keras_model(model)
+        rng = np.random.default_rng(0)
+        made.optimizations = [tf.lite.Optimize.DEFAULT]
+        made.representative_dataset = lambda rng=rng: (
+            [rng.random((1, 28, 28, 1)).astype(np.float32)] for _ in range(EXAMPLES)
+        )
+        made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        if ends:
+            made.inference_input_type = made.inference_output_type = getattr(tf, ends)
+        with silent(), redirect_stdout(io.StringIO()):
+            content = bytes(made.convert())
+        yield "Keras CNN, free batch", f"{ends or 'float32'} ends", content
+
+
+def streaming(layers: int) -> bytes:
+    """As microWakeWord: each layer keeps its last rows for the next call."""
+    tf = tensorflow()
+
+    class Stream(tf.Module):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.rings = [
+                tf.Variable(tf.zeros((1, 4 - i, 1, 8)), trainable=False)
+                for i in range(layers)
+            ]
+            self.kernels = [weights(5 - i, 1, 8, 8) for i in range(layers)]
+            self.last = weights(8, 1)
+
+        @tf.function(  # type: ignore[untyped-decorator]
+            input_signature=[tf.TensorSpec((1, 1, 1, 8), tf.float32)],
+            autograph=False,
+        )
+        def __call__(self, x: Any) -> Any:
+            for ring, kernel in zip(self.rings, self.kernels, strict=True):
+                whole = tf.concat([ring, x], 1)
+                ring.assign(whole[:, 1:])
+                x = tf.nn.relu(tf.nn.conv2d(whole, kernel, 1, "VALID"))
+            return tf.sigmoid(tf.reshape(x, (1, 8)) @ self.last)
+
+    module = Stream()
+    rng = np.random.default_rng(0)
+    concrete = module.__call__.get_concrete_function()
+    made = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+    made.experimental_enable_resource_variables = True
+    made._experimental_variable_quantization = True
+    made.optimizations = [tf.lite.Optimize.DEFAULT]
+    made.representative_dataset = lambda: (
+        [rng.random((1, 1, 1, 8)).astype(np.float32)] for _ in range(EXAMPLES)
+    )
+    made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    made.inference_input_type, made.inference_output_type = tf.int8, tf.uint8
+    with silent():
+        return bytes(made.convert())
+
+
+def everything() -> Iterator[tuple[str, str, bytes]]:
+    """(name, what, model) of all."""
+    tf = tensorflow()
+    yield from keras_models()
+    for name, what, shapes, function in operators(tf):
+        yield name, what, converted(function, shapes, "int8")
+    for layers in (1, 2, 3):
+        yield "streaming, 200 calls", f"{layers} layers with a state", streaming(layers)
+
+
+def rows(models: Iterator[tuple[str, str, bytes]]) -> list[Row]:
+    """Compile each, hold it to TFLite Micro."""
+    found = []
+    for name, what, model in models:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                result = compile_model(model, "net", name, Path(folder), "balanced")
+            except Esp8kError as error:
+                found.append(Row(name, what, None, None, f"refused: {error.message}"))
+                continue
+        held = result.compared_with
+        exact = held == "the integer reference and TFLite Micro"
+        sizes = result.arena_bytes, result.tflm_arena_bytes
+        found.append(Row(name, what, *sizes, "exact" if exact else held))
+    return found
+
+
+def table(found: list[Row]) -> str:
+    """All rows as markdown."""
+    head = "| model | of what | arena, bytes | TFLite Micro's | held to TFLite Micro |"
+    lines = [head, "|---|---|---:|---:|---|", *(row.line() for row in found)]
+    exact = sum(row.held == "exact" for row in found)
+    lines += ["", f"{exact} of {len(found)} are accepted and exact."]
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of `python -m tools.bench.strangers`."""
+
+    write: bool = False  # into docs/models.md
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    config = parse(Config, argv, "strangers", __doc__ or "")
+    text = table(rows(everything()))
+    if not config.write:
+        print(text)
+        return
+    page = PAGE.read_text()
+    before, _, rest = page.partition(BEGIN)
+    write_text(PAGE, f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+
+
+if __name__ == "__main__":
+    run(main)
