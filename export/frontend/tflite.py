@@ -76,7 +76,6 @@ def convert_quantized(model: bytes) -> bytes:
     with silent():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
         return _converted(converter)

@@ -134,13 +134,6 @@ READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "RESIZE_NEAREST_NEIGHBOR": _resize,
     "TRANSPOSE_CONV": _window,
     "BATCH_MATMUL": lambda o: {"adjoint_x": bool(o.adjX), "adjoint_y": bool(o.adjY)},
-    "SVDF": lambda o: {**_activation(o), "rank": o.rank},
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": lambda o: {
-        **_activation(o),
-        "cell_clip": float(o.cellClip),
-        "projection_clip": float(o.projClip),
-        "time_major": bool(o.timeMajor),
-    },
     "CALL_ONCE": lambda o: {"subgraph": o.initSubgraphIndex},
     "VAR_HANDLE": lambda o: {"name": f"{_text(o.container)}/{_text(o.sharedName)}"},
     "GELU": lambda o: {"approximate": bool(o.approximate)},

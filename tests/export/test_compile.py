@@ -174,6 +174,15 @@ def test_an_unknown_operator_is_named_with_its_tensor(tmp_path: Path) -> None:
     assert "LEAKY_RELU" in error.hint
 
 
+def test_a_recurrent_operator_is_not_called_damaged(tmp_path: Path) -> None:
+    builder = TfliteBuilder()
+    start, state = builder.tensor((1, 5, 4), 0.1), builder.tensor((1, 4), 0.1)
+    end = builder.tensor((1, 5, 4), 0.1)
+    builder.operator("UNIDIRECTIONAL_SEQUENCE_LSTM", [start, state], end)
+    error = refusal(builder.build([start], [end]), tmp_path)
+    assert "not supported" in error.message and "unroll=True" in error.hint
+
+
 def test_a_float_model_is_told_how_to_convert(tmp_path: Path) -> None:
     builder = TfliteBuilder()
     start = builder.tensor((1, 8), dtype="float32")

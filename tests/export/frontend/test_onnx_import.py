@@ -10,11 +10,12 @@ from onnx import numpy_helper
 from torch import nn
 
 from core.errors import Esp8kError
-from export.frontend import tflite
+from export.frontend import onnx_files, tflite
 from export.frontend.onnx_export import export_onnx
 from export.frontend.support import require_supported
 from export.graph.network import read_tflite
-from export.reference import tflm
+from export.pipeline import Artefacts
+from export.reference import int8, tflm
 from export.verify import quantized_input, tflite_logits
 from tests.export.frontend.test_fold import Residual, shaken
 from tests.support import oracle
@@ -80,6 +81,25 @@ def test_a_network_survives_the_conversion(kind: Callable[[], nn.Module]) -> Non
     assert "TRANSPOSE" not in {op.kind for op in network.operators}
     if tflm.available():
         oracle.compare(model8, quantized_input(network, pixels), kind.__name__)
+
+
+@pytest.mark.slow
+def test_a_quantized_onnx_keeps_its_scales(
+    artefacts: Artefacts, calibration: np.ndarray
+) -> None:
+    model = artefacts.files["model_int8.onnx"]
+    opened = onnx_files.read(model, None, "model.onnx", None)
+    assert opened.quantized
+    network = read_tflite(tflite.convert_quantized(opened.proto), "qdq")
+    require_supported(network)
+    images = calibration[:20]
+    expected = onnx_files.run(opened.proto, images)[0]
+    out = network.tensors[network.outputs[0]]
+    start = network.tensors[network.inputs[0]]
+    steps = np.round(images.transpose(0, 2, 3, 1) / start.scale) + start.zero_point
+    found = int8.outputs(network, np.clip(steps, -128, 127).astype(np.int8))
+    real = (found.astype(np.float32) - out.zero_point) * out.scale
+    assert np.abs(real - expected).max() <= 3 * out.scale
 
 
 # ==== What has no form ====
