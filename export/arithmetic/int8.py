@@ -273,6 +273,14 @@ def _elu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
     return clamp(np.trunc(rounded + np.float32(out.zero_point)).astype(np.int64))
 
 
+def _abs(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    """The distance from the zero point, rescaled where the scales differ."""
+    x = np.abs(ALL_INT8 - source.zero_point)
+    if source.scale != out.scale:
+        x = requantize(x, *multiplier(float(source.scale / out.scale)))
+    return clamp(x + out.zero_point)
+
+
 _TABLES = {
     "LEAKY_RELU": _leaky_relu,
     "RELU": _relu,
@@ -282,6 +290,7 @@ _TABLES = {
     "QUANTIZE": _quantize,
     "HARD_SWISH": _hard_swish,
     "ELU": _elu,
+    "ABS": _abs,
 }
 
 SOFTMAX_INPUT_BITS = 5  # differences in Q5.26

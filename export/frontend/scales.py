@@ -74,6 +74,6 @@ def _shifts(network: Network, op: Operator) -> list[int]:
         return [matrix.matmul_constant(network, op)[1]]
     if op.kind in ("REDUCE_SUM", "REDUCE_MEAN"):
         return [matrix.reduction_constant(network, op)[1]]
-    if op.kind in ("LEAKY_RELU", "RELU", "QUANTIZE", "MEAN"):
+    if op.kind in ("LEAKY_RELU", "RELU", "QUANTIZE", "MEAN", "ABS"):
         return [int8.multiplier(float(source.scale) / float(out.scale))[1]]
     return []

@@ -10,6 +10,7 @@ UNARY_KINDS = (
     "QUANTIZE",
     "HARD_SWISH",
     "ELU",
+    "ABS",
     "TABLE",  # of 256 entries, computed while the network was made canonical
 )
 # They write all of their output, whatever of it is read.

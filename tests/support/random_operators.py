@@ -223,7 +223,7 @@ class Operators(Generator):
 
     def curve(self, x: Value) -> Value:
         y = self.value(x.shape, x.scale * self.power(0, 1), self.zero_point())
-        self.builder.operator(self.pick("HARD_SWISH", "ELU"), [x.index], y.index)
+        self.builder.operator(self.pick("HARD_SWISH", "ELU", "ABS"), [x.index], y.index)
         return y
 
     # ---- the whole ----

@@ -36,7 +36,7 @@ OPTIONS = ("-O0", "-fsanitize=undefined")
 
 # Drawn by test_random_operators.
 OTHERS = {"MOVE", "REDUCE_SUM", "REDUCE_MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUB", "DIV"}
-OTHERS |= {"MINIMUM", "MAXIMUM", "PRELU", "TABLE", "HARD_SWISH", "ELU"}
+OTHERS |= {"MINIMUM", "MAXIMUM", "PRELU", "TABLE", "HARD_SWISH", "ELU", "ABS"}
 OTHERS |= {"RESIZE_BILINEAR", "BATCH_MATMUL", "TRANSPOSE_CONV"}
 REACHED = {
     *(reference.KERNELS.keys() - OTHERS),

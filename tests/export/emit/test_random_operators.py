@@ -30,6 +30,7 @@ PROFILES = ("speed", "size", "balanced")
 REACHED = {
     *("MOVE", "REDUCE_SUM", "REDUCE_MEAN", "REDUCE_MAX", "REDUCE_MIN", "MEAN"),
     *("SUB", "MINIMUM", "MAXIMUM", "PRELU", "TABLE", "HARD_SWISH", "ELU"),
+    "ABS",
     *("RESIZE_BILINEAR", "BATCH_MATMUL", "TRANSPOSE_CONV", "PAD", "CONV_2D"),
 }
 
