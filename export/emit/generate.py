@@ -132,9 +132,15 @@ def described(network: Network, index: int) -> dict[str, Any]:
         "shape": shape,
         "size": math.prod(shape),
         "order": "HWC"[-len(shape) :] if len(shape) <= 3 else "row-major",
-        "scale": f"{float(tensor.scale):.9g}",
+        "scale": _literal(float(tensor.scale)),
         "zero_point": tensor.zero_point,
     }
+
+
+def _literal(value: float) -> str:
+    """A number that takes C's suffix f: 1 is none, 1.0 is."""
+    text = f"{value:.9g}"
+    return text if "." in text or "e" in text else f"{text}.0"
 
 
 def _several(network: Network) -> dict[str, Any]:

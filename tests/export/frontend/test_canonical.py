@@ -182,9 +182,10 @@ def test_separate_leaves_int8_ends_alone() -> None:
     assert ends.outputs[0] == End("int8", float(np.float32(0.1)), 0, (1, 8))
 
 
-def test_the_headers_helpers_round_as_tflite_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scale", [0.037, 1.0, 2.0**-20])
+def test_the_headers_helpers_round_as_tflite_does(tmp_path: Path, scale: float) -> None:
     b = B()
-    start, end = b.tensor((1, 8), 0.037, 3), b.tensor((1, 8), 0.041, -9)
+    start, end = b.tensor((1, 8), scale, 3), b.tensor((1, 8), 2 * scale, -9)
     b.operator("RELU", [start], end)
     model = b.build([start], [end])
     compile_model(model, "net", "net", tmp_path / "c", "size")
