@@ -38,7 +38,8 @@ FASHION = (
     *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
 )
 KMNIST = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
-NAMES = {"mnist": tuple(map(str, range(10))), "fashion": FASHION, "kmnist": KMNIST}
+DIGITS = tuple("0123456789")
+NAMES = {"mnist": DIGITS, "fashion": FASHION, "kmnist": KMNIST}
 EMBEDDED = ROOT / "training" / "data"
 # Debian's dataset-fashion-mnist 0.0~git20200523 compresses anew: the same files under
 # other md5 sums, pinned here.
@@ -69,7 +70,7 @@ class Data:
     test_images: np.ndarray  # (10000, 28, 28) uint8
     test_labels: np.ndarray  # (10000,) uint8
     hash: str
-    classes: tuple[str, ...]  # names, in the order of the labels
+    classes: tuple[str, ...] = DIGITS  # names, in the order of the labels
 
 
 def load(dataset: str = "mnist") -> Data:

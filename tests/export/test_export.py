@@ -233,7 +233,8 @@ def test_c_that_does_not_compile_is_a_failed_check(
 def test_int8_accuracy_of_a_checkpoint(
     monkeypatch: pytest.MonkeyPatch, data: Data
 ) -> None:
-    monkeypatch.setattr("export.accuracy.load", lambda name: shortened(data, IMAGES))
+    few = shortened(data, IMAGES)
+    monkeypatch.setattr("export.accuracy.of_model", lambda config: few)
     assert int8_accuracy(SHIPPED / "v1.pt") > 97
 
 

@@ -94,7 +94,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
     context.close()
-    assert not [text for text in errors if "manifest.json" not in text], errors
+    assert not errors
 
 
 def open_page(page: Page, url: str) -> None:

@@ -141,7 +141,7 @@ def test_a_file_that_is_no_image(build: Path, tmp_path: Path):
     path = tmp_path / "letter.txt"
     path.write_text("seven")
     done = run(build, *CLASSIFY, "--image", str(path))
-    expect(done, EXIT_USAGE, f"{path} is not an image", "PNG")
+    expect(done, EXIT_USAGE, f"{path} is not a picture", "PNG")
 
 
 @pytest.mark.parametrize("option", ["--model", "--engine"])

@@ -2,7 +2,7 @@
 
     esp8k image drawing.jpg  # show what the network will see
     esp8k image drawing.jpg --out digit.png
-    esp8k image page.jpg --crop 400,300,200,200  # that part alone: x,y,width,height
+    esp8k image page.jpg --crop 400,300,200,200  # x,y,width,height
 
 Any size, grey or colour, with or without alpha, dark on light or light on dark, on
 paper of any kind and in any light (`tools.classify.ink`). What MNIST does, and

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import Esp8kError
 from core.paths import build_root
@@ -38,38 +39,35 @@ class Image:
 
 
 def add(exported: Path, page: Path) -> None:
-    """Put images, manifest and flasher into `page`, where there are images."""
+    """Put images and flasher into `page`, and a manifest that may list none."""
     images = built(exported)
-    if not images:
-        return
-    flasher = _flasher()
-    if flasher is None:
-        print(
-            "note: no npm here, so this page cannot install firmware", file=sys.stderr
-        )
-        return
-    (page / "vendor").mkdir()
-    shutil.copyfile(flasher / "bundle.js", page / "vendor" / "esptool.js")
-    shutil.copyfile(flasher / "LICENSE", page / "vendor" / "esptool.LICENSE.txt")
-    (page / "firmware").mkdir()
+    flasher = _flasher() if images else None
+    if images and flasher is None:
+        print("note: without npm this page cannot install firmware", file=sys.stderr)
+        images = []
+    if flasher is not None:
+        (page / "vendor").mkdir()
+        shutil.copyfile(flasher / "bundle.js", page / "vendor" / "esptool.js")
+        shutil.copyfile(flasher / "LICENSE", page / "vendor" / "esptool.LICENSE.txt")
+        (page / "firmware").mkdir()
     for image in images:
         shutil.copyfile(image.path, page / "firmware" / f"{image.chip}.bin")
+    told = json.loads((exported / "model.json").read_text())
     manifest = {
         "name": f"esp8k {exported.name}",
-        "version": str(
-            json.loads((exported / "model.json").read_text())["identity_crc"]
-        ),
-        "builds": [
-            {
-                "chipFamily": FAMILIES[image.chip],
-                "parts": [
-                    {"path": f"firmware/{image.chip}.bin", "offset": image.offset}
-                ],
-            }
-            for image in images
-        ],
+        "version": f"{told['identity_crc']:08x}",
+        "builds": [_listed(image) for image in images],
     }
     (page / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def _listed(image: Image) -> dict[str, Any]:
+    """An image as ESP Web Tools' manifest has it."""
+    path = f"firmware/{image.chip}.bin"
+    return {
+        "chipFamily": FAMILIES[image.chip],
+        "parts": [{"path": path, "offset": image.offset}],
+    }
 
 
 def built(exported: Path) -> list[Image]:

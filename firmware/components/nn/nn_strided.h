@@ -16,8 +16,8 @@ typedef struct {
     int32_t pixel, row; /* bytes from one to the next */
 } nn_strided_t;
 
-NN_INLINE nn_strided_t nn_strided(int32_t height, int32_t width, int32_t channels,
-                                  int32_t pixel, int32_t row)
+NN_INLINE nn_strided_t nn_strided(int32_t height, int32_t width,
+                                  int32_t channels, int32_t pixel, int32_t row)
 {
     nn_strided_t s;
 
@@ -48,8 +48,8 @@ NN_INLINE void nn_strided_pack(uint8_t *out, const uint8_t *in, nn_strided_t s,
 }
 
 /* The way back. */
-NN_INLINE void nn_strided_unpack(uint8_t *out, const uint8_t *in, nn_strided_t s,
-                                 uint8_t flip)
+NN_INLINE void nn_strided_unpack(uint8_t *out, const uint8_t *in,
+                                 nn_strided_t s, uint8_t flip)
 {
     for (int32_t y = 0; y < s.height; ++y) {
         for (int32_t x = 0; x < s.width; ++x) {
@@ -72,7 +72,8 @@ NN_INLINE void nn_strided_show(void (*hook)(void *, uint32_t, const void *,
     for (int32_t y = 0; y < s.height; ++y) {
         for (int32_t x = 0; x < s.width; ++x) {
             for (int32_t c = 0; c < s.channels; ++c) {
-                bytes[count++] = (uint8_t)(in[y * s.row + x * s.pixel + c] ^ flip);
+                bytes[count++] =
+                    (uint8_t)(in[y * s.row + x * s.pixel + c] ^ flip);
                 if (count == NN_STRIDED_SHOWN) {
                     hook(context, stage, bytes, count);
                     count = 0;

@@ -4,8 +4,7 @@ const BAUD = 460800;
 
 /** The images that were built, or none. */
 export async function builds() {
-  const reply = await fetch("manifest.json");
-  return reply.ok ? (await reply.json()).builds : [];
+  return (await (await fetch("manifest.json")).json()).builds;
 }
 
 /** Ask for a port, find out its chip, write what fits; `tell` gets words and 0..1. */
