@@ -82,7 +82,8 @@ def link(folder: Path, script: str, *arguments: str) -> Path:
     parts = [str(DIRECT / "start.S"), str(DIRECT / "simcall.c"), *RUNTIME, *arguments]
     options = ["-nostartfiles", f"-T{folder / 'link.ld'}", "-Wl,--gc-sections"]
     options += ["-Wl,--no-warn-rwx-segments", "-lc", "-lgcc"]
-    cross = [PICOLIBC, "-mlongcalls", "-ffunction-sections", f"-I{DIRECT}"]
+    cross = [PICOLIBC, "-mlongcalls", "-ffunction-sections"]
+    cross += [f"-I{DIRECT}", f"-I{DIRECT.parent}"]
     return build("xtensa-lx106-elf-gcc", folder / "a.elf", *cross, *parts, *options)
 
 
