@@ -56,9 +56,11 @@ def test_the_board_answers_with_the_references_logits(
 ) -> None:
     with Device.open(port) as device:
         require_identity(device, TEST_BUILD / "v2")
+        # The board may have served a test with a bad line before this one.
+        before = device.statistics().crc_errors
         results = list(device.infer_many("int8", images))
         assert np.array_equal([r.logits for r in results], logits)
-        assert device.statistics().crc_errors == 0
+        assert device.statistics().crc_errors == before
 
 
 def test_every_stage_on_the_board_is_the_references(
