@@ -26,7 +26,7 @@ FLAGS += "-Wconversion -Wvla -Walloca -Werror".split()
 STANDARD_HEADERS = {"stdint.h", "stddef.h", "string.h"}
 # All that an object may want from elsewhere: no heap, no stdio, no libm.
 WANTED = re.compile(
-    r"(link|app|console|command|engine|hal|esp8k|int8|f16|v2)_\w+"
+    r"(link|app|console|command|engine|hal|esp8k|int8|f16|v2|v3)_\w+"
     r"|mem(cpy|set|move|cmp)|_GLOBAL_OFFSET_TABLE_|__\w+"
 )
 MOST_LINES = 300
