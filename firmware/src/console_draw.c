@@ -7,7 +7,8 @@
 
 uint8_t console_level(uint32_t digit, uint32_t at)
 {
-    return app_samples[digit][at / 4u] >> at % 4u * 2u & 3u;
+    const uint32_t four = app_samples[digit][at / 4u];
+    return (uint8_t)(four >> at % 4u * 2u & 3u);
 }
 
 void console_draw(app_t *app, uint32_t digit)
