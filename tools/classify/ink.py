@@ -46,6 +46,10 @@ NOTE = 0.65  # a light piece that fills so much of its box may be a note
 WITHIN = 0.35  # dark ink within a light piece counts from that share of its score
 LEAST = 0.01  # a candidate less clear than that is nothing drawn
 FRAMES = 40  # best candidates among which frames are sought
+RIM = 20  # the outermost 1/RIM of a picture, where paper is expected
+EVEN = 12  # grey levels by which an even paper's colour varies at most
+VIVID = 30  # grey levels by which ink must differ in some colour
+OPPOSED = 0.25  # of the largest difference, that another colour has the other way
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class View:
 def find(rgb: Array) -> Found | None:
     """The digit in a picture of working size, uint8 (H, W, 3)."""
     smooth = cv2.GaussianBlur(rgb, (0, 0), 1.0)
+    if (grey := by_colour(smooth)) is not None:
+        return clearest(grey, chalk=False)
     dark = clearest(smooth, chalk=False)
     light = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
     most = CHALK * (1 - float(np.median(light)) / 256)  # chalk's score at its best
@@ -90,6 +96,31 @@ def find(rgb: Array) -> Found | None:
     note = within and chalk.fill > NOTE
     share = WITHIN if note else 1.0
     return dark if dark.score > share * chalk.score else chalk
+
+
+def by_colour(smooth: Array) -> Array | None:
+    """Ink that is lighter than its paper in one colour and darker in another, as grey.
+
+    Green on red is neither dark ink nor chalk: what counts is how far a pixel lies on
+    the way from the paper's colour to the ink's. None for all other pictures.
+    """
+    height, width = smooth.shape[:2]
+    edge = max(2, max(height, width) // RIM)
+    rim = np.ones((height, width), bool)
+    rim[edge:-edge, edge:-edge] = False
+    paper = np.median(smooth[rim], axis=0)
+    apart = smooth.astype(np.float32) - paper.astype(np.float32)
+    size = np.abs(apart).max(2)
+    if np.percentile(size[rim], 90) > EVEN:
+        return None
+    strong = size > max(VIVID, 0.6 * float(np.percentile(size, 99.5)))
+    if not strong.any():
+        return None
+    way = np.median(apart[strong], axis=0)
+    if min(way.max(), -way.min()) < OPPOSED * np.abs(way).max():
+        return None
+    grey = np.clip(230 - 200 * (apart @ way) / float(way @ way), 0, 255)
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
 
 
 def clearest(smooth: Array, chalk: bool) -> Found | None:
