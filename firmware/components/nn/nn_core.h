@@ -12,10 +12,10 @@
 #endif
 #endif
 
-/* Whether the core has what nn_lx6.h needs, as the LX6 of the classic ESP32 has;
- * or the models of its instructions are wanted (NN_LX6_MODEL). -DNN_LX6=0 takes
- * portable C all the same: emulators that do not see a reloaded MAC16 register
- * want it. */
+/* Whether the core has what nn_lx6.h needs, as the LX6 of the classic ESP32
+ * has; or the models of its instructions are wanted (NN_LX6_MODEL). -DNN_LX6=0
+ * takes portable C all the same: emulators that do not see a reloaded MAC16
+ * register want it. */
 #ifndef NN_LX6
 #if defined(NN_LX6_MODEL)
 #define NN_LX6 1

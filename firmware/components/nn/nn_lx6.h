@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Inline assembly for the LX6 core of the classic ESP32 and the S2: MAC16, MULSH,
- * CLAMPS, MIN and MAX, zero-overhead loops.
+ * Inline assembly for the LX6 core of the classic ESP32 and the S2: MAC16,
+ * MULSH, CLAMPS, MIN and MAX, zero-overhead loops.
  *
  * A kernel is one block of instructions, each written as a macro:
  *
@@ -11,10 +11,10 @@
  *         (LX_INOUT(y), LX_OUT(x)), (LX_IN(w)))
  *
  * On the core the macros are text for the assembler. Where NN_LX6_MODEL is
- * defined they are the C model of each instruction (nn_lx6_model.h), so that the
- * very same text runs on every machine. Operands are variables of type
- * uintptr_t; numbers are their low 32 bits. Registers m0 to m3 and ACC belong to
- * a block and hold nothing between blocks.
+ * defined they are the C model of each instruction (nn_lx6_model.h), so that
+ * the very same text runs on every machine. Operands are variables of type
+ * uintptr_t; numbers are their low 32 bits. Registers m0 to m3 and ACC belong
+ * to a block and hold nothing between blocks.
  */
 #ifndef NN_LX6_H
 #define NN_LX6_H
@@ -86,9 +86,9 @@
 
 /* ==== MAC16 ==== */
 
-/* LDINC adds 4 to the address, then loads from it. A product reads its registers
- * before the load writes one. `h` says which halves; m0 and m1 are first factors,
- * m2 and m3 second ones. */
+/* LDINC adds 4 to the address, then loads from it. A product reads its
+ * registers before the load writes one. `h` says which halves; m0 and m1 are
+ * first factors, m2 and m3 second ones. */
 #define LX_LDINC(m, at) LX_I("ldinc " #m ", " LX_R(at))
 #define LX_MUL_DD(h, x, y) LX_I("mul.dd." #h " " #x ", " #y)
 #define LX_MULA_DD(h, x, y) LX_I("mula.dd." #h " " #x ", " #y)
@@ -157,8 +157,8 @@ LX_HELPER uint32_t *nn_lx6_fill(uint32_t *to, int32_t count, uint32_t fill)
 }
 
 /* Rows y, y + 1, ... of `depth` channels from column x on, as pairs of int16:
- * `wide` columns, rows `step` words apart; `fill` stands where there is no input.
- * An odd number of channels gets one more, of no meaning. */
+ * `wide` columns, rows `step` words apart; `fill` stands where there is no
+ * input. An odd number of channels gets one more, of no meaning. */
 LX_HELPER void nn_lx6_rows(uint32_t *to, int32_t step, const uint8_t *in,
                            int32_t height, int32_t width, int32_t pitch,
                            int32_t depth, int32_t y, int32_t rows, int32_t x,
@@ -239,7 +239,8 @@ LX_HELPER void nn_lx6_plane(uint32_t *to, int32_t step, const uint8_t *in,
 
     for (const int32_t last = y + rows; y < last; ++y, to += step) {
         uint16_t *at = (uint16_t *)(void *)to;
-        uintptr_t p = (uintptr_t)in + (uintptr_t)(y * pitch + (x + first) * depth);
+        const int32_t from = y * pitch + (x + first) * depth;
+        uintptr_t p = (uintptr_t)in + (uintptr_t)from;
         uintptr_t q = (uintptr_t)(at + first + odd), a, b;
         int32_t k = first;
 

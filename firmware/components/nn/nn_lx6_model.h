@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each LX6 instruction that nn_lx6.h names, in C, as the Xtensa ISA documents it:
- * 16-bit halves that are signed, an accumulator of 40 bits that wraps around,
- * loads that fault where an address is no multiple of their size, products that
- * read their registers before a load writes one. Little-endian machines only.
+ * Each LX6 instruction that nn_lx6.h names, in C, as the Xtensa ISA documents
+ * it: 16-bit halves that are signed, an accumulator of 40 bits that wraps
+ * around, loads that fault where an address is no multiple of their size,
+ * products that read their registers before a load writes one. Little-endian
+ * machines only.
  */
 #ifndef NN_LX6_MODEL_H
 #define NN_LX6_MODEL_H
@@ -114,7 +115,8 @@ static inline uint64_t lx_product(uint32_t x, uint32_t y)
 #define LX_LDINC(m, at) \
     (at) += 4u;         \
     (m) = lx_read(at, 4);
-/* The first factor is in m0 or m1, the second in m2 or m3: others do not compile. */
+/* The first factor is in m0 or m1, the second in m2 or m3: others do not
+ * compile. */
 #define LX_X_m0 m0
 #define LX_X_m1 m1
 #define LX_Y_m2 m2

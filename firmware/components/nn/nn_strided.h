@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Activations whose pixels and rows lie at any distance, and their bytes without
- * gaps: between a core that has layouts of its own and all others.
+ * Activations whose pixels and rows lie at any distance, and their bytes
+ * without gaps: between a core that has layouts of its own and all others.
  */
 #ifndef NN_STRIDED_H
 #define NN_STRIDED_H

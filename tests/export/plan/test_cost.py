@@ -17,7 +17,9 @@ TOLERANCE = 0.10
 def estimates(component: Path, core: str) -> dict[str, int]:
     """What the comments above the layers promise."""
     found, name = {}, ""
-    for line in (component / "src" / "v2_int8_network.c").read_text().splitlines():
+    for line in (
+        next((component / "src").glob("*_int8_network.c")).read_text().splitlines()
+    ):
         if line.startswith("/* ==== ") and ":" in line:
             name = line.split()[2].rstrip(":")
         if "estimated instructions" in line:
