@@ -96,11 +96,11 @@ def publish(
         target = out_dir / place.format(prefix)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(environment.get_template(f"{template}.jinja").render(context))
-    _format(out_dir)
+    lay_out(out_dir)
     return plan
 
 
-def _format(folder: Path) -> None:
+def lay_out(folder: Path) -> None:
     """Lay out all C below `folder` in the dialect of `.clang-format`."""
     program = Path(sysconfig.get_path("scripts")) / "clang-format"
     files = sorted(path for kind in ("*.c", "*.h") for path in folder.rglob(kind))

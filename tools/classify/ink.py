@@ -49,7 +49,7 @@ FRAMES = 40  # best candidates among which frames are sought
 RIM = 20  # the outermost 1/RIM of a picture, where paper is expected
 EVEN = 12  # grey levels by which an even paper's colour varies at most
 VIVID = 30  # grey levels by which ink must differ in some colour
-OPPOSED = 0.25  # of the largest difference, that another colour has the other way
+OPPOSED = 0.1  # of the largest difference, that another colour has the other way
 
 
 @dataclass(frozen=True)

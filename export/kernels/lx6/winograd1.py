@@ -225,8 +225,8 @@ class _Maker:
         lines = [
             f"NN_INLINE void {layer.name}_sums(const uint32_t *values, {kind} *out)",
             "{",
-            f"    uintptr_t v = (uintptr_t)values - 4u, o = (uintptr_t)out,"
-            f" w = (uintptr_t){layer.name}_weights;",
+            "    uintptr_t v = (uintptr_t)values - 4u, o = (uintptr_t)out;",
+            f"    uintptr_t w = (uintptr_t){layer.name}_weights;",
             f"    uintptr_t {', '.join(out)};",
         ]
         if into:

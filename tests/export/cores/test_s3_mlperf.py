@@ -7,8 +7,8 @@ import pytest
 
 from core.paths import ROOT
 from core.pixels import to_bytes
-from export.compile import random_inputs
 from export.emit import generate, s3_host
+from export.emit.component import random_inputs
 from export.reference import int8
 from tests.support.components import IDENTITY
 from tools.bench import models
