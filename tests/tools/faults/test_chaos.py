@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import CheckFailed
 from tests.support.link import FAKE, random_images
 from tools.faults import chaos
 from tools.faults.line import KINDS, Faults, FaultyLine
@@ -37,6 +38,33 @@ def test_a_line_too_bad_to_use_is_reported_in_time(library: Path) -> None:
     figures = chaos.storm(device, oracle, chaos.Config(requests=40), None)
     assert figures.wrong == figures.hangs == 0
     assert figures.failed > 10 and figures.answered + figures.failed == 40
+
+
+def test_what_is_missing_or_unnoticed_fails() -> None:
+    """722 of 2,000 requests failed at 3 %, and the status was 0."""
+    sound = dict(wrong=0, hangs=0, failed=0, crashes=2, resets_noticed=2)
+    chaos.require(sound, chaos.Config())
+    chaos.require(sound | {"failed": 3}, chaos.Config(most_failed=3))
+    for record, told in (
+        ({"failed": 722}, "722 requests without an answer"),
+        ({"resets_noticed": 1}, "1 crashes unnoticed"),
+        ({"resets_noticed": 5}, "3 crashes of its own"),
+        ({"wrong": 1, "hangs": 2}, "1 wrong answers, 2 hangs"),
+    ):
+        with pytest.raises(CheckFailed, match=told):
+            chaos.require(sound | record, chaos.Config())
+
+
+def test_a_crash_that_no_later_request_tells_of_is_noticed(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = MemoryLine(MemoryBoard(library))
+    device = chaos.Device(line, lambda message: None)
+    oracle = chaos.Oracle(device, IMAGES[:1])
+    monkeypatch.setattr(oracle, "ask", lambda *_: True)  # nothing goes over the line
+    config = chaos.Config(requests=5, crash_every=5)
+    figures = chaos.storm(device, oracle, config, line.reset)
+    assert figures.crashes == figures.resets_noticed == 1
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
