@@ -21,6 +21,7 @@ TEACHER = yes#       yes, no: no trains v3 alone (train, seeds)
 RESUME  =#           1: go on with an interrupted run (train)
 OWN     =#           folder of own digits, to go on with (train)
 N       = 10#        how many seeds (seeds)
+MINUTES = 60#        how long (soak)
 JOBS    = 2#         how many tests at once (test)
 
 .DEFAULT_GOAL := help
@@ -49,7 +50,7 @@ $(call one_of,DATASET,$(call literal,Dataset))
 $(call one_of,TEACHER,yes no)
 $(if $(BOARD),$(call one_of,BOARD,$(boards)))
 $(if $(RESUME),$(call one_of,RESUME,1))
-$(foreach name,EPOCHS N JOBS,$(call number,$(name),1000000))
+$(foreach name,EPOCHS N MINUTES JOBS,$(call number,$(name),1000000))
 $(call number,SEED,4294967295)
 $(if $(INDEX),$(call number,INDEX,9999))
 $(if $(INDEX),$(if $(IMG),$(error INDEX and IMG are both given: one of them, please)))
@@ -138,7 +139,7 @@ asked: | $(SETUP)
 
 # ==== Figures =================================================================
 
-.PHONY: seeds sweep bench bench-train budget chaos fuzz mlperf-data
+.PHONY: seeds sweep bench bench-train budget chaos fuzz soak mlperf-data
 seeds: setup ## train MODEL with N seeds: mean, spread, interval
 	@$(ESP8K) seeds --model $(MODEL) --n $(N) $(ALONE)
 
@@ -159,6 +160,11 @@ chaos: export ## 100,000 requests over a line that damages bytes
 
 fuzz: setup ## libFuzzer over the device's parsers (30 minutes)
 	@$(ESP8K) fuzz --seconds 1800
+
+soak: export ## boards, bad lines and the page at once, for MINUTES
+	@$(ESP8K) flash --model $(MODEL) --board twin
+	@$(ESP8K) flash --model $(MODEL) --board virtual
+	@$(ESP8K) soak --model $(MODEL) --minutes $(MINUTES)
 
 mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
 	@$(ESP8K) mlperf-data $(if $(PORT),--port $(call quoted,$(PORT)))

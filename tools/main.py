@@ -73,6 +73,7 @@ FIGURES = {
     "fit-cost": Verb("tools.bench.fit_cost", "weights of the cost model anew"),
     "chaos": Verb("tools.faults.chaos", "requests over a damaged line"),
     "fuzz": Verb("tools.faults.fuzz", "libFuzzer over the device's parsers"),
+    "soak": Verb("tools.soak.soak", "everything at once, against a model of the link"),
 }
 PARTS = {
     "footprint": Verb("tools.boards.footprint", "flash and RAM of a firmware.elf"),

@@ -18,6 +18,7 @@ from tools.link.identity_lock import require_identity
 from tools.link.transport import SerialTransport
 
 NOTICED_S = 0.2  # how soon a closed line or a dead board is seen
+HANDED_OVER_S = 2.0  # a page that is loaded again comes before its old line is closed
 
 
 class BoardLine:
@@ -54,7 +55,7 @@ class BoardLine:
 
         Raises DeviceError where another page has it or nothing is there.
         """
-        if not self._held.acquire(blocking=False):
+        if not self._held.acquire(timeout=HANDED_OVER_S):
             raise DeviceError("another page has the board", "close that page")
         try:
             if self.process is not None and not self.process.alive():

@@ -9,6 +9,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import serial
@@ -17,10 +18,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.paths import ROOT
-from tests.support import second_client
 from tests.support.link import flashed_port, random_images
 from tests.support.products import TEST_BUILD
-from tests.support.second_client import (
+from tests.tools.link.test_client import fake_int8
+from tools.faults.loopback import MemoryBoard
+from tools.soak import document, second_client
+from tools.soak.second_client import (
     FLOAT16,
     HELLO,
     INFER,
@@ -33,8 +36,6 @@ from tests.support.second_client import (
     Client,
     Refused,
 )
-from tests.tools.link.test_client import fake_int8
-from tools.faults.loopback import MemoryBoard
 
 ARRAYS = random_images(4, seed=33)
 IMAGES = [image.tobytes() for image in ARRAYS]
@@ -67,8 +68,9 @@ class Port(serial.Serial):
         return super().read(self.in_waiting) if ready else b""
 
 
-def test_it_imports_nothing_of_ours() -> None:
-    tree = ast.parse(Path(second_client.__file__).read_text())
+@pytest.mark.parametrize("module", [second_client, document])
+def test_it_imports_nothing_of_ours(module: ModuleType) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text())
     names = {
         alias.name.split(".")[0]
         for node in ast.walk(tree)
@@ -108,11 +110,8 @@ def test_it_reads_and_writes_the_examples() -> None:
 
 
 @pytest.mark.parametrize("loss", [0.0, LOSSY])
-def test_it_does_all_that_the_document_offers(
-    board: MemoryBoard, loss: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(second_client, "TRY_S", 0.001)  # this line is never slow
-    client = Client(Board(board, loss))
+def test_it_does_all_that_the_document_offers(board: MemoryBoard, loss: float) -> None:
+    client = Client(Board(board, loss), try_s=0.001)  # this line is never slow
     hello = client.hello()
     assert (hello["model"], hello["board"]) == ("fake", "memory")
     assert (hello["image_bytes"], hello["window"]) == (784, 16)

@@ -95,6 +95,17 @@ def test_a_second_page_is_told_who_has_the_board(page: Page, running: Server) ->
     expect(other.locator("#told")).to_contain_text("Another page has the board")
 
 
+def test_a_page_that_is_loaded_again_has_the_board_again(
+    running: Server, line: BoardLine
+) -> None:
+    """Its old line is closed a moment after the new one is asked for."""
+    first = line.connect(lambda _: None, lambda _: None)
+    closing = threading.Timer(0.1, first.close)
+    closing.start()
+    line.connect(lambda _: None, lambda _: None).close()
+    closing.join()
+
+
 def test_every_answer_forbids_frames_and_other_sites(running: Server) -> None:
     for path in ("/", "/app.js", "/about.json", "/none"):
         _, headers, _ = ask(running, path)

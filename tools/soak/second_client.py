@@ -1,8 +1,8 @@
 """A client of the binary dialect written from firmware/PROTOCOL.md alone.
 
-It shares no line with tools/: what it cannot do, the document does not say. It is as
-simple as a client may be: one request at a time, on any object with `write(bytes)` and
-`read(seconds) -> bytes`.
+It shares no line with the host's client: what it cannot do, the document does not say.
+It is as simple as a client may be: one request at a time, on any object with
+`write(bytes)` and `read(seconds) -> bytes`.
 """
 
 import random
@@ -20,6 +20,8 @@ PIECE = 32
 
 
 class Line(Protocol):
+    """Bytes both ways."""
+
     def write(self, data: bytes) -> object: ...
     def read(self, seconds: float) -> bytes: ...
 
@@ -79,8 +81,10 @@ def unpack(chunk: bytes) -> tuple[int, int, bytes] | None:
 
 
 class Client:
-    def __init__(self, line: Line) -> None:
-        self.line = line
+    """One conversation; asks again where no answer came in `try_s`."""
+
+    def __init__(self, line: Line, try_s: float = TRY_S) -> None:
+        self.line, self.try_s = line, try_s
         self.sequence = random.randrange(0x10000)
         self.unread = b""
         self.boot = self.identity = -1
@@ -93,7 +97,7 @@ class Client:
         end = time.monotonic() + GIVE_UP_S
         while time.monotonic() < end:
             self.line.write(wire)
-            again = time.monotonic() + TRY_S
+            again = time.monotonic() + self.try_s
             while (left := again - time.monotonic()) > 0:
                 for frame in self.frames(left):
                     if self.answers(frame, sequence, crc):
