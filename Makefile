@@ -171,12 +171,15 @@ mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
 
 # ==== Checks ==================================================================
 
-.PHONY: test test-fast lint doctor clean distclean help
+.PHONY: test test-fast test-board lint doctor clean distclean help
 test: setup lint ## every test
 	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS)
 
 test-fast: setup lint ## the tests that take seconds
 	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) -m "not slow and not fuzz"
+
+test-board: $(OUT)/model.json ## hardware in the loop: BOARD boots, answers, resets
+	@$(ESP8K) test-board $(FOUND)
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

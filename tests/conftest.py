@@ -2,6 +2,7 @@
 
 import signal
 
+collect_ignore = ["on_board"]  # `esp8k test-board` runs those, with a board
 pytest_plugins = [
     "tests.support.products",
     "tests.support.components",

@@ -39,6 +39,7 @@ PIPELINE = {
     "classify": Verb("tools.classify.classify", "one digit on a board"),
     "report": Verb("tools.report.report", "all test images: host against device"),
     "bisect": Verb("tools.bisect", "where a board parts from the host"),
+    "test-board": Verb("tools.boards.on_board", "hardware in the loop, on a board"),
     "draw": Verb("tools.web.draw", "draw digits in a web page for a board"),
     "web": Verb("tools.web.build", "that page as a folder for any web server"),
 }

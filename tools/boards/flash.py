@@ -9,7 +9,8 @@
 of the ROM's bootloader, read back and compared; the emulated core then runs the
 bytes that were read back. `esp32-direct` is the same image, written to a real ESP32:
 seconds, and no download of gigabytes. Files, in build/<model>/<board>/:
-firmware.elf, app.bin, flashed.bin, memory.json.
+firmware.elf, app.bin, flashed.bin, memory.json; for a board with ESP-IDF merged.bin,
+all of its flash from address 0, as installers in a browser want it.
 """
 
 import json
@@ -34,6 +35,10 @@ from tools.boards import boards, catalogue, footprint, image_format, pio, stack_
 OFFSET = 0x1000  # where the ESP32's ROM expects the first program
 ESPTOOL_TIMEOUT_S = 120  # a real board at 460800 baud takes seconds
 FLASH_BAUD = 460800
+# Where each chip's ROM looks for the second-stage bootloader of ESP-IDF.
+BOOTLOADERS = {"esp32": 0x1000, "esp32s2": 0x1000, "esp32s3": 0, "esp32c3": 0}
+BOOTLOADERS["esp32c6"] = 0
+PARTITIONS, APPLICATION = 0x8000, 0x10000  # firmware/partitions.csv
 IMAGE_OPTIONS = ["--flash-mode", "dio", "--flash-freq", "40m", "--flash-size", "4MB"]
 
 
@@ -108,6 +113,7 @@ def _flash_espressif(
     image = built.with_suffix(".bin")
     if image.exists():
         shutil.copyfile(image, out / "app.bin")
+        merge(built.parent, board.chip, out / "merged.bin")
     size = image.stat().st_size if image.exists() else None
     figures = footprint.measure(firmware, flash_bytes=size)
     write_json(out / "memory.json", figures)
@@ -132,6 +138,22 @@ def make_image(elf: Path, app: Path) -> Path:
     else:
         fresh.replace(app)
     return app
+
+
+def merge(built: Path, chip: str, target: Path) -> None:
+    """Bootloader, partition table and application as one file, from address 0."""
+    parts = {
+        BOOTLOADERS[chip]: "bootloader.bin",
+        PARTITIONS: "partitions.bin",
+        APPLICATION: "firmware.bin",
+    }
+    words = ["--chip", chip, "merge-bin", "--flash-mode", "keep"]
+    words += ["--flash-freq", "keep", "--flash-size", "keep"]
+    with replacing(target) as partial:
+        words += ["-o", str(partial)]
+        for offset, name in parts.items():
+            words += [hex(offset), str(built / name)]
+        esptool(words, "merging the image")
 
 
 def write(app: Path, flashed: Path, board: boards.Board) -> None:

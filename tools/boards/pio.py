@@ -6,13 +6,15 @@ PlatformIO insists on its own copy of SCons (`tool-scons`), which it would fetch
 from its registry. `core_dir` lays out the same package from PyPI's SCons below
 build/platformio, so the local platform in firmware/platforms builds offline.
 Espressif's boards need downloads anyway: they use the user's own PlatformIO
-folder, where the downloads outlive `make clean`.
+folder, where the downloads outlive `make clean`; where neither they nor the registry
+are in reach, that is said at once, with the ways out.
 """
 
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,6 +36,13 @@ COMPILERS = {
 }
 BUILD_TIMEOUT_S = 300  # a clean build takes seconds
 DOWNLOAD_TIMEOUT_S = 3600  # the first build for a real board fetches a toolchain
+REGISTRY = ("api.registry.platformio.org", 443)
+REGISTRY_TIMEOUT_S = 1.5
+OFFLINE = (
+    "an ESP32 does without it: BOARD=esp32-direct; others: connect once, or copy "
+    "~/.platformio of a computer that has built one, or `idf.py build` in firmware/; "
+    "without a board: BOARD=virtual"
+)
 
 SCONS_MAIN = '"""PyPI\'s SCons where PlatformIO looks for its own."""\n' + (
     "import sys\n\nimport SCons.Script\n\nsys.exit(SCons.Script.main())\n"
@@ -85,6 +94,32 @@ def core_dir() -> Path:
     return core
 
 
+def has_espressif() -> bool:
+    """Is Espressif's platform in the user's PlatformIO folder?"""
+    core = os.environ.get("PLATFORMIO_CORE_DIR") or Path.home() / ".platformio"
+    return any((Path(core) / "platforms").glob("espressif32*"))
+
+
+def registry_answers() -> bool:
+    """Whether a connection to PlatformIO's registry opens soon."""
+    try:
+        socket.create_connection(REGISTRY, REGISTRY_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def require_espressif(board: str) -> None:
+    """Say at once that a download cannot be had, instead of after a minute."""
+    if board in LOCAL_BOARDS or has_espressif() or registry_answers():
+        return
+    raise Esp8kError(
+        f"{board} needs Espressif's platform, which is not installed, and "
+        "PlatformIO's registry is out of reach",
+        OFFLINE,
+    )
+
+
 def _scons_version() -> str:
     """The version that this PlatformIO asks for: '~4.41101.0' is 4.41101.0."""
     from platformio.dependencies import get_core_dependencies
@@ -125,6 +160,7 @@ def build(
 ) -> Path:
     """`pio run -e board`; returns the .elf. `targets` as in `pio run -t upload`."""
     require_compiler(board)
+    require_espressif(board)
     env = environment(board, model, extra)
     generated = Path(env["ESP8K_MODEL_DIR"])
     if not (generated / "alias" / "esp8k_model.h").exists():

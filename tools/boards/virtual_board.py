@@ -107,6 +107,7 @@ class VirtualBoard:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._closing = False
+        self._pressed = False  # the reset button
         self._spawned = threading.Event()
 
     def __enter__(self) -> "VirtualBoard":
@@ -142,6 +143,13 @@ class VirtualBoard:
         os.close(self._slave)
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def press_reset(self) -> None:
+        """The button of a real board: whatever it does, it starts anew."""
+        with self._lock:
+            if self._process is not None and not self._closing:
+                self._pressed = True
+                self._process.kill()
 
     @property
     def pid(self) -> int | None:
@@ -181,6 +189,9 @@ class VirtualBoard:
                 self._process = self._spawn(reason)
             self._spawned.set()
             status = self._process.wait() if self._process else 127
+            if self._pressed:
+                self._pressed, reason = False, REASON_POWER_ON
+                continue
             lived = time.monotonic() - started
             panics = panics + 1 if status == EXIT_PANIC and lived < PANIC_LOOP_S else 0
             if status not in (EXIT_RESET, EXIT_PANIC) or panics >= PANICS_IN_A_ROW:

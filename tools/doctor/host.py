@@ -3,7 +3,6 @@
 import importlib.metadata
 import json
 import shutil
-import socket
 import sys
 import tomllib
 from collections.abc import Callable
@@ -16,8 +15,6 @@ from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 
 DISK_NEEDED = 500_000_000  # bytes: build/ of all models and boards, generously
 DISK_ESPRESSIF = 5_000_000_000  # bytes: what PlatformIO downloads for esp32dev
-REGISTRY = ("api.registry.platformio.org", 443)
-REGISTRY_TIMEOUT_S = 1.5
 PICOLIBC = Path("/usr/lib/xtensa-lx106-elf/picolibc.specs")
 APT = "sudo apt-get install"
 
@@ -103,28 +100,17 @@ def platformio(network: bool) -> list[Finding]:
             Finding("platformio", PROBLEM, "no PlatformIO", "run: make setup"),
         ]
     findings = [Finding("platformio", OK, f"PlatformIO {version}")]
-    platform = Path.home() / ".platformio" / "platforms"
-    if any(platform.glob("espressif32*")):
+    if pio.has_espressif():
         text = "Espressif's platform is installed: esp32dev builds offline"
         return [*findings, Finding("espressif32", OK, text)]
     text = "Espressif's platform is not installed"
     if not network:
         return [*findings, Finding("espressif32", NOTE, text)]
-    if reachable(*REGISTRY):
+    if pio.registry_answers():
         more = f"{text}; PlatformIO's registry answers, so the first build gets it"
         return [*findings, Finding("espressif32", NOTE, more)]
-    cure = "BOARD=virtual and BOARD=twin need no download; esp32dev does, once"
     more = f"{text}, and PlatformIO's registry is out of reach (offline)"
-    return [*findings, Finding("espressif32", NOTE, more, cure)]
-
-
-def reachable(host: str, port: int) -> bool:
-    """Whether a connection opens soon."""
-    try:
-        socket.create_connection((host, port), REGISTRY_TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True
+    return [*findings, Finding("espressif32", NOTE, more, pio.OFFLINE)]
 
 
 def disk(build: Path) -> Finding:

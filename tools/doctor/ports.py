@@ -21,6 +21,11 @@ NOBODY = (
     "plug the board in with a data cable: one that only charges shows no device at "
     "all; without a board: BOARD=virtual or BOARD=twin",
 )
+WSL = (
+    "no serial port: Windows keeps its USB devices until they are given to WSL",
+    "in PowerShell, as administrator: winget install usbipd; usbipd list; "
+    "usbipd bind --busid N; usbipd attach --wsl --busid N   (then make doctor again)",
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Ports:
     usb: Path = Path("/sys/bus/usb/devices")
     tty: Path = Path("/sys/class/tty")
     proc: Path = Path("/proc")
+    kernel: Path = Path("/proc/version")
     allowed: Callable[[str], bool] = lambda path: os.access(path, os.R_OK | os.W_OK)
 
 
@@ -59,10 +65,19 @@ def examine_ports(where: Ports, only: str | None, ask: bool) -> list[Finding]:
     findings = undriven(where, listed)
     boards = [port for port in listed if port.vendor in usb.VENDORS]
     if not listed and not findings:
-        return [Finding("ports", NOTE, *NOBODY, topic="ports")]
+        told = WSL if in_wsl(where) else NOBODY
+        return [Finding("ports", NOTE, *told, topic="ports")]
     for port in listed:
         findings += examine(where, port, ask and port in boards)
     return findings
+
+
+def in_wsl(where: Ports) -> bool:
+    """Is this Linux a guest of Windows?"""
+    try:
+        return "microsoft" in where.kernel.read_text().lower()
+    except OSError:
+        return False
 
 
 def examine(where: Ports, port: Found, ask: bool) -> list[Finding]:

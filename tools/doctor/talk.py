@@ -8,8 +8,6 @@ import json
 import time
 from collections.abc import Callable
 
-import serial
-
 from core import paths
 from core.errors import DeviceError, Esp8kError
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
@@ -31,7 +29,6 @@ PATIENCE_S = 3.0  # an ESP32 that opening the port reset answers within two
 QUICK_S = 0.35  # at another rate: the board has booted by then
 BOOT_S = 1.5  # of text after a reset
 SYNC_S = 0.4  # for the ROM's loader to answer
-PULSE_S = 0.1  # EN held low
 SLIP_SYNC = (
     b"\xc0\x00\x08\x24\x00\x00\x00\x00\x00\x07\x07\x12\x20" + b"U" * 32 + b"\xc0"
 )
@@ -80,16 +77,8 @@ class Line:
         return SLIP_ANSWER in self.listen(SYNC_S)
 
     def pulse_reset(self) -> bool:
-        """Reset by RTS with GPIO0 released; False where there are no such lines."""
-        port = self.transport._port
-        try:
-            port.dtr = False
-            port.rts = True
-            time.sleep(PULSE_S)
-            port.rts = False
-        except (OSError, serial.SerialException):
-            return False
-        return True
+        """Reset by RTS; False where there are no such lines."""
+        return self.transport.pulse_reset()
 
 
 def talk(port: str, line: Callable[[str, int], Line] = Line) -> list[Finding]:

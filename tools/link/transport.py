@@ -19,6 +19,7 @@ from tools.link.holders import holders
 
 READ_BYTES = 65536  # at most, in one read
 WRITE_TIMEOUT_S = 20.0  # a device that takes no byte for so long is stuck
+PULSE_S = 0.1  # EN held low
 POLL_S = 0.02  # where a port cannot be waited for: the longest single read
 BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 GONE_HINT = "plug the board in again and run the same command"
@@ -105,6 +106,17 @@ class SerialTransport:
 
     def clock(self) -> float:
         return time.monotonic()
+
+    def pulse_reset(self) -> bool:
+        """Reset the board by RTS with GPIO0 released; False without such lines."""
+        try:
+            self._port.dtr = False
+            self._port.rts = True
+            time.sleep(PULSE_S)
+            self._port.rts = False
+        except BROKEN:
+            return False
+        return True
 
     def close(self) -> None:
         self._port.close()

@@ -40,7 +40,8 @@ class Image:
 
 def add(exported: Path, page: Path) -> None:
     """Put images and flasher into `page`, and a manifest that may list none."""
-    images = built(exported)
+    told = json.loads((exported / "model.json").read_text())
+    images = [image for image in built(exported) if _holds(image, told)]
     flasher = _flasher() if images else None
     if images and flasher is None:
         print("note: without npm this page cannot install firmware", file=sys.stderr)
@@ -52,13 +53,25 @@ def add(exported: Path, page: Path) -> None:
         (page / "firmware").mkdir()
     for image in images:
         shutil.copyfile(image.path, page / "firmware" / f"{image.chip}.bin")
-    told = json.loads((exported / "model.json").read_text())
     manifest = {
         "name": f"esp8k {exported.name}",
         "version": f"{told['identity_crc']:08x}",
         "builds": [_listed(image) for image in images],
     }
     (page / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def _holds(image: Image, told: dict[str, Any]) -> bool:
+    """Was the image built from this very export? An older one is said, and left out."""
+    if str(told["weights_hash"]).encode() in image.path.read_bytes():
+        return True
+    board = image.path.parent.name
+    print(
+        f"note: {board}'s firmware holds other weights and is left out; "
+        f"make build BOARD={board} MODEL={told['model']}",
+        file=sys.stderr,
+    )
+    return False
 
 
 def _listed(image: Image) -> dict[str, Any]:

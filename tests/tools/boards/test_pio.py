@@ -83,6 +83,20 @@ def test_the_compilers_complaint_is_shown(
     assert "app.c:2" in error.value.hint and "never_used" in error.value.hint
 
 
+def test_without_its_download_the_way_out_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path))
+    monkeypatch.setattr(pio, "REGISTRY", ("127.0.0.1", 1))
+    with pytest.raises(Esp8kError) as error:
+        pio.build("v2", "esp32dev")
+    assert "registry is out of reach" in error.value.message
+    assert "BOARD=esp32-direct" in error.value.hint
+    (tmp_path / "platforms" / "espressif32@6.13.0").mkdir(parents=True)
+    pio.require_espressif("esp32dev")
+    pio.require_espressif("twin")
+
+
 @pytest.mark.parametrize("failing", ["", "upload"])
 def test_a_real_boards_build_and_its_write_fail_differently(
     failing: str, echo_build: Path, monkeypatch: pytest.MonkeyPatch
@@ -97,6 +111,7 @@ def test_a_real_boards_build_and_its_write_fail_differently(
         )
 
     monkeypatch.setattr(pio.subprocess, "run", run)
+    monkeypatch.setattr(pio, "has_espressif", lambda: True)
     board = boards.Board("esp32dev", catalogue.HARDWARE, "/dev/ttyUSB7", "esp32")
     with pytest.raises(Esp8kError) as error:
         flash.flash("v2", board)

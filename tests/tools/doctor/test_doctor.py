@@ -13,6 +13,7 @@ import serial
 
 from tests.support.link import PtyHost
 from tests.support.serial_cases import IDENTITY, WEIGHTS, Firmware, Rom, says
+from tools.boards import pio
 from tools.doctor import doctor
 from tools.doctor import host as doctor_host
 from tools.doctor import talk as doctor_talk
@@ -36,6 +37,7 @@ def where(tmp_path: Path) -> Callable[..., Ports]:
         for name in ("usb", "tty", "proc"):
             (tmp_path / name).mkdir(exist_ok=True)
         folders = {name: tmp_path / name for name in ("usb", "tty", "proc")}
+        folders["kernel"] = tmp_path / "version"
         return Ports(listed=lambda: ports, **{**folders, **more})
 
     return make
@@ -50,9 +52,20 @@ def test_no_port_at_all_points_to_the_cable(where):
     assert exit_code([finding]) == 0
 
 
+def test_a_guest_of_windows_is_told_how_to_get_the_board(where, tmp_path):
+    version = "Linux version 5.15.153.1-microsoft-standard-WSL2 (root@x)"
+    (tmp_path / "version").write_text(version)
+    (finding,) = examine_ports(where(), None, ask=True)
+    assert finding.level == NOTE and "Windows" in finding.text
+    assert "usbipd bind --busid" in finding.cure
+    assert "usbipd attach --wsl" in finding.cure
+
+
 @pytest.mark.parametrize(
     ("numbers", "name"),
     [
+        ((0x067B, 0x2303), "PL2303"),
+        ((0x239A, 0x811B), "Adafruit native USB"),
         (CP210X, "CP210x"),
         (CH340, "CH340"),
         ((0x0403, 0x6001), "FTDI FT232R"),
@@ -86,7 +99,11 @@ def test_a_port_that_does_not_exist_names_those_that_do(where):
     assert exit_code([finding]) == 3
 
 
-@pytest.mark.parametrize(("numbers", "driver"), [(CP210X, "cp210x"), (CH340, "brltty")])
+@pytest.mark.parametrize(
+    ("numbers", "driver"),
+    [(CP210X, "cp210x"), (CP210X, "brltty"), (CH340, "brltty")]
+    + [((0x067B, 0x23A3), "pl2303"), ((0x239A, 0x80C2), "cdc_acm")],
+)
 def test_a_board_without_its_driver_is_found_on_usb(where, tmp_path, numbers, driver):
     device = tmp_path / "usb" / "1-2"
     device.mkdir(parents=True)
@@ -345,7 +362,8 @@ def test_a_full_disk_is_found_before_anything_fails(monkeypatch, tmp_path, free,
 
 def test_an_unreachable_registry_is_a_note_with_a_way_round(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(doctor_host, "reachable", lambda host, port: False)
+    monkeypatch.delenv("PLATFORMIO_CORE_DIR", raising=False)
+    monkeypatch.setattr(pio, "registry_answers", lambda: False)
     offline = by_check(doctor_host.platformio(network=True))["espressif32"]
     assert offline.level == NOTE and "BOARD=virtual" in offline.cure
     (tmp_path / ".platformio" / "platforms" / "espressif32").mkdir(parents=True)

@@ -1,0 +1,91 @@
+"""One file for installers: what ESP-IDF's build leaves, from address 0."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.boards import boards, catalogue, flash, pio
+from tools.web import installer
+
+WEIGHTS = "0123456789abcdef" * 4
+MAGIC = b"\xe9"  # esptool looks no further into what it merges
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """What PlatformIO and ESP-IDF leave beside the .elf, and how it is told apart."""
+    folder = tmp_path / "esp32"
+    folder.mkdir()
+    for name, size in (("bootloader", 900), ("partitions", 300), ("firmware", 5000)):
+        body = MAGIC + f"{name} {WEIGHTS} ".encode()
+        (folder / f"{name}.bin").write_bytes(body.ljust(size, b"."))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("chip", "bootloader"), [("esp32", 0x1000), ("esp32s3", 0), ("esp32c6", 0)]
+)
+def test_every_part_lies_where_its_chip_looks(
+    built: Path, chip: str, bootloader: int, tmp_path: Path
+) -> None:
+    merged = tmp_path / "merged.bin"
+    flash.merge(built, chip, merged)
+    data = merged.read_bytes()
+    parts = {bootloader: "bootloader", 0x8000: "partitions", 0x10000: "firmware"}
+    for offset, name in parts.items():
+        part = (built / f"{name}.bin").read_bytes()
+        assert data[offset : offset + len(part)] == part
+    assert len(data) == 0x10000 + 5000
+    flash.merge(built, chip, merged)
+    assert merged.read_bytes() == data, "same inputs, same bytes"
+
+
+def test_every_chip_with_esp_idf_has_a_place_for_its_bootloader() -> None:
+    chips = {k.chip for k in catalogue.KINDS if k.console and not k.direct}
+    assert chips == flash.BOOTLOADERS.keys() == installer.FAMILIES.keys()
+
+
+def test_a_build_leaves_it_and_the_page_installs_it(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported = tmp_path / "build" / "v2"
+    exported.mkdir(parents=True)
+    told = {"model": "v2", "weights_hash": WEIGHTS, "identity_crc": 7}
+    (exported / "model.json").write_text(json.dumps(told))
+    (built / "firmware.elf").write_bytes(b"")
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    monkeypatch.setattr(pio, "build", lambda *_: built / "firmware.elf")
+    monkeypatch.setattr(flash.footprint, "measure", lambda *_, **__: {})
+    board = boards.Board("esp32-s3-devkitc-1", catalogue.HARDWARE, None, "esp32s3")
+    flash.flash("v2", board, build_only=True)
+    (image,) = installer.built(exported)
+    assert image.offset == 0 and image.path.name == "merged.bin"
+    flasher = tmp_path / "esptool-js"
+    flasher.mkdir()
+    for name in ("bundle.js", "LICENSE"):
+        (flasher / name).touch()
+    monkeypatch.setattr(installer, "_flasher", lambda: flasher)
+    page = tmp_path / "page"
+    page.mkdir()
+    installer.add(exported, page)
+    (listed,) = json.loads((page / "manifest.json").read_text())["builds"]
+    assert listed["chipFamily"] == "ESP32-S3"
+    assert listed["parts"] == [{"path": "firmware/esp32s3.bin", "offset": 0}]
+    assert (page / "firmware/esp32s3.bin").read_bytes() == image.path.read_bytes()
+
+
+def test_an_image_of_other_weights_is_left_out(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported = tmp_path / "v2"
+    (exported / "virtual").mkdir(parents=True)
+    image = (built / "firmware.bin").read_bytes()
+    (exported / "virtual" / "app.bin").write_bytes(image)
+    told = {"model": "v2", "weights_hash": "f" * 64, "identity_crc": 7}
+    (exported / "model.json").write_text(json.dumps(told))
+    page = tmp_path / "page"
+    page.mkdir()
+    installer.add(exported, page)
+    assert json.loads((page / "manifest.json").read_text())["builds"] == []
+    assert "make build BOARD=virtual MODEL=v2" in capsys.readouterr().err

@@ -1,0 +1,51 @@
+"""`esp8k test-board`: the same tests as on a chip, on the boards that are here."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import EXIT_CHECK_FAILED, EXIT_OK, Esp8kError
+from tests.support.products import TEST_BUILD
+from tools.boards import on_board
+
+FEW = ["--images", "20", "--no-flash"]
+TESTS = 7
+
+
+@pytest.mark.parametrize(
+    "board", ["twin", pytest.param("virtual", marks=pytest.mark.emulator)]
+)
+def test_a_board_without_hardware_passes_what_a_chip_must(
+    board: str,
+    flashed: Callable[[str, str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    flashed("v2", board)
+    monkeypatch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+    code = on_board.main(["--model", "v2", "--board", board, *FEW])
+    told = capfd.readouterr().out
+    assert code == EXIT_OK, told
+    assert f"{TESTS} passed" in told and "warning" not in told
+    assert all(len(line) <= 80 for line in told.splitlines())
+
+
+def test_a_board_that_fails_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 1)
+
+    monkeypatch.setattr(on_board.subprocess, "run", run)
+    assert on_board.main(["--board", "twin", *FEW]) == EXIT_CHECK_FAILED
+    assert ran[0][-4:] == ["--model", "v3", "--board", "twin"]
+
+
+@pytest.mark.parametrize("count", ["19", "10001", "-1"])
+def test_a_wrong_count_is_told_before_a_board_is_touched(count: str) -> None:
+    with pytest.raises(Esp8kError, match=re.escape(f"--images {count} is no number")):
+        on_board.main(["--board", "twin", "--images", count])
