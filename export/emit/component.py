@@ -7,9 +7,12 @@ CMake ask for: build files, README, licence, golden vectors of both engines, and
 example for each. `make export` and `export.compile` both come here.
 """
 
+import re
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,8 @@ FILES = {  # template: where it goes; {} is the network's prefix
 TARGETS = "esp32 esp32s2 esp32s3 esp32c2 esp32c3 esp32c6 esp32h2".split()
 STYLE = ROOT / ".clang-format"
 TIMEOUT_S = 120  # for the layout of all files
+BLOCK = re.compile(r"\bLX_BLOCK\(\n.*?\)\);$", re.S | re.M)
+ASIDE = "LX_BLOCK();"  # stands where one was
 GOLDEN_BYTES = 16_384  # of inputs in the golden header, at most four vectors
 TITLES = {"int8": "int8", "f16": "float16"}
 
@@ -102,13 +107,41 @@ def publish(
 
 def lay_out(folder: Path) -> None:
     """Lay out all C below `folder` in the dialect of `.clang-format`."""
-    program = Path(sysconfig.get_path("scripts")) / "clang-format"
     files = sorted(path for kind in ("*.c", "*.h") for path in folder.rglob(kind))
+    with _blocks_aside(files):
+        _format(files)
+
+
+def _format(files: list[Path]) -> None:
+    program = Path(sysconfig.get_path("scripts")) / "clang-format"
     command = [str(program), f"--style=file:{STYLE}", "-i", *map(str, files)]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S)
     except FileNotFoundError:
         raise Esp8kError("clang-format is not installed", "run: make setup") from None
+
+
+@contextmanager
+def _blocks_aside(files: list[Path]) -> Iterator[None]:
+    """Take blocks of instructions out of the files, and put them back as they were.
+
+    They are written in lines of 80 columns. One of a thousand instructions costs
+    clang-format minutes and gigabytes, between "off" and "on" too.
+    """
+    kept: dict[Path, list[str]] = {}
+    for path in files:
+        text = path.read_text()
+        kept[path] = BLOCK.findall(text)
+        if kept[path]:
+            path.write_text(BLOCK.sub(ASIDE, text))
+    try:
+        yield
+    finally:
+        for path, blocks in kept.items():
+            if blocks:
+                parts = path.read_text().split(ASIDE)
+                whole = [x for pair in zip(parts, blocks, strict=False) for x in pair]
+                path.write_text("".join([*whole, parts[-1]]))
 
 
 def random_inputs(network: Network, count: int, seed: int) -> np.ndarray:

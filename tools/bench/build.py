@@ -7,6 +7,7 @@ Ours and a rival's go through the same compilers, linker scripts and start code
 model's own objects, so neither the harness nor the images count.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -209,10 +210,14 @@ def _bare_objects(target: str) -> tuple[Path, ...]:
     folder = build_root() / "bench" / "harness" / target
     folder.mkdir(parents=True, exist_ok=True)
     flags = [*where.compile, "-O2", f"-I{BARE}"]
-    return tuple(
-        _compile(where, path, flags, folder / f"{kind}_{path.name}.o")
-        for kind, path in sources
-    )
+    objects = []
+    for kind, path in sources:
+        out = folder / f"{kind}_{path.name}.o"
+        # Another process may be linking this very file.
+        own = folder / f"{os.getpid()}_{out.name}"
+        _compile(where, path, flags, own).replace(out)
+        objects.append(out)
+    return tuple(objects)
 
 
 def _compile(
@@ -239,11 +244,18 @@ def _run(command: list[str], target: Target) -> str:
         raise Esp8kError(f"there is no {command[0]}", target.install)
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
     if done.returncode:
-        told = ("error:", "undefined")
-        lines = [x for x in done.stderr.splitlines() if any(t in x for t in told)]
-        first = (lines or done.stderr.splitlines() or ["no message"])[0]
-        raise CheckFailed(f"{command[0]}: {first.strip()}", " ".join(command[-6:]))
+        raise CheckFailed(
+            f"{command[0]}: {_cause(done.stderr)}", " ".join(command[-6:])
+        )
     return done.stdout
+
+
+def _cause(stderr: str) -> str:
+    """The line that tells why; collect2 only repeats that the linker failed."""
+    lines = [x.strip() for x in stderr.splitlines() if not x.startswith("collect2:")]
+    told = [x for x in lines if "error:" in x or "undefined" in x]
+    plain = [x for x in lines if "warning:" not in x and "In function" not in x]
+    return (told or plain or lines or ["no message"])[0]
 
 
 def version(target: Target) -> str:

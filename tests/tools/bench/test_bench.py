@@ -100,6 +100,16 @@ def test_code_that_does_not_compile_names_the_compiler(tmp_path: Path) -> None:
         build.build(program, "host", [], np.zeros((1, 784), np.uint8), tmp_path)
 
 
+def test_what_does_not_link_names_the_linkers_own_line(tmp_path: Path) -> None:
+    (tmp_path / "a.c").write_text("void gone(void);\nint main(void)\n{ gone(); }\n")
+    command = ["gcc", str(tmp_path / "a.c"), "-o", str(tmp_path / "a")]
+    with pytest.raises(CheckFailed, match="undefined reference to `gone'"):
+        build._run(command, build.TARGETS["host"])
+    (tmp_path / "b.o").write_bytes(b"\x7fELF cut short")
+    with pytest.raises(CheckFailed, match="b.o: file (not|truncated)"):
+        build._run(["gcc", str(tmp_path / "b.o")], build.TARGETS["host"])
+
+
 @pytest.mark.emulator
 def test_a_component_is_measured_by_its_folder(
     exported: Callable[[str], Path], tmp_path: Path
