@@ -79,7 +79,7 @@ def render_engine(
         "total": sum(a.size for a in engine.arrays),
         "kernels": sorted({"nn_int8.h", *engine.headers}),
         "macs": sum(p.macs for p in engine.plans),
-        "live_macs": sum(p.live_macs for p in engine.plans),
+        "effective_macs": sum(p.effective_macs for p in engine.plans),
     }
     start = f"src/{common['prefix']}_{stem}"
     for target, template in (
@@ -127,14 +127,14 @@ def describe(stage: Stage, kernel: Kernel) -> str:
     if stage.pool is None:
         shapes.pop(1)
     way = " -> ".join(_shape(shape) for shape in shapes)
-    lines.append(f"{way} live, of {_shape(hwc(out.shape))}")
+    lines.append(f"{way} required, of {_shape(hwc(out.shape))}")
     a = stage.head.attributes
     if "stride_h" in a:
         lines.append(
             f"stride {a['stride_h']}x{a['stride_w']}, padding {a['padding']}, "
             f"activation {a['activation']}"
         )
-    lines.append(f"{stage.macs} MACs, {stage.effective_macs} live")
+    lines.append(f"{stage.macs} MACs, {stage.effective_macs} effective")
     for tensor, name in ((source, "in"), (out, "out")):
         if source.quant is not None and out.quant is not None:
             scale = f"{float(tensor.scale):.9g}"

@@ -154,7 +154,7 @@ def _plan(stage: Stage, kernel: Kernel) -> StagePlan:
         shape=stage.region,
         representation=representation,
         macs=stage.macs,
-        live_macs=stage.effective_macs,
+        effective_macs=stage.effective_macs,
         weight_bytes=sum(a.size for a in kernel.arrays),
         method=kernel.method,
         power=kernel.power,

@@ -41,7 +41,7 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "larger": 5.64,  # comparison of a pool
         "moved": 3.29,  # byte of a window that moves on
         "copied": 5.75,  # byte of the image copied into a window
-        "band": 141.78,  # step of a band: its loops, what is kept of it
+        "strip": 141.78,  # step of a strip: its loops, what is kept of it
         "cell": 6.13,  # byte of a cell, or a cell of a window
         "transform": 85.4,  # tile and channel of a Winograd input
         "tile": 3.62,  # tile and channel of a Winograd output
@@ -78,7 +78,7 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "larger": 0.5,
         "moved": 3.58,
         "copied": 5.68,
-        "band": 119.31,
+        "strip": 119.31,
         "cell": 4.73,
         "transform": 68.59,
         "tile": 12.18,

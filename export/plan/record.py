@@ -16,10 +16,10 @@ class StagePlan:
     engine: str  # int8 | f16
     number: int  # as the hook gets it
     tensor: int  # index of its output in the Network
-    shape: tuple[int, int, int]  # live region (H, W, C) that is stored
+    shape: tuple[int, int, int]  # required region (H, W, C) that is stored
     representation: str  # u8=q+128 | int8 | float32
     macs: int
-    live_macs: int
+    effective_macs: int
     weight_bytes: int  # weights, tables and per-channel constants
     method: str  # direct | winograd | ...
     power: int = 0  # of two, by which what is stored is too large

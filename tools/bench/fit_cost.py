@@ -51,7 +51,7 @@ Line = tuple[dict[str, float], int]  # work, and the instructions counted for it
 def only(method: str) -> lower.Price:
     """A price list by which the generator takes this method wherever it can.
 
-    "maxima" sums directly, and takes maxima along a row where a band's pool allows.
+    "maxima" sums directly, and takes maxima along a row where a strip's pool allows.
     """
 
     def price(made: Kernel) -> float:

@@ -159,9 +159,9 @@ def program(component: Path, plan: Plan, engine: str) -> Program:
     )
 
 
-def live_macs(plan: Plan) -> int:
+def effective_macs(plan: Plan) -> int:
     """MACs that some logit depends on."""
-    return sum(stage.live_macs for stage in plan.engine("int8"))
+    return sum(stage.effective_macs for stage in plan.engine("int8"))
 
 
 __all__ = [
@@ -169,7 +169,7 @@ __all__ = [
     "PROFILES",
     "Model",
     "generate",
-    "live_macs",
+    "effective_macs",
     "load",
     "program",
     "read",

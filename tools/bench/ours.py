@@ -12,7 +12,14 @@ from core.errors import CheckFailed
 from export.emit.generate import Plan, flags
 from tools.bench import build, count
 from tools.bench.build import TARGETS
-from tools.bench.models import ENGINES, PROFILES, Model, generate, live_macs, program
+from tools.bench.models import (
+    ENGINES,
+    PROFILES,
+    Model,
+    effective_macs,
+    generate,
+    program,
+)
 from tools.bench.rows import HERE, OURS, Row, compare
 
 IMAGES = {"int8": 2, "f16": 1}  # counted; soft float takes 25 M instructions each
@@ -82,7 +89,7 @@ def _engine(
                 for number, part in sorted(counted.per_stage.items())
             },
             macs=model.int8.macs(),
-            live_macs=live_macs(plan),
+            effective_macs=effective_macs(plan),
             code_bytes=built.code_bytes,
             const_bytes=built.const_bytes,
             ram_bytes=built.ram_bytes,

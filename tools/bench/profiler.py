@@ -75,7 +75,7 @@ def measure(
             for stage in stages
             if stage.number in counted.per_stage
         },
-        "live_macs": sum(stage.live_macs for stage in stages),
+        "effective_macs": sum(stage.effective_macs for stage in stages),
         "code_bytes": built.code_bytes,
         "const_bytes": built.const_bytes,
         "ram_bytes": built.ram_bytes,
@@ -114,11 +114,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     if config.json:
         print(json.dumps(found, indent=2))
         return
-    per_mac = found["instructions"] / max(found["live_macs"], 1)
+    per_mac = found["instructions"] / max(found["effective_macs"], 1)
     print(
         f"{found['model']} {found['engine']} {found['profile']} on {found['target']}"
         f" ({found['evidence']}): {found['instructions']:,} instructions,"
-        f" {per_mac:.2f} a live MAC; code {found['code_bytes']:,},"
+        f" {per_mac:.2f} an effective MAC; code {found['code_bytes']:,},"
         f" const {found['const_bytes']:,}, RAM {found['ram_bytes']:,} bytes"
     )
     for name, count in found["per_stage"].items():

@@ -44,7 +44,7 @@ class Row:
     instructions: int | None = None
     per_layer: dict[str, int] = field(default_factory=dict)
     macs: int | None = None
-    live_macs: int | None = None
+    effective_macs: int | None = None
     code_bytes: int | None = None
     const_bytes: int | None = None
     ram_bytes: int | None = None  # arena and variables; no stack, no input
@@ -58,10 +58,10 @@ class Row:
 
     @property
     def per_mac(self) -> float | None:
-        """Instructions a live MAC: what the network needs, not what is wasted."""
-        if self.instructions is None or not self.live_macs:
+        """Instructions an effective MAC: what the network needs, not what is wasted."""
+        if self.instructions is None or not self.effective_macs:
             return None
-        return self.instructions / self.live_macs
+        return self.instructions / self.effective_macs
 
     @property
     def exactness(self) -> str:

@@ -26,7 +26,7 @@ COLUMNS = (  # title, how it is aligned
     ("program", "left"),
     ("flags", "left"),
     ("instructions", "right"),
-    ("a live\nMAC", "right"),
+    ("an effective\nMAC", "right"),
     ("code", "right"),
     ("const", "right"),
     ("RAM", "right"),
@@ -105,7 +105,7 @@ def gaps(rows: list[Row]) -> Iterator[str]:
 # ==== Markdown ====
 
 HEAD = (
-    "| program | network | lx106 | rv32imc | a live MAC | code | const | RAM "
+    "| program | network | lx106 | rv32imc | an effective MAC | code | const | RAM "
     "| equal to TFLite Micro | evidence |\n"
     "|---|---|--:|--:|--:|--:|--:|--:|---|---|"
 )
@@ -197,7 +197,7 @@ def _sentences(rows: list[Row]) -> Iterator[str]:
         row, profiles = same[0], ", ".join(row.profile for row in same)
         yield (
             f"- float16 engine, {row.model} ({profiles}): {number(row.instructions)} "
-            f"host instructions ({row.per_mac:.2f} a live MAC), "
+            f"host instructions ({row.per_mac:.2f} an effective MAC), "
             f"{number(row.const_bytes)} B of constants, {number(row.ram_bytes)} B of "
             f"RAM ({evidence(row)})"
         )

@@ -157,7 +157,7 @@ class Direct(Kernel):
     @property
     def headers(self) -> frozenset[str]:
         """The line buffer's."""
-        return frozenset({"nn_window.h"} if self.line_buffer else ())
+        return frozenset({"nn_line_buffer.h"} if self.line_buffer else ())
 
     @property
     def sum_type(self) -> str:

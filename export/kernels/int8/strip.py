@@ -129,7 +129,7 @@ class PooledStrip(Kernel):
     @property
     def headers(self) -> frozenset[str]:
         """Its own, and those of what makes the rows."""
-        return self.rows.headers | {"nn_band.h"}
+        return self.rows.headers | {"nn_strip.h"}
 
     @property
     def scratch(self) -> int:
@@ -244,7 +244,7 @@ class PooledStrip(Kernel):
         wide = 1 if self.maxima else self.pool.stride_w
         cells = (height + 1) * width * channels
         own: Work = {
-            "band": self.steps,
+            "strip": self.steps,
             "cell": cells * (self.pool.stride_h * wide + 2),
         }
         return added(times(self.steps, self.rows.work()), own)

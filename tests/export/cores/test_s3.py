@@ -174,10 +174,10 @@ def test_a_hook_sees_what_it_sees_of_the_portable_engine(
         full = values[stage.tensor][0].reshape(
             -1, *network_width(network, stage.tensor)
         )
-        live = full[:height, :width].reshape(-1)
+        required = full[:height, :width].reshape(-1)
         if stage.representation.startswith("u8"):
-            live = to_bytes(live)
-        np.testing.assert_array_equal(seen[stage.number], live.view(np.uint8))
+            required = to_bytes(required)
+        np.testing.assert_array_equal(seen[stage.number], required.view(np.uint8))
 
 
 def network_width(network: Network, tensor: int) -> tuple[int, int]:

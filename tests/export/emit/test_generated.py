@@ -57,7 +57,7 @@ def test_dead_pixels_are_neither_computed_nor_stored(components: Components) -> 
     shapes = [stage.shape for stage in plan.engine("int8")]
     assert shapes == [(12, 12, 8), (10, 10, 8), (4, 4, 16), (2, 2, 32), (1, 1, 10)]
     assert sum(s.macs for s in plan.engine("int8")) == 231_392
-    assert sum(s.live_macs for s in plan.engine("int8")) == 192_512
+    assert sum(s.effective_macs for s in plan.engine("int8")) == 192_512
 
 
 @pytest.mark.parametrize("profile", PROFILES)

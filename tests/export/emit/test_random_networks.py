@@ -138,10 +138,10 @@ def ways(source: str) -> set[str]:
         "Winograd F(2, 3)": "nn_winograd_input",
         "Winograd F(4, 3)": "nn_winograd4_input",
         "a pool in a convolution": "_2D, MAX_POOL_2D",
-        "a padded window": "nn_window(",
-        "overlapping windows behind a convolution": "nn_band_clear(",
+        "a padded window": "nn_line_buffer(",
+        "overlapping windows behind a convolution": "nn_strip_clear(",
         "a convolution a few rows ahead of its reader": "just before they are read",
-        "maxima taken along a row": "nn_band_least(edges",
+        "maxima taken along a row": "nn_strip_least(edges",
     }
     found = {name for name, sign in signs.items() if sign in source}
     signs = {

@@ -55,7 +55,7 @@ def loop(count: int) -> Program:
 
 def row(**changes: object) -> Row:
     base = Row(OURS, "v2", "lx106", "int8", HERE, "emulated", "speed")
-    base = replace(base, instructions=1_000, macs=231_392, live_macs=500)
+    base = replace(base, instructions=1_000, macs=231_392, effective_macs=500)
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
@@ -123,7 +123,7 @@ def test_a_component_is_measured_by_its_folder(
     assert found["per_stage"] == ours.per_layer
     assert model.expected is not None
     assert found["logits"] == model.expected[0].tolist()
-    same = ("instructions", "code_bytes", "const_bytes", "ram_bytes", "live_macs")
+    same = ("instructions", "code_bytes", "const_bytes", "ram_bytes", "effective_macs")
     assert all(abs(found[key] - getattr(ours, key)) < 1_000 for key in same)
 
 
@@ -154,7 +154,7 @@ def test_a_row_survives_the_file(tmp_path: Path, monkeypatch) -> None:  # type: 
 
 def test_a_row_of_bench_json_says_what_was_measured_and_how() -> None:
     wanted = "model target compiler flags profile engine instructions per_layer"
-    wanted += " live_macs code_bytes const_bytes ram_bytes exactness evidence"
+    wanted += " effective_macs code_bytes const_bytes ram_bytes exactness evidence"
     assert set(wanted.split()) <= row().json().keys()
 
 

@@ -16,7 +16,7 @@ from export.emit.generate import Plan
 from export.emit.generate import flags as codegen_flags
 from tools.bench import build, count
 from tools.bench.build import TARGETS, Program
-from tools.bench.models import Model, live_macs
+from tools.bench.models import Model, effective_macs
 from tools.bench.rivals import bakenn, emx
 from tools.bench.rows import HERE, Row, compare
 
@@ -124,7 +124,7 @@ def _rows(
                 flags=" ".join(options),
                 instructions=counted.instructions,
                 macs=model.int8.macs(),
-                live_macs=live_macs(plan),
+                effective_macs=effective_macs(plan),
                 code_bytes=built.code_bytes,
                 const_bytes=built.const_bytes,
                 ram_bytes=built.ram_bytes,

@@ -6,8 +6,8 @@
  * moves down as the output grows; each row of the image is read once, so the
  * output may overwrite the image behind it.
  */
-#ifndef NN_WINDOW_H
-#define NN_WINDOW_H
+#ifndef NN_LINE_BUFFER_H
+#define NN_LINE_BUFFER_H
 
 #include "nn_common.h"
 
@@ -15,7 +15,7 @@
  * `copied` bytes are used; they stand `left` bytes from the window's left edge.
  * `top` is the image row of the window's first row, negative above the image.
  * At the first call all rows are filled, then the last `step` ones. */
-NN_INLINE void nn_window(uint8_t *rows, const uint8_t *in, int32_t in_h,
+NN_INLINE void nn_line_buffer(uint8_t *rows, const uint8_t *in, int32_t in_h,
                          int32_t pitch, int32_t top, int32_t count,
                          int32_t step, int32_t width, int32_t left,
                          int32_t copied, uint8_t fill, int32_t first)
