@@ -21,7 +21,7 @@ from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.paths import model_dir
 from core.program import run
-from core.words import DEFAULT_MODEL, Engine, ModelName
+from core.words import DEFAULT_MODEL, ENGINES, Engine, ModelName
 from export.emit import generate
 from export.emit.generate import Plan, StagePlan
 from export.graph import network
@@ -30,7 +30,6 @@ from export.reference.stages import stage_outputs
 from tools.boards import boards
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
-from tools.link.messages import ENGINES
 
 TFLITE = {"int8": "model_int8.tflite", "f16": "model_fp16.tflite"}
 CHANNELS_SHOWN = 8

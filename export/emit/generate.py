@@ -20,6 +20,7 @@ from core.errors import Esp8kError
 from core.paths import ROOT
 from core.pixels import to_bytes
 from core.version import VERSION
+from core.words import PROFILES
 from export.cores.s3.lower import lower as lower_s3
 from export.emit import c_source, held, lower
 from export.frontend.identity import Identity
@@ -29,7 +30,6 @@ from export.plan.record import Plan, StagePlan, load_plan
 
 __all__ = ["Plan", "StagePlan", "flags", "generate", "load_plan"]
 
-PROFILES = ("speed", "balanced", "size")
 KERNELS = ROOT / "firmware" / "components" / "nn"
 FLAGS = KERNELS / "flags.json"
 COMMON = "nn_common.h"

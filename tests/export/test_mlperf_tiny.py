@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from core.paths import ROOT
+from core.words import PROFILES
 from export.compile import compile_model
 from export.emit.component import random_inputs
-from export.emit.generate import PROFILES, flags
+from export.emit.generate import flags
 from export.frontend.support import integer_core, require_supported
 from export.graph.network import read_tflite
 from export.reference import tflm

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from export.emit.generate import PROFILES
+from core.words import PROFILES
 from tests.support.components import Components
 from tests.support.link import FAKE
 from tools.faults import fuzz

@@ -9,8 +9,7 @@ import pytest
 
 from core.errors import CheckFailed
 from core.paths import ROOT
-from core.words import DEFAULT_PROFILE
-from export.emit.generate import PROFILES
+from core.words import DEFAULT_PROFILE, PROFILES
 from tests.support.components import Components, Linked
 from tests.support.echo import C99, need
 from tools.boards import footprint, pio, stack_depth, virtual_board

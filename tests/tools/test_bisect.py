@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.words import PROFILES
 from export.emit import generate
 from export.frontend.identity import Identity
 from export.graph import network
@@ -92,7 +93,7 @@ def test_a_wrong_weight_is_found(right, images, tmp_path) -> None:  # type: igno
     assert found.expected != found.got
 
 
-@pytest.mark.parametrize("profile", generate.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_the_default_model_is_bisected_in_every_profile(
     profile: str, networks: Networks, images: np.ndarray, tmp_path: Path
 ) -> None:

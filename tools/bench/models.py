@@ -18,10 +18,11 @@ import numpy as np
 from core import paths
 from core.errors import Esp8kError
 from core.pixels import to_bytes, to_int8
+from core.words import ENGINES
 from export.emit import generate as codegen
 from export.emit import host_build
 from export.emit.component import random_inputs
-from export.emit.generate import PROFILES, Plan
+from export.emit.generate import Plan
 from export.frontend.identity import identify
 from export.frontend.support import integer_core
 from export.graph.network import Network, read_tflite
@@ -30,7 +31,6 @@ from tools.bench import mlperf_shapes
 from tools.bench.build import Program
 from training import data as datasets
 
-ENGINES = ("int8", "f16")
 FILES = (
     "model_int8.tflite",
     "model_fp16.tflite",
@@ -165,8 +165,6 @@ def effective_macs(plan: Plan) -> int:
 
 
 __all__ = [
-    "ENGINES",
-    "PROFILES",
     "Model",
     "generate",
     "effective_macs",

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.errors import CheckFailed
+from core.words import ENGINES, PROFILES
 from export.emit.generate import Plan, flags
 from tools.bench import build, count
 from tools.bench.build import TARGETS
 from tools.bench.models import (
-    ENGINES,
-    PROFILES,
     Model,
     effective_macs,
     generate,

@@ -17,11 +17,11 @@ import numpy as np
 from core import paths, pixels
 from core.doubt import Doubt, sixteenths
 from core.errors import EXIT_USAGE, Esp8kError
+from core.words import ENGINES
 from export.emit import decide
 from export.graph.network import Network, read_tflite
 from export.reference import float16, int8
 
-ENGINES = ("int8", "f16")
 FILES = {"int8": "model_int8.tflite", "f16": "model_fp16.tflite"}
 
 

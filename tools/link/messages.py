@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import Esp8kError
+from core.words import ENGINES
 from tools.link.schema import (
     Answer,
     Hello,
@@ -19,7 +20,6 @@ from tools.link.schema import (
     wire,
 )
 
-ENGINES = ("int8", "f16")
 COUNTERS = ("none", "cycles", "instructions")
 RESETS = ("unknown", "power on", "software", "panic", "watchdog", "brownout")
 IMAGE_BYTES = 784

@@ -23,8 +23,8 @@ from core.errors import CheckFailed, Esp8kError
 from core.files import check_writable
 from core.program import run
 from core.revision import revision
-from core.words import DEFAULT_MODEL, Engine, ModelName
-from tools.classify.host import ENGINES, Host
+from core.words import DEFAULT_MODEL, ENGINES, Engine, ModelName
+from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
 from tools.link.messages import Result

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from core.errors import Esp8kError
-from export.emit.generate import PROFILES, generate
+from core.words import PROFILES
+from export.emit.generate import generate
 from export.reference import float16, int8
 from export.reference.stages import stage_outputs
 from tests.support.components import IDENTITY, Components, Natives, Networks

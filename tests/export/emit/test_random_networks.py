@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.words import PROFILES
 from export.arithmetic import int8
 from export.emit import generate
 from export.frontend.support import integer_core, require_supported
@@ -57,7 +58,7 @@ REACHED = {
     *("a pool in a convolution", "overlapping windows behind a convolution"),
     "a convolution a few rows ahead of its reader",
     *("maxima taken along a row", "a row's rest", "a kernel without a loop"),
-    *generate.PROFILES,
+    *PROFILES,
 }
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from core.errors import Esp8kError
+from core.words import PROFILES
 from export.arithmetic import float16 as arithmetic
 from export.arithmetic import scales
 from export.emit import component
-from export.emit.generate import PROFILES
 from export.graph.fusion import plan_stages
 from export.graph.network import Network
 from export.plan import row_buffers

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.words import PROFILES
 from export.emit import generate
 from export.graph.network import Network, read_tflite
 from export.reference import int8
@@ -40,7 +41,7 @@ def network() -> Network:
     return read_tflite(Deep(0).build(), "deep")
 
 
-@pytest.mark.parametrize("profile", generate.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_what_is_between_them_is_never_stored_whole(
     profile: str, network: Network, tmp_path: Path
 ) -> None:

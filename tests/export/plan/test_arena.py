@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.words import PROFILES
 from export.__main__ import summary
 from export.emit import generate, lower
 from export.frontend.support import integer_core
@@ -41,7 +42,7 @@ INPUT, CLASSES = 784, 10
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("profile", generate.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("target", ["lx106", "rv32imc"])
 def test_the_printed_arena_is_all_the_ram_of_a_linked_image(
     target: str, profile: str, components: Components, tmp_path: Path
@@ -91,7 +92,7 @@ def run(tool: str, *arguments: object) -> list[list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.emulator
-@pytest.mark.parametrize("profile", generate.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("board", ["virtual", "riscv"])
 def test_the_firmware_holds_the_larger_arena_and_no_more(
     board: str, profile: str, components: Components, linked: Linked

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from core.words import PROFILES
 from export.emit import generate
 from tests.support.components import Components
 from tools.bench import fit_cost, profiler
@@ -28,7 +29,7 @@ def estimates(component: Path, core: str) -> dict[str, int]:
     return found
 
 
-@pytest.mark.parametrize("profile", generate.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("target, core", [("lx106", "lx106"), ("rv32imc", "RV32IMC")])
 def test_estimates_are_within_ten_percent_of_counts(
     target: str, core: str, profile: str, components: Components

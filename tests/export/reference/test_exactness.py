@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.words import MODELS
+from core.words import MODELS, PROFILES
 from export import verify
 from export.emit import generate, host_build
 from export.frontend.identity import Identity
@@ -51,7 +51,7 @@ def oracle(
     return request.param, folder, expected
 
 
-@pytest.mark.parametrize("profile", generate.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_every_test_image_and_noise_has_the_oracles_bytes(
     profile: str, oracle: tuple[str, Path, np.ndarray], tmp_path: Path
 ) -> None:
