@@ -29,7 +29,7 @@ from core.program import run
 from core.published import Published, published
 from core.text import for_comment, for_json, for_terminal
 from core.words import DEFAULT_CORES, DEFAULT_PROFILE, Cores, Profile
-from export.emit import host_build
+from export.emit import held, host_build
 from export.emit.component import joined, publish, random_values
 from export.emit.generate import identifier
 from export.frontend.canonical.ends import Ends, from_core, to_outer
@@ -56,6 +56,7 @@ class Result:
     arena_bytes: int
     tflm_arena_bytes: int | None
     compared_with: str  # what the C was held to
+    checked: int  # random inputs; calls one after another where there is a state
     notes: tuple[str, ...] = ()  # what was decided on the way
 
     def lines(self) -> list[str]:
@@ -68,7 +69,7 @@ class Result:
             f"profile {self.profile}",
             f"weights and tables {self.weight_bytes:,} bytes",
             f"arena {self.arena_bytes:,} bytes; TFLite Micro: {rival}",
-            f"equal to {self.compared_with}: {CHECKED} random inputs, all bytes",
+            f"equal to {self.compared_with}: {self.checked} random inputs, all bytes",
             *self.notes,
         ]
 
@@ -100,7 +101,8 @@ def compile_model(
         arena_bytes=plan.int8_arena_bytes,
         tflm_arena_bytes=_rival(model),
         compared_with=compared,
-        notes=(*notes, *_told(ends), *_replaced(made)),
+        checked=_count(network),
+        notes=(*notes, *_told(ends), *_kept(network, name), *_replaced(made)),
     )
 
 
@@ -128,6 +130,17 @@ def _told(ends: Ends) -> list[str]:
     return found
 
 
+def _kept(network: Network, name: str) -> list[str]:
+    """What stays from one call to the next."""
+    if not network.variables:
+        return []
+    size = held.state_offsets(network)[-1]
+    return [
+        f"{size:,} bytes of state go on from call to call, as in TFLite Micro: "
+        f"{name}_int8_reset() begins a new sequence"
+    ]
+
+
 def _replaced(made: Published) -> list[str]:
     count, gone = len(made.replaced), len(made.removed)
     if not count and not gone:
@@ -153,7 +166,7 @@ def _check_example(folder: Path) -> None:
 
 def _check_outputs(network: Network, ends: Ends, model: bytes, folder: Path) -> str:
     """Compare the C with the reference and, where there is one, with TFLite Micro."""
-    count = CALLS if network.variables else CHECKED
+    count = _count(network)
     inputs = random_values(network, count, 1)
     expected = joined(int8.sequence(network, inputs))
     with tempfile.TemporaryDirectory() as scratch:
@@ -174,6 +187,10 @@ def _check_outputs(network: Network, ends: Ends, model: bytes, folder: Path) -> 
         _require_equal(ours, theirs, "TFLite Micro")
         at += end.size
     return "the integer reference and TFLite Micro"
+
+
+def _count(network: Network) -> int:
+    return CALLS if network.variables else CHECKED
 
 
 def _require_equal(found: np.ndarray, expected: np.ndarray, other: str) -> None:

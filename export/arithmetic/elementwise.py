@@ -10,7 +10,7 @@ import numpy as np
 
 from export.arithmetic import fixedpoint, int8
 from export.arithmetic.int8 import ALL_INT8, AddConstants, clamp, multiplier, requantize
-from export.graph.network import Network, Operator
+from export.graph.network import Network, Operator, Tensor
 
 # ==== Two operands ====
 
@@ -42,6 +42,57 @@ def div_constant(network: Network, op: Operator) -> tuple[int, int]:
     return multiplier(float(a / (b * network.output(op).scale)))
 
 
+def div_is_defined(network: Network, op: Operator) -> bool:
+    """Whether TFLite Micro shifts by 0 to 31 for every dividend and divisor.
+
+    A quotient far below the output's scale would be shifted by more, which gives
+    another number on every machine.
+    """
+    x, y = (_reach(network.tensors[i]) for i in op.inputs[:2])
+    _, shift = div_constant(network, op)
+    divisors = [abs(v) for v in y if v]
+    if not divisors:
+        return False
+    bits = [d.bit_length() - 1 for d in divisors] + [-1] * (0 in y)
+    used = [(~v if v < 0 else v).bit_length() for v in x if v]
+    used += [(~-v if v > 0 else -v).bit_length() for v in x if v and min(y) < 0]
+    headroom = [31 - n for n in used] or [31]
+    totals = [shift - b - h for b in bits for h in headroom]
+    return -31 <= min(totals) and max(totals) <= 0
+
+
+def _reach(tensor: Tensor) -> list[int]:
+    """What an operand can be, less its zero point."""
+    values = ALL_INT8 if tensor.data is None else np.unique(tensor.data)
+    return [int(v) - tensor.zero_point for v in values]
+
+
+def reciprocals() -> tuple[np.ndarray, np.ndarray]:
+    """Of divisors 0..255: (mantissa Q0.31, bits by which it is too large)."""
+    pairs = [_reciprocal(d) for d in range(256)]
+    return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+
+
+SQUARED_LEFT_SHIFT = 7  # headroom that SQUARED_DIFFERENCE gives its inputs
+
+
+def squared_constants(network: Network, op: Operator) -> AddConstants:
+    """SQUARED_DIFFERENCE's multipliers: of both operands, of the square."""
+    a, b = (float(network.tensors[i].scale) for i in op.inputs[:2])
+    twice = 2 * max(a, b)
+    fine = np.float32(1 << 2 * SQUARED_LEFT_SHIFT) * network.output(op).scale
+    return AddConstants(
+        multiplier(a / twice),
+        multiplier(b / twice),
+        multiplier(twice * twice / float(fine)),
+    )
+
+
+def squared_table(constant: tuple[int, int], zero_point: int) -> np.ndarray:
+    """One operand of a SQUARED_DIFFERENCE, scaled: int64 by q + 128."""
+    return requantize((ALL_INT8 - zero_point) << SQUARED_LEFT_SHIFT, *constant)
+
+
 def binary(network: Network, op: Operator, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The int8 result of int8 operands that broadcast."""
     return BINARY[op.kind](network, op, a.astype(np.int64), b.astype(np.int64))
@@ -59,6 +110,16 @@ def _add(network: Network, op: Operator, a: np.ndarray, b: np.ndarray) -> np.nda
     x = int8.add_table(c.first, first.zero_point)[a + 128]
     y = int8.add_table(c.second, second.zero_point)[b + 128]
     return _finish(network, op, requantize(x - y if sub else x + y, *c.output))
+
+
+def _squared(
+    network: Network, op: Operator, a: np.ndarray, b: np.ndarray
+) -> np.ndarray:
+    c = squared_constants(network, op)
+    first, second = (network.tensors[i].zero_point for i in op.inputs[:2])
+    apart = squared_table(c.first, first)[a + 128]
+    apart = apart - squared_table(c.second, second)[b + 128]
+    return _finish(network, op, requantize(apart * apart, *c.output))
 
 
 def _mul(network: Network, op: Operator, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -109,6 +170,7 @@ def _most(network: Network, op: Operator, a: np.ndarray, b: np.ndarray) -> np.nd
 BINARY: dict[str, Callable[[Network, Operator, np.ndarray, np.ndarray], np.ndarray]] = {
     "ADD": _add,
     "SUB": _add,
+    "SQUARED_DIFFERENCE": _squared,
     "MUL": _mul,
     "DIV": _div,
     "PRELU": _prelu,

@@ -16,6 +16,8 @@ THIRD = 715827883  # 1/3 in Q0.31
 EXP_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 NEWTON_START = 1515870810  # 48/17 in Q2.29
 NEWTON_SLOPE = -1010580540  # -32/17 in Q2.29
+SQRT_HALF = 1518500250  # sqrt(1/2), Q0.31
+ROOTS = 5  # Newton steps
 
 
 def high_mul(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
@@ -69,6 +71,7 @@ def _reciprocal(a: np.ndarray) -> np.ndarray:
     x = NEWTON_START + high_mul(half, NEWTON_SLOPE)
     for _ in range(3):
         x = x + shift_left(high_mul(x, ONE_Q2 - high_mul(half, x)), 2)
+        x = ((x + 2**31) & 0xFFFFFFFF) - 2**31  # of 1 / 0 alone it is more
     return x
 
 
@@ -88,3 +91,30 @@ def tanh(a: np.ndarray, integer_bits: int) -> np.ndarray:
     exp = exp_negative(-np.abs(a), integer_bits + 1)  # the same raw value, doubled
     positive = shift_left(_reciprocal(exp) - ONE_Q2, 2)
     return np.where(a == 0, 0, np.where(a > 0, positive, -positive))
+
+
+def bits(x: np.ndarray) -> np.ndarray:
+    """Used bits of numbers that are not negative."""
+    exact = np.frexp(x.astype(np.float64))[1]  # below 2^53: exact
+    return np.where(x > 0, exact, 0).astype(np.int64)
+
+
+def inverse_root(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """1 / sqrt(x) as (mantissa, shift) for `requantize`; 0 is taken as 1."""
+    x = np.asarray(x, np.int64)
+    value, shift = np.maximum(x, 2), np.full(x.shape, 11, np.int64)
+    while (value >= 1 << 29).any():
+        large = value >= 1 << 29
+        value, shift = np.where(large, value // 4, value), shift + large
+    pairs = (31 - bits(value)) // 2 - 1
+    value, shift = value << 2 * pairs, shift - pairs
+    half = divide_by_power(value >> 1, 1)  # Q3.28
+    y = np.full(x.shape, 1 << 28, np.int64)
+    for _ in range(ROOTS):
+        cube = shift_left(high_mul(high_mul(y, y), y), 6)
+        y = shift_left(high_mul(y, (1 << 28) + (1 << 27)) - high_mul(half, cube), 3)
+    y = high_mul(y, SQRT_HALF)
+    y, shift = y << np.maximum(-shift, 0), np.maximum(shift, 0)
+    small = x <= 1
+    largest = INT32_MAX
+    return np.where(small, largest, y), np.where(small, 0, -shift)

@@ -263,14 +263,53 @@ def _high_mul16(a: np.ndarray, b: int) -> np.ndarray:
     return np.asarray(np.minimum(high, INT16_MAX))
 
 
-def _elu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
-    """x where it is not negative, else exp(x) - 1, in float32."""
-    x = source.scale * (ALL_INT8 - source.zero_point).astype(np.float32)
-    falling = np.exp(np.minimum(x, 0).astype(np.float64)).astype(np.float32)
-    y = np.where(x < 0, falling - np.float32(1), x)
+def _real(source: Tensor) -> np.ndarray:
+    """The float32 numbers that the 256 bytes stand for."""
+    return source.scale * (ALL_INT8 - source.zero_point).astype(np.float32)
+
+
+def _nearest(y: np.ndarray, out: Tensor) -> np.ndarray:
+    """float32 numbers as int8, as TFLite fills its tables."""
     ratio = y * (np.float32(1) / out.scale)
     rounded = np.copysign(np.floor(np.abs(ratio) + np.float32(0.5)), ratio)
-    return clamp(np.trunc(rounded + np.float32(out.zero_point)).astype(np.int64))
+    return clamp(np.trunc(rounded + np.float32(out.zero_point)))
+
+
+def _elu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    """x where it is not negative, else exp(x) - 1, in float32."""
+    x = _real(source)
+    falling = np.exp(np.minimum(x, 0).astype(np.float64)).astype(np.float32)
+    return _nearest(np.where(x < 0, falling - np.float32(1), x), out)
+
+
+def _exp(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    """In float32; TFLite's table, TFLite Micro has no kernel of 8 bits."""
+    y = np.exp(_real(source).astype(np.float64))
+    return _nearest(np.minimum(y, np.finfo(np.float32).max).astype(np.float32), out)
+
+
+def _gelu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    """x times the normal distribution, or its usual curve; TFLite's table."""
+    x = _real(source).astype(np.float64)
+    if op.attributes["approximate"]:
+        inner = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+    else:
+        inner = np.array([math.erf(v * math.sqrt(0.5)) for v in x])
+    return _nearest((0.5 * x * (1 + inner)).astype(np.float32), out)
+
+
+RSQRT_SHIFT = 20  # headroom of a root
+
+
+def _rsqrt(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    """1 / sqrt(x); what is not positive gives the greatest byte."""
+    x = ALL_INT8 - source.zero_point
+    factor = float(np.sqrt(source.scale) * out.scale)
+    mantissa, shift = multiplier(1 / factor)
+    root, places = fixedpoint.inverse_root(np.maximum(x, 0))
+    root = requantize(np.ones(256, np.int64), root, places + RSQRT_SHIFT)
+    y = requantize(root, mantissa, shift - RSQRT_SHIFT) + out.zero_point
+    return np.where(x > 0, clamp(y), INT8_MAX).astype(np.int8)
 
 
 def _abs(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
@@ -291,6 +330,9 @@ _TABLES = {
     "HARD_SWISH": _hard_swish,
     "ELU": _elu,
     "ABS": _abs,
+    "RSQRT": _rsqrt,
+    "EXP": _exp,
+    "GELU": _gelu,
 }
 
 SOFTMAX_INPUT_BITS = 5  # differences in Q5.26

@@ -16,6 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.errors import Esp8kError
 from core.paths import ROOT
 from core.pixels import to_bytes
@@ -161,7 +163,7 @@ def _several(network: Network) -> dict[str, Any]:
         ],
         "state_bytes": state[-1],
         "variables": [
-            {"offset": at, "size": v.initial.size, **_initial(v)}
+            {"offset": at, "size": v.initial.nbytes, **_initial(v)}
             for v, at in zip(network.variables, state, strict=False)
         ],
     }
@@ -169,7 +171,9 @@ def _several(network: Network) -> dict[str, Any]:
 
 def _initial(variable: Variable) -> dict[str, Any]:
     """What a variable begins with: one byte for all, or each its own."""
-    values = to_bytes(variable.initial).reshape(-1).tolist()
+    first = variable.initial.reshape(-1)
+    whole = first.astype("<i2").view(np.uint8)  # a number in two bytes, low one first
+    values = (whole if first.dtype == np.int16 else to_bytes(first)).tolist()
     same = len(set(values)) == 1
     return {"fill": values[0] if same else None, "values": [] if same else values}
 

@@ -22,7 +22,7 @@ def state_offsets(network: Network) -> tuple[int, ...]:
     """Where each variable begins, and the size of the state."""
     found = [0]
     for variable in network.variables:
-        size = network.tensors[variable.read].size
+        size = network.tensors[variable.read].bytes
         found.append(found[-1] + -(-size // ALIGNMENT) * ALIGNMENT)
     return tuple(found)
 

@@ -2,23 +2,19 @@
 
 CONTROL = "unroll it before converting: tf.function without if and while on tensors"
 RECURRENT = (
-    "write it with keras.layers.RNN(..., unroll=True), or as one step with its state "
+    "write it with keras.layers.LSTM(..., unroll=True), or as one step with its state "
     "as a second input and output"
 )
 CURES = {
     "IF": CONTROL,
     "WHILE": CONTROL,
     "CALL": CONTROL,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": RECURRENT,
     "BIDIRECTIONAL_SEQUENCE_LSTM": RECURRENT,
     "UNIDIRECTIONAL_SEQUENCE_RNN": RECURRENT,
     "RNN": RECURRENT,
     "LSTM": RECURRENT,
-    "GELU": "use tf.nn.gelu(x, approximate=True) written out, or keras.layers.ReLU",
-    "EXP": "leave it out: softmax and sigmoid are there",
     "LOG": "leave it out: compare the numbers before it",
     "SQRT": "square what it is compared with instead",
-    "L2_NORMALIZATION": "normalize on the host; or compare with a cosine",
     "CAST": "convert to float before the model, not in it",
     "ARG_MAX": "end the model before it; the generated header has _argmax",
     "ARG_MIN": "end the model before it",

@@ -34,7 +34,8 @@ def quantize(raw: bytes, inputs: np.ndarray) -> bytes:
 
     try:
         with silent():
-            made = calibrator.Calibrator(with_float_constants(raw))
+            floats = calibrator.add_intermediate_tensors(with_float_constants(raw))
+            made = calibrator.Calibrator(floats)  # the tensors are those of an LSTM
             return bytes(made.calibrate_and_quantize(dataset, tf.int8, tf.int8, False))
     except (RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]

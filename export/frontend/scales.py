@@ -8,13 +8,14 @@ import math
 
 import numpy as np
 
-from export.arithmetic import elementwise, int8, matrix
+from export.arithmetic import elementwise, int8, matrix, recurrent
 from export.graph.kinds import MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
 
 HINT = "its scales are out of proportion: check the calibration data"
 LARGEST_SHIFT = 30  # to the left, of an int32
 CURVE_SCALE = 2.0**-27  # LOGISTIC, TANH: below it TFLite Micro shifts by less than none
+CELL_POWER = 2  # an LSTM's cell: above it TFLite Micro leaves int32
 BOUNDS = {"RELU6": 6, "RELU_N1_TO_1": 1}
 
 
@@ -44,9 +45,17 @@ def _special(network: Network, op: Operator) -> str | None:
         largest = max(float(network.tensors[i].scale) for i in op.inputs[:2])
         if 2 * largest / (2**int8.ADD_LEFT_SHIFT * float(out.scale)) >= 1:
             return "its output scale is too small"
-    if op.kind == "SOFTMAX":
-        if op.attributes["beta"] * float(source.scale) * 2.0**26 <= 1:
+    if op.kind == "DIV" and not elementwise.div_is_defined(network, op):
+        return "some quotients are too far below its output scale"
+    if op.kind in ("SOFTMAX", "LOG_SOFTMAX"):
+        if op.attributes.get("beta", 1.0) * float(source.scale) * 2.0**26 <= 1:
             return "its input scale is too small"
+    if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        power = recurrent.cell_power(network.tensors[op.inputs[2]])
+        if not -30 <= power <= CELL_POWER:
+            return f"its cell's scale is 2^{power}"
+        if not math.isfinite(op.attributes["cell_clip"]):
+            return "its cell's clip is not finite"
     if op.kind in ("LOGISTIC", "TANH") and float(source.scale) < CURVE_SCALE:
         return "its input scale is too small"
     if op.kind == "RELU6":
@@ -68,10 +77,19 @@ def _shifts(network: Network, op: Operator) -> list[int]:
         return [int8.mul_constant(network, op)[1]]
     if op.kind == "DIV":
         return [elementwise.div_constant(network, op)[1]]
+    if op.kind == "SQUARED_DIFFERENCE":
+        return [elementwise.squared_constants(network, op).output[1]]
     if op.kind == "PRELU":
         return [shift for _, shift in elementwise.prelu_constants(network, op)]
     if op.kind == "BATCH_MATMUL":
         return [matrix.matmul_constant(network, op)[1]]
+    if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        k = recurrent.lstm(network, op)
+        scales = [g.input_scale for g in k.gates] + [g.recurrent_scale for g in k.gates]
+        return [shift for _, shift in (*scales, k.forget, k.added, k.given)]
+    if op.kind == "SVDF":
+        svdf = recurrent.svdf(network, op)
+        return [svdf.feature_scale[1], svdf.output_scale[1]]
     if op.kind in ("REDUCE_SUM", "REDUCE_MEAN"):
         return [matrix.reduction_constant(network, op)[1]]
     if op.kind in ("LEAKY_RELU", "RELU", "QUANTIZE", "MEAN", "ABS"):

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from core.errors import Esp8kError
-from export.arithmetic import elementwise, int8
+from export.arithmetic import elementwise, int8, rows
 from export.frontend import cures, scales
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import Ends, separate
@@ -33,8 +33,15 @@ FIXED_OUTPUT = {  # kind: (scale, zero point) that TFLite Micro insists on
     "SOFTMAX": (1 / 256, -128),
     "LOGISTIC": (1 / 256, -128),
     "TANH": (1 / 128, 0),
+    "LOG_SOFTMAX": (1 / 16, 127),
+    "L2_NORMALIZATION": (1 / 128, 0),
 }
-SOFTMAX_CLASSES = 511  # TFLite Micro aborts where the sum of exps reaches 512
+LONGEST = {  # rows that TFLite Micro sums up without leaving its formats
+    "SOFTMAX": 511,  # it aborts where the sum of exps reaches 512
+    "LOG_SOFTMAX": rows.LOG_SOFTMAX_CLASSES,
+    "L2_NORMALIZATION": rows.L2_DEPTH,
+}
+RECURRENT = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF")
 MAX_RANK = 4
 
 
@@ -138,6 +145,8 @@ def _check(network: Network, op: Operator) -> None:
         _check_weights(network, op)
     elif op.kind == "TRANSPOSE_CONV":
         _check_transposed(network, op)
+    elif op.kind in RECURRENT:
+        _check_recurrent(network, op)
     elif op.kind in SAME_QUANT:
         _check_same(network, op)
     elif op.kind in FIXED_OUTPUT:
@@ -234,6 +243,33 @@ def _check_transposed(network: Network, op: Operator) -> None:
             raise _refuse(network, op, "bias of another size", DAMAGED_HINT)
 
 
+def _check_recurrent(network: Network, op: Operator) -> None:
+    """Constants of LSTM and SVDF: behind the input and the states."""
+    lstm = op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM"
+    states = 2 if lstm else 1
+    constants = [network.tensors[i] for i in op.inputs[1 + states :] if i >= 0]
+    types = ["int8"] * 8 + ["int32"] * 4 if lstm else ["int8", "int8", "int32"]
+    if not lstm and len(constants) > 1 and constants[1].dtype == "int16":
+        types[1] = "int16"  # as the state has it, or not
+    if lstm and (network.tensors[op.inputs[2]].dtype) != "int16":
+        raise _refuse(network, op, "its cell is not int16", QUANTIZE_HINT)
+    if lstm and (network.tensors[op.inputs[1]].dtype) != "int8":
+        raise _refuse(network, op, "its hidden state is not int8", QUANTIZE_HINT)
+    for tensor, dtype in zip(constants, types, strict=False):
+        if tensor.data is None or tensor.dtype != dtype:
+            what = f"{tensor.name} is {tensor.dtype}, not constant {dtype}"
+            raise _refuse(network, op, what, QUANTIZE_HINT)
+        q = tensor.quant
+        if dtype != "int32" and (
+            q is None
+            or len(q.scale) != 1
+            or q.zero_point[0]
+            or not 0 < float(q.scale[0]) < math.inf
+        ):
+            what = f"{tensor.name} has no scale, several, or a zero point"
+            raise _refuse(network, op, what, QUANTIZE_HINT)
+
+
 def _check_same(network: Network, op: Operator) -> None:
     out = network.output(op)
     for tensor in _activations(network, op)[:-1]:
@@ -259,6 +295,7 @@ def _check_shape(network: Network, op: Operator) -> None:
         raise _refuse(network, op, "over the batch, or fused", "concatenate plainly")
     if op.kind == "PAD" and any(a.get("paddings", ((1, 1),))[0]):
         raise _refuse(network, op, "pads more than (H, W, C)", "pad H, W or C")
-    if op.kind == "SOFTMAX" and source.shape[-1] > SOFTMAX_CLASSES:
+    longest = LONGEST.get(op.kind, source.shape[-1])
+    if source.shape[-1] > longest:
         what = f"over {source.shape[-1]} classes"
-        raise _refuse(network, op, what, f"at most {SOFTMAX_CLASSES}")
+        raise _refuse(network, op, what, f"at most {longest}")

@@ -41,6 +41,8 @@ OPTIONS = {  # kinds whose options may be absent, and the schema's name of these
     "GELU": "GeluOptions",
     "VAR_HANDLE": "VarHandleOptions",
     "CALL_ONCE": "CallOnceOptions",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
+    "SVDF": "SVDFOptions",
 }
 ACTIVATIONS = {
     code: name
@@ -136,6 +138,13 @@ READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "BATCH_MATMUL": lambda o: {"adjoint_x": bool(o.adjX), "adjoint_y": bool(o.adjY)},
     "CALL_ONCE": lambda o: {"subgraph": o.initSubgraphIndex},
     "VAR_HANDLE": lambda o: {"name": f"{_text(o.container)}/{_text(o.sharedName)}"},
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lambda o: {
+        **_activation(o),
+        "cell_clip": float(np.float32(o.cellClip)),
+        "projection_clip": float(np.float32(o.projClip)),
+        "time_major": bool(o.timeMajor),
+    },
+    "SVDF": lambda o: {**_activation(o), "rank": o.rank},
     "GELU": lambda o: {"approximate": bool(o.approximate)},
     "SOFTMAX": lambda o: {"beta": float(o.beta)},
     "LEAKY_RELU": lambda o: {"alpha": float(np.float32(o.alpha))},

@@ -11,6 +11,9 @@ UNARY_KINDS = (
     "HARD_SWISH",
     "ELU",
     "ABS",
+    "RSQRT",
+    "GELU",
+    "EXP",
     "TABLE",  # of 256 entries, computed while the network was made canonical
 )
 # They write all of their output, whatever of it is read.
@@ -21,6 +24,17 @@ WHOLE_KINDS = (
     "REDUCE_MAX",
     "REDUCE_MIN",
     "BATCH_MATMUL",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    "SVDF",
 )
-BINARY_KINDS = ("ADD", "SUB", "MUL", "DIV", "PRELU", "MINIMUM", "MAXIMUM")
+BINARY_KINDS = (
+    "ADD",
+    "SUB",
+    "MUL",
+    "DIV",
+    "PRELU",
+    "MINIMUM",
+    "MAXIMUM",
+    "SQUARED_DIFFERENCE",
+)
 POOL_KINDS = ("MAX_POOL_2D", "AVERAGE_POOL_2D")

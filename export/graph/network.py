@@ -74,6 +74,11 @@ class Tensor:
         """Number of elements."""
         return math.prod(self.shape)
 
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory, where it is a value of the int8 engine."""
+        return self.size * (2 if self.dtype == "int16" else 1)
+
     def _quant(self) -> Quant:
         if self.quant is None:
             raise Esp8kError(
@@ -101,7 +106,7 @@ class Variable:
     name: str
     read: int  # tensor that holds the old value
     written: int  # tensor that holds the new value
-    initial: np.ndarray  # int8, what it holds before the first call
+    initial: np.ndarray  # int8 or int16, what it holds before the first call
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,10 +149,15 @@ class Network:
 
 def operator_macs(network: Network, op: Operator) -> int:
     """Multiply-accumulates of one operator, padding included."""
+    out = network.output(op)
+    if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":  # (1, T, I), then (1, S)
+        units = network.tensors[op.inputs[1]].size
+        return 4 * out.size * (network.tensors[op.inputs[0]].shape[-1] + units)
+    if op.kind == "SVDF":  # feature weights (F, I), time weights (F, M)
+        return sum(network.tensors[i].size for i in op.inputs[2:4])
     if op.kind not in MAC_KINDS:
         return 0
     weights = network.tensors[op.inputs[1]]
-    out = network.output(op)
     if op.kind == "DEPTHWISE_CONV_2D":  # (1, Kh, Kw, C)
         return out.size * weights.shape[1] * weights.shape[2]
     return out.size * (weights.size // weights.shape[0])  # (O, ...)

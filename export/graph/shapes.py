@@ -12,6 +12,8 @@ INPUTS = {  # how many inputs an operator has at least; one where it is not list
     "FULLY_CONNECTED": 2,
     "BATCH_MATMUL": 2,
     "TRANSPOSE_CONV": 2,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": 15,
+    "SVDF": 4,
     **dict.fromkeys(BINARY_KINDS, 2),
 }
 MOST = {  # how many it has at most, where that is another number
@@ -23,6 +25,7 @@ MOST = {  # how many it has at most, where that is another number
     "PAD": 2,
     "RESHAPE": 2,
     "RESIZE_BILINEAR": 2,
+    "SVDF": 5,
     "CONCATENATION": 1 << 20,
 }
 WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D")
@@ -110,7 +113,29 @@ def _transposed(network: Network, op: Operator) -> Shape | None:
     return (1, out[1], out[2], weights[0])
 
 
+def _recurrent(network: Network, op: Operator) -> Shape | None:
+    """An LSTM: input, hidden, cell, then weights of (S, I), (S, S) and (S,)."""
+    shapes = [network.tensors[i].shape for i in op.inputs]
+    source, (_, units) = shapes[0], shapes[1]
+    wanted = [(units, source[2])] * 4 + [(units, units)] * 4 + [(units,)] * 4
+    if len(source) != 3 or shapes[1] != shapes[2] or shapes[3:] != wanted:
+        return None
+    return (1, source[1], units)
+
+
+def _filtered(network: Network, op: Operator) -> Shape | None:
+    """SVDF: input, state (1, F, M), then weights of (F, I) and (F, M)."""
+    source, state, feature, time = (network.tensors[i].shape for i in op.inputs[:4])
+    if len(source) != 2 or state != (1, *time) or feature != (time[0], source[1]):
+        return None
+    units = time[0] // op.attributes["rank"]
+    bias = network.input(op, 4)
+    return None if bias is not None and bias.shape != (units,) else (1, units)
+
+
 SPECIAL = {
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _recurrent,
+    "SVDF": _filtered,
     "MOVE": _moved,
     **dict.fromkeys(
         ("REDUCE_SUM", "REDUCE_MEAN", "REDUCE_MAX", "REDUCE_MIN"), _reduced

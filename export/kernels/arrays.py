@@ -36,7 +36,7 @@ def literal(value: int) -> str:
 def byte_array(name: str, comment: str, values: np.ndarray, kind: str) -> Array:
     """Weights or a table."""
     texts = [str(int(v)) for v in values]
-    size = len(texts) * (2 if kind == "int16_t" else 1)
+    size = len(texts) * (2 if kind in ("int16_t", "uint16_t") else 1)
     abreast = 12 if max(map(len, texts)) < 5 else 10  # in 80 columns
     return Array(name, kind, tuple(texts), comment, abreast, size)
 

@@ -21,16 +21,20 @@ from export.kernels.int8.compare import Compared, Prelu
 from export.kernels.int8.concatenation import Concatenation
 from export.kernels.int8.conv import Conv
 from export.kernels.int8.depthwise import Depthwise
+from export.kernels.int8.lstm import Lstm
 from export.kernels.int8.mean import Mean
 from export.kernels.int8.move import Move
 from export.kernels.int8.mul import Mul
+from export.kernels.int8.normal import L2Normalization, LogSoftmax
 from export.kernels.int8.pad import Pad
 from export.kernels.int8.pool import Pool
+from export.kernels.int8.quotient import Div, SquaredDifference
 from export.kernels.int8.reduce import ReduceMost, ReduceSum
 from export.kernels.int8.resize_bilinear import ResizeBilinear
 from export.kernels.int8.row_wise import Ways
 from export.kernels.int8.softmax import Softmax
 from export.kernels.int8.strip import PooledStrip
+from export.kernels.int8.svdf import Svdf
 from export.kernels.int8.table import Table
 from export.kernels.int8.transpose_conv import TransposeConv
 from export.kernels.int8.winograd import Winograd
@@ -71,9 +75,15 @@ INT8: tuple[type[Kernel], ...] = (
     ReduceMost,
     Compared,
     Prelu,
+    Div,
+    SquaredDifference,
     ResizeBilinear,
     TransposeConv,
     BatchMatmul,
+    LogSoftmax,
+    L2Normalization,
+    Lstm,
+    Svdf,
 )
 FLOAT16: tuple[type[FloatKernel], ...] = (ConvF16, MaxPoolF16)
 PORTABLE = Core("portable", "!NN_LX6", INT8, "xtensa")

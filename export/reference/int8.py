@@ -18,7 +18,7 @@ from export.arithmetic import elementwise, int8
 from export.arithmetic.int8 import clamp, multiplier, requantize, wrap
 from export.graph.kinds import UNARY_KINDS
 from export.graph.network import Network, Operator, Tensor, pads_before
-from export.reference import moving
+from export.reference import moving, recurrent, rows
 
 __all__ = ["multiplier", "outputs", "requantize", "run"]
 
@@ -263,4 +263,8 @@ KERNELS: dict[str, Callable[[Network, Operator, Values], np.ndarray]] = {
     "RESIZE_BILINEAR": moving.resize_bilinear,
     "BATCH_MATMUL": moving.batch_matmul,
     "TRANSPOSE_CONV": moving.transpose_conv,
+    "LOG_SOFTMAX": rows.log_softmax,
+    "L2_NORMALIZATION": rows.l2_normalization,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent.lstm,
+    "SVDF": recurrent.svdf,
 }

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tools.bench.drawn.networks import Generator
+from tools.bench.drawn.recurrent import Recurrent
 from tools.bench.drawn.values import Value
 
 Step = Callable[[Value], Value]
 
 
-class Operators(Generator):
+class Operators(Recurrent):
     """Networks of data movement, reductions, tables and products of two values."""
 
     def moved(
@@ -226,6 +226,44 @@ class Operators(Generator):
         self.builder.operator(self.pick("HARD_SWISH", "ELU", "ABS"), [x.index], y.index)
         return y
 
+    # ---- rows ----
+
+    def rows(self, x: Value) -> Value:
+        kind = self.pick("LOG_SOFTMAX", "L2_NORMALIZATION")
+        scale, zero = (1 / 16, 127) if kind == "LOG_SOFTMAX" else (1 / 128, 0)
+        y = self.value(x.shape, scale, zero)
+        self.builder.operator(kind, [x.index], y.index)
+        return y
+
+    def root(self, x: Value) -> Value:
+        """RSQRT of what is never negative."""
+        middle = self.value(x.shape, x.scale * x.scale * self.power(6, 9), -128)
+        self.builder.operator("SQUARED_DIFFERENCE", [x.index, x.index], middle.index)
+        y = self.value(
+            x.shape, self.power(-9, -5) / math.sqrt(middle.scale), self.zero_point()
+        )
+        self.builder.operator("RSQRT", [middle.index], y.index)
+        return self.quotient(x, y)
+
+    def quotient(self, x: Value, other: Value) -> Value:
+        kind = self.pick("DIV", "SQUARED_DIFFERENCE")
+        scale = x.scale / other.scale * self.power(-20, -7)
+        if kind == "SQUARED_DIFFERENCE":
+            scale = max(x.scale, other.scale) ** 2 * self.power(0, 9)
+        y = self.value(x.shape, scale, self.zero_point())
+        if kind == "DIV":
+            self.operator(kind, [x.index, other.index], y)
+        else:
+            self.builder.operator(kind, [x.index, other.index], y.index)
+        return y
+
+    def divided(self, x: Value) -> Value:
+        shape = (1,) * (len(x.shape) - 1) + x.shape[-1:]
+        data = self.rng.integers(-128, 128, shape).astype(np.int8)
+        scale, zero = x.scale * self.power(-3, 3), self.zero_point()
+        index = self.builder.tensor(shape, scale, zero, data)
+        return self.quotient(x, Value(index, shape, float(np.float32(scale)), zero))
+
     # ---- the whole ----
 
     def step(self, x: Value) -> Value:
@@ -244,6 +282,11 @@ class Operators(Generator):
             self.matmul,
             self.transpose_conv,
             self.curve,
+            self.rows,
+            self.root,
+            self.divided,
+            self.lstm,
+            self.svdf,
         ]
         return self.pick(*steps)(x)
 

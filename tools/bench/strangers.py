@@ -24,6 +24,7 @@ from core.paths import ROOT
 from core.program import run
 from export.compile import compile_model
 from export.frontend.tflite import silent, tensorflow
+from tools.bench.drawn.recurrent import Recurrent
 
 PAGE = ROOT / "docs" / "models.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -148,6 +149,30 @@ def operators(tf: Any) -> Iterator[tuple[str, str, list[Shape], Function]]:
     )
     yield "two inputs", "", [(1, 4), (1, 4)], lambda x, y: x @ w(4, 6) + y @ w(4, 6)
     yield "a batch of 4", "", [(4, 5)], lambda x: tf.nn.softmax(x @ w(5, 6))
+    yield "LOG_SOFTMAX", "", [(1, 12)], lambda x: tf.nn.log_softmax(x @ w(12, 7))
+    yield "L2_NORMALIZATION", "", [(1, 3, 8)], lambda x: tf.math.l2_normalize(x, -1)
+    yield "DIV", "of two values", pair, lambda x, y: x / (y * y + 1.0)
+    yield "RSQRT, SQUARED_DIFFERENCE", "layer norm", [(1, 4, 6)], layer_norm
+    yield (
+        "transformer block",
+        "attention, layer norm",
+        [(1, 6, 8)],
+        lambda x: layer_norm(x + attention(layer_norm(x))),
+    )
+
+
+def layer_norm(x: Any) -> Any:
+    """As Keras writes it."""
+    tf = tensorflow()
+    mean, variance = tf.nn.moments(x, -1, keepdims=True)
+    return (x - mean) * tf.math.rsqrt(variance + 0.01) * weights(x.shape[-1])
+
+
+def attention(x: Any) -> Any:
+    """One head, (1, T, C)."""
+    tf = tensorflow()
+    q, k, v = (x @ weights(x.shape[-1], x.shape[-1]) for _ in range(3))
+    return tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True)), v)
 
 
 def converted(function: Function, shapes: list[Shape], ends: str | None) -> bytes:
@@ -242,6 +267,14 @@ def streaming(layers: int) -> bytes:
         return bytes(made.convert())
 
 
+def recurrent(kind: str) -> bytes:
+    """By hand: the exporters of today no longer write these operators."""
+    net = Recurrent(0)
+    start = net.value((1, 7, 5), 2.0**-6, 3)
+    end = net.lstm(start) if kind == "lstm" else net.svdf(start)
+    return net.builder.build([start.index], [end.index])
+
+
 def everything() -> Iterator[tuple[str, str, bytes]]:
     """(name, what, model) of all."""
     tf = tensorflow()
@@ -250,6 +283,8 @@ def everything() -> Iterator[tuple[str, str, bytes]]:
         yield name, what, converted(function, shapes, "int8")
     for layers in (1, 2, 3):
         yield "streaming, 200 calls", f"{layers} layers with a state", streaming(layers)
+    yield "UNIDIRECTIONAL_SEQUENCE_LSTM", "200 calls of 7 steps", recurrent("lstm")
+    yield "SVDF", "200 calls", recurrent("svdf")
 
 
 def rows(models: Iterator[tuple[str, str, bytes]]) -> list[Row]:

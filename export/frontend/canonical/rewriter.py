@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export.graph.network import Network, Operator, Tensor
+from export.graph.network import Network, Operator, Tensor, Variable
 
 Shape = tuple[int, ...]
 
@@ -18,18 +18,19 @@ class Rewriter:
         self.network = network
         self.tensors = list(network.tensors)
         self.operators: list[Operator] = []
+        self.variables: list[Variable] = list(network.variables)
 
     def finished(self, **changes: Any) -> Network:
         """The network as it is now; `changes` are further fields."""
         operators = tuple(
             dataclasses.replace(op, index=i) for i, op in enumerate(self.operators)
         )
-        return dataclasses.replace(
-            self.network,
-            tensors=tuple(self.tensors),
-            operators=operators,
-            **changes,
-        )
+        made = {
+            "tensors": tuple(self.tensors),
+            "operators": operators,
+            "variables": tuple(self.variables),
+        }
+        return dataclasses.replace(self.network, **(made | changes))
 
     def tensor(self, op: Operator, position: int) -> Tensor:
         """An input that has to be there."""

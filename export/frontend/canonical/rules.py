@@ -8,7 +8,7 @@ import numpy as np
 
 from export.arithmetic import elementwise, int8
 from export.frontend import scales
-from export.frontend.canonical import moving
+from export.frontend.canonical import moving, recurrent
 from export.frontend.canonical.rewriter import Rewriter, Shape, size
 from export.graph.network import Network, Operator, Tensor
 
@@ -370,4 +370,6 @@ RULES: dict[str, Callable[[Rewriter, Operator], None]] = {
     "PACK": _pack,
     **dict.fromkeys(("PAD", "PADV2"), _pad),
     "BATCH_MATMUL": _batch_matmul,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent.lstm,
+    "SVDF": recurrent.svdf,
 }

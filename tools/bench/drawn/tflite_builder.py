@@ -53,6 +53,11 @@ OPTIONS = {
     "TRANSPOSE_CONV": "TransposeConvOptions",
     "BATCH_MATMUL": "BatchMatMulOptions",
     "SVDF": "SVDFOptions",
+    "LOG_SOFTMAX": "LogSoftmaxOptions",
+    "L2_NORMALIZATION": "L2NormOptions",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
+    "GELU": "GeluOptions",
+    "SQUARED_DIFFERENCE": "SquaredDifferenceOptions",
 }
 
 
@@ -73,12 +78,13 @@ class TfliteBuilder:
         data: np.ndarray | None = None,
         dtype: str = "int8",
         axis: int = 0,
+        variable: bool = False,
     ) -> int:
         """Add a tensor; `scale` may be a sequence (per channel along `axis`)."""
         t = schema.TensorT()
         t.name = f"t{len(self.graph.tensors)}"
         t.shape = np.array(shape, np.int32)
-        t.type = TYPES[dtype]
+        t.type, t.isVariable = TYPES[dtype], variable
         if scale is not None:
             q = schema.QuantizationParametersT()
             q.scale = np.atleast_1d(np.asarray(scale, np.float32))

@@ -1,0 +1,246 @@
+"""LSTM and SVDF as TFLite Micro computes them: constants, curves of 16 bits, one step.
+
+`lstm_step` and `svdf_step` are what one call does to a state; the reference runs them,
+`export.kernels.int8.lstm` and `svdf` write the same as C. Gates are Q3.12 before and
+Q0.15 behind their curve; the cell is int16, its scale a power of two.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.arithmetic.int8 import INT16_MAX, INT16_MIN, clamp, multiplier, requantize
+from export.arithmetic.int8 import wrap as wrapped
+from export.graph.network import Network, Operator, Tensor
+
+Scale = tuple[int, int]  # mantissa, shift
+GATES = ("forget", "input", "cell", "output")  # in the order in which C has them
+GATE_SCALE = 2.0**-12  # of a gate before its curve
+CURVE_SCALE = 2.0**-15  # behind it
+STEPS = 24  # of the curve's table, for each unit of its argument
+# Where TFLite's table is one more than the sigmoid's nearest number.
+RAISED = (
+    *(4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35),
+    *(37, 39, 40, 41, 43, 44, 45, 46, 49, 50, 54, 62, 63, 64, 66, 82, 86, 93, 100),
+    *(103, 112, 116, 135, 255),
+)
+
+
+def sigmoid_table() -> np.ndarray:
+    """sigmoid(i / 24) in Q0.16 for i = 0..255, as int64."""
+    exact = 65536 / (1 + np.exp(-np.arange(256) / STEPS))
+    table = np.floor(exact + 0.5).astype(np.int64)
+    table[list(RAISED)] += 1
+    return table
+
+
+TABLE = sigmoid_table()
+
+
+def sigmoid16(x: np.ndarray) -> np.ndarray:
+    """Q3.12 to Q0.15, between two entries of the table."""
+    argument = np.asarray(x, np.int64) * 3
+    size = np.abs(argument)
+    at, rest = np.minimum(size >> 9, 254), size & 0x1FF
+    y = (TABLE[at] << 9) + rest * (TABLE[at + 1] - TABLE[at])
+    y = np.where(size >> 9 >= 255, 0x7FFF << 10, y)
+    return np.asarray(np.where(argument >= 0, y + 512, (1 << 25) - y + 511) >> 10)
+
+
+def tanh16(argument: np.ndarray) -> np.ndarray:
+    """Three times a Q3.12 number to Q0.15: 2 * sigmoid(2 * x) - 1."""
+    argument = np.asarray(argument, np.int64)
+    size = np.abs(argument)
+    at, rest = np.minimum(size >> 8, 254), size & 0xFF
+    y = (TABLE[at] << 8) + rest * (TABLE[at + 1] - TABLE[at])
+    y = np.where(size >> 8 >= 255, 0xFFFF << 8, y)
+    middle = 1 << 23
+    return np.asarray(np.where(argument >= 0, y - middle + 128, middle + 127 - y) >> 8)
+
+
+def clamp16(x: np.ndarray) -> np.ndarray:
+    """Saturated to int16, as int64."""
+    return np.asarray(np.clip(x, INT16_MIN, INT16_MAX))
+
+
+# ==== LSTM ====
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """One of the four: what it sums, and how both sums are scaled."""
+
+    weights: np.ndarray  # int64 (S, I), of the input
+    recurrent: np.ndarray  # int64 (S, S), of the hidden state
+    bias: np.ndarray  # int64 (S,)
+    input_scale: Scale
+    recurrent_scale: Scale
+
+
+@dataclass(frozen=True, eq=False)
+class Lstm:
+    """All constants of a UNIDIRECTIONAL_SEQUENCE_LSTM."""
+
+    gates: tuple[Gate, ...]  # in the order of GATES
+    input_zero: int
+    hidden_zero: int
+    forget: Scale  # forget gate times old cell
+    added: Scale  # input gate times cell gate
+    given: Scale  # output gate times tanh of the cell
+    clip: int  # of the cell; 0 where it is not clipped
+    tanh_factor: int  # the cell times this, over 2^shift, is tanh16's argument
+    tanh_shift: int
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """(units, inputs)"""
+        units, inputs = self.gates[0].weights.shape
+        return int(units), int(inputs)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a canonical LSTM has its inputs."""
+
+    source: int = 0
+    hidden: int = 1
+    cell: int = 2
+    weights: int = 3  # four, in the order of GATES
+    recurrent: int = 7
+    bias: int = 11
+
+
+LSTM = Places()
+
+
+def cell_power(cell: Tensor) -> int:
+    """The cell's scale as a power of two."""
+    return round(math.log2(float(cell.scale)))
+
+
+def lstm(network: Network, op: Operator) -> Lstm:
+    """The constants of a canonical LSTM."""
+    tensors = [network.tensors[i] for i in op.inputs]
+    source, hidden, cell = tensors[:3]
+    gates = tuple(
+        Gate(
+            _whole(tensors[LSTM.weights + g]),
+            _whole(tensors[LSTM.recurrent + g]),
+            _whole(tensors[LSTM.bias + g]).reshape(-1),
+            _gate_scale(source, tensors[LSTM.weights + g]),
+            _gate_scale(hidden, tensors[LSTM.recurrent + g]),
+        )
+        for g in range(len(GATES))
+    )
+    scale, power = float(cell.scale), cell_power(cell)
+    given = CURVE_SCALE * CURVE_SCALE / float(hidden.scale)
+    clip = float(np.float32(op.attributes["cell_clip"]))
+    left = power + 12
+    return Lstm(
+        gates=gates,
+        input_zero=source.zero_point,
+        hidden_zero=hidden.zero_point,
+        forget=multiplier(CURVE_SCALE * scale / scale),
+        added=multiplier(CURVE_SCALE * CURVE_SCALE / scale),
+        given=multiplier(given),
+        clip=int(min(clip / scale, INT16_MAX)) if clip > 0 else 0,
+        tanh_factor=3 << left if left >= 0 else 3,
+        tanh_shift=max(-left, 0),
+    )
+
+
+def _whole(tensor: Tensor) -> np.ndarray:
+    assert tensor.data is not None
+    return tensor.data.astype(np.int64)
+
+
+def _gate_scale(source: Tensor, weights: Tensor) -> Scale:
+    """The two scales are multiplied in float32."""
+    return multiplier(float(np.float32(source.scale * weights.scale)) / GATE_SCALE)
+
+
+def lstm_step(
+    k: Lstm, x: np.ndarray, hidden: np.ndarray, cell: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(new hidden, new cell) of int8 x (N, I), hidden (N, S), int16 cell (N, S)."""
+    x = x.astype(np.int64) - k.input_zero
+    before = hidden.astype(np.int64) - k.hidden_zero
+    sums = []
+    for gate in k.gates:
+        fresh = requantize(wrapped(x @ gate.weights.T + gate.bias), *gate.input_scale)
+        again = requantize(wrapped(before @ gate.recurrent.T), *gate.recurrent_scale)
+        sums.append(clamp16(clamp16(fresh) + clamp16(again)))
+    forget, taken, offered, given = sums
+    old = cell.astype(np.int64)
+    kept = clamp16(requantize(sigmoid16(forget) * old, *k.forget))
+    added = requantize(sigmoid16(taken) * tanh16(3 * offered), *k.added)
+    now = clamp16(kept + clamp16(added))
+    if k.clip:
+        now = np.clip(now, -k.clip, k.clip)
+    half = (1 << k.tanh_shift) >> 1
+    curve = tanh16((now * k.tanh_factor + half) >> k.tanh_shift)
+    y = requantize(curve * sigmoid16(given), *k.given) + k.hidden_zero
+    return clamp(y), now.astype(np.int16)
+
+
+# ==== SVDF ====
+
+
+@dataclass(frozen=True, eq=False)
+class Svdf:
+    """All constants of an SVDF."""
+
+    feature: np.ndarray  # int64 (F, I)
+    time: np.ndarray  # int64 (F, M)
+    bias: np.ndarray  # int64 (U,)
+    rank: int  # filters a unit
+    input_zero: int
+    state_zero: int
+    state_type: str  # int8 | int16
+    feature_scale: Scale
+    output_scale: Scale
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """(filters, inputs, memory)"""
+        return len(self.feature), self.feature.shape[1], self.time.shape[1]
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Between which a filter's activation is kept, before the zero point."""
+        most = INT16_MAX if self.state_type == "int16" else 127
+        return -most - 1, most
+
+
+def svdf(network: Network, op: Operator) -> Svdf:
+    """The constants of a canonical SVDF: input, state, feature, time, bias."""
+    source, state, feature, time = (network.tensors[i] for i in op.inputs[:4])
+    out, bias = network.output(op), network.input(op, 4)
+    units = feature.shape[0] // op.attributes["rank"]
+    first = np.float32(np.float32(source.scale * feature.scale) / state.scale)
+    second = np.float32(np.float32(state.scale * time.scale) / out.scale)
+    return Svdf(
+        feature=_whole(feature),
+        time=_whole(time),
+        bias=np.zeros(units, np.int64) if bias is None else _whole(bias).reshape(-1),
+        rank=op.attributes["rank"],
+        input_zero=source.zero_point,
+        state_zero=state.zero_point,
+        state_type=state.dtype,
+        feature_scale=multiplier(float(first)),
+        output_scale=multiplier(float(second)),
+    )
+
+
+def svdf_step(
+    k: Svdf, x: np.ndarray, state: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(sums of each unit scaled, new state) of int8 x (N, I) and a state (N, F, M)."""
+    sums = wrapped((x.astype(np.int64) - k.input_zero) @ k.feature.T)
+    value = np.clip(requantize(sums, *k.feature_scale), *k.bounds) + k.state_zero
+    newest = value.astype(np.dtype(k.state_type))[..., None]
+    now = np.concatenate([state[..., 1:], newest], -1)
+    dots = ((now.astype(np.int64) - k.state_zero) * k.time).sum(-1)
+    units = dots.reshape(len(x), -1, k.rank).sum(-1) + k.bias
+    return requantize(wrapped(units), *k.output_scale), now

@@ -1,0 +1,105 @@
+"""Operators that keep a state of their own: its tensors become variables.
+
+UNIDIRECTIONAL_SEQUENCE_LSTM and SVDF change tensors that the file marks as variable.
+Here these are variables of the network that the operator itself writes, in place.
+What the operators have beyond what TFLite Micro takes is refused and named.
+"""
+
+import numpy as np
+
+from core.errors import Esp8kError
+from export.frontend.canonical.rewriter import Rewriter
+from export.graph.network import Operator, Tensor, Variable
+
+DAMAGED = "the file is damaged: convert the model again"
+PLAIN = (
+    "use a plain LSTM: no peepholes, projection or normalization; or "
+    "keras.layers.LSTM(..., unroll=True)"
+)
+# In the file: where the four gates' constants are, in the order of recurrent.GATES.
+WEIGHTS, RECURRENT, BIAS = (2, 1, 3, 4), (6, 5, 7, 8), (13, 12, 14, 15)
+VARIANTS = (*range(9, 12), *range(16, 18), *range(20, 24))
+HIDDEN, CELL = 18, 19
+SVDF_STATE = 4
+
+
+def lstm(r: Rewriter, op: Operator) -> None:
+    """Input, hidden, cell, then weights, recurrent weights and biases by gate."""
+    inputs = (*op.inputs, *(-1,) * (24 - len(op.inputs)))
+    needed = (0, *WEIGHTS, *RECURRENT, *BIAS, HIDDEN, CELL)
+    if min(inputs[i] for i in needed) < 0:
+        raise _refusal(r, op, "it has no input gate, or no state", PLAIN)
+    if max(inputs[i] for i in VARIANTS) >= 0:
+        raise _refusal(r, op, "peepholes, a projection or a normalization", PLAIN)
+    if op.attributes["activation"] != "TANH":
+        raise _refusal(r, op, f"activation {op.attributes['activation']}", "use tanh")
+    source = r.tensors[inputs[0]]
+    units = r.tensors[inputs[RECURRENT[0]]].shape[-1]
+    steps, rest = divmod(source.size, max(source.shape[-1], 1))
+    target = r.tensors[op.outputs[0]]
+    if rest or target.size != steps * units:
+        raise _refusal(r, op, "its output does not follow from its input", DAMAGED)
+    hidden = _variable(r, op, inputs[HIDDEN], (1, units))
+    cell = _variable(r, op, inputs[CELL], (1, units))
+    constants = (inputs[i] for i in (*WEIGHTS, *RECURRENT, *BIAS))
+    given = r.reshaped(inputs[0], (1, steps, source.shape[-1]))
+    shape = (1, steps, units)
+    r.deliver(
+        op.kind,
+        (given, hidden, cell, *constants),
+        shape,
+        op.outputs[0],
+        {"cell_clip": op.attributes["cell_clip"]},
+    )
+
+
+def svdf(r: Rewriter, op: Operator) -> None:
+    """Input, state, feature weights, time weights, bias."""
+    if len(op.inputs) < 5 or min(op.inputs[i] for i in (0, 1, 2, SVDF_STATE)) < 0:
+        raise _refusal(r, op, "inputs are missing", DAMAGED)
+    feature, time = r.tensor(op, 1), r.tensor(op, 2)
+    rank, target = op.attributes["rank"], r.tensors[op.outputs[0]]
+    two = len(feature.shape) == len(time.shape) == 2
+    if not two or feature.shape[0] != time.shape[0] or rank < 1:
+        raise _refusal(r, op, "its weights do not fit each other", DAMAGED)
+    if feature.shape[0] != rank * target.size or time.shape[1] < 1:
+        raise _refusal(r, op, "its output does not follow from its weights", DAMAGED)
+    state = _variable(r, op, op.inputs[SVDF_STATE], (1, *time.shape))
+    given = r.reshaped(op.inputs[0], (1, r.tensor(op, 0).size))
+    inputs = (given, state, op.inputs[1], op.inputs[2], op.inputs[3])
+    r.deliver(op.kind, inputs, (1, target.size), op.outputs[0], {"rank": rank})
+
+
+def _variable(r: Rewriter, op: Operator, index: int, shape: tuple[int, ...]) -> int:
+    """The state of one input; of a batch of N the one of one input."""
+    tensor = r.tensors[index]
+    size = int(np.prod(shape))
+    written = any(index in o.outputs for o in r.network.operators)
+    if tensor.data is not None or written or index in r.network.inputs:
+        raise _refusal(r, op, f"its state {tensor.name} is none", DAMAGED)
+    if any(v.read == index for v in r.variables) or tensor.size % size:
+        what = f"its state {tensor.name} is another's, or of another size"
+        raise _refusal(r, op, what, DAMAGED)
+    if tensor.dtype not in ("int8", "int16") or not _scaled(tensor):
+        what = f"its state {tensor.name} is {tensor.dtype}, not int8 or int16"
+        raise _refusal(r, op, what, "convert with full integer quantization")
+    first = tensor.zero_point if tensor.dtype == "int8" else 0
+    name = tensor.name or str(index)
+    r.tensors[index] = _shaped(tensor, shape)
+    data = np.full(size, first, np.dtype(tensor.dtype))
+    r.variables.append(Variable(name, index, index, data))
+    return index
+
+
+def _shaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return Tensor(tensor.index, tensor.name, shape, tensor.dtype, tensor.quant, None)
+
+
+def _scaled(tensor: Tensor) -> bool:
+    q = tensor.quant
+    return q is not None and len(q.scale) == 1 and 0 < float(q.scale[0]) < np.inf
+
+
+def _refusal(r: Rewriter, op: Operator, what: str, hint: str) -> Esp8kError:
+    name = r.tensors[op.outputs[0]].name if op.outputs else "none"
+    return Esp8kError(f"operator {op.index} {op.kind} (tensor {name}): {what}", hint)
