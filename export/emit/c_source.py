@@ -1,5 +1,6 @@
 """An engine's C files from its stages: comments, headers, templates."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ TEMPLATES = (EMIT / "templates", EMIT.parent / "kernels")
 CORES = {"xtensa": "lx106", "riscv": "RV32IMC"}  # of which the cost is told
 
 
-def environment() -> jinja2.Environment:
-    """Where the templates are; an unknown name in one is an error."""
+@cache  # a template is compiled once, however many networks are written
+def environment(*folders: Path) -> jinja2.Environment:
+    """The templates of `folders`; an unknown name in one is an error."""
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(folders or TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

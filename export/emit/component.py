@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from core.doubt import Doubt
@@ -94,7 +93,7 @@ def publish(
     if network_f16 is not None:
         networks["f16"] = network_f16
     shutil.copyfile(ROOT / "LICENSE", out_dir / "LICENSE")
-    environment = _environment()
+    environment = c_source.environment(PACKAGE)
     context = _context(networks, plan, out_dir, source)
     context["snippet"] = environment.get_template("snippet.c.jinja").render(context)
     for template, place in FILES.items():
@@ -164,12 +163,6 @@ def random_values(network: Network, count: int, seed: int) -> list[np.ndarray]:
 def joined(values: list[np.ndarray]) -> np.ndarray:
     """Several inputs or outputs as they lie in memory, (N, elements)."""
     return np.concatenate([v.reshape(len(v), -1) for v in values], 1)
-
-
-def _environment() -> jinja2.Environment:
-    made = c_source.environment()
-    made.loader = jinja2.FileSystemLoader(PACKAGE)
-    return made
 
 
 def _context(
