@@ -16,9 +16,9 @@
  * `top` is the image row of the window's first row, negative above the image.
  * At the first call all rows are filled, then the last `step` ones. */
 NN_INLINE void nn_line_buffer(uint8_t *rows, const uint8_t *in, int32_t in_h,
-                         int32_t pitch, int32_t top, int32_t count,
-                         int32_t step, int32_t width, int32_t left,
-                         int32_t copied, uint8_t fill, int32_t first)
+                              int32_t pitch, int32_t top, int32_t count,
+                              int32_t step, int32_t width, int32_t left,
+                              int32_t copied, uint8_t fill, int32_t first)
 {
     int32_t row = 0;
 
