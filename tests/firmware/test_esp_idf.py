@@ -86,6 +86,7 @@ def test_every_source_compiles_as_esp_idf_compiles_it(tmp_path: Path, exported) 
             FIRMWARE / "src",
             FIRMWARE / "port",
             FIRMWARE / "components" / "link",
+            FIRMWARE / "components" / "prepare",
             component / "alias",
             component / "src",
         )
@@ -94,6 +95,7 @@ def test_every_source_compiles_as_esp_idf_compiles_it(tmp_path: Path, exported) 
     for source in (
         *(FIRMWARE / "src").glob("*.c"),
         *(FIRMWARE / "components" / "link").glob("*.c"),
+        *(FIRMWARE / "components" / "prepare").glob("*.c"),
         *(component / "src").glob("*.c"),
     ):
         cross = [*CROSS["xtensa-lx106-elf-gcc"], *flags, *IDF, *includes]

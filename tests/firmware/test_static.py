@@ -96,14 +96,20 @@ def test_recursion_is_found(tmp_path: Path, called: str, longcalls: list[str]) -
 
 def sources() -> list[Path]:
     """The C of ours that every board compiles, and the bare port."""
-    folders = ("src", "components/link", "port/esp32_direct", "port/posix")
+    folders = (
+        *("src", "components/link", "components/prepare"),
+        *("port/esp32_direct", "port/posix"),
+    )
     runtime = FIRMWARE / "port" / "esp32_direct" / "runtime"
     found = [path for one in folders for path in (FIRMWARE / one).glob("*.c")]
     return [*found, *runtime.glob("*.c")]
 
 
 def includes(component: Path) -> list[str]:
-    folders = ("src", "port", "port/esp32_direct", "components/link")
+    folders = (
+        *("src", "port", "port/esp32_direct"),
+        *("components/link", "components/prepare"),
+    )
     where = [
         *(FIRMWARE / one for one in folders),
         component / "alias",

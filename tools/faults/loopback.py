@@ -34,6 +34,7 @@ def sources(component: Path, firmware: Path = FIRMWARE) -> list[Path]:
     return [
         *sorted((firmware / "src").glob("*.c")),
         *sorted((firmware / "components" / "link").glob("*.c")),
+        *sorted((firmware / "components" / "prepare").glob("*.c")),
         *sorted((firmware / "port" / "memory").glob("*.c")),
         *model,
     ]
@@ -46,6 +47,7 @@ def includes(component: Path, firmware: Path = FIRMWARE) -> list[str]:
         firmware / "port" / "memory",
         firmware / "src",
         firmware / "components" / "link",
+        firmware / "components" / "prepare",
         component / "alias",
         component / "src",
         component,

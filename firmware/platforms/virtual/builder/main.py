@@ -63,6 +63,7 @@ def folders() -> dict[str, Path]:
         "app": app,
         "model": model / "src",
         "link": firmware / "components" / "link",
+        "prepare": firmware / "components" / "prepare",
         "port": firmware / "port" / port,
         "runtime": firmware / "port" / port / "runtime",
     }
@@ -94,6 +95,7 @@ env.Replace(
             firmware / "port" / port / "include",
             firmware / "components" / "link",
             firmware / "components" / "link" / "include",
+            firmware / "components" / "prepare",
             model / "alias",
             model / "src",
         )
