@@ -1,4 +1,4 @@
-"""firmware/components/prepare as a library of this process, beside its specification."""
+"""firmware/components/prepare as a library of this process."""
 
 import ctypes
 import subprocess

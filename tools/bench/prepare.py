@@ -138,6 +138,15 @@ def rows(config: Config) -> list[Row]:
     return found
 
 
+def line(row: Row) -> str:
+    """For people."""
+    told = f"{row.core:8} {row.evidence}: {row.equal} of {row.frames} frames equal, "
+    told += f"code {row.code_bytes:,}, RAM {row.ram_bytes:,} bytes"
+    if row.instructions is not None:
+        told += f"\n{'':9}{row.instructions:,} instructions for 320x240"
+    return told
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     config = parse(Config, argv, "prepare", __doc__ or "")
@@ -145,14 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.json:
         print(json.dumps([asdict(row) for row in found], indent=2))
     for row in [] if config.json else found:
-        cost = (
-            f"{row.instructions:,} instructions" if row.instructions else "not counted"
-        )
-        print(
-            f"{row.core:8} ({row.evidence}): {row.equal} of {row.frames} frames bit for "
-            f"bit, {cost} of 320x240,\n         code {row.code_bytes:,}, "
-            f"RAM {row.ram_bytes:,} bytes"
-        )
+        print(line(row))
     if any(row.equal < row.frames for row in found):
         raise CheckFailed("a core prepares frames otherwise than specified", "a bug")
     return 0
