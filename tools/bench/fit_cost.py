@@ -79,7 +79,8 @@ def counted(
     engine = lower.int8(network, profile, "net", taken)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        generate.generate(network, None, folder, profile, "net", IDENTITY, taken)
+        place = (folder, profile, "net", IDENTITY, taken)
+        generate.generate(network, None, *place, lx6=False)
         found = profiler.measure(folder, "int8", CORES[core], image=image)
     for kernel in engine.kernels:
         if kernel.stage.weights is not None:
