@@ -4,6 +4,7 @@ found = weighted(stage, table(stage))
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -71,10 +72,31 @@ def steps_of(
         mantissa, shift = int(mantissas[c]), int(shifts[c])
         lo, hi = int(least[c]), int(greatest[c])
         plain = plain and _is_plain(mantissa, shift, (lo, hi))
-        function = _function(mantissa, shift, zero, low, high)
-        at = requant_proof.thresholds(function, goals, lo, hi) if plain else goals
+        at = goals
+        if plain:
+            bounds = (low, high, lo, hi)
+            at = _thresholds(mantissa, shift, zero, *bounds, goals.tobytes())
         steps.append(Steps(int(bias[c]), mantissa, shift, lo, hi, at))
     return steps, plain
+
+
+@lru_cache(maxsize=4096)  # every way to make a stage asks for the same
+def _thresholds(
+    mantissa: int,
+    shift: int,
+    zero: int,
+    low: int,
+    high: int,
+    least: int,
+    greatest: int,
+    goals: bytes,
+) -> np.ndarray:
+    """Those of one channel; `goals` are int64."""
+    function = _function(mantissa, shift, zero, low, high)
+    wanted = np.frombuffer(goals, np.int64)
+    found = requant_proof.thresholds(function, wanted, least, greatest)
+    found.setflags(write=False)
+    return found
 
 
 def scalar(

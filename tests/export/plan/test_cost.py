@@ -1,18 +1,28 @@
 """The cost model against counts on the emulated cores."""
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from core.words import PROFILES
 from export.emit import generate
+from export.kernels.kernel import Kernel
 from tests.support.components import Components
 from tools.bench import fit_cost, profiler
 from tools.bench.drawn.typical import HELD_OUT, typical_image, typical_network
 
 pytestmark = pytest.mark.emulator
 TOLERANCE = 0.10
+
+
+@cache
+def counted(seed: int, way: str, core: str) -> list[tuple[Kernel, str, int]]:
+    """What `fit_cost.counted` finds, once for all tests that ask."""
+    network = typical_network(seed)
+    image = typical_image(network, seed)
+    return list(fit_cost.counted(network, image, "speed", way, core))
 
 
 def estimates(component: Path, core: str) -> dict[str, int]:
@@ -62,9 +72,7 @@ def test_estimates_hold_for_networks_that_no_weight_was_fitted_to(
 ) -> None:
     layers, tiled = 0, 0
     for seed in HELD_OUT:
-        network = typical_network(seed)
-        image = typical_image(network, seed)
-        found = list(fit_cost.counted(network, image, "speed", way, core))
+        found = counted(seed, way, core)
         total = sum(count for _, _, count in found)
         for kernel, method, count in found:
             if count < fit_cost.MATTERS * total or fit_cost.constant(kernel):
@@ -82,15 +90,7 @@ def test_what_the_model_chooses_is_the_cheaper_by_count() -> None:
     """Direct against both Winograds on lx106; near a tie it may go any way."""
     chosen = {"direct": 0, "winograd": 0, "winograd4": 0}
     for seed in HELD_OUT:
-        network = typical_network(seed)
-        image = typical_image(network, seed)
-        ways = zip(
-            *(
-                fit_cost.counted(network, image, "speed", method, "xtensa")
-                for method in chosen
-            ),
-            strict=True,
-        )
+        ways = zip(*(counted(seed, way, "xtensa") for way in chosen), strict=True)
         for found in ways:
             rivals = {method: (kernel, count) for kernel, method, count in found}
             if len(rivals) == 1 or fit_cost.constant(found[0][0]):
