@@ -116,7 +116,7 @@ build: $(OUT)/model.json ## the firmware for BOARD, which need not be there
 	@$(ESP8K) build --model $(MODEL) $(if $(BOARD),--board $(BOARD))
 
 flash: $(OUT)/model.json ## the firmware, written to BOARD
-	@$(ESP8K) flash $(FOUND)
+	@$(ESP8K) flash $(FOUND) $(if $(filter flash,$(GOALS)),,--brief)
 
 classify: flash ## one digit on BOARD: INDEX=7 or IMG=digit.png
 	@$(ESP8K) classify $(OPTIONS) --engine $(ENGINE) \

@@ -66,7 +66,7 @@ def test_a_report_of_the_twin_is_clean(flashed: Flashed):
     folder = flashed("v2", "twin")
     got = run(folder, "tools.report.report", *V2, "--board", "twin", "--limit", "400")
     check_report(got, 400, "host process")
-    page = folder / "report" / "report.html"
+    page = folder / "report-of-400" / "report.html"
     assert got["engines"]["int8"]["digest"]["host"] in page.read_text()
 
 

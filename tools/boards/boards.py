@@ -75,6 +75,7 @@ def choose(
     """The board that was asked for, or the one that is here; one line says which.
 
     `use` is BUILD, FLASH or TALK; `serial` a MAC or USB serial number among several.
+    `quiet` says nothing of a board without a port; one that may be written to is told.
     Raises Esp8kError for a wrong word, DeviceError for what is not there.
     """
     here = system or System()
@@ -84,7 +85,7 @@ def choose(
     if kind and serial and catalogue.is_local(kind.name):
         raise Esp8kError(f"BOARD={kind.name} has no SERIAL", "leave one of them out")
     chosen, why = _choose(kind, port or None, use, serial or None, here)
-    if not quiet:
+    if chosen.port or not quiet:
         where = f" on {chosen.port}" if chosen.port else ""
         told = "built" if use == BUILD else chosen.evidence
         print(f"board: {chosen.name}{where} ({told}): {why}", file=sys.stderr)

@@ -25,7 +25,7 @@ from typing import Any
 
 from core.cli import parse
 from core.errors import DeviceError, Esp8kError
-from core.files import replacing, write_json
+from core.files import check_writable, replacing, write_json
 from core.lock import lock
 from core.paths import model_dir
 from core.program import run
@@ -39,6 +39,7 @@ FLASH_BAUD = 460800
 BOOTLOADERS = {"esp32": 0x1000, "esp32s2": 0x1000, "esp32s3": 0, "esp32c3": 0}
 BOOTLOADERS["esp32c6"] = 0
 PARTITIONS, APPLICATION = 0x8000, 0x10000  # firmware/partitions.csv
+UNWRITTEN = ALREADY, RUNS = "already there, nothing written", "runs from its .elf"
 IMAGE_OPTIONS = ["--flash-mode", "dio", "--flash-freq", "40m", "--flash-size", "4MB"]
 
 
@@ -50,16 +51,22 @@ class Config:
     board: str | None = None  # virtual, twin, riscv, esp32dev, ...
     port: str | None = None  # serial port of a real board
     serial: str | None = None  # MAC or USB serial number among several
+    brief: bool = False  # say only what was written: another verb follows
     json: bool = False  # print the result as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Choose a board, build, write, read back, compare, say so."""
     config = parse(Config, argv, "flash", __doc__ or "")
-    board = boards.choose(config.board, config.port, boards.FLASH, config.serial)
+    board = boards.choose(
+        *(config.board, config.port, boards.FLASH, config.serial), config.brief
+    )
     result = flash(config.model, board)
     if config.json:
         print(json.dumps(result, indent=2))
+    elif config.brief:
+        if result["flashed"] not in UNWRITTEN:
+            print(f"{config.model} on {board.name}: {result['flashed']}")
     else:
         show(result)
     return 0
@@ -73,6 +80,8 @@ def flash(model: str, board: boards.Board, build_only: bool = False) -> dict[str
 
 def _flash(model: str, board: boards.Board, build_only: bool) -> dict[str, Any]:
     out = model_dir(model) / board.name
+    check_writable(out)
+    check_writable(model_dir(model) / "platformio")
     kind = catalogue.kind(board.name)
     if not (kind.direct or catalogue.is_local(kind.name)):
         return _flash_espressif(model, board, build_only)
@@ -89,13 +98,13 @@ def _flash(model: str, board: boards.Board, build_only: bool) -> dict[str, Any]:
         if build_only:
             result["flashed"] = "no"
         elif board.port is None and _same(app, flashed):
-            result["flashed"] = "already"
+            result["flashed"] = ALREADY
         else:
             write(app, flashed, board)
             result["flashed"] = "written, read back, equal"
     else:
         figures = footprint.measure(firmware)
-        result["flashed"] = "runs from its .elf"
+        result["flashed"] = RUNS
     write_json(out / "memory.json", figures)
     return {**result, "folder": str(out), **figures}
 
@@ -269,7 +278,7 @@ def show(result: dict[str, Any]) -> None:
     print(
         f"  RAM: data {result['data_bytes']:,} B, bss {result['bss_bytes']:,} B "
         f"(arena {result['arena_bytes']:,} B), stack {result['stack_bytes']:,} B"
-        + (f" of which {worst:,} B can be used" if worst else "")
+        + (f" ({worst:,} B at most in use)" if worst else "")
     )
     print(f"  {result['folder']}")
 

@@ -193,7 +193,7 @@ def cost(result: dict[str, Any]) -> str:
     if result["microseconds"] is not None and (on_hardware or not parts):
         parts.append(f"{result['microseconds']:,} us")
     text = ", ".join(parts) or "not timed"
-    return text if on_hardware else f"{text} ({result['evidence']}: no board's time)"
+    return text if on_hardware else f"{text} ({result['evidence']}, not a chip's time)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -81,14 +81,14 @@ def summary(report: dict[str, Any], folder: Path) -> str:
     for engine, part in report["engines"].items():
         low, high = part["device"]["wilson95_percent"]
         equal = part["digest"]["host"] == part["digest"]["device"]
-        lines.append(
+        same = part["logits"]["total"] - part["logits"]["different"]
+        lines += [
             f"  {engine:5} {part['device']['percent']:.2f} % "
-            f"({low:.2f}-{high:.2f}), host {part['host']['percent']:.2f} %, "
-            f"{part['agreement']:,} classes and "
-            f"{part['logits']['total'] - part['logits']['different']:,} logits equal, "
+            f"({low:.2f}-{high:.2f}), host {part['host']['percent']:.2f} %",
+            f"        equal: {part['agreement']:,} classes, {same:,} logits; "
             f"digest {part['digest']['device']} {'=' if equal else '!='} "
-            f"{part['digest']['host']}"
-        )
+            f"{part['digest']['host']}",
+        ]
         count = report["instructions"].get(engine)
         if count:
             lines.append(

@@ -4,7 +4,7 @@
     esp8k report --model v3 --board twin --limit 500 --json
 
 Writes build/<model>/<board>/report/report.json and .html (one file, nothing from the
-net). Refuses a device that runs other weights. Exit code 1 if an answer or the int8
+net); with --limit into report-of-N, so that a whole one stays. Refuses a device that runs other weights. Exit code 1 if an answer or the int8
 digest is not the host's. What depends on the clock or the line stands under "timing"
 and "link" in the JSON; the rest is the same whenever the inputs are.
 """
@@ -52,7 +52,7 @@ class Config:
     port: str | None = None  # serial port or pyserial URL; found if absent
     engine: Engine | Literal["both"] = "both"  # which arithmetic on the board
     limit: int | None = None  # only the first so many test images
-    out: Path | None = None  # folder; default build/<model>/<board>/report
+    out: Path | None = None  # folder; default build/<model>/<board>/report[-of-N]
     json: bool = False  # print report.json instead of a summary
 
 
@@ -210,11 +210,13 @@ def artefacts(host: Host) -> list[dict[str, Any]]:
 
 def load_subject(exported: Path, limit: int | None) -> Subject:
     """The test images of the model's own data set, or the first of them."""
-    if limit is not None and limit < 1:
-        raise Esp8kError(f"--limit {limit}", "at least one image")
     from training.data import of_exported
 
+    if limit is not None and limit < 1:
+        raise Esp8kError(f"--limit {limit}", "at least one image")
     data = of_exported(exported)
+    if limit is not None and limit > (most := len(data.test_images)):
+        raise Esp8kError(f"--limit {limit} is beyond the test images", f"1 to {most}")
     return Subject(data.test_images[:limit], data.test_labels[:limit], data.hash)
 
 
@@ -236,12 +238,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     config = parse(Config, argv, "report", __doc__ or "")
     host = Host(config.model)
+    asked = load_subject(host.folder, config.limit)
     target = open_target(config)
-    folder = config.out or host.folder / target.name / "report"
+    some = "" if config.limit is None else f"-of-{config.limit}"
+    folder = config.out or host.folder / target.name / f"report{some}"
     check_writable(folder)
     with target.opener() as device:  # not there, or another's weights: said first
         require_identity(device, host.folder)
-    asked = load_subject(host.folder, config.limit)
     report = make_report(config, target, host, asked)
     write(folder, report, asked.images)
     print(json.dumps(report, indent=1) if config.json else summary(report, folder))

@@ -70,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = parse(Config, argv, "seeds", __doc__ or "")
     if config.n < 1:
         raise Esp8kError(f"cannot train {config.n} seeds", "--n 1 or more")
-    models.build(config.model)  # an unknown name fails here, not in a worker
+    if not config.teacher and not Series(config.model, teacher=False).alone:
+        raise Esp8kError(f"{config.model} has no teacher", "leave --no-teacher out")
     series = Series(config.model, config.teacher)
     for done in train_missing(series, range(config.n), config.jobs):
         accuracy = f"{done['float_accuracy']:.2f} %"

@@ -48,7 +48,7 @@ def test_flashing_the_same_again_writes_nothing(echo: str, echo_build: Path) -> 
     flashed = echo_build / "v2" / echo / "flashed.bin"
     before = flashed.stat().st_mtime_ns
     result = flash.flash("v2", boards.choose(echo, None, boards.FLASH, quiet=True))
-    assert result["flashed"] == "already"
+    assert result["flashed"] == flash.ALREADY
     assert flashed.stat().st_mtime_ns == before
 
 

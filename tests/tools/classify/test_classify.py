@@ -59,13 +59,13 @@ def test_the_page_for_people_names_class_engine_board_and_weights(host):
     assert all(len(line) <= 80 for line in text.splitlines()[:16])  # digit and scores
     for part in ("int8", "1,234,567 instructions", "virtual (emulated)", "abab"):
         assert part in text
-    assert "no board's time" in text and "us" not in text.split("engine")[1].split()[1]
+    assert "not a chip's time" in text and "us" not in text.split("engine")[1].split()[1]
 
 
 def test_microseconds_are_a_boards_only_on_hardware(host):
-    assert "no board's time" in "\n".join(classify.facts(answer(host)[0]))
+    assert "not a chip's time" in "\n".join(classify.facts(answer(host)[0]))
     real = "\n".join(classify.facts(answer(host, board=REAL)[0]))
-    assert "101 us" in real and "no board's time" not in real
+    assert "101 us" in real and "not a chip's time" not in real
 
 
 def run_main(monkeypatch, capsys, host, device, *words: str) -> str:

@@ -200,6 +200,13 @@ def test_a_full_disk_keeps_the_old_report(host, tmp_path: Path):
     assert len(list(folder.iterdir())) == 2
 
 
-def test_a_limit_below_one_is_refused(tmp_path):
-    with pytest.raises(Esp8kError, match="--limit 0"):
-        report.load_subject(tmp_path, 0)
+@pytest.mark.parametrize("limit", [0, -1, 10_001])
+def test_a_limit_that_no_test_set_has_is_refused(host, limit):
+    with pytest.raises(Esp8kError, match=f"--limit {limit}"):
+        report.load_subject(host.folder, limit)
+
+
+def test_the_summary_fits_a_terminal(host, tmp_path: Path):
+    got, _ = made(host)
+    lines = summary(got, Path("build/v3-small/esp32-s3-devkitc-1/report"))
+    assert all(len(line) <= 80 for line in lines.splitlines())
