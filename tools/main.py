@@ -84,7 +84,8 @@ PARTS = {
     "pio": Verb("tools.boards.pio", "compile with PlatformIO, offline"),
     "proxy": Verb("tools.faults.proxy", "a port that damages bytes"),
     "scenes": Verb("tools.classify.scenes", "draw pictures of digits by script"),
-    "pictures": Verb("tools.report.pictures", "the README's pictures"),
+    "pictures": Verb("tools.report.pictures", "pictures of the docs"),
+    "film": Verb("tools.web.film", "the README's moving picture"),
 }
 GROUPS = {
     "From a data set to a board": PIPELINE,

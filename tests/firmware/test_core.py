@@ -157,6 +157,18 @@ def test_the_crystal_is_told_by_counting_it(tmp_path: Path) -> None:
     assert run(build("gcc", tmp_path / "crystal", *flags, *files)) == "ok\n"
 
 
+def test_the_watchdog_resets_after_thirty_seconds_without_a_sign_of_life(
+    tmp_path: Path,
+) -> None:
+    need("gcc")
+    files = [str(DIRECT / "watchdog.c"), str(FIXTURES / "watchdog_test.c")]
+    flags = [*SANITIZED, "-DESP8K_FAKE_REGISTERS", f"-I{DIRECT}"]
+    assert run(build("gcc", tmp_path / "watchdog", *flags, *files)) == "ok\n"
+    config = (ROOT / "firmware" / "sdkconfig.defaults").read_text()
+    assert "CONFIG_ESP_TASK_WDT_TIMEOUT_S=30\n" in config, "as in ESP-IDF"
+    assert "WATCHDOG_MS 30000u" in (DIRECT / "watchdog.h").read_text()
+
+
 def test_uart0_loses_no_byte_and_counts_what_it_must_drop(tmp_path: Path) -> None:
     need("gcc")
     flags = [*SANITIZED, "-Wno-conversion", "-DESP8K_FAKE_REGISTERS", f"-I{DIRECT}"]

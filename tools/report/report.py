@@ -4,9 +4,10 @@
     esp8k report --model v3 --board twin --limit 500 --json
 
 Writes build/<model>/<board>/report/report.json and .html (one file, nothing from the
-net); with --limit into report-of-N, so that a whole one stays. Refuses a device that runs other weights. Exit code 1 if an answer or the int8
-digest is not the host's. What depends on the clock or the line stands under "timing"
-and "link" in the JSON; the rest is the same whenever the inputs are.
+net); with --limit into report-of-N, so that a whole one stays. Refuses a device that
+runs other weights. Exit code 1 if an answer or the int8 digest is not the host's. What
+depends on the clock or the line stands under "timing" and "link" in the JSON; the rest
+is the same whenever the inputs are.
 """
 
 import json

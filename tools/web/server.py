@@ -172,7 +172,8 @@ class Impatient(H11Protocol):
         self.loop.call_later(SILENT_S, self._cut, transport)
 
     def _cut(self, transport: asyncio.Transport) -> None:
-        if self.cycle is None and not transport.is_closing():
+        asked = self.cycle is not None or transport.get_protocol() is not self
+        if not asked and not transport.is_closing():  # no request, no WebSocket
             transport.close()
 
 

@@ -14,6 +14,7 @@
 #include "registers.h"
 #include "simcall.h"
 #include "uart.h"
+#include "watchdog.h"
 
 #define UART_INTERRUPT 5u /* level 1, level-triggered, on LX6 */
 #define EMULATED_CORE_MHZ 40u
@@ -72,19 +73,6 @@ void board_interrupt(void)
 
 /* ==== ESP32 only ==== */
 
-static void stop_watchdogs(void)
-{
-    register_write(RTC_WDT_PROTECT, WDT_KEY);
-    register_write(RTC_WDT_CONFIG0, 0);
-    register_write(RTC_WDT_PROTECT, 0);
-    register_write(TIMER0_WDT_PROTECT, WDT_KEY);
-    register_write(TIMER0_WDT_CONFIG0, 0);
-    register_write(TIMER0_WDT_PROTECT, 0);
-    register_write(TIMER1_WDT_PROTECT, WDT_KEY);
-    register_write(TIMER1_WDT_CONFIG0, 0);
-    register_write(TIMER1_WDT_PROTECT, 0);
-}
-
 /* Reset below about 2.43 V, the level that ESP-IDF chooses by default. */
 static void watch_the_supply(void)
 {
@@ -125,7 +113,7 @@ static void esp32_init(void)
 {
     int kept;
 
-    stop_watchdogs();
+    watchdogs_stop();
     kept = register_read(RTC_MEMORY_MAGIC) == RTC_MAGIC &&
            register_read(RTC_MEMORY_CHECK) ==
                ~register_read(RTC_MEMORY_BOOTS);
@@ -144,6 +132,7 @@ static void esp32_init(void)
     uart_init();
     cpu_hz = crystal_hz(uart_clock_hz());
     watch_the_supply();
+    watchdog_start(cpu_hz); /* without the PLL the APB has the CPU's clock */
     register_write(DPORT_UART0_INTERRUPT_MAP, UART_INTERRUPT);
     enable_interrupt(UART_INTERRUPT);
 }
@@ -202,6 +191,7 @@ hal_status_t hal_read(uint8_t *bytes, uint32_t capacity, uint32_t timeout_ms,
         return emulated_read(bytes, capacity, timeout_ms, got);
     }
     for (;;) {
+        watchdog_feed();
         *got = uart_take(bytes, capacity);
         if (*got > 0u) {
             return HAL_OK;
@@ -319,7 +309,9 @@ uint32_t hal_stack_used_bytes(void)
 
 void hal_alive(void)
 {
-    /* no watchdog runs: stop_watchdogs() */
+    if (!board_is_emulated()) {
+        watchdog_feed();
+    }
 }
 
 const char *hal_board(void)

@@ -46,6 +46,13 @@
 #define RTC_WDT_CONFIG0 0x3FF4808Cu
 #define RTC_WDT_PROTECT 0x3FF480A4u
 #define TIMER0_WDT_CONFIG0 0x3FF5F048u
+#define WDT_ENABLE (1u << 31)
+#define WDT_STAGE0_RESETS (3u << 29)  /* the whole system */
+#define WDT_LONGEST_RESETS (63u << 15) /* its signals to CPU and system */
+#define TIMER0_WDT_PRESCALE 0x3FF5F04Cu
+#define WDT_PRESCALE_SHIFT 16
+#define TIMER0_WDT_STAGE0 0x3FF5F050u /* ticks until its action */
+#define TIMER0_WDT_FEED 0x3FF5F060u   /* any write starts anew */
 /* Counts crystal cycles while so many of another clock pass. */
 #define TIMER0_MEASURE 0x3FF5F068u
 #define MEASURE_START (1u << 31)

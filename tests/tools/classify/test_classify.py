@@ -59,7 +59,9 @@ def test_the_page_for_people_names_class_engine_board_and_weights(host):
     assert all(len(line) <= 80 for line in text.splitlines()[:16])  # digit and scores
     for part in ("int8", "1,234,567 instructions", "virtual (emulated)", "abab"):
         assert part in text
-    assert "not a chip's time" in text and "us" not in text.split("engine")[1].split()[1]
+    assert (
+        "not a chip's time" in text and "us" not in text.split("engine")[1].split()[1]
+    )
 
 
 def test_microseconds_are_a_boards_only_on_hardware(host):

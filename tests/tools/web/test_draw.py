@@ -73,6 +73,19 @@ def test_the_board_answers_as_soon_as_the_page_is_open(
     expect(page.locator("#where")).to_have_text("v2 on twin (host process)")
     page.click("#sample")
     expect(page.locator("#equal")).to_have_text("all logits, bit for bit")
+    expect(page.locator("#board-time")).to_have_text("no chip, so no time")
+
+
+def test_a_page_keeps_its_board_while_nobody_draws(
+    page: Page, running: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cuts a silent connection once cut this one, too."""
+    monkeypatch.setattr(server, "SILENT_S", 0.3)
+    open_page(page, running.url)
+    expect(page.locator("#where")).to_contain_text("v2 on twin")
+    page.wait_for_timeout(1000)
+    page.click("#sample")
+    expect(page.locator("#equal")).to_have_text("all logits, bit for bit")
 
 
 def test_a_board_process_that_dies_is_seen_and_started_again(

@@ -71,7 +71,7 @@ export class Answer {
       other += differs;
     });
     by("board-time").textContent = microseconds === null
-      ? "it has no clock" : `${microseconds.toLocaleString("en")} µs an inference`;
+      ? "no chip, so no time" : `${microseconds.toLocaleString("en")} µs an inference`;
     by("equal").textContent = other
       ? `${other} of ${this.rows.length} logits differ` : "all logits, bit for bit";
     by("equal").className = other ? "bad" : "good";

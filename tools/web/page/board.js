@@ -3,6 +3,7 @@
 import { HELLO, INFER, Link, LinkError } from "./link.js";
 
 const ENGINES = ["int8", "f16"], HELLO_SIZE = 80, NO_TIME = 0xffffffff;
+const CYCLES = 1; // what only a chip counts: its time is a chip's
 
 /** What the reply to HELLO says; refuses one that cannot be. */
 function parseHello(view) {
@@ -20,7 +21,7 @@ function parseHello(view) {
   }
   const hello = {
     engines: ENGINES.filter((_, i) => view.getUint8(0) >> i & 1),
-    window: view.getUint8(3), inputBytes: view.getUint16(4, true),
+    isChip: view.getUint8(1) === CYCLES, window: view.getUint8(3), inputBytes: view.getUint16(4, true),
     classes: view.getUint8(6), identity: view.getUint32(24, true),
     model: names[0], board: names[1],
   };
@@ -47,7 +48,7 @@ export class Board {
     this.hello = hello;
   }
 
-  /** One picture: {label, microseconds or null, raw: the logits' bytes}. */
+  /** One picture: {label, raw: the logits' bytes, microseconds or null: no chip's}. */
   async infer(engine, pixels) {
     const payload = new Uint8Array(4 + pixels.length);
     payload[0] = ENGINES.indexOf(engine);
@@ -58,8 +59,8 @@ export class Board {
       throw new LinkError("the board's answer makes no sense");
     const microseconds = view.getUint32(2, true);
     const raw = new Uint8Array(view.buffer, view.byteOffset + 10, size).slice();
-    return { label: view.getUint8(1), raw,
-      microseconds: microseconds === NO_TIME ? null : microseconds };
+    const timed = this.hello.isChip && microseconds !== NO_TIME;
+    return { label: view.getUint8(1), raw, microseconds: timed ? microseconds : null };
   }
 
   /** Many pictures in order, a window of them on the wire; each goes to `each`. */
