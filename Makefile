@@ -104,18 +104,18 @@ EXPORTER  := $(wildcard core/*.py export/*.py export/*/*.py export/*/*.jinja \
 # ==== From a data set to a board ==============================================
 
 .PHONY: setup train export build flash classify report bisect draw web asked
-setup: $(SETUP) ## the pinned packages, compilers by apt (5 minutes, 3 GB)
+setup: $(SETUP) ## pinned packages, compilers by apt (minutes; 4 GB on disk)
 
-train: $(OUT)/model.pt ## train MODEL, write its checkpoint
+train: $(OUT)/model.pt ## train MODEL, write its checkpoint (2 minutes)
 	@$(if $(TRAINED),:,echo "up to date: $< (EPOCHS=$(EPOCHS) SEED=$(SEED))")
 
-export: $(OUT)/model.json ## int8, float16, C; each checked on 10,000 images
+export: $(OUT)/model.json ## int8, float16, C, checked on 10,000 images (1 minute)
 	@$(if $(EXPORTED),:,echo "up to date: $(OUT) (PROFILE=$(PROFILE))")
 
-build: $(OUT)/model.json ## the firmware for BOARD, which need not be there
+build: $(OUT)/model.json ## the firmware for BOARD, which need not be there (seconds)
 	@$(ESP8K) build --model $(MODEL) $(if $(BOARD),--board $(BOARD))
 
-flash: $(OUT)/model.json ## the firmware, written to BOARD
+flash: $(OUT)/model.json ## the firmware, written to BOARD (seconds)
 	@$(ESP8K) flash $(FOUND) $(if $(filter flash,$(GOALS)),,--brief)
 
 classify: flash ## one digit on BOARD: INDEX=7 or IMG=digit.png
@@ -140,7 +140,7 @@ asked: | $(SETUP)
 # ==== Figures =================================================================
 
 .PHONY: seeds sweep bench bench-train budget chaos fuzz soak mlperf-data
-seeds: setup ## train MODEL with N seeds: mean, spread, interval
+seeds: setup ## train MODEL with N seeds: mean, spread (2 minutes a seed)
 	@$(ESP8K) seeds --model $(MODEL) --n $(N) $(ALONE)
 
 sweep: setup ## search recipes and architectures on the validation split

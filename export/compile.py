@@ -12,6 +12,7 @@ The C is compiled and compared with TFLite Micro before DIR is touched, and noth
 DIR that this command did not write is ever replaced.
 """
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ from export.frontend.support import core_of, require_supported
 from export.graph.network import Network, read_tflite
 from export.reference import int8, tflm
 
+URL = re.compile(r"https://[\w.~/-]+")
 CHECKED = 20  # random inputs compared before anything is written
 CALLS = 200  # one after another, where a network keeps a state
 TIMEOUT_S = 120  # for the compiled example
@@ -82,6 +84,7 @@ def compile_model(
     profile: str,
     notes: tuple[str, ...] = (),
     cores: Cores = DEFAULT_CORES,
+    url: str = "",
 ) -> Result:
     """Generate, check and write the component of an int8 .tflite."""
     network, ends = core_of(read_tflite(model, name))
@@ -89,7 +92,9 @@ def compile_model(
     identity = identify(name, network.sha256, network.sha256)
     with published(out) as made:
         shown = for_comment(source)
-        plan = publish(network, None, made.stage, profile, name, identity, shown, cores)
+        plan = publish(
+            *(network, None, made.stage, profile, name, identity, shown, cores), url=url
+        )
         _check_example(made.stage)
         compared = _check_outputs(network, ends, model, made.stage)
     return Result(
@@ -215,18 +220,22 @@ class Config:
     calibration: Path | None = None  # inputs for a float model: .npz .npy .csv folder
     check: Path | None = None  # further inputs, on which quantization is measured
     input_shape: tuple[int, ...] | None = None  # where the model leaves it open
+    url: str = ""  # of your project, for the manifests that registries read
     json: bool = False  # print the result as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     args = parse(Config, argv, "compile", __doc__ or "")
+    if args.url and not URL.fullmatch(args.url):
+        raise Esp8kError(f"--url {args.url} is no https:// address", "leave it out")
     options = Options(args.calibration, args.check, args.input_shape)
     taken = load(args.model, options)
     name = identifier(args.name or Path(args.model.rpartition(":")[2]).stem)
     notes = (*taken.notes, *(cost.line() for cost in taken.costs))
     result = compile_model(
-        taken.model, name, taken.name, args.output, args.profile, notes, args.core
+        *(taken.model, name, taken.name, args.output, args.profile, notes, args.core),
+        url=args.url,
     )
     if args.json:
         costs = [asdict(cost) for cost in taken.costs]

@@ -23,7 +23,7 @@ from core.doubt import Doubt
 from core.errors import Esp8kError
 from core.paths import ROOT
 from core.pixels import to_bytes
-from core.version import URL, VERSION
+from core.version import VERSION
 from core.words import DEFAULT_CORES, Cores
 from export.emit import c_source, decide, held
 from export.emit.generate import Plan, described, flags, generate
@@ -73,10 +73,12 @@ def publish(
     source: str,
     cores: Cores = DEFAULT_CORES,
     doubt: Doubt | None = None,
+    url: str = "",
 ) -> Plan:
     """Write the whole component; `source` is the file that the network came from.
 
-    With a `doubt` it says beside the class how sure that is.
+    With a `doubt` it says beside the class how sure that is. `url` is that of the
+    project that publishes it: registries ask for one, and we have none to give.
     """
     plan = generate(
         *(network_int8, network_f16, out_dir, profile, prefix, identity),
@@ -94,7 +96,7 @@ def publish(
         networks["f16"] = network_f16
     shutil.copyfile(ROOT / "LICENSE", out_dir / "LICENSE")
     environment = c_source.environment(PACKAGE)
-    context = _context(networks, plan, out_dir, source)
+    context = {**_context(networks, plan, out_dir, source), "url": url}
     context["snippet"] = environment.get_template("snippet.c.jinja").render(context)
     for template, place in FILES.items():
         target = out_dir / place.format(prefix)
@@ -181,7 +183,6 @@ def _context(
         "name": plan.prefix,
         "upper": plan.prefix.upper(),
         "version": VERSION,
-        "url": URL,
         "source": source,
         "profile": plan.profile,
         "targets": TARGETS,

@@ -118,10 +118,24 @@ def test_the_command_compiles_and_reports(
 ) -> None:
     path = tmp_path / "tiny.tflite"
     path.write_bytes(small_model())
-    program.main([str(path), "-o", str(tmp_path / "out"), "--json"])
+    mine = "https://me.example/tiny"
+    program.main([str(path), "-o", str(tmp_path / "out"), "--json", "--url", mine])
     described = json.loads(capsys.readouterr().out)
     assert described["name"] == "tiny" and described["macs"] == 44
     assert (tmp_path / "out" / "src" / "tiny_model.h").exists()
+    assert f'url: "{mine}"\n' in (tmp_path / "out" / "idf_component.yml").read_text()
+    lines = (tmp_path / "out" / "library.properties").read_text().splitlines()
+    assert f"url={mine}" in lines
+    library = json.loads((tmp_path / "out" / "library.json").read_text())
+    assert library["homepage"] == mine
+
+
+@pytest.mark.parametrize("url", ["http://a", "https://a b", 'https://a"', "x"])
+def test_an_url_that_would_break_a_manifest_is_refused(
+    tmp_path: Path, url: str
+) -> None:
+    with pytest.raises(Esp8kError, match="no https:// address"):
+        program.main(["none.tflite", "-o", str(tmp_path / "out"), "--url", url])
 
 
 def test_a_float_onnx_is_quantized_on_the_way(
