@@ -63,7 +63,7 @@ class Result:
 
     def lines(self) -> list[str]:
         """For people."""
-        rival = tflm.SKIPPED
+        rival = tflm.SKIPPED if not tflm.available() else "cannot run it"
         if self.tflm_arena_bytes is not None:
             rival = f"{self.tflm_arena_bytes:,} bytes"
         return [
@@ -104,15 +104,17 @@ def compile_model(
         macs=network.macs(),
         weight_bytes=sum(s.weight_bytes for s in plan.stages),
         arena_bytes=plan.int8_arena_bytes,
-        tflm_arena_bytes=_rival(model),
+        tflm_arena_bytes=_rival(network, model),
         compared_with=compared,
         checked=_count(network),
         notes=(*notes, *_told(ends), *_kept(network, name), *_replaced(made)),
     )
 
 
-def _rival(model: bytes) -> int | None:
+def _rival(network: Network, model: bytes) -> int | None:
     """TFLite Micro's arena; None where it cannot run the model."""
+    if tflm.WITHOUT.intersection(op.kind for op in network.operators):
+        return None
     try:
         found = isolated(tflm.arena_bytes, (model,), "TFLite Micro")
     except Esp8kError:
@@ -182,6 +184,9 @@ def _check_outputs(network: Network, ends: Ends, model: bytes, folder: Path) -> 
         return f"the integer reference; TFLite Micro {tflm.SKIPPED}"
     outer = [to_outer(end, x) for end, x in zip(ends.inputs, inputs, strict=True)]
     arguments = (model, outer, len(ends.outputs))
+    without = sorted({op.kind for op in network.operators} & tflm.WITHOUT)
+    if without:
+        return f"the integer reference; TFLite Micro has no {', '.join(without)}"
     try:
         oracle = isolated(tflm.sequence, arguments, "TFLite Micro")
     except Esp8kError as error:

@@ -91,13 +91,24 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         )
     shape = _fixed(tuple(model.inputs[0].shape), shown, options)
     inputs = _required(shown, shape, options)
-    call = tf.function(lambda x: model(x, training=False))
-    concrete = call.get_concrete_function(tf.TensorSpec(shape, tf.float32))
-    floats = tflite.from_concrete(tf, concrete, model)
-    quantized = tflite.from_concrete(tf, concrete, model, inputs)
-    return Taken(
-        quantized, shown, (_told(inputs),), _costs(floats, quantized, inputs, options)
-    )
+    written_out = sum(_unrolled(layer) for layer in model._flatten_layers())
+    start = keras.Input(batch_shape=shape)
+    fixed = keras.Model(start, model(start, training=False))
+    floats = tflite.from_keras(tf, fixed)
+    quantized = tflite.from_keras(tf, fixed, inputs)
+    notes = [_told(inputs)]
+    if written_out:
+        notes.append(f"{written_out} recurrent layers are written out, step by step")
+    costs = _costs(floats, quantized, inputs, options)
+    return Taken(quantized, shown, tuple(notes), costs)
+
+
+def _unrolled(layer: Any) -> bool:
+    """Write a recurrent layer's loop out: a converter makes none of 8 bits."""
+    if not hasattr(layer, "unroll"):
+        return False
+    layer.unroll = True
+    return not hasattr(layer, "forward_layer")  # of two, each counts itself
 
 
 def _fixed(

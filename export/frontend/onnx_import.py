@@ -17,33 +17,9 @@ from onnx import numpy_helper
 
 from core.errors import Esp8kError
 from core.text import one_line
+from export.frontend.onnx_fuse import Step, fused
 
-Mapper = Callable[["Builder", "Step"], "Value"]
-
-
-@dataclass
-class Step:
-    """One ONNX node with its constants resolved."""
-
-    kind: str
-    name: str
-    inputs: list[str]
-    outputs: list[str]
-    attributes: dict[str, Any]
-
-    @property
-    def output(self) -> str:
-        """The first one."""
-        return self.outputs[0]
-
-    def has(self, position: int) -> bool:
-        """Whether an optional input is there."""
-        return position < len(self.inputs) and self.inputs[position] != ""
-
-    def refuse(self, what: str, hint: str) -> Esp8kError:
-        """One error that names the operator."""
-        name = one_line(self.output)
-        return Esp8kError(f"ONNX {self.kind} (tensor {name}): {what}", hint)
+Mapper = Callable[["Builder", Step], "Value | list[Value]"]
 
 
 @dataclass
@@ -98,18 +74,21 @@ def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:
         )
     outputs = [o.name for o in graph.output]
     read = Graph(inputs[0], shape, outputs, constants, shapes)
+    steps = []
     for node in graph.node:
         a = {x.name: onnx.helper.get_attribute_value(x) for x in node.attribute}
         if node.op_type == "Constant":
             constants[node.output[0]] = _constant(a)
             continue
-        read.steps.append(
+        steps.append(
             Step(node.op_type, node.name, list(node.input), list(node.output), a)
         )
-        if node.op_type not in known:
-            name = one_line(node.output[0]) if node.output else "none"
+    read.steps = fused(steps, constants, outputs)
+    for step in read.steps:
+        if step.kind not in known:
+            name = one_line(step.output) if step.outputs else "none"
             raise Esp8kError(
-                f"ONNX operator {one_line(node.op_type)} (tensor {name}) "
+                f"ONNX operator {one_line(step.kind)} (tensor {name}) "
                 "has no TFLite form here",
                 hint,
             )

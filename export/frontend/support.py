@@ -43,6 +43,7 @@ LONGEST = {  # rows that TFLite Micro sums up without leaving its formats
 }
 RECURRENT = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF")
 MAX_RANK = 4
+ANY_RANK = ("MOVE", "RESHAPE")  # they take bytes as they lie
 
 
 def integer_core(network: Network) -> Network:
@@ -182,7 +183,7 @@ def _check_activation(network: Network, op: Operator, tensor: Tensor) -> None:
         raise _refuse(
             network, op, f"{tensor.name} has no valid scale", "convert the model again"
         )
-    if len(tensor.shape) > MAX_RANK:
+    if len(tensor.shape) > MAX_RANK and op.kind not in ANY_RANK:
         raise _refuse(
             network, op, f"{tensor.name} has {len(tensor.shape)} dimensions", "use 4"
         )

@@ -4,18 +4,24 @@
 the ONNX layout it gives full int8: int8 in, int8 out, per-channel weights.
 """
 
+import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import numpy as np
 import onnx
 
 from core.errors import Esp8kError
+from core.text import one_line
 from export.frontend.onnx_import import Builder, Graph, is_last, read
 from export.frontend.onnx_operators import HINT, KNOWN, MAPPERS
 
+KERAS_HINT = (
+    "replace the layer that it names; tf.lite.TFLiteConverter.from_keras_model(model) "
+    "has to convert it with TFLITE_BUILTINS_INT8"
+)
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",  # its results depend on the CPU
@@ -132,15 +138,26 @@ def from_concrete(
         return _converted(converter)
 
 
-def _converted(converter: Any) -> bytes:
+def from_keras(tf: Any, model: Any, inputs: np.ndarray | None = None) -> bytes:
+    """A .tflite of a Keras model of fixed shape: int8 by inputs (N, ...), or float."""
+    with silent(), redirect_stdout(io.StringIO()):
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        if inputs is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            _calibrate(tf, converter, inputs)
+        return _converted(converter, KERAS_HINT)
+
+
+def _converted(converter: Any, hint: str = HINT) -> bytes:
     try:
         return bytes(converter.convert())
     except Esp8kError:
         raise
     except Exception as error:  # the converter raises RuntimeError and others
-        reason = (str(error).strip().splitlines() or [""])[0][:160]
+        lines = [x for x in str(error).strip().splitlines() if x.strip()] or [""]
+        told = next((x for x in lines if "error:" in x), lines[0])
         raise Esp8kError(
-            f"TensorFlow cannot convert the model: {reason}", HINT
+            f"TensorFlow cannot convert the model: {one_line(told)[:160]}", hint
         ) from error
 
 

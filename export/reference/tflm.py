@@ -13,6 +13,7 @@ import tempfile
 
 import numpy as np
 
+WITHOUT = frozenset({"GELU", "EXP"})  # kinds of 8 bits that it has no kernel for
 SKIPPED = "skipped: no tflite-micro wheel for this platform"
 
 

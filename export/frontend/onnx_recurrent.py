@@ -1,0 +1,100 @@
+"""ONNX LSTM, GRU and RNN as TensorFlow calls, written out step by step."""
+
+from collections.abc import Callable
+from typing import Any
+
+from export.frontend.onnx_fuse import Step
+from export.frontend.onnx_import import Builder, Mapper, Value
+
+STEPS = 128  # more would make more C than anybody wants
+State = tuple[Any, ...]
+Cell = Callable[[Any, Any, Any, Any, State], State]
+
+
+def _lstm(tf: Any, x: Any, again: Any, bias: Any, state: State) -> State:
+    """ONNX has its gates in the order input, output, forget, cell."""
+    h, c = state
+    i, o, f, g = tf.split(x + tf.matmul(h, again) + bias, 4, 1)
+    c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+    return tf.sigmoid(o) * tf.tanh(c), c
+
+
+def _gru(tf: Any, x: Any, again: Any, bias: Any, state: State) -> State:
+    """With linear_before_reset, as PyTorch has it: gates update, reset, hidden."""
+    (h,) = state
+    back = tf.split(tf.matmul(h, again) + bias, 3, 1)
+    fresh = tf.split(x, 3, 1)
+    update = tf.sigmoid(fresh[0] + back[0])
+    reset = tf.sigmoid(fresh[1] + back[1])
+    new = tf.tanh(fresh[2] + reset * back[2])
+    return (new + update * (h - new),)
+
+
+def _rnn(tf: Any, x: Any, again: Any, bias: Any, state: State) -> State:
+    (h,) = state
+    return (tf.tanh(x + tf.matmul(h, again) + bias),)
+
+
+def _recurrent(cell: Cell, gates: int) -> Mapper:
+    def mapped(b: Builder, step: Step) -> list[Value]:
+        tf, a = b.tf, step.attributes
+        x = b.plain(b.value(step))  # (T, 1, I)
+        weights, again = b.constant(step, 1), b.constant(step, 2)  # (D, G * H, ...)
+        _check(step, x, gates, a)
+        units = again.shape[2]
+        ways, ends = [], []
+        for d in range(len(weights)):
+            half = gates * units
+            bias = b.constant(step, 3)[d] if step.has(3) else None
+            fresh, back = (None, None) if bias is None else (bias[:half], bias[half:])
+            rows = tf.matmul(tf.reshape(x, x.shape[::2]), tf.constant(weights[d].T))
+            rows = rows if fresh is None else rows + tf.constant(fresh)
+            steps = tf.split(rows, int(x.shape[0]), 0)
+            late = 0.0 if back is None else tf.constant(back)
+            state = _start(b, step, d, units, 2 if gates == 4 else 1)
+            turned = d == 1 or a.get("direction", b"forward") == b"reverse"
+            made = []
+            for row in steps[::-1] if turned else steps:
+                state = cell(tf, row, tf.constant(again[d].T), late, state)
+                made.append(state[0])
+            ways.append(tf.stack(made[::-1] if turned else made, 0))  # (T, 1, H)
+            ends.append(state)
+        whole = tf.stack(ways, 1)  # (T, D, 1, H)
+        last = [tf.stack([end[i] for end in ends], 0) for i in range(len(ends[0]))]
+        return [Value(whole), *(Value(value) for value in last)]
+
+    return mapped
+
+
+def _check(step: Step, x: Any, gates: int, attributes: dict[str, Any]) -> None:
+    if attributes.get("layout", 0) or step.has(4) or step.has(7):
+        raise step.refuse("lengths, peepholes or another layout", "a plain layer")
+    if attributes.get("activations") or attributes.get("clip"):
+        usual = {3: [b"Sigmoid", b"Tanh"], 4: [b"Sigmoid", b"Tanh", b"Tanh"]}
+        wanted = usual.get(gates, [b"Tanh"])
+        given = list(attributes.get("activations", wanted))
+        if attributes.get("clip") or given[: len(wanted)] != wanted:
+            raise step.refuse("other activations, or a clip", "a plain layer")
+    if gates == 3 and not attributes.get("linear_before_reset", 0):
+        raise step.refuse("the reset before the product", "torch.nn.GRU")
+    if int(x.shape[1]) != 1 or int(x.shape[0]) > STEPS:
+        what = f"{int(x.shape[0])} steps of {int(x.shape[1])} inputs"
+        raise step.refuse(what, f"a batch of 1, at most {STEPS} steps")
+
+
+def _start(b: Builder, step: Step, d: int, units: int, count: int) -> State:
+    """What the states begin with: zeros, or a constant."""
+    found = []
+    for position in (5, 6)[:count]:
+        if step.has(position):
+            found.append(b.tf.constant(b.constant(step, position)[d]))
+        else:
+            found.append(b.tf.zeros((1, units)))
+    return tuple(found)
+
+
+MAPPERS: dict[str, Mapper] = {
+    "LSTM": _recurrent(_lstm, 4),
+    "GRU": _recurrent(_gru, 3),
+    "RNN": _recurrent(_rnn, 1),
+}

@@ -1,0 +1,235 @@
+"""ONNX operators that move data or reduce it, as TensorFlow calls."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from export.frontend.onnx_fuse import Step
+from export.frontend.onnx_import import Builder, Mapper, Value
+
+# ==== Shapes ====
+
+
+def _reshape(b: Builder, step: Step) -> Value:
+    """Flatten, Reshape, Squeeze, Unsqueeze: the same elements in ONNX's order."""
+    tf, value = b.tf, b.value(step)
+    shape = b.graph.shapes.get(step.output, ())
+    size = math.prod(int(d) for d in value.tensor.shape)
+    if not shape or math.prod(shape) != size:
+        raise step.refuse(f"to the shape {shape}", "export with fixed shapes")
+    sizes = [int(d) for d in value.tensor.shape]
+    if value.layout == "last":
+        spatial, channels = sizes[1:-1], sizes[-1]
+        if shape == (1, size):
+            if math.prod(spatial) > 1 and channels > 1:
+                flat = tf.reshape(value.tensor, (1, size))
+                return Value(flat, "flat", (*spatial, channels))
+            return Value(tf.reshape(value.tensor, shape))
+        if math.prod(spatial) == 1 or channels == 1:
+            return Value(tf.reshape(value.tensor, shape))
+        kept = [d for d in shape[2:] if d != 1] == [d for d in spatial if d != 1]
+        if shape[:2] == (1, channels) and kept:  # only ones come or go
+            return Value(tf.reshape(value.tensor, (1, *shape[2:], channels)), "last")
+    if value.layout == "flat" and len(shape) == len(value.image) + 1:
+        *spatial, channels = value.image
+        if shape == (1, channels, *spatial):
+            return Value(tf.reshape(value.tensor, (1, *value.image)), "last")
+    if value.layout == "flat" and shape == (1, size):
+        return value
+    return Value(tf.reshape(b.plain(value), shape))
+
+
+def _expand(b: Builder, step: Step) -> Value:
+    shape = b.graph.shapes[step.output]
+    return Value(b.tf.broadcast_to(b.plain(b.value(step)), shape))
+
+
+def _transpose(b: Builder, step: Step) -> Value:
+    value = b.value(step)
+    rank = len(value.tensor.shape)
+    order = tuple(step.attributes.get("perm", range(rank)[::-1]))
+    if value.layout == "last" and order == (0, *range(2, rank), 1):
+        return Value(value.tensor)  # to channels last, which it is
+    if value.layout == "plain" and order == (0, rank - 1, *range(1, rank - 1)):
+        return Value(value.tensor, "last")
+    return Value(b.tf.transpose(b.plain(value), order))
+
+
+def _concat(b: Builder, step: Step) -> Value:
+    parts, layout, image = b.operands(step)
+    rank = len(parts[0].shape)
+    if layout == "flat":
+        parts = [b.plain(b.value(step, i)) for i in range(len(parts))]
+        layout = "plain"
+    axis = b.axis(layout, step.attributes["axis"], rank)
+    return Value(b.tf.concat(parts, axis), layout)
+
+
+def _slice(b: Builder, step: Step) -> Value:
+    value, rank = _spread(b, step), len(b.graph.shapes[step.inputs[0]])
+    starts = np.asarray(b.optional(step, 1, "starts")).reshape(-1)
+    ends = np.asarray(b.optional(step, 2, "ends")).reshape(-1)
+    axes = b.optional(step, 3, "axes")
+    axes = range(len(starts)) if axes is None else np.asarray(axes).reshape(-1)
+    steps = b.constant(step, 4).reshape(-1) if step.has(4) else [1] * len(starts)
+    index: list[slice] = [slice(None)] * rank
+    shape = [int(d) for d in value.tensor.shape]
+    for start, end, axis, stride in zip(starts, ends, axes, steps, strict=True):
+        at = b.axis(value.layout, int(axis), rank)
+        first, last, by = slice(int(start), int(end), int(stride)).indices(shape[at])
+        index[at] = slice(first, None if last < 0 else last, by)
+    return Value(value.tensor[tuple(index)], value.layout)
+
+
+def _spread(b: Builder, step: Step) -> Value:
+    """An input that is not flat."""
+    value = b.value(step)
+    return Value(b.plain(value)) if value.layout == "flat" else value
+
+
+def _split(b: Builder, step: Step) -> list[Value]:
+    value = _spread(b, step)
+    rank = len(value.tensor.shape)
+    axis = b.axis(value.layout, step.attributes.get("axis", 0), rank)
+    sizes = b.optional(step, 1, "split")
+    if sizes is None:
+        each = -(-int(value.tensor.shape[axis]) // len(step.outputs))
+        last = int(value.tensor.shape[axis]) - each * (len(step.outputs) - 1)
+        sizes = [each] * (len(step.outputs) - 1) + [last]
+    parts = b.tf.split(value.tensor, [int(s) for s in sizes], axis)
+    return [Value(part, value.layout) for part in parts]
+
+
+def _pad(b: Builder, step: Step) -> Value:
+    value = _spread(b, step)
+    pads = np.asarray(b.optional(step, 1, "pads")).reshape(2, -1).T
+    rank = len(value.tensor.shape)
+    order = [b.axis(value.layout, i, rank) for i in range(rank)]
+    laid: list[list[int]] = [[0, 0]] * rank
+    axes = b.constant(step, 3).reshape(-1) if step.has(3) else range(rank)
+    for axis, pair in zip(axes, pads, strict=True):
+        laid[order[int(axis) % rank]] = [int(p) for p in pair]
+    if min(min(p) for p in laid) < 0:
+        raise step.refuse("pads by less than nothing", "slice instead")
+    mode = step.attributes.get("mode", b"constant")
+    if mode == b"reflect":
+        return Value(b.tf.pad(value.tensor, laid, "REFLECT"), value.layout)
+    if mode != b"constant":
+        raise step.refuse(f"mode {mode.decode()}", "use constant or reflect")
+    fill = b.optional(step, 2, "value")
+    fill = 0.0 if fill is None else float(np.asarray(fill).reshape(-1)[0])
+    y = (
+        b.tf.pad(value.tensor, laid, constant_values=fill)
+        if fill
+        else b.tf.pad(value.tensor, laid)
+    )
+    return Value(y, value.layout)
+
+
+def _gather(b: Builder, step: Step) -> Value:
+    value, indices = _spread(b, step), b.constant(step, 1)
+    rank = len(value.tensor.shape)
+    if indices.ndim == 1:
+        axis = b.axis(value.layout, step.attributes.get("axis", 0), rank)
+        size = int(value.tensor.shape[axis])
+        wrapped = np.where(indices < 0, indices + size, indices)
+        return Value(b.tf.gather(value.tensor, wrapped, axis=axis), value.layout)
+    axis = step.attributes.get("axis", 0) % rank
+    plain = b.plain(value)
+    wrapped = np.where(indices < 0, indices + int(plain.shape[axis]), indices)
+    return Value(b.tf.gather(plain, wrapped, axis=axis))
+
+
+def _resize(b: Builder, step: Step) -> Value:
+    x, a = b.last(step), step.attributes
+    shape = b.graph.shapes[step.output]
+    if len(shape) != 4 or shape[1] != int(x.shape[-1]) or shape[0] != 1:
+        raise step.refuse(f"to the shape {shape}", "resize height and width")
+    mode = a.get("mode", b"nearest")
+    how = a.get("coordinate_transformation_mode", b"half_pixel")
+    if step.kind == "Upsample":
+        how = b"asymmetric"
+    size = shape[2:]
+    raw = b.tf.raw_ops
+    corners, centers = how == b"align_corners", how.endswith(b"half_pixel")
+    if mode == b"nearest":
+        whole = all(s % int(x.shape[1 + i]) == 0 for i, s in enumerate(size))
+        if not whole and how != b"asymmetric":
+            raise step.refuse("nearest by a fraction", "scale by whole numbers")
+        y = raw.ResizeNearestNeighbor(images=x, size=size)
+    elif mode == b"linear":
+        y = raw.ResizeBilinear(
+            images=x, size=size, align_corners=corners, half_pixel_centers=centers
+        )
+    else:
+        raise step.refuse(f"mode {mode.decode()}", "use nearest or linear")
+    return Value(y, "last")
+
+
+def _depth_to_space(b: Builder, step: Step) -> Value:
+    if step.attributes.get("mode", b"DCR") != b"DCR":
+        raise step.refuse("mode CRD", "use mode DCR, or pixel_unshuffle before")
+    return Value(
+        b.tf.nn.depth_to_space(b.last(step), step.attributes["blocksize"]), "last"
+    )
+
+
+# ==== Reductions ====
+
+
+def _reduce(call: str) -> Mapper:
+    def mapped(b: Builder, step: Step) -> Value:
+        value = _spread(b, step)
+        rank = len(value.tensor.shape)
+        axes = b.optional(step, 1, "axes")
+        axes = range(rank) if axes is None else np.asarray(axes).reshape(-1)
+        keep = bool(step.attributes.get("keepdims", 1))
+        chosen = [int(i) % rank for i in axes]
+        spatial = sorted(chosen) == list(range(2, rank))
+        if value.layout == "last" and not keep and not spatial and 1 not in chosen:
+            value = Value(b.plain(value))
+        at = tuple(sorted(b.axis(value.layout, i, rank) for i in chosen))
+        made = _length(b.tf) if call == "length" else getattr(b.tf, call)
+        y = made(value.tensor, at, keepdims=keep)
+        return Value(y, value.layout if keep else "plain")
+
+    return mapped
+
+
+def _length(tf: Any) -> Any:
+    def length(x: Any, axes: Any, keepdims: bool) -> Any:
+        return tf.sqrt(tf.reduce_sum(x * x, axes, keepdims=keepdims))
+
+    return length
+
+
+def _arg_max(b: Builder, step: Step) -> Value:
+    x = b.plain(b.value(step))
+    axis = step.attributes.get("axis", 0)
+    y = b.tf.argmax(x, axis, output_type=b.tf.int32)
+    return Value(b.tf.expand_dims(y, axis) if step.attributes.get("keepdims", 1) else y)
+
+
+MAPPERS: dict[str, Mapper] = {
+    "ReduceMean": _reduce("reduce_mean"),
+    "ReduceMax": _reduce("reduce_max"),
+    "ReduceMin": _reduce("reduce_min"),
+    "ReduceSum": _reduce("reduce_sum"),
+    "ReduceL2": _reduce("length"),
+    "Flatten": _reshape,
+    "Reshape": _reshape,
+    "Squeeze": _reshape,
+    "Unsqueeze": _reshape,
+    "Transpose": _transpose,
+    "Expand": _expand,
+    "Concat": _concat,
+    "Slice": _slice,
+    "Split": _split,
+    "Pad": _pad,
+    "Gather": _gather,
+    "Resize": _resize,
+    "Upsample": _resize,
+    "DepthToSpace": _depth_to_space,
+    "ArgMax": _arg_max,
+}

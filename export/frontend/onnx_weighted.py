@@ -1,0 +1,264 @@
+"""ONNX convolutions, pools and products as TensorFlow calls, channels last."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from export.frontend.onnx_fuse import Step
+from export.frontend.onnx_import import Builder, Mapper, Value
+from export.graph.network import same_padding
+
+NOT_NEGATIVE = ("Relu", "Clip", "Sigmoid", "Softmax", "MaxPool", "HardSigmoid")
+
+
+# ==== Convolutions and pools ====
+
+
+def _conv(b: Builder, step: Step) -> Value:
+    tf, a = b.tf, step.attributes
+    x = b.last(step)
+    weights = b.constant(step, 1)  # (O, I / groups, Kh, Kw)
+    flat = weights.ndim == 3  # Conv1d: an image of one row
+    if weights.ndim not in (3, 4):
+        raise step.refuse(f"{weights.ndim - 2}-dimensional", "only Conv1d and Conv2d")
+    if flat:
+        x = tf.reshape(x, (1, 1, *x.shape[1:]))
+        weights = weights[:, :, None]
+    groups, channels = a.get("group", 1), int(x.shape[-1])
+    strides = _square(a.get("strides"), flat)
+    dilations = _square(a.get("dilations"), flat)
+    pads = _pads(step, x.shape[1:3], weights.shape[2:], strides, dilations, flat)
+    x, padding = _padded(b, x, pads, weights.shape[2:], strides, dilations)
+    if groups == channels and groups > 1:
+        multiplier = weights.shape[0] // channels
+        kernel = weights.reshape(channels, multiplier, *weights.shape[2:])
+        y = tf.nn.depthwise_conv2d(
+            x,
+            tf.constant(kernel.transpose(2, 3, 0, 1)),
+            [1, *strides, 1],
+            padding,
+            dilations=dilations,
+        )
+    else:
+        kernel = tf.constant(weights.transpose(2, 3, 1, 0))
+        y = tf.nn.conv2d(x, kernel, strides, padding, dilations=dilations)
+    if step.has(2):
+        y = tf.nn.bias_add(y, tf.constant(b.constant(step, 2)))
+    return Value(tf.reshape(y, (1, *y.shape[2:])) if flat else y, "last")
+
+
+def _conv_transpose(b: Builder, step: Step) -> Value:
+    tf, a = b.tf, step.attributes
+    x, weights = b.last(step), b.constant(step, 1)  # (I, O, Kh, Kw)
+    if weights.ndim != 4 or a.get("group", 1) != 1:
+        raise step.refuse("grouped, or not of images", "only ConvTranspose2d")
+    if any(d != 1 for d in a.get("dilations", [])):
+        raise step.refuse("dilated", "use dilation 1")
+    strides = list(a.get("strides", [1, 1]))
+    top, left, bottom, right = a.get("pads", [0, 0, 0, 0])
+    below, beside = a.get("output_padding", [0, 0])
+    kernel = tf.constant(weights.transpose(2, 3, 1, 0))
+    height, width = (
+        (int(x.shape[1 + i]) - 1) * strides[i] + weights.shape[2 + i] for i in (0, 1)
+    )
+    whole = (1, height, width, weights.shape[1])
+    y = tf.nn.conv2d_transpose(x, kernel, whole, strides, "VALID")
+    if below or beside:
+        y = tf.pad(y, [[0, 0], [0, below], [0, beside], [0, 0]])
+    end = height + below - bottom, width + beside - right
+    if (top, left) != (0, 0) or end != (height + below, width + beside):
+        y = y[:, top : end[0], left : end[1]]
+    if step.has(2):
+        y = tf.nn.bias_add(y, tf.constant(b.constant(step, 2)))
+    return Value(y, "last")
+
+
+def _square(values: Any, flat: bool) -> list[int]:
+    """Strides or dilations of (H, W)."""
+    if values is None:
+        return [1, 1]
+    return [1, *values] if flat else list(values)
+
+
+def _pads(
+    step: Step, size: Any, kernel: Any, strides: Any, dilations: Any, flat: bool
+) -> list[tuple[int, int]]:
+    """(before, after) of H and W; auto_pad is worked out."""
+    automatic = step.attributes.get("auto_pad", b"NOTSET")
+    if automatic in (b"NOTSET", b"VALID"):
+        pads = list(step.attributes.get("pads", []))
+        if automatic == b"VALID" or not pads:
+            return [(0, 0), (0, 0)]
+        half = len(pads) // 2
+        found = list(zip(pads[:half], pads[half:], strict=True))
+        return [(0, 0), *found] if flat else found
+    pads = []
+    for length, k, s, d in zip(size, kernel, strides, dilations, strict=True):
+        out = -(-int(length) // s)
+        total = max((out - 1) * s + (k - 1) * d + 1 - int(length), 0)
+        less, more = total // 2, total - total // 2
+        pads.append((less, more) if automatic == b"SAME_UPPER" else (more, less))
+    return pads
+
+
+def _padded(
+    b: Builder,
+    x: Any,
+    pads: list[tuple[int, int]],
+    kernel: Any,
+    strides: Any,
+    dilations: Any,
+    mode: str = "CONSTANT",
+) -> tuple[Any, str]:
+    """Explicit padding as TFLite's SAME where equal, else as a PAD."""
+    if not any(max(p) for p in pads):
+        return x, "VALID"
+    same = []
+    for size, k, s, d in zip(x.shape[1:3], kernel, strides, dilations, strict=True):
+        out = -(-size // s)
+        total = max((out - 1) * s + (k - 1) * d + 1 - size, 0)
+        before = same_padding(size, k, s, d, out)
+        same.append((before, total - before))
+    if same == pads:
+        return x, "SAME"
+    return b.tf.pad(x, [[0, 0], *map(list, pads), [0, 0]], mode), "VALID"
+
+
+def _pool(b: Builder, step: Step) -> Value:
+    """MaxPool and AveragePool, of images and of series."""
+    tf, a = b.tf, step.attributes
+    if any(d != 1 for d in a.get("dilations", [])):
+        raise step.refuse("dilated", "pool without dilation")
+    if len(step.outputs) > 1 and b.graph.users(step.outputs[1]):
+        raise step.refuse("its indices are used", "pool without indices")
+    x, kernel = b.last(step), list(a["kernel_shape"])
+    flat = len(kernel) == 1
+    if len(kernel) not in (1, 2):
+        raise step.refuse(f"{len(kernel)}-dimensional", "pool images or series")
+    if flat:
+        x, kernel = tf.reshape(x, (1, 1, *x.shape[1:])), [1, *kernel]
+    strides = _square(a.get("strides"), flat)
+    pads = _pads(step, x.shape[1:3], kernel, strides, [1, 1], flat)
+    if a.get("ceil_mode", 0):
+        pads = _ceiled(x.shape[1:3], kernel, strides, pads)
+    made = _max_pool if step.kind == "MaxPool" else _average_pool
+    y = made(b, step, x, kernel, strides, pads)
+    return Value(tf.reshape(y, (1, *y.shape[2:])) if flat else y, "last")
+
+
+def _ceiled(size: Any, kernel: Any, strides: Any, pads: Any) -> list[tuple[int, int]]:
+    """More padding behind, so that the last window is not left out."""
+    found = []
+    for length, k, s, (before, after) in zip(size, kernel, strides, pads, strict=True):
+        room = int(length) + before + after - k
+        steps = -(-room // s)
+        if steps * s >= int(length) + before:  # it would begin in the padding
+            steps -= 1
+        found.append((before, max(steps * s - room, 0) + after))
+    return found
+
+
+def _max_pool(
+    b: Builder, step: Step, x: Any, kernel: Any, strides: Any, pads: Any
+) -> Any:
+    """A maximum pads with nothing: by zeros where none is less, else by a mirror.
+
+    A mirrored border repeats elements that the window holds anyway, as long as the
+    padding is at most half of it.
+    """
+    maker = next((s for s in b.graph.steps if step.inputs[0] in s.outputs), None)
+    mode = "CONSTANT"
+    if maker is None or maker.kind not in NOT_NEGATIVE:
+        mode = "SYMMETRIC"
+        if any(2 * max(p) > k for p, k in zip(pads, kernel, strict=True)):
+            raise step.refuse(
+                f"padding {pads} of windows {kernel}", "pad by half a window at most"
+            )
+    x, padding = _padded(b, x, pads, kernel, strides, [1, 1], mode)
+    return b.tf.nn.max_pool2d(x, kernel, strides, padding)
+
+
+def _average_pool(
+    b: Builder, step: Step, x: Any, kernel: Any, strides: Any, pads: Any
+) -> Any:
+    """Padding counts, or it does not: then a constant factor makes up for it."""
+    tf = b.tf
+    counted = bool(step.attributes.get("count_include_pad", 0))
+    padded, padding = _padded(b, x, pads, kernel, strides, [1, 1])
+    if padding == "SAME" and not counted:
+        return tf.nn.avg_pool2d(x, kernel, strides, "SAME")
+    if padding == "SAME":
+        padded = tf.pad(x, [[0, 0], *map(list, pads), [0, 0]])
+    y = tf.nn.avg_pool2d(padded, kernel, strides, "VALID")
+    if counted or not any(max(p) for p in pads):
+        return y
+    height, width = int(x.shape[1]), int(x.shape[2])
+    inside = np.pad(np.ones((height, width)), pads)
+    rows, columns = int(y.shape[1]), int(y.shape[2])
+    count = np.array(
+        [
+            [
+                inside[
+                    i * strides[0] : i * strides[0] + kernel[0],
+                    j * strides[1] : j * strides[1] + kernel[1],
+                ].sum()
+                for j in range(columns)
+            ]
+            for i in range(rows)
+        ]
+    )
+    factor = (math.prod(kernel) / count).astype(np.float32)
+    return y * tf.constant(factor[None, :, :, None])
+
+
+def _global(call: str) -> Mapper:
+    def mapped(b: Builder, step: Step) -> Value:
+        x = b.last(step)
+        axes = tuple(range(1, len(x.shape) - 1))
+        return Value(getattr(b.tf, call)(x, axes, keepdims=True), "last")
+
+    return mapped
+
+
+# ==== Products ====
+
+
+def _gemm(b: Builder, step: Step) -> Value:
+    tf, a = b.tf, step.attributes
+    if a.get("transA", 0):
+        raise step.refuse("transA", "export a plain Linear layer")
+    if step.inputs[1] not in b.graph.constants:
+        x, y = b.plain(b.value(step, 0)), b.plain(b.value(step, 1))
+        return Value(tf.matmul(x, y, transpose_b=bool(a.get("transB", 0))))
+    weights = b.constant(step, 1) * np.float32(a.get("alpha", 1.0))
+    weights = weights.T if a.get("transB", 0) else weights  # (in, out)
+    if step.inputs[0] in b.graph.constants:
+        raise step.refuse("of two constants", "export the model with folded constants")
+    value = b.value(step)
+    x = value.tensor
+    if value.layout == "flat":
+        *spatial, c = value.image
+        weights = weights.reshape(c, *spatial, -1)
+        weights = np.moveaxis(weights, 0, -2).reshape(c * math.prod(spatial), -1)
+    elif value.layout == "last":
+        x = b.plain(value)
+    kernel = tf.constant(np.ascontiguousarray(weights))
+    y = tf.matmul(x, kernel) if len(x.shape) == 2 else tf.tensordot(x, kernel, 1)
+    if step.has(2):
+        bias = np.broadcast_to(b.constant(step, 2).reshape(-1), weights.shape[1:])
+        bias = bias * np.float32(a.get("beta", 1.0))
+        y = tf.nn.bias_add(y, tf.constant(np.ascontiguousarray(bias)))
+    return Value(y)
+
+
+MAPPERS: dict[str, Mapper] = {
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "Gemm": _gemm,
+    "MatMul": _gemm,
+    "MaxPool": _pool,
+    "AveragePool": _pool,
+    "GlobalAveragePool": _global("reduce_mean"),
+    "GlobalMaxPool": _global("reduce_max"),
+}

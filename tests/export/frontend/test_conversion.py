@@ -1,0 +1,110 @@
+"""Keras files and torch functions, end to end: quantized, held to TFLite Micro."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import Esp8kError
+from export.compile import compile_model
+from export.frontend import conversion
+from export.frontend.sources import Options, load
+from export.frontend.taken import Taken
+from export.frontend.tflite import tensorflow
+
+pytestmark = pytest.mark.slow
+TORCH = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Sequential(nn.Conv1d(4, 8, 3, groups=2), nn.GELU())
+        self.norm = nn.LayerNorm(8)
+        self.last = nn.LSTM(8, 3, batch_first=True)
+
+    def forward(self, x):
+        x = self.norm(self.conv(x).transpose(1, 2))
+        return torch.log_softmax(self.last(x)[0][:, -1], 1)
+
+
+def build():
+    return Net()
+
+
+def nothing():
+    return 7
+
+
+def broken():
+    raise ValueError("no weights")
+"""
+
+
+def inputs(folder: Path, *shape: int) -> Options:
+    """Calibration inputs (N, *shape)."""
+    values = np.random.default_rng(0).normal(size=(16, *shape)).astype(np.float32)
+    np.save(folder / "inputs.npy", values)
+    return Options(folder / "inputs.npy")
+
+
+def kinds(taken: Taken, folder: Path) -> str:
+    """What the compiled model was held to."""
+    return compile_model(taken.model, "net", "net", folder / "c", "size").compared_with
+
+
+def keras_file(path: Path) -> Path:
+    """A CNN with what a converter folds, and a recurrent layer."""
+    layers = tensorflow().keras.layers
+    model = tensorflow().keras.Sequential(
+        [
+            tensorflow().keras.Input((6, 4)),
+            layers.Conv1D(5, 3),
+            layers.BatchNormalization(),
+            layers.Dropout(0.1),
+            layers.LSTM(3),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
+    model.save(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_keras_file_is_quantized(tmp_path: Path, suffix: str) -> None:
+    path = keras_file(tmp_path / f"net.{suffix}")
+    taken = conversion.convert("keras", str(path), b"", "net", inputs(tmp_path, 6, 4))
+    assert any("1 recurrent layers are written out" in note for note in taken.notes)
+    assert taken.costs[0].agreement is not None and taken.costs[0].agreement > 0.7
+    if suffix == "keras":  # of the other one are the same operators
+        assert kinds(taken, tmp_path) == "the integer reference and TFLite Micro"
+
+
+def test_a_torch_function_is_quantized(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(TORCH)
+    options = inputs(tmp_path, 4, 6)
+    options = Options(options.calibration, input_shape=(1, 4, 6))
+    taken = load(f"{tmp_path / 'own.py'}:build", options)
+    assert taken.costs[0].agreement is not None and taken.costs[0].agreement > 0.7
+    assert "GELU" in str(kinds(taken, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [
+        ("nothing", "gives a int, no torch.nn.Module"),
+        ("broken", "raises ValueError: no weights"),
+        ("absent", "there is no"),
+    ],
+)
+def test_what_a_function_gives_is_named(
+    tmp_path: Path, function: str, what: str
+) -> None:
+    (tmp_path / "own.py").write_text(TORCH)
+    options = Options(input_shape=(1, 4, 6))
+    source = f"{tmp_path / 'own.py'}:{function}"
+    with pytest.raises(Esp8kError, match=what):
+        conversion.convert("torch", source, b"", "own", options)
