@@ -10,6 +10,7 @@
 
 #include "engine.h"
 #include "link_frame.h"
+#include "nn_prepare.h"
 
 /* ==== Limits of the application, quoted by PROTOCOL.md ==== */
 
@@ -27,6 +28,7 @@
 #define APP_FRAGMENT_BYTES 32u
 #define APP_FRAGMENTS \
     ((ESP8K_INPUT_BYTES + APP_FRAGMENT_BYTES - 1u) / APP_FRAGMENT_BYTES)
+#define APP_FRAME_PIECE_BYTES 768u /* of a camera's frame, at most */
 #define APP_STAGE_CHUNK_BYTES 256u
 #define APP_MAX_STAGES 32u
 /* Of one text command `infer N`, which any byte breaks off. */
@@ -53,6 +55,23 @@ typedef struct {
     uint32_t filled;   /* text: bytes that came */
 } staged_t;
 
+/* A camera's frame: it is prepared as it comes, and never held. */
+typedef struct {
+    nn_prepare_t state;
+    uint32_t words[(NN_PREPARE_OUTPUT_BYTES + 3u) / 4u]; /* 28x28 pixels */
+    uint32_t tag; /* the CRC-32 that it should have, ... */
+    uint32_t crc; /* ... and that of what came */
+    uint32_t width;
+    uint32_t height;
+    uint32_t received; /* pixels */
+    uint32_t prepare_us;
+    uint32_t prepare_count;
+    nn_prepare_box_t box;
+    uint8_t known;    /* one has begun */
+    uint8_t prepared; /* the 28x28 pixels are there */
+    uint8_t found;    /* a digit is in them */
+} camera_t;
+
 typedef struct {
     uint32_t frames;
     uint32_t crc_errors;
@@ -66,6 +85,7 @@ typedef struct {
 typedef struct {
     link_reader_t reader;
     staged_t staged;
+    camera_t camera;
     app_counts_t counts;
     engine_result_t text_result; /* what `results%` prints */
     uint8_t text_engine;

@@ -12,11 +12,14 @@
 #define REQUEST_STAGE_BYTES 0x05u
 #define REQUEST_SET_BAUD 0x06u
 #define REQUEST_STATISTICS 0x07u
+#define REQUEST_FRAME 0x08u       /* a piece of a camera's frame */
+#define REQUEST_INFER_FRAME 0x09u /* of the whole of it */
 #define REPLY 0x80u
 #define REPLY_MISSING 0xFEu
 #define REPLY_ERROR 0xFFu
 
 typedef enum {
+    ERROR_NONE = 0,        /* never sent */
     ERROR_VERSION = 1,     /* the frame's version is not ours */
     ERROR_TYPE = 2,        /* no such request */
     ERROR_LENGTH = 3,      /* payload too short or too long for it */
@@ -24,6 +27,8 @@ typedef enum {
     ERROR_STAGE = 5,       /* no such stage */
     ERROR_RANGE = 6,       /* a value out of its limits */
     ERROR_UNSUPPORTED = 7, /* this board cannot do that */
+    ERROR_ORDER = 8,       /* pieces of the frame in front of this are missing */
+    ERROR_CHECKSUM = 9,    /* a whole frame, and not of that CRC-32 */
 } command_error_t;
 
 #endif

@@ -20,7 +20,7 @@ typedef char a_chunk_fits[PREFIX_BYTES + 4u + APP_STAGE_CHUNK_BYTES <=
 
 /* ==== Inference ==== */
 
-static uint32_t put_logits(uint8_t *out, const engine_result_t *result)
+uint32_t command_put_logits(uint8_t *out, const engine_result_t *result)
 {
     if (result->engine == ENGINE_INT8) {
         memcpy(out, result->logits.int8, ENGINE_CLASSES);
@@ -54,7 +54,7 @@ void command_infer(app_t *app, const link_frame_t *frame)
     out[1] = result.label;
     link_put32(out + 2, result.time_us);
     link_put32(out + 6, result.count);
-    uint32_t length = 10u + put_logits(out + 10, &result);
+    uint32_t length = 10u + command_put_logits(out + 10, &result);
     command_reply(app, frame, REQUEST_INFER | REPLY, length);
     app->replay_valid = 1;
     app->replay_sequence = frame->sequence;

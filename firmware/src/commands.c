@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "command_frame.h"
 #include "command_image.h"
 #include "command_infer.h"
 #include "command_reply.h"
@@ -132,7 +133,7 @@ static void too_long(app_t *app, const link_frame_t *frame)
     if (frame->type == REQUEST_PUT) {
         app->counts.errors++; /* never answered */
     } else if (frame->type < REQUEST_HELLO ||
-               frame->type > REQUEST_STATISTICS) {
+               frame->type > REQUEST_INFER_FRAME) {
         command_refuse(app, frame, ERROR_TYPE);
     } else {
         command_refuse(app, frame, ERROR_LENGTH);
@@ -170,6 +171,12 @@ void command_run(app_t *app, const link_frame_t *frame)
         break;
     case REQUEST_STATISTICS:
         statistics(app, frame);
+        break;
+    case REQUEST_FRAME:
+        command_frame(app, frame);
+        break;
+    case REQUEST_INFER_FRAME:
+        command_infer_frame(app, frame);
         break;
     default:
         command_refuse(app, frame, ERROR_TYPE);

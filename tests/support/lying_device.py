@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tools.link.framing import REPLY, Frame, Request, Splitter, encode
-from tools.link.messages import ANSWER, HELLO, STATISTICS
+from tools.link.messages import ANSWER, FRAME_ANSWER, HELLO, STATISTICS
 from tools.link.session import PREFIX
 
 Lie = Callable[[Frame, int, bytes], tuple[int, bytes] | None]
@@ -46,6 +46,15 @@ def honest(frame: Frame) -> bytes:
         case Request.STAGE_BYTES:
             length, offset = struct.unpack_from("<HI", frame.payload, 2)
             return struct.pack("<I", len(STAGE)) + STAGE[offset : offset + length]
+        case Request.FRAME:
+            (offset,) = struct.unpack_from("<I", frame.payload, 8)
+            return struct.pack("<I", offset + len(frame.payload) - 12)
+        case Request.INFER_FRAME:
+            kind = np.dtype("<f4") if frame.payload[0] else np.dtype(np.int8)
+            fixed = FRAME_ANSWER.pack(
+                *(frame.payload[0], 9, 1000, 0, 1, 9, 0, 7), *(1, 2, 30, 40)
+            )
+            return fixed + np.arange(10, dtype=kind).tobytes()
         case Request.SET_BAUD:
             return frame.payload
         case _:

@@ -98,6 +98,11 @@ class Device:
         """How often the device has started anew since we opened it."""
         return self.meeting.resets
 
+    @property
+    def bad_line(self) -> bool:
+        """Long frames do not arrive: short ones are worth a try."""
+        return self._fragmented
+
     # ==== Inference ====
 
     def infer(self, engine: str, image: np.ndarray) -> Result:

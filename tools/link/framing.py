@@ -35,6 +35,8 @@ class Request(IntEnum):
     STAGE_BYTES = 0x05
     SET_BAUD = 0x06
     STATISTICS = 0x07
+    FRAME = 0x08  # a piece of a camera's frame
+    INFER_FRAME = 0x09  # of the whole of it
 
 
 REPLY = 0x80
@@ -49,6 +51,8 @@ ERRORS = {
     5: "it has no such stage",
     6: "a value is out of its limits",
     7: "this board cannot do that",
+    8: "pieces of the frame are missing",
+    9: "the frame is not the one that was named",
 }
 
 

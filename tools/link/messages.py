@@ -9,6 +9,7 @@ from core.errors import Esp8kError
 from core.words import ENGINES
 from tools.link.schema import (
     Answer,
+    FrameAnswer,
     Hello,
     Malformed,
     Number,
@@ -89,6 +90,7 @@ class Statistics:
 
 
 HELLO, ANSWER, STATISTICS = layout(Hello), layout(Answer), layout(Statistics)
+FRAME_ANSWER = layout(FrameAnswer)
 
 
 def pixels(image: np.ndarray) -> bytes:
@@ -117,11 +119,7 @@ def parse_result(payload: bytes, engine: str, classes: int) -> Result:
     """The reply to INFER by `engine`, of a network with so many classes."""
     answer, at = read(Answer, payload, "INFER")
     one_of("INFER", "engine", answer.engine, [engine_number(engine)])
-    kind = np.dtype("<f4") if engine == "f16" else np.dtype(np.int8)
-    exactly("INFER", payload, at + classes * kind.itemsize)
-    logits = np.frombuffer(payload, kind, classes, at)
-    if not np.isfinite(logits).all():
-        raise Malformed("INFER", f"a logit is {logits[~np.isfinite(logits)][0]}")
+    logits = parse_logits("INFER", payload, at, engine, classes)
     if answer.label != logits.argmax():
         told = f"label {answer.label}, the largest logit is that of {logits.argmax()}"
         raise Malformed("INFER", told)
@@ -131,6 +129,18 @@ def parse_result(payload: bytes, engine: str, classes: int) -> Result:
         microseconds=None if answer.microseconds == NO_TIME else answer.microseconds,
         count=answer.count or None,
     )
+
+
+def parse_logits(
+    request: str, payload: bytes, at: int, engine: str, classes: int
+) -> np.ndarray:
+    """The logits (classes,) with which a reply ends, int8 or float32."""
+    kind = np.dtype("<f4") if engine == "f16" else np.dtype(np.int8)
+    exactly(request, payload, at + classes * kind.itemsize)
+    logits = np.frombuffer(payload, kind, classes, at)
+    if not np.isfinite(logits).all():
+        raise Malformed(request, f"a logit is {logits[~np.isfinite(logits)][0]}")
+    return logits
 
 
 def parse_statistics(payload: bytes) -> Statistics:

@@ -23,7 +23,10 @@ NO_TIME = 0xFFFFFFFF  # the board has no clock
 RESULT = struct.Struct("<BBI")  # engine, label, microseconds
 
 Key = tuple[int, int]  # a request's type, and its engine or -1
-COMPUTING = (Request.INFER, Request.STAGE_CRCS, Request.STAGE_BYTES)
+COMPUTING = (
+    *(Request.INFER, Request.STAGE_CRCS, Request.STAGE_BYTES),
+    Request.INFER_FRAME,
+)
 
 
 def key_of(kind: int, payload: bytes) -> Key:

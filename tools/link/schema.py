@@ -122,6 +122,24 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class FrameAnswer:
+    """The fixed part of a reply to INFER_FRAME; the logits follow."""
+
+    engine: int = wire("B", 0, 1)
+    label: int = wire("B")
+    microseconds: int = wire("I")
+    count: int = wire("I")
+    found: int = wire("B", 0, 1)
+    prepare_microseconds: int = wire("I")
+    prepare_count: int = wire("I")
+    prepared_crc: int = wire("I")
+    top: int = wire("H")
+    left: int = wire("H")
+    bottom: int = wire("H")
+    right: int = wire("H")
+
+
+@dataclass(frozen=True)
 class Number:
     """A reply, or the beginning of one, that is one number."""
 

@@ -9,6 +9,9 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from export.reference.prepare import prepare
 from tools.link.transport import SerialTransport
 from tools.soak import second_client as wire
 from tools.soak.document import IMAGE_BYTES, Document
@@ -33,6 +36,16 @@ REFUSED = (
     (wire.INFER, bytes([2, 0, 0, 0]) + bytes(784), 4),
     (wire.STAGE_BYTES, bytes([0, 99, 1, 0, 0, 0, 0, 0]) + bytes(784), 5),
     (wire.STAGE_BYTES, bytes(8) + bytes(784), 6),
+    (wire.FRAME, bytes(12), 3),
+    (wire.FRAME, bytes(12 + 769), 3),
+    (wire.FRAME, struct.pack("<IHHI", 0, 15, 40, 0) + b"x", 6),
+    (wire.FRAME, struct.pack("<IHHI", 0, 321, 40, 0) + b"x", 6),
+    (wire.FRAME, struct.pack("<IHHI", 0, 16, 16, 0) + bytes(257), 6),
+    (wire.FRAME, struct.pack("<IHHI", 1, 40, 40, 40) + b"x", 8),
+    (wire.INFER_FRAME, struct.pack("<BBHI", 0, 0, 0, 99), 8),
+    (wire.INFER_FRAME, struct.pack("<BBHI", 2, 0, 0, 99), 4),
+    (wire.INFER_FRAME, struct.pack("<BBHI", 0, 1, 0, 99), 6),
+    (wire.INFER_FRAME, bytes(7), 3),
     *((wire.SET_BAUD, struct.pack("<I", rate), 6) for rate in WRONG_RATES),
 )
 WRONG_PUTS = (b"", bytes(5), bytes(5 + 33), b"\0\0\0\0\x19" + bytes(32), bytes(900))
@@ -61,6 +74,7 @@ class CleanLine:
             "the same again": (4, self.again),
             "infer in pieces": (4, self.pieces),
             "pieces missing": (4, self.missing),
+            "a camera's frame": (2, self.frame),
             "stage crcs": (4, self.stage_crcs),
             "stage bytes": (6, self.stage_bytes),
             "statistics": (6, self.statistics),
@@ -145,6 +159,23 @@ class CleanLine:
         lacking = sum(1 << index for index in range(25) if index not in put)
         told = struct.unpack("<I", answer)[0]
         self._require(told == lacking, f"MISSING of {lacking:x}", f"{told:x}")
+
+    def frame(self) -> None:
+        """Prepared and classified there, as the specification does it here."""
+        engine, number = self._engine(), self._image()
+        width, height = self.draw.randrange(40, 120), self.draw.randrange(40, 90)
+        shown = np.full((height, width), self.draw.randrange(120, 250), np.uint8)
+        top, left = self.draw.randrange(height - 27), self.draw.randrange(width - 27)
+        part = shown[top : top + 28, left : left + 28]
+        part -= self.oracle.images[number] // 3
+        piece = self.draw.randint(60, 768)
+        told = self.client.infer_frame(engine, shown.tobytes(), width, height, piece)
+        pixels = prepare(shown).pixels
+        raw = self.oracle.host.logits(ENGINES[engine], pixels[None])[0]
+        right = int(raw.argmax()), raw.tolist(), zlib.crc32(pixels.tobytes())
+        self._require(told == right, f"a frame by {ENGINES[engine]}", told)
+        self.model.counts["frames"] += -(-shown.size // piece) + 1
+        self._count("inferences")
 
     def stage_crcs(self) -> None:
         engine, number = self._engine(), self.draw.randrange(STAGED)

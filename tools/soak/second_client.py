@@ -12,6 +12,7 @@ import zlib
 from typing import Any, Protocol
 
 HELLO, INFER, PUT, STAGE_CRCS, STAGE_BYTES, SET_BAUD, STATISTICS = range(1, 8)
+FRAME, INFER_FRAME = 8, 9
 MISSING, ERROR = 0xFE, 0xFF
 INT8, FLOAT16 = 0, 1
 GIVE_UP_S = 20.0
@@ -161,6 +162,21 @@ class Client:
         engine, label, _, _ = struct.unpack_from("<BBII", answer)
         kind = "<10b" if engine == INT8 else "<10f"
         return label, list(struct.unpack_from(kind, answer, 10))
+
+    def infer_frame(
+        self, engine: int, pixels: bytes, width: int, height: int, piece: int = 768
+    ) -> tuple[int, list[float], int]:
+        """Label, logits, and the CRC-32 of what was prepared."""
+        tag = zlib.crc32(pixels)
+        came = 0
+        while came < len(pixels):
+            head = struct.pack("<IHHI", tag, width, height, came)
+            answer = self.ask(FRAME, head + pixels[came : came + piece])
+            (came,) = struct.unpack("<I", answer)
+        answer = self.ask(INFER_FRAME, struct.pack("<BBHI", engine, 0, 0, tag))
+        label, prepared = answer[1], struct.unpack_from("<I", answer, 19)[0]
+        kind = "<10b" if engine == INT8 else "<10f"
+        return label, list(struct.unpack_from(kind, answer, 31)), prepared
 
     def stage_crcs(self, engine: int, image: bytes) -> list[int]:
         answer = self.ask(STAGE_CRCS, bytes([engine, 0, 0, 0]) + image)

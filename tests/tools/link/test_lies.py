@@ -16,12 +16,14 @@ from tests.support.lying_device import (
     honest_hello,
     named,
 )
+from tools.link.camera import infer_frame
 from tools.link.client import Device
 from tools.link.framing import REPLY, REPLY_ERROR, REPLY_MISSING, Frame, Request
 from tools.link.messages import ANSWER
 from tools.link.schema import Malformed
 
 IMAGE = np.zeros((28, 28), np.uint8)
+FRAME = np.zeros((20, 30), np.uint8)
 BOOT = struct.pack("<I", 5)
 ENDS = named(b"v2", b"fake") + BOOT
 
@@ -30,6 +32,8 @@ VERBS: dict[Request, Callable[[Device], object]] = {
     Request.INFER: lambda device: list(device.infer_many("int8", [IMAGE] * 3)),
     Request.STAGE_CRCS: lambda device: device.stage_crcs("f16", IMAGE),
     Request.STAGE_BYTES: lambda d: d.stage_bytes("int8", IMAGE, 0, len(STAGE)),
+    Request.FRAME: lambda device: infer_frame(device, "int8", FRAME),
+    Request.INFER_FRAME: lambda device: infer_frame(device, "int8", FRAME),
     Request.SET_BAUD: lambda device: device.set_baud(921600),
     Request.STATISTICS: lambda device: device.statistics(),
 }
@@ -79,6 +83,12 @@ OTHERS = [
     (Request.STAGE_BYTES, b"", "0 bytes, at least 4"),
     (Request.STAGE_BYTES, struct.pack("<I", 600), "0 bytes at 0 of 600"),
     (Request.STAGE_BYTES, struct.pack("<I", 0xFFFFFFFF) + bytes(256), "a stage of"),
+    (Request.FRAME, bytes(3), "3 bytes, at least 4"),
+    (Request.FRAME, struct.pack("<I", 601), "601 of 600 pixels came"),
+    (Request.INFER_FRAME, bytes(20), "20 bytes, at least 31"),
+    (Request.INFER_FRAME, bytes(31), "31 bytes, 41 belong"),
+    (Request.INFER_FRAME, bytes([0, 255]) + bytes(39), "label 255"),
+    (Request.INFER_FRAME, bytes([1]) + bytes(70), "engine is 1, 0 was asked"),
     (Request.STATISTICS, bytes(20), "20 bytes, at least 48"),
     (Request.SET_BAUD, struct.pack("<I", 9600), "baud is 9600"),
 ]

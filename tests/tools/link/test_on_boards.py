@@ -1,5 +1,6 @@
 """Both dialects on the boards that need no hardware, with the real model."""
 
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,13 +11,17 @@ import serial
 from export.emit import generate
 from export.graph import network
 from export.reference import int8 as reference
+from export.reference.prepare import prepare
 from tests.support.link import flashed_port
 from tests.support.products import TEST_BUILD
 from tests.tools.link.test_mlperf import Runner
 from tools import bisect
+from tools.bench.prepare import some_frames
+from tools.classify.host import Host
 from tools.faults import chaos
 from tools.faults.line import Faults
 from tools.faults.proxy import FaultyProxy
+from tools.link import camera
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
 from training import data
@@ -51,6 +56,13 @@ def logits(exported: Callable[[str], Path], images: np.ndarray) -> np.ndarray:
     return reference.run(int8, raw.reshape(shape))[int8.outputs[0]].reshape(COUNT, 10)
 
 
+@pytest.fixture
+def host(exported: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Host:
+    exported("v2")
+    monkeypatch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+    return Host("v2")
+
+
 def test_the_board_answers_with_the_references_logits(
     port: str, images: np.ndarray, logits: np.ndarray
 ) -> None:
@@ -61,6 +73,20 @@ def test_the_board_answers_with_the_references_logits(
         results = list(device.infer_many("int8", images))
         assert np.array_equal([r.logits for r in results], logits)
         assert device.statistics().crc_errors == before
+
+
+@pytest.mark.parametrize("engine", ["int8", "f16"])
+def test_the_board_prepares_frames_as_specified(
+    port: str, engine: str, host: Host
+) -> None:
+    with Device.open(port) as device:
+        for frame in some_frames(3, 4, 20_000):
+            right = prepare(frame)
+            told = camera.infer_frame(device, engine, frame)
+            assert told.prepared_crc == zlib.crc32(right.pixels.tobytes())
+            assert (told.found, told.box) == (right.found, right.box)
+            wanted = host.logits(engine, right.pixels[None])[0]
+            assert told.result.logits.tolist() == wanted.tolist()
 
 
 def test_every_stage_on_the_board_is_the_references(

@@ -6,7 +6,7 @@ import pytest
 
 from core.paths import ROOT
 from tools.faults.loopback import MemoryBoard
-from tools.link import fragments, framing, messages, pace, pipeline, session
+from tools.link import camera, fragments, framing, messages, pace, pipeline, session
 from tools.link.framing import Request
 from tools.link.meeting import HELLO_BUDGET_S, HELLO_TRIES_S, NOISY_BUDGET_S
 
@@ -47,6 +47,7 @@ def limit(row: str) -> int:
             "APP_FRAME_IDLE_MS",
         ),
         ("stage bytes in one reply", "APP_STAGE_CHUNK_BYTES"),
+        ("pixels in a piece of a frame", "APP_FRAME_PIECE_BYTES"),
         ("baud rates", "APP_MIN_BAUD"),
         ("a frame must come at a new rate within", "APP_BAUD_CONFIRM_MS"),
         (
@@ -63,6 +64,7 @@ def test_the_hosts_limits_are_the_firmwares() -> None:
     assert framing.MAX_REQUEST_PAYLOAD == constant("LINK_MAX_REQUEST_PAYLOAD_BYTES")
     assert framing.VERSION == constant("LINK_VERSION")
     assert fragments.FRAGMENT_BYTES == constant("APP_FRAGMENT_BYTES")
+    assert camera.PIECE_BYTES == constant("APP_FRAME_PIECE_BYTES")
     assert f"9600 to {constant('APP_MAX_BAUD')}" in TEXT
     pieces = -(-messages.IMAGE_BYTES // fragments.FRAGMENT_BYTES)
     last = messages.IMAGE_BYTES - (pieces - 1) * fragments.FRAGMENT_BYTES
@@ -94,7 +96,7 @@ def test_error_codes_are_one_in_text_host_and_firmware() -> None:
     section = TEXT[TEXT.index("### Errors") : TEXT.index("### Versions")]
     rows = [int(code) for code in re.findall(r"^\| (\d) \|", section, re.MULTILINE)]
     assert rows == list(framing.ERRORS)
-    names = "VERSION TYPE LENGTH ENGINE STAGE RANGE UNSUPPORTED".split()
+    names = "VERSION TYPE LENGTH ENGINE STAGE RANGE UNSUPPORTED ORDER CHECKSUM".split()
     assert [constant(f"ERROR_{name}") for name in names] == rows
 
 

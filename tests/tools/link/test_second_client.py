@@ -18,9 +18,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.paths import ROOT
+from export.reference.prepare import prepare
 from tests.support.link import flashed_port, random_images
 from tests.support.products import TEST_BUILD
 from tests.tools.link.test_client import fake_int8
+from tools.bench.prepare import some_frames
 from tools.faults.loopback import MemoryBoard
 from tools.soak import document, second_client
 from tools.soak.second_client import (
@@ -123,6 +125,12 @@ def test_it_does_all_that_the_document_offers(board: MemoryBoard, loss: float) -
         assert client.infer_in_pieces(INT8, image) == (label, logits)
         label, logits = client.infer(FLOAT16, image)
         assert client.infer_in_pieces(FLOAT16, image) == (label, logits)
+    for frame in some_frames(2, 3, 20_000):
+        pixels = prepare(frame).pixels
+        told = client.infer_frame(INT8, frame.tobytes(), *frame.shape[::-1])
+        label, logits, crc = told
+        assert logits == fake_int8(pixels) and logits[label] == max(logits)
+        assert crc == zlib.crc32(pixels.tobytes())
     stages = [client.stage(INT8, n, IMAGES[0]) for n in range(hello["int8_stages"])]
     assert client.stage_crcs(INT8, IMAGES[0]) == [zlib.crc32(s) for s in stages]
     counts = client.statistics()
