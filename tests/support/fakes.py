@@ -49,6 +49,7 @@ class FakeHost:
         power = np.exp(self.real(engine, raw).astype(np.float64))
         return power / power.sum(-1, keepdims=True)
 
+    doubt = None  # it is sent no frames of a camera
     decided: int | None = None  # SURE, UNSURE, NO_DIGIT; None: it has no doubt
 
     def decision(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.digest import digest
+from core.doubt import NO_DIGIT, SURE, UNSURE
 from core.errors import DeviceError, Esp8kError
 from core.statistics import confusion, mcnemar, wilson_percent
 from tools.classify.host import Host
@@ -193,12 +194,31 @@ def spread(values: Sequence[int | None]) -> dict[str, float] | None:
     }
 
 
+def doubt_statistics(
+    decisions: np.ndarray | None, said: np.ndarray, truth: np.ndarray
+) -> dict[str, Any] | None:
+    """How many answers are sure, and what they are worth; None without a doubt."""
+    if decisions is None:
+        return None
+    sure, right = decisions == SURE, said == truth
+    return {
+        "sure": int(sure.sum()),
+        "unsure": int((decisions == UNSURE).sum()),
+        "no_digit": int((decisions == NO_DIGIT).sum()),
+        "accuracy_of_sure": accuracy(truth[sure], said[sure]),
+        "right_and_not_sure": int((right & ~sure).sum()),
+        "wrong_and_not_sure": int((~right & ~sure).sum()),
+        "wrong": int((~right).sum()),
+    }
+
+
 def engine_statistics(
     host: Host,
     engine: str,
     own: np.ndarray,
     answers: Sequence[Result],
     truth: np.ndarray,
+    images: np.ndarray,
 ) -> dict[str, Any]:
     """Everything the report says about one engine, timing apart."""
     logits = np.stack([np.asarray(a.logits) for a in answers]).astype(own.dtype)
@@ -222,6 +242,9 @@ def engine_statistics(
             **differences(host.real(engine, own), host.real(engine, logits)),
         },
         "digest": {"host": digest(own), "device": digest(logits)},
+        "doubt": doubt_statistics(
+            host.decision(engine, images, logits), device_labels, truth
+        ),
         "label_is_argmax": bool((logits.argmax(1) == device_labels).all()),
         "confusion": confusion(truth, device_labels).tolist(),
         "misclassified": [

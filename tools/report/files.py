@@ -95,6 +95,20 @@ def summary(report: dict[str, Any], folder: Path) -> str:
                 f"        {count['min']:,} to {count['max']:,} {report['counter']} "
                 f"an image ({evidence}, {count['n']:,} images)"
             )
+        doubt = part["doubt"]
+        if doubt:
+            sure = doubt["accuracy_of_sure"]
+            lines.append(
+                f"        sure {doubt['sure']:,} ({sure['percent']:.2f} % of them "
+                f"right), unsure {doubt['unsure']:,}, no digit {doubt['no_digit']:,}"
+            )
+    frames = report["frames"]
+    if frames:
+        equal = min(frames["equal_pictures"], frames["equal_logits"])
+        lines.append(
+            f"  {equal} of {frames['of']} frames prepared there with equal bits, "
+            f"{frames['right']} read rightly"
+        )
     link = report["link"]
     lines.append(
         f"  {report['timing']['seconds_for_all']:.0f} s; {link['resets']} resets, "

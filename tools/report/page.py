@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from tools.report import shown
 from tools.report.figures import NAMES, accuracy_plot, engine_view, mistakes
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -57,6 +58,8 @@ def view(report: dict[str, Any], images: np.ndarray) -> dict[str, Any]:
         "engines": engines,
         "wrong": wrong,
         "hidden": hidden,
+        "doubts": shown.doubts(report),
+        "camera": shown.camera(report, images),
         "work": work(report),
         "memory": memory(report["memory"]),
         "memory_lead": MEMORY_OF_TWIN

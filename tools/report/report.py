@@ -29,6 +29,7 @@ from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
 from tools.link.messages import Result
+from tools.report import camera
 from tools.report.data import Collected, Opener, collect, engine_statistics, spread
 from tools.report.files import (
     progress_bar,
@@ -54,6 +55,7 @@ class Config:
     engine: Engine | Literal["both"] = "both"  # which arithmetic on the board
     limit: int | None = None  # only the first so many test images
     out: Path | None = None  # folder; default build/<model>/<board>/report[-of-N]
+    frames: int = 8  # drawn frames of a camera that the device prepares itself
     json: bool = False  # print report.json instead of a summary
 
 
@@ -99,13 +101,15 @@ def make_report(
     seconds = time.monotonic() - started
     counts = counted(target, check, engines, asked.images, got)
     truth = asked.labels.astype(int)
+    frames = camera_frames(config, target, check, host, asked)
     report: dict[str, Any] = {
         "format": FORMAT,
         **provenance(config, target, host, asked),
         "engines": {
-            e: engine_statistics(host, e, own[e], got.answers[e], truth)
+            e: engine_statistics(host, e, own[e], got.answers[e], truth, asked.images)
             for e in engines
         },
+        "frames": frames,
         "instructions": counts,
         "counter": identity[-1].counter,  # of the device that counted, if one did
         "memory": read_json(host.folder / target.name / "memory.json"),
@@ -200,7 +204,18 @@ def failures(report: dict[str, Any]) -> list[str]:
         host, device = part["digest"]["host"], part["digest"]["device"]
         if engine == "int8" and host != device:
             found.append(f"int8: digest {device} on the device, {host} on the host")
-    return found
+    return found + camera.failure(report["frames"])
+
+
+def camera_frames(
+    config: Config, target: Target, check: Any, host: Host, asked: Subject
+) -> dict[str, Any] | None:
+    """Frames that the device prepares itself; None for another data set's model."""
+    count = config.frames if host.doubt is not None else 0
+    with progress_bar(f"frames on {target.name}", count) as advance:
+        return camera.compare(
+            *(target.opener, check, host, asked.images, asked.labels, count, advance)
+        )
 
 
 def artefacts(host: Host) -> list[dict[str, Any]]:

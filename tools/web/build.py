@@ -26,6 +26,7 @@ from tools.web import installer
 
 HERE = Path(__file__).parent
 PAGE = HERE / "page"
+PREPARE = ROOT / "firmware" / "components" / "prepare"
 CLANG = "clang-19"
 TARGET = ("--target=wasm32", "-ffreestanding", "-nostdlib", "-fno-builtin")
 LINK = ("-fuse-ld=lld", "-fvisibility=hidden", "-Wl,--no-entry", "-Wl,--export-dynamic")
@@ -95,8 +96,9 @@ def compile_wasm(component: Path, target: Path) -> None:
             "sudo apt-get install clang-19 lld-19, or make setup",
         )
     sources = [HERE / "wasm.c", *sorted((component / "src").glob("*.c"))]
-    folders = (component / "include", component / "alias", component / "src")
-    command = [CLANG, *TARGET, *flags("wasm"), *LINK]
+    sources += sorted(PREPARE.glob("*.c"))
+    folders = (component / "include", component / "alias", component / "src", PREPARE)
+    command = [CLANG, *TARGET, *flags("wasm"), *LINK, *deciding(component)]
     command += [f"-I{folder}" for folder in folders if folder.exists()]
     command += [*map(str, sources), "-o", str(target)]
     done = subprocess.run(
@@ -106,6 +108,17 @@ def compile_wasm(component: Path, target: Path) -> None:
         lines = done.stderr.strip().splitlines() or ["no output"]
         first = next((line for line in lines if "error" in line), lines[0])
         raise CheckFailed(f"the page's C does not compile: {first}", "report this")
+
+
+def deciding(component: Path) -> list[str]:
+    """Names of the decision in the component's C, where the model has a doubt."""
+    found = sorted((component / "src").glob("*_decide.h"))
+    if not found:
+        return []
+    prefix = found[0].stem.removesuffix("_decide")
+    names = {"": "decide", "_F16": "decide_f16", "_ANSWER": "answer_t"}
+    defined = [f"-DDECIDE{kind}={prefix}_{name}" for kind, name in names.items()]
+    return ["-include", str(found[0]), *defined]
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -108,7 +108,7 @@ def test_one_flipped_logit_is_found_everywhere(host):
     truth = logits("int8", images).argmax(1)
     got = ask(opener(FakeDevice(flip=4)), images, ("int8",))
     own = host.logits("int8", images)
-    part = engine_statistics(host, "int8", own, got.answers["int8"], truth)
+    part = engine_statistics(host, "int8", own, got.answers["int8"], truth, images)
     assert part["agreement"] == 29 and part["logits"]["different"] == 1
     assert part["digest"]["host"] != part["digest"]["device"]
     assert part["mcnemar"]["only_host_right"] == 1 and part["mcnemar"]["p"] == 1

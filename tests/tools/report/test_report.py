@@ -8,12 +8,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.doubt import UNSURE
 from core.errors import CheckFailed, Esp8kError
 from tests.support.disk import full_disk
-from tests.support.fakes import FakeDevice, FakeIdentity, logits, opener, some_images
+from tests.support.fakes import (
+    FakeDevice,
+    FakeHost,
+    FakeIdentity,
+    logits,
+    opener,
+    some_images,
+)
+from tests.tools.link.test_client import fake_int8
+from tools.faults.loopback import MemoryLine
+from tools.link.client import Device
 from tools.report import report
+from tools.report.camera import ask, drawn, failure
 from tools.report.page import render
 from tools.report.report import Config, Subject, Target, make_report, summary, write
+from tools.report.shown import share
+from training.data import load
 
 MEMORY = {
     "evidence": "built",
@@ -152,6 +166,55 @@ def test_the_page_is_whole_and_fetches_nothing(host, evidence: str):
     ):
         assert part in page
     assert "prefers-color-scheme: dark" in page and "@media print" in page
+
+
+def test_doubt_is_counted_and_shown(host):
+    host.decided = UNSURE
+    got, images = made(host)
+    part = got["engines"]["int8"]["doubt"]
+    assert (part["sure"], part["unsure"], part["no_digit"]) == (0, 40, 0)
+    assert (part["right_and_not_sure"], part["wrong_and_not_sure"]) == (39, 1)
+    page = re.sub(r"<[^>]*>|\s+", " ", render(got, images))
+    assert re.search(r"right, and not called sure +39 of 39 \(100.00 %\)", page)
+    assert "unsure 40" in summary(got, Path("x"))
+    assert "Sure or not" not in render(made(FakeHost(host.folder))[0], images)
+
+
+def test_a_share_is_whole_only_where_it_is():
+    assert share(9999, 10_000) == "9,999 of 10,000 (99.99 %)"
+    assert share(99_999, 100_000).endswith("(99.99 %)")
+    assert share(0, 0) == "none"
+
+
+def test_frames_are_compared_bit_for_bit(board):
+    digits = load("mnist")
+    device = Device(MemoryLine(board), lambda text: None)
+
+    def classify(pixels):
+        return np.array([fake_int8(one) for one in pixels], np.int8)
+
+    shown = drawn(digits.test_images, 3)
+    got = ask(device, classify, shown, digits.test_labels, lambda n: None)
+    assert (got["of"], got["equal_pictures"], got["equal_logits"]) == (3, 3, 3)
+    assert failure(got) == [] == failure(None)
+    wrong = ask(device, lambda p: classify(255 - p), shown, digits.test_labels, print)
+    assert wrong["equal_pictures"] == 3 and wrong["equal_logits"] == 0
+    assert "3 of 3 frames" in failure(wrong)[0]
+
+
+def test_frames_are_shown_with_what_was_made_of_them(host):
+    images = load("mnist").test_images[:40]
+    got = make_report(Config(), target(), host, Subject(images, np.arange(40) % 10, ""))
+    rows = [
+        {"image": i, "width": f.shape[1], "height": f.shape[0], "true": 7, "device": 7}
+        | {"equal_picture": True, "equal_logits": n > 0}
+        for n, (i, f) in enumerate(drawn(images, 2))
+    ]
+    got["frames"] = {"of": 2, "equal_pictures": 2, "equal_logits": 1, "right": 2}
+    got["frames"]["rows"] = rows
+    page = re.sub(r"\s+", " ", render(got, images))
+    assert "1 of 2 have equal bits" in page and page.count("bits differ") == 1
+    assert "1 of 2 frames" in summary(got, Path("x"))
 
 
 def test_emulated_instructions_are_never_called_a_boards_time(host):

@@ -13,10 +13,14 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from core.digest import digest
+from core.doubt import WORDS
 from core.errors import Esp8kError
+from export.reference.prepare import prepare
+from export.reference.strokes import prepare_strokes
 from tests.support.browser import connected, open_page, put_serial, served
 from tests.support.link import flashed_port
 from tests.support.products import TEST_BUILD
+from tools.bench.prepare import some_frames
 from tools.classify.host import Host
 from tools.web import build as web
 from training.data import load
@@ -86,6 +90,71 @@ def test_a_drawing_has_the_bits_of_the_reference(
     assert column(page, 3) == [f"{value:.2f}" for value in real]
     assert page.inner_text("#digit") == str(int(np.argmax(real)))
     assert "100 %" not in page.inner_text("main")
+
+
+ENGINE = """
+async () => {
+  const { Engine } = await import("./engine.js");
+  const about = await (await fetch("about.json")).json();
+  window.engine = await Engine.load(about);
+}
+"""
+
+
+def test_a_frame_and_strokes_have_the_specifications_bits(
+    page: Page, site: str, host: Host
+) -> None:
+    open_page(page, site)
+    page.evaluate(ENGINE)
+    call = "f => { const p = engine.frame(f); return p && [...p]; }"
+    shown = [*some_frames(6, 8, 30_000), np.full((40, 60), 200, np.uint8)]
+    for frame in shown:
+        height, width = frame.shape
+        grey = frame.ravel().tolist()
+        told = page.evaluate(call, {"grey": grey, "width": width, "height": height})
+        right = prepare(frame)
+        assert right.found == (told is not None)
+        assert told is None or told == right.pixels.ravel().tolist()
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        strokes = [
+            rng.integers(0, 4000, (n, 2)).tolist() for n in rng.integers(1, 9, 2)
+        ]
+        told = page.evaluate("s => [...engine.strokes(s)]", strokes)
+        assert told == prepare_strokes(strokes).ravel().tolist()
+        logits = host.logits("int8", np.array(told, np.uint8).reshape(1, 28, 28))
+        (right_word,) = host.decision(
+            "int8", np.array(told, np.uint8).reshape(1, 28, 28), logits
+        )
+        word = "p => { engine.run('int8', p); return engine.decide('int8').word; }"
+        assert page.evaluate(word, told) == WORDS[int(right_word)]
+
+
+def test_a_long_drawing_is_thinned_out(page: Page, site: str) -> None:
+    open_page(page, site)
+    page.evaluate(ENGINE)
+    line = [[i % 997, 4 * i] for i in range(7_000)]
+    told = page.evaluate("s => engine.strokes([s]).reduce((a, b) => a + b)", line)
+    assert told > 10_000
+
+
+def test_doubt_is_shown_in_words(page: Page, site: str) -> None:
+    open_page(page, site)
+    draw_one(page)
+    assert page.inner_text("#doubt") == "sure"
+    page.click("#clear")
+    assert page.inner_text("#doubt") == ""
+    page.locator("#sheet").scroll_into_view_if_needed()
+    box = page.locator("#sheet").bounding_box()
+    assert box is not None
+    way = [(0.2, 0.2), (0.8, 0.8), (0.5, 0.5), (0.8, 0.2), (0.2, 0.8)]  # an X
+    for i, (x, y) in enumerate(way):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        if i == 0:
+            page.mouse.down()
+    page.mouse.up()
+    assert page.inner_text("#doubt") in ("unsure", "not a digit")
+    assert "%" not in page.inner_text("#caption")
 
 
 def test_undo_and_clear_take_back(page: Page, site: str) -> None:

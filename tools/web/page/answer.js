@@ -1,5 +1,6 @@
 // The answer beside the drawing: class, shares, logits of page and board.
 
+const WORDS = { "sure": "sure", "unsure": "unsure", "no digit": "not a digit" };
 const by = id => document.getElementById(id);
 
 export class Answer {
@@ -24,6 +25,8 @@ export class Answer {
   blank(text, bad = false) {
     by("digit").textContent = "?";
     by("digit").className = "digit none";
+    by("doubt").textContent = "";
+    by("doubt").className = "verdict";
     this.say(text, bad);
     this.rows.forEach(({ row, share, page, board }) => {
       row.className = "";
@@ -35,20 +38,28 @@ export class Answer {
   }
 
   say(text, bad = false) {
-    by("caption").textContent = by("spoken").textContent = text;
+    by("caption").textContent = text;
+    by("spoken").textContent = `${by("doubt").textContent} ${text}`.trim();
     by("caption").className = bad ? "caption bad" : "caption";
   }
 
-  /** What this page computed: real logits and their shares. */
-  page(real, shares, microseconds) {
+  /** What this page computed: real logits, their shares, and how sure that is. */
+  page(real, shares, doubt, microseconds) {
     const best = real.indexOf(Math.max(...real)), name = this.names[best];
-    by("digit").textContent = name;
-    by("digit").className = name.length > 2 ? "digit long" : "digit";
     const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
     const percent = Math.min(99.9, 100 * shares[best]);
-    this.say(percent < 90
-      ? `Not sure: perhaps a ${name}, perhaps a ${this.names[order[1]]}.`
-      : `The network says ${name}, ${percent.toFixed(percent < 99 ? 0 : 1)} %.`);
+    const word = doubt?.word ?? (percent < 90 ? "unsure" : "");
+    const second = this.names[doubt?.second ?? order[1]];
+    by("digit").textContent = word === "no digit" ? "–" : name;
+    by("digit").className = `digit${name.length > 2 ? " long" : ""}`
+      + (word === "no digit" ? " none" : word === "unsure" ? " doubt" : "");
+    by("doubt").textContent = WORDS[word] ?? "";
+    by("doubt").className = `verdict ${word.replace(" ", "-")}`;
+    const share = percent.toFixed(percent < 99 ? 0 : 1);
+    this.say({
+      "unsure": `Perhaps a ${name}, perhaps a ${second}.`,
+      "no digit": `Nothing that the network knows; most like a ${name}.`,
+    }[word] ?? `The network says ${name}, ${share} %.`);
     this.rows.forEach(({ row, share, page, board }, i) => {
       row.className = i === best ? "best" : "";
       share.value = shares[i];

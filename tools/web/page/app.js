@@ -7,7 +7,6 @@ import { Digits, paint } from "./digits.js";
 import { Engine, probabilities } from "./engine.js";
 import { builds, install } from "./install.js";
 import { load } from "./photo.js";
-import { prepare } from "./prepare.js";
 import { testSet } from "./samples.js";
 import { Sheet } from "./sheet.js";
 import { hasSerial, overSerial, overSocket } from "./transports.js";
@@ -29,7 +28,10 @@ const tell = (text, bad = false) => {
 
 const sheet = new Sheet(by("sheet"), () => {
   by("undo").disabled = by("clear").disabled = sheet.empty;
-  show(sheet.empty ? null : prepare(sheet.grey()));
+  try {
+    if (sheet.empty) show(null);
+    else show(sheet.photo ? engine.frame(sheet.grey()) : engine.strokes(sheet.points()));
+  } catch (error) { answer.blank(error.message, true); }
 });
 
 function show(picture) {
@@ -41,9 +43,12 @@ function show(picture) {
 
 async function ask() {
   const mine = ++turn, kind = chosen();
-  if (!pixels) return answer.blank("Nothing is drawn yet.");
-  const raw = engine.run(kind, pixels), real = engine.real(kind, raw);
-  answer.page(real, probabilities(real, about.temperature), engine.time(kind, pixels));
+  if (!pixels)
+    return answer.blank(sheet.empty ? "Nothing is drawn yet." : "No digit is found in it.");
+  const raw = engine.run(kind, pixels), doubt = engine.decide(kind);
+  const real = engine.real(kind, raw);
+  answer.page(real, probabilities(real, about.temperature), doubt,
+    engine.time(kind, pixels));
   if (!board || busy) return;
   try {
     const theirs = await board.infer(kind, pixels);

@@ -1,5 +1,8 @@
-// This very model as WebAssembly: the generated C, the same bits as on the chip.
+// This very model as WebAssembly: the C of the chip and its bits, from a frame or
+// strokes to logits and how sure they are.
 
+const NOTHING = 1; // nn_prepare_status_t
+const WORDS = ["sure", "unsure", "no digit"];
 const LONG_ENOUGH_MS = 20; // to measure: browsers' clocks are coarse
 
 export class Engine {
@@ -25,6 +28,43 @@ export class Engine {
     if (status) throw new Error(`the model refused with status ${status}`);
     const size = this.classes * (engine === "int8" ? 1 : 4);
     return new Uint8Array(this.c.memory.buffer, this.c.output_at(), size).slice();
+  }
+
+  /** A frame of grey bytes as the network takes it; null where nothing is drawn. */
+  frame({ grey, width, height }) {
+    new Uint8Array(this.c.memory.buffer, this.c.frame_at(), grey.length).set(grey);
+    return this.#prepared(this.c.prepare_frame(width, height));
+  }
+
+  /** Strokes of points [x, y] as the network takes them; null where there are none. */
+  strokes(strokes) {
+    const total = strokes.reduce((sum, stroke) => sum + stroke.length, 0);
+    const every = Math.ceil(total / (this.c.most_points() - 2 * strokes.length));
+    const view = new DataView(this.c.memory.buffer, this.c.points_at());
+    const bytes = this.c.point_bytes();
+    let at = 0;
+    for (const stroke of strokes)
+      stroke.forEach(([x, y], i) => {
+        if (i % every && i < stroke.length - 1) return;
+        view.setInt16(at, Math.round(x), true);
+        view.setInt16(at + 2, Math.round(y), true);
+        view.setUint8(at + 4, Number(i > 0));
+        at += bytes;
+      });
+    return this.#prepared(this.c.prepare_strokes(at / bytes));
+  }
+
+  #prepared(status) {
+    if (status === NOTHING) return null;
+    if (status) throw new Error("This picture is too small or too long.");
+    const input = new Uint8Array(this.c.memory.buffer, this.c.input_at(), this.inputBytes);
+    return input.slice();
+  }
+
+  /** How sure the answer just run is, and the second best; null: it does not tell. */
+  decide(engine) {
+    const found = this.c.decide(Number(engine === "f16"));
+    return found < 0 ? null : { word: WORDS[found], second: this.c.second() };
   }
 
   /** Microseconds of one inference here. */

@@ -4,6 +4,8 @@ const DARK = matchMedia("(prefers-color-scheme: dark)");
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1],
   ArrowDown: [0, 1] };
 
+const MOST_SIDE = 320, MOST_PIXELS = 76800; // of a frame, as the chip takes it
+
 export class Sheet {
   /** `changed` is called whenever a stroke ends or the picture changes. */
   constructor(canvas, changed) {
@@ -46,20 +48,29 @@ export class Sheet {
     this.changed();
   }
 
-  /** What is drawn, always dark on white: grey bytes, row by row. */
-  grey(side = 224) {
+  /** The strokes' points in eighths of a pixel, y downwards. */
+  points() {
+    return this.strokes.map(stroke => stroke.map(([x, y]) => [8 * x, 8 * y]));
+  }
+
+  /** The photograph as a frame of a camera: grey bytes, at most 320x240 of them. */
+  grey() {
+    const { width: wide, height: tall } = this.photo;
+    const scale = Math.min(1, MOST_SIDE / Math.max(wide, tall),
+      Math.sqrt(MOST_PIXELS / (wide * tall)));
     const copy = document.createElement("canvas");
-    copy.width = copy.height = side;
+    const width = copy.width = Math.max(1, Math.floor(wide * scale));
+    const height = copy.height = Math.max(1, Math.floor(tall * scale));
     const pen = copy.getContext("2d", { willReadFrequently: true });
+    pen.imageSmoothingQuality = "high";
     pen.fillStyle = "#fff";
-    pen.fillRect(0, 0, side, side);
-    pen.scale(side / this.side, side / this.side);
-    this.#draw(pen, "#000");
-    const { data } = pen.getImageData(0, 0, side, side);
-    const grey = new Uint8Array(side * side);
+    pen.fillRect(0, 0, width, height);
+    pen.drawImage(this.photo, 0, 0, width, height);
+    const { data } = pen.getImageData(0, 0, width, height);
+    const grey = new Uint8Array(width * height);
     for (let i = 0; i < grey.length; i++)
       grey[i] = (77 * data[4 * i] + 150 * data[4 * i + 1] + 29 * data[4 * i + 2]) >> 8;
-    return { grey, side };
+    return { grey, width, height };
   }
 
   paint() {
