@@ -27,7 +27,7 @@ typedef enum {
     ERROR_STAGE = 5,       /* no such stage */
     ERROR_RANGE = 6,       /* a value out of its limits */
     ERROR_UNSUPPORTED = 7, /* this board cannot do that */
-    ERROR_ORDER = 8,       /* pieces of the frame in front of this are missing */
+    ERROR_ORDER = 8,       /* pieces of the frame before it are missing */
     ERROR_CHECKSUM = 9,    /* a whole frame, and not of that CRC-32 */
 } command_error_t;
 
