@@ -179,11 +179,22 @@ class Config:
     """Options of `esp8k data`."""
 
     dataset: Dataset = "mnist"  # which data set
+    json: bool = False  # print it as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print what the data set holds."""
-    data = load(parse(Config, argv, "data", __doc__ or "").dataset)
+    config = parse(Config, argv, "data", __doc__ or "")
+    data = load(config.dataset)
+    if config.json:
+        told = {
+            "dataset": config.dataset,
+            "train": data.train_images.shape,
+            "test": data.test_images.shape,
+            "sha256": data.hash,
+        }
+        print(json.dumps(told, indent=2))
+        return
     print(f"train {data.train_images.shape}, test {data.test_images.shape}")
     print(f"sha256 {data.hash}")
 

@@ -1,5 +1,6 @@
 """Where a new user stumbled once: each line of it stays mended."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from core.errors import Esp8kError
 from core.paths import ROOT
 from tools.boards import boards, catalogue, flash
+from training import data
 from training.studies import seeds
 
 
@@ -51,6 +53,14 @@ def test_every_script_of_ours_keeps_plain_newlines() -> None:
     names = git(ROOT, "ls-files", "*.sh", ".ci/*", "Makefile", "*.py", "*.S").split()
     told = git(ROOT, "check-attr", "eol", *names[:200])
     assert all(line.endswith(": eol: lf") for line in told.splitlines())
+
+
+def test_what_a_data_set_holds_is_told_to_programs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data.main(["--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["train"] == [60000, 28, 28] and len(told["sha256"]) == 64
 
 
 def test_seeds_without_a_teacher_want_a_model_that_has_one() -> None:

@@ -5,6 +5,7 @@ rfc2217://host:port. `Transport` is what `tools.link.session` needs of it; the c
 tool has another one that runs in virtual time.
 """
 
+import contextlib
 import errno
 import os
 import select
@@ -60,10 +61,14 @@ class SerialTransport:
         self.baud = baud
         self._port = open_port(name, baud)
         self._fd = _descriptor(self._port)
+        self._early = b""  # what came while we wrote
         if self._fd is None:
             self._port.timeout = POLL_S
 
     def read(self, timeout_s: float) -> bytes:
+        if self._early:
+            data, self._early = self._early, b""
+            return data
         try:
             if self._fd is not None:
                 if not select.select([self._fd], [], [], max(0.0, timeout_s))[0]:
@@ -83,7 +88,10 @@ class SerialTransport:
 
     def write(self, data: bytes) -> None:
         try:
-            self._port.write(data)
+            if self._fd is not None and "://" not in self.name:
+                self._write_and_hear(self._fd, memoryview(data))
+            else:
+                self._port.write(data)
         except serial.SerialTimeoutException as error:
             raise DeviceError(
                 f"the device on {self.name} takes no more bytes",
@@ -91,6 +99,20 @@ class SerialTransport:
             ) from error
         except BROKEN as error:
             raise self._gone(error) from error
+
+    def _write_and_hear(self, fd: int, data: memoryview) -> None:
+        """A device may wait until its own words are read: we read while we write."""
+        end = time.monotonic() + WRITE_TIMEOUT_S
+        while data:
+            left = end - time.monotonic()
+            ready = select.select([fd], [fd], [], max(0.0, left))
+            if ready[0]:
+                self._early += bytes(self._port.read(READ_BYTES))
+            if ready[1]:
+                with contextlib.suppress(BlockingIOError):
+                    data = data[os.write(fd, data) :]
+            if left <= 0 and data:
+                raise serial.SerialTimeoutException
 
     def set_baud(self, baud: int) -> None:
         try:

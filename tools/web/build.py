@@ -131,6 +131,7 @@ class Config:
     """Options of `esp8k web`."""
 
     model: ModelName = DEFAULT_MODEL  # whose page
+    json: bool = False  # print the result as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -138,6 +139,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "web", __doc__ or "")
     folder = build(config.model)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    if config.json:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        chips = [build["chipFamily"] for build in manifest["builds"]]
+        told = {"folder": str(folder), "bytes": size, "installs": chips}
+        print(json.dumps(told, indent=2))
+        return 0
     print(f"{folder}: {size / 1e6:.1f} MB")
     print(f"look at it: python3 -m http.server -d {folder} 8000")
     return 0

@@ -4,6 +4,8 @@ import os
 import random
 import socket
 import threading
+import time
+import tty
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +22,7 @@ from tools.link.client import Device
 from tools.link.transport import SerialTransport
 
 Behind = Callable[..., PtyHost]
+ASKED = bytes(range(1, 51)) * 800  # 40,000 bytes: more than a PTY holds
 IMAGES = random_images(40, seed=5)
 
 
@@ -226,3 +229,32 @@ def test_a_device_behind_rfc2217_answers(
     thread.join(timeout=5)
     behind.close()
     server.close()
+
+
+def test_a_device_that_says_more_than_it_is_told_does_not_lock_the_line() -> None:
+    """After a reset in mid-frame an image is text: every command of it is answered.
+    Who writes without reading then waits for a device that waits for a reader."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    tty.setraw(master)
+
+    def chatty() -> None:
+        left = len(ASKED)
+        while left:
+            left -= len(os.read(master, 64))
+            os.write(master, b"e-[what?]\r\n" * 20)
+
+    thread = threading.Thread(target=chatty, daemon=True)
+    thread.start()
+    transport = SerialTransport(os.ttyname(slave), 115200)
+    started = time.monotonic()
+    transport.write(ASKED)
+    heard = b""
+    while data := transport.read(0.2):
+        heard += data
+    assert time.monotonic() - started < 5.0
+    assert heard.count(b"what?") >= len(ASKED) // 64 * 20
+    thread.join()
+    transport.close()
+    os.close(master)
+    os.close(slave)
