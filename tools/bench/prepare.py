@@ -1,6 +1,6 @@
 """A frame to 28x28 on the chip's cores: are the bits the specification's, at what cost?
 
-    esp8k prepare           # 24 drawn frames on each core, and one of 320x240 counted
+    esp8k prepare           # 24 drawn frames a core, one of 320x240 counted
 
 Runs `firmware/components/prepare` on emulated lx106 and rv32imc and on this machine,
 over frames drawn from test images, beside `export.reference.prepare`. Instructions are
