@@ -66,7 +66,8 @@ def render_engine(
         **common,
         "engine": name,
         "stem": stem,
-        "condition": core.condition,
+        "condition": core.condition if name == "int8" else core.fpu,
+        "guarded": common["lx6" if name == "int8" else "lx6_f16"],
         "functions": [
             {
                 "comment": describe(stage, kernel),

@@ -87,6 +87,7 @@ def generate(
     s3 = s3 and plain and len(int8.stages) > 0
     vector = lower_s3(network_int8, prefix) if s3 else None
     common |= {"s3": vector is not None, "lx6": lx6}
+    common["lx6_f16"] = lx6 and network_f16 is not None and profile == "speed"
     c_source.render_engine(environment, files, "int8", int8, common)
     if vector is not None:
         c_source.render_s3(environment, files, vector, int8, common)
@@ -98,6 +99,11 @@ def generate(
     if network_f16 is not None:
         f16 = lower.f16(network_f16, profile, prefix)
         c_source.render_engine(environment, files, "f16", f16, common)
+        if common["lx6_f16"]:
+            mine = lower.f16(network_f16, profile, prefix, registry.LX6)
+            c_source.render_engine(
+                environment, files, "f16", mine, common, registry.LX6
+            )
     plan = Plan(
         model=identity.model,
         weights_hash=identity.weights_hash,

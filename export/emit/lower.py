@@ -17,7 +17,7 @@ from export.graph.fusion import plan_stages
 from export.graph.network import Network
 from export.graph.stage import Stage
 from export.kernels import registry
-from export.kernels.float16.stored import FLOAT_BYTES, Job
+from export.kernels.float16.stored import FLOAT_BYTES, UNSCALED, Job
 from export.kernels.int8 import row_wise
 from export.kernels.kernel import Kernel, Options
 from export.kernels.registry import Core
@@ -61,14 +61,16 @@ def _least(kernels: list[Kernel], price: Price) -> Kernel:
     return min(kernels, key=price) if len(kernels) > 1 else kernels[0]
 
 
-def f16(network: Network, profile: str, prefix: str) -> Engine:
+def f16(
+    network: Network, profile: str, prefix: str, core: Core = registry.PORTABLE
+) -> Engine:
     """The float16 engine of a network."""
     options = Options(profile, prefix)
     stages = plan_stages(network)
-    small = _row_by_row(stages, options, row_buffers.plan(stages, False))
+    small = _row_by_row(stages, options, row_buffers.plan(stages, False), core)
     if profile == "size":
         return small
-    wide = _row_by_row(stages, options, row_buffers.plan(stages, True))
+    wide = _row_by_row(stages, options, row_buffers.plan(stages, True), core)
     limit = max(row_buffers.ARENA, small.arena * row_buffers.MORE)
     if small.arena <= row_buffers.ARENA:
         limit = row_buffers.ARENA
@@ -76,9 +78,14 @@ def f16(network: Network, profile: str, prefix: str) -> Engine:
 
 
 def _row_by_row(
-    stages: tuple[Stage, ...], options: Options, stream: row_buffers.Stream
+    stages: tuple[Stage, ...],
+    options: Options,
+    stream: row_buffers.Stream,
+    core: Core,
 ) -> Engine:
-    rounding, scaled = arithmetic.roundings(stages), scales.plan(stages)
+    rounding = arithmetic.roundings(stages)
+    # A core that stores its weights as float32 decodes nothing, so scales nothing.
+    scaled = scales.plan(stages) if core is registry.PORTABLE else UNSCALED
     kernels = tuple(
         registry.float16(
             stage,
@@ -89,6 +96,7 @@ def _row_by_row(
                 scales=scaled,
                 ring=stream.is_ring(stage.number),
             ),
+            core,
         )
         for stage in stages
     )

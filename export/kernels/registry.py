@@ -41,6 +41,7 @@ from export.kernels.int8.winograd import Winograd
 from export.kernels.int8.winograd4 import Winograd4
 from export.kernels.kernel import Kernel, Options
 from export.kernels.lx6 import kernel as lx6
+from export.kernels.lx6.float16 import Lx6Conv
 from export.kernels.lx6.kernel import Lx6, Lx6Strip
 
 
@@ -51,6 +52,8 @@ class Core:
     name: str
     condition: str  # of the preprocessor, under which its C is compiled
     int8: tuple[type[Kernel], ...]
+    fpu: str  # the condition for its C of the float16 engine
+    float16: tuple[type[FloatKernel], ...]
     price: str  # the core in export.plan.cost by which the cheapest is taken
     alignment: int = 4  # bytes, of the arena and of each value in it
     feeds: Ways = row_wise.ways  # what makes rows just before they are read
@@ -86,8 +89,16 @@ INT8: tuple[type[Kernel], ...] = (
     Svdf,
 )
 FLOAT16: tuple[type[FloatKernel], ...] = (ConvF16, MaxPoolF16)
-PORTABLE = Core("portable", "!NN_LX6", INT8, "xtensa")
-LX6 = Core("lx6", "NN_LX6", (Lx6, Lx6Strip, *INT8), "xtensa", feeds=lx6.feeds)
+PORTABLE = Core("portable", "!NN_LX6", INT8, "!NN_LX6_FPU", FLOAT16, "xtensa")
+LX6 = Core(
+    "lx6",
+    "NN_LX6",
+    (Lx6, Lx6Strip, *INT8),
+    "NN_LX6_FPU",
+    (Lx6Conv, *FLOAT16),
+    "xtensa",
+    feeds=lx6.feeds,
+)
 
 
 def int8(stage: Stage, options: Options, core: Core = PORTABLE) -> list[Kernel]:
@@ -106,11 +117,13 @@ def int8(stage: Stage, options: Options, core: Core = PORTABLE) -> list[Kernel]:
     return found
 
 
-def float16(stage: Stage, options: Options, job: Job) -> FloatKernel:
+def float16(
+    stage: Stage, options: Options, job: Job, core: Core = PORTABLE
+) -> FloatKernel:
     """What makes a stage of the float16 engine."""
     found: Iterator[FloatKernel] = (
         way
-        for kernel in FLOAT16
+        for kernel in core.float16
         if stage.head.kind in kernel.kinds
         for way in kernel.jobs(stage, options, job)
     )

@@ -28,6 +28,7 @@ DIGIT_BYTES = 784  # 28 x 28 pixels
 
 BARE_FLAGS = ["-ffreestanding", "-ffunction-sections", "-fdata-sections"]
 PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
+ESP32 = ("lx6", "lx6fpu")  # assembled by LLVM
 RISCV = ["-march=rv32imc", "-mabi=ilp32"]
 
 
@@ -63,6 +64,16 @@ TARGETS = {
             "xtensa-lx106-elf-",
             (PICOLIBC, "-mlongcalls", "-DNN_LX6=1", *BARE_FLAGS),
             (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx6.ld"),
+            "emulated",
+            "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
+        ),
+        # The float16 engine's kernels alone, on a core with the ESP32's FPU.
+        Target(
+            "lx6fpu",
+            "xtensa",
+            "xtensa-lx106-elf-",
+            (PICOLIBC, "-mlongcalls", "-DNN_LX6=1", "-DNN_LX6_FPU=1", *BARE_FLAGS),
+            (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx6fpu.ld"),
             "emulated",
             "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
         ),
@@ -201,8 +212,8 @@ def _harness(target: Target, folder: Path, includes: list[str]) -> list[Path]:
 def _bare_objects(target: str) -> tuple[Path, ...]:
     """Start code, counter and helpers of a bare core, compiled once a process."""
     where = TARGETS[target]
-    start = f"{target}.s" if target == "lx6" else f"{target}.S"
-    names = (start, f"{target}.c", "bare.c")
+    start = f"{target}.s" if target in ESP32 else f"{target}.S"
+    names = (start, "lx6.c" if target in ESP32 else f"{target}.c", "bare.c")
     sources = [("harness", BARE / name) for name in names]
     sources.append(("helper", BARE / "memory.c"))
     if where.family == "xtensa":
@@ -227,7 +238,7 @@ def _compile(
     out: Path,
     compiler: tuple[str, ...] = (),
 ) -> Path:
-    if target.name == "lx6":
+    if target.name in ESP32:
         text = source.read_text()
         if source.suffix != ".s":
             command = [f"{target.prefix}gcc", *flags, "-S", str(source), "-o", "-"]

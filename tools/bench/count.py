@@ -30,6 +30,11 @@ QEMU = {
         *"-serial none -monitor none -semihosting".split(),
         *"-icount shift=5,sleep=off -kernel".split(),
     ],
+    "lx6fpu": [
+        *"qemu-system-xtensa -M sim -cpu de233_fpu -display none".split(),
+        *"-serial none -monitor none -semihosting".split(),
+        *"-icount shift=5,sleep=off -kernel".split(),
+    ],
     "rv32imc": [
         *"qemu-system-riscv32 -M virt -bios none -display none".split(),
         *"-serial stdio -monitor none".split(),

@@ -30,4 +30,15 @@
 #endif
 #endif
 
+/* Whether it has an FPU too, as nn_lx6_fpu.h wants it. */
+#ifndef NN_LX6_FPU
+#if defined(NN_LX6_MODEL)
+#define NN_LX6_FPU 1
+#elif defined(XCHAL_HAVE_FP) && defined(XCHAL_HAVE_BOOLEANS)
+#define NN_LX6_FPU (NN_LX6 && XCHAL_HAVE_FP && XCHAL_HAVE_BOOLEANS)
+#else
+#define NN_LX6_FPU 0
+#endif
+#endif
+
 #endif
