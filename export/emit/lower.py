@@ -17,7 +17,7 @@ from export.graph.fusion import plan_stages
 from export.graph.network import Network
 from export.graph.stage import Stage
 from export.kernels import registry
-from export.kernels.float16.stored import FLOAT_BYTES, UNSCALED, Job
+from export.kernels.float16.stored import FLOAT_BYTES, Job
 from export.kernels.int8 import row_wise
 from export.kernels.kernel import Kernel, Options
 from export.kernels.registry import Core
@@ -83,9 +83,7 @@ def _row_by_row(
     stream: row_buffers.Stream,
     core: Core,
 ) -> Engine:
-    rounding = arithmetic.roundings(stages)
-    # A core that stores its weights as float32 decodes nothing, so scales nothing.
-    scaled = scales.plan(stages) if core is registry.PORTABLE else UNSCALED
+    rounding, scaled = arithmetic.roundings(stages), scales.plan(stages)
     kernels = tuple(
         registry.float16(
             stage,

@@ -19,6 +19,7 @@ import numpy as np
 
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, build_root
+from core.words import ENGINES, PROFILES
 from tools.bench.assemble_lx6 import assemble
 
 BARE = ROOT / "tools" / "bench" / "rivals" / "bare"
@@ -43,6 +44,12 @@ class Target:
     link: tuple[str, ...]
     evidence: str  # emulated | host
     install: str  # how to get the compiler
+    engines: tuple[str, ...] = ENGINES  # what it can be asked for
+    profiles: tuple[str, ...] = PROFILES
+
+    def takes(self, engine: str, profile: str) -> bool:
+        """Whether it is worth counting there."""
+        return engine in self.engines and profile in self.profiles
 
 
 TARGETS = {
@@ -76,6 +83,8 @@ TARGETS = {
             (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx6fpu.ld"),
             "emulated",
             "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
+            engines=("f16",),
+            profiles=("speed",),
         ),
         Target(
             "rv32imc",

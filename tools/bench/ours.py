@@ -55,6 +55,8 @@ def _engine(
     images = model.images[: IMAGES[engine]]
     exact = outputs = None
     for target in ("host", *(t for t in targets if t != "host")):
+        if not TARGETS[target].takes(engine, plan.profile):
+            continue
         options = flags(TARGETS[target].family)
         work = place / f"{engine}_{target}"
         built = build.build(source, target, options, images, work, with_stages)

@@ -31,7 +31,7 @@ from tests.support.random_f16 import random_f16, random_pixels, twin
 
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 40))
 LEVELS = ("-O2", "-O0", "-O3", "-O1", "-Os")
-WAYS = ((), ("-DNN_SOFT_FLOAT=1",))
+WAYS = ((), ("-DNN_SOFT_FLOAT=1",), ("-DNN_LX6_MODEL",))
 REACHED = {
     *("a pool row by row", "a pool as a whole", "a pool in a convolution"),
     *("a row of padding above", "a row of padding below", "a pool behind a pool"),

@@ -104,6 +104,8 @@ def _rows(
     for chosen in flags:
         exact = on_host = None
         for target in ("host", *(t for t in targets if t != "host")):
+            if "int8" not in TARGETS[target].engines:  # nor is it any rival's
+                continue
             work, options = place / target, _options(chosen, target)
             built = build.build(program, target, options, images, work)
             if target == "host":  # the only one that takes all images in no time
