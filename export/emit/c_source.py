@@ -2,12 +2,12 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
 from export.cores.s3 import component, lower
 from export.emit.engine import Engine
+from export.emit.subject import Subject
 from export.graph.geometry import hwc
 from export.graph.stage import Stage
 from export.kernels import registry
@@ -54,20 +54,19 @@ def signature(head: str, *parameters: str) -> str:
 
 def render_engine(
     templates: jinja2.Environment,
-    files: dict[str, str],
+    subject: Subject,
     name: str,
     engine: Engine,
-    common: dict[str, Any],
     core: Core = registry.PORTABLE,
-) -> None:
-    """Add the C files of one engine to `files`; each core has its own."""
+) -> dict[str, str]:
+    """The C files of one engine, by their path; each core has its own."""
     stem = name if core is registry.PORTABLE else f"{name}_{core.name}"
     variables = {
-        **common,
+        **vars(subject),
         "engine": name,
         "stem": stem,
         "condition": core.condition if name == "int8" else core.fpu,
-        "guarded": common["lx6" if name == "int8" else "lx6_f16"],
+        "guarded": subject.lx6 if name == "int8" else subject.lx6_f16,
         "functions": [
             {
                 "comment": describe(stage, kernel),
@@ -84,27 +83,26 @@ def render_engine(
         "macs": sum(p.macs for p in engine.plans),
         "effective_macs": sum(p.effective_macs for p in engine.plans),
     }
-    start = f"src/{common['prefix']}_{stem}"
-    for target, template in (
-        (f"{start}_network.c", f"network_{name}.c.jinja"),
-        (f"{start}_weights.c", "weights.c.jinja"),
-        (f"{start}_weights.h", "weights.h.jinja"),
-    ):
-        files[target] = templates.get_template(template).render(**variables)
+    start = f"src/{subject.prefix}_{stem}"
+    made = {
+        f"{start}_network.c": f"network_{name}.c.jinja",
+        f"{start}_weights.c": "weights.c.jinja",
+        f"{start}_weights.h": "weights.h.jinja",
+    }
+    return {f: templates.get_template(t).render(variables) for f, t in made.items()}
 
 
 def render_s3(
     templates: jinja2.Environment,
-    files: dict[str, str],
+    subject: Subject,
     engine: lower.Engine,
     portable: Engine,
-    common: dict[str, Any],
-) -> None:
-    """Add the ESP32-S3's int8 engine; hooks get the portable engine's numbers."""
+) -> dict[str, str]:
+    """The ESP32-S3's int8 engine; hooks get the portable engine's numbers."""
     shown = {stage.output: stage.number for stage in portable.stages}
     headers = {"nn_int8.h"}.union(*(k.kernel.headers for k in engine.portables))
     variables = {
-        **common,
+        **vars(subject),
         "arena": engine.arena,
         "total": engine.constant_bytes,
         "headers": sorted(headers) if engine.portables else [],
@@ -114,11 +112,14 @@ def render_s3(
         "portable": [k.kernel.code(templates, False) for k in engine.portables],
         "body": component.body(engine, shown),
     }
-    start = f"src/{common['prefix']}_int8_s3"
-    files[f"{start}.c"] = templates.get_template("s3_int8.c.jinja").render(**variables)
-    files[f"{start}.S"] = templates.get_template("s3_int8.S.jinja").render(
-        **common, text=component.assembly(engine)
-    )
+    start = f"src/{subject.prefix}_int8_s3"
+    text = component.assembly(engine)
+    return {
+        f"{start}.c": templates.get_template("s3_int8.c.jinja").render(variables),
+        f"{start}.S": templates.get_template("s3_int8.S.jinja").render(
+            vars(subject), text=text
+        ),
+    }
 
 
 def describe(stage: Stage, kernel: Kernel) -> str:

@@ -26,7 +26,8 @@ from core.pixels import to_bytes
 from core.version import VERSION
 from core.words import DEFAULT_CORES, Cores
 from export.emit import c_source, decide, held
-from export.emit.generate import Plan, described, flags, generate
+from export.emit.generate import Plan, flags, generate
+from export.emit.subject import End
 from export.frontend.identity import Identity
 from export.graph.network import Network
 from export.reference import float16, int8
@@ -193,8 +194,8 @@ def _context(
         "outputs": outputs,
         "vectors": len(pixels),
         "state_bytes": held.state_offsets(network)[-1],
-        "input": described(network, network.inputs[0]),
-        "output": described(network, network.outputs[0]),
+        "input": End.of(network, network.inputs[0]),
+        "output": End.of(network, network.outputs[0]),
         "macs": network.macs(),
         "engines": [
             Row(

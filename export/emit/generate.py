@@ -9,32 +9,27 @@ inputs give the same bytes. Jinja lays out, Python computes.
 """
 
 import json
-import math
 import re
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from core.errors import Esp8kError
-from core.paths import ROOT
-from core.pixels import to_bytes
-from core.version import VERSION
 from core.words import PROFILES
+from export.cores.s3.lower import Engine as VectorEngine
 from export.cores.s3.lower import lower as lower_s3
-from export.emit import c_source, held, lower
+from export.emit import c_source, lower
+from export.emit.engine import Engine
+from export.emit.subject import KERNELS, Subject
 from export.frontend.identity import Identity
-from export.graph.network import Network, Variable
+from export.graph.network import Network
 from export.kernels import registry
 from export.plan.record import Plan, StagePlan, load_plan
 
-__all__ = ["Plan", "StagePlan", "flags", "generate", "load_plan"]
+__all__ = ["KERNELS", "Plan", "StagePlan", "flags", "generate", "load_plan"]
 
-KERNELS = ROOT / "firmware" / "components" / "nn"
 FLAGS = KERNELS / "flags.json"
-COMMON = "nn_common.h"
 INCLUDE = re.compile(r'^#include "(\S+)"', re.M)
 ALIGNMENT = 16  # of an arena: what the widest loads of any core ask for
 RESERVED = ("esp8k", "nn")  # the firmware's own prefix, and the kernels'
@@ -67,63 +62,89 @@ def generate(
             f"{prefix!r} cannot be the name of a network: others use it",
             "give it another name",
         )
-    common = {
-        "model": identity.model,
-        "hash": identity.weights_hash,
-        "version": VERSION,
-        "kernel_version": kernel_version(),
-        "profile": profile,
-        "prefix": prefix,
-        "guard": prefix.upper(),
-        "input": described(network_int8, network_int8.inputs[0]),
-        "output": described(network_int8, network_int8.outputs[0]),
-        **_several(network_int8),
-    }
-    environment = c_source.environment()
-    files: dict[str, str] = {}
-    int8 = lower.int8(network_int8, profile, prefix, price)
+    engines = _engines(network_int8, network_f16, profile, prefix, price, s3, lx6)
+    plan = engines.plan(identity, profile, prefix)
+    subject = Subject.of(
+        *(network_int8, identity, profile, prefix),
+        s3=engines.s3 is not None,
+        lx6=engines.lx6 is not None,
+        lx6_f16=engines.lx6_f16 is not None,
+    )
+    _write(out_dir, _rendered(engines, subject, plan))
+    return plan
+
+
+@dataclass(frozen=True, eq=False)
+class Engines:
+    """All that a network's C holds; None: it has none of that core, or no float16."""
+
+    int8: Engine  # portable
+    s3: VectorEngine | None
+    lx6: Engine | None
+    f16: Engine | None
+    lx6_f16: Engine | None  # by the FPU
+
+    def plan(self, identity: Identity, profile: str, prefix: str) -> Plan:
+        """plan.json: stages and arenas."""
+        return Plan(
+            model=identity.model,
+            weights_hash=identity.weights_hash,
+            identity_crc=identity.identity_crc,
+            profile=profile,
+            prefix=prefix,
+            int8_arena_bytes=self.int8.arena,
+            f16_arena_bytes=self.f16.arena if self.f16 else 0,
+            stages=self.int8.plans + (self.f16.plans if self.f16 else ()),
+            s3_arena_bytes=self.s3.arena if self.s3 else 0,
+        )
+
+
+def _engines(
+    network_int8: Network,
+    network_f16: Network | None,
+    profile: str,
+    prefix: str,
+    price: lower.Price,
+    s3: bool,
+    lx6: bool,
+) -> Engines:
+    common = (network_int8, profile, prefix, price)
+    int8 = lower.int8(*common)
     # The S3's own engine has one input, one output and no state.
     plain = len(network_int8.inputs) == len(network_int8.ends) == 1
-    s3 = s3 and plain and len(int8.stages) > 0
-    vector = lower_s3(network_int8, prefix) if s3 else None
-    common |= {"s3": vector is not None, "lx6": lx6}
-    common["lx6_f16"] = lx6 and network_f16 is not None and profile == "speed"
-    c_source.render_engine(environment, files, "int8", int8, common)
-    if vector is not None:
-        c_source.render_s3(environment, files, vector, int8, common)
-    own = None
-    if lx6:
-        own = lower.int8(network_int8, profile, prefix, price, registry.LX6)
-        c_source.render_engine(environment, files, "int8", own, common, registry.LX6)
-    f16 = None
-    if network_f16 is not None:
-        f16 = lower.f16(network_f16, profile, prefix)
-        c_source.render_engine(environment, files, "f16", f16, common)
-        if common["lx6_f16"]:
-            mine = lower.f16(network_f16, profile, prefix, registry.LX6)
-            c_source.render_engine(
-                environment, files, "f16", mine, common, registry.LX6
-            )
-    plan = Plan(
-        model=identity.model,
-        weights_hash=identity.weights_hash,
-        identity_crc=identity.identity_crc,
-        profile=profile,
-        prefix=prefix,
-        int8_arena_bytes=int8.arena,
-        f16_arena_bytes=f16.arena if f16 else 0,
-        stages=int8.plans + (f16.plans if f16 else ()),
-        s3_arena_bytes=vector.arena if vector else 0,
+    return Engines(
+        int8=int8,
+        s3=lower_s3(network_int8, prefix) if s3 and plain and int8.stages else None,
+        lx6=lower.int8(*common, registry.LX6) if lx6 else None,
+        f16=lower.f16(network_f16, profile, prefix) if network_f16 else None,
+        lx6_f16=lower.f16(network_f16, profile, prefix, registry.LX6)
+        if network_f16 and lx6 and profile == "speed"
+        else None,
     )
-    header = common | _header(plan, f16 is not None)
-    header["lx6_arena"] = max(own.arena, 1) if own else 0
-    model = environment.get_template("model.h.jinja").render(**header)
-    files[f"src/{prefix}_model.h"] = model
+
+
+def _rendered(engines: Engines, subject: Subject, plan: Plan) -> dict[str, str]:
+    """The text of every file, by its path."""
+    environment = c_source.environment()
+    render = partial(c_source.render_engine, environment, subject)
+    files = render("int8", engines.int8)
+    if engines.s3 is not None:
+        files |= c_source.render_s3(environment, subject, engines.s3, engines.int8)
+    if engines.lx6 is not None:
+        files |= render("int8", engines.lx6, registry.LX6)
+    if engines.f16 is not None:
+        files |= render("f16", engines.f16)
+    if engines.lx6_f16 is not None:
+        files |= render("f16", engines.lx6_f16, registry.LX6)
+    common = vars(subject)
+    model = environment.get_template("model.h.jinja").render(
+        common | _header(plan, engines)
+    )
+    files[f"src/{subject.prefix}_model.h"] = model
     alias = environment.get_template("alias.h.jinja")
-    files["alias/esp8k_model.h"] = alias.render(**common, **_names(model, prefix))
+    files["alias/esp8k_model.h"] = alias.render(common | _names(model, subject.prefix))
     files["plan.json"] = json.dumps(asdict(plan), indent=2) + "\n"
-    _write(out_dir, files)
-    return plan
+    return files
 
 
 def identifier(text: str) -> str:
@@ -132,73 +153,15 @@ def identifier(text: str) -> str:
     return name if name[:1].isalpha() else f"net_{name}".rstrip("_")
 
 
-def described(network: Network, index: int) -> dict[str, Any]:
-    """An input or output as the header and the README tell it."""
-    tensor = network.tensors[index]
-    shape = tensor.shape[1:] or (1,)
-    return {
-        "shape": shape,
-        "size": math.prod(shape),
-        "order": "HWC"[-len(shape) :] if len(shape) <= 3 else "row-major",
-        "scale": _literal(float(tensor.scale)),
-        "zero_point": tensor.zero_point,
-    }
-
-
-def _literal(value: float) -> str:
-    """A number that takes C's suffix f: 1 is none, 1.0 is."""
-    text = f"{value:.9g}"
-    return text if "." in text or "e" in text else f"{text}.0"
-
-
-def _several(network: Network) -> dict[str, Any]:
-    """More inputs and outputs than one, and the state, as the templates want them."""
-    inputs = held.offsets(network, network.inputs)
-    outputs = held.offsets(network, network.outputs)
-    state = held.state_offsets(network)
-    return {
-        "input_bytes": inputs[-1],
-        "output_size": outputs[-1],
-        "more_inputs": [
-            {"offset": at, **described(network, i)}
-            for i, at in zip(network.inputs[1:], inputs[1:], strict=False)
-        ],
-        "more_outputs": [
-            {"offset": at, **described(network, i)}
-            for i, at in zip(network.outputs[1:], outputs[1:], strict=False)
-        ],
-        "state_bytes": state[-1],
-        "variables": [
-            {"offset": at, "size": v.initial.nbytes, **_initial(v)}
-            for v, at in zip(network.variables, state, strict=False)
-        ],
-    }
-
-
-def _initial(variable: Variable) -> dict[str, Any]:
-    """What a variable begins with: one byte for all, or each its own."""
-    first = variable.initial.reshape(-1)
-    whole = first.astype("<i2").view(np.uint8)  # a number in two bytes, low one first
-    values = (whole if first.dtype == np.int16 else to_bytes(first)).tolist()
-    same = len(set(values)) == 1
-    return {"fill": values[0] if same else None, "values": [] if same else values}
-
-
-def kernel_version() -> int:
-    """NN_VERSION of the kernels' headers, which the generated C asks for."""
-    found = re.search(r"#define NN_VERSION (\d+)", (KERNELS / COMMON).read_text())
-    if found is None:
-        raise Esp8kError(f"{COMMON} has no NN_VERSION", "restore it from git")
-    return int(found[1])
-
-
 def flags(target: str) -> list[str]:
     """Compile flags for "xtensa", "riscv", "host" or "wasm"."""
     table = json.loads(FLAGS.read_text())
     return [*table["all"], *table.get(target, [])]
 
 
-def _header(plan: Plan, has_f16: bool) -> dict[str, Any]:
+def _header(plan: Plan, engines: Engines) -> dict[str, str | int]:
+    """What model.h says beyond the subject."""
+    has_f16 = engines.f16 is not None
     return {
         "crc": f"0x{plan.identity_crc:08X}",
         "engines": "int8 and float16" if has_f16 else "int8",
@@ -206,6 +169,7 @@ def _header(plan: Plan, has_f16: bool) -> dict[str, Any]:
         "alignment": ALIGNMENT,
         "int8_arena": max(plan.int8_arena_bytes, 1),  # an array has a length
         "s3_arena": plan.s3_arena_bytes,
+        "lx6_arena": max(engines.lx6.arena, 1) if engines.lx6 else 0,
         "f16_arena": max(plan.f16_arena_bytes, 1),
         "int8_stages": len(plan.engine("int8")),
         "f16_stages": len(plan.engine("f16")),

@@ -15,8 +15,9 @@ import yaml
 from core.paths import ROOT
 from core.version import VERSION
 from export.emit.component import STYLE, publish
-from export.emit.generate import KERNELS, identifier, kernel_version
+from export.emit.generate import KERNELS, identifier
 from export.emit.host_build import WARNINGS
+from export.emit.subject import kernel_version
 from tests.support.components import IDENTITY, Networks
 
 STUB = ROOT / "tests" / "firmware" / "fixtures" / "arduino"
