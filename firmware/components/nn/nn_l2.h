@@ -35,7 +35,8 @@ NN_INLINE nn_l2_t nn_inverse_root(int32_t x)
     }
     half = ((x >> 1) + 1) >> 1;
     for (int32_t i = 0; i < 5; ++i) {
-        const int32_t cube = nn_shift_left(nn_high_mul(nn_high_mul(y, y), y), 6);
+        const int32_t cube =
+            nn_shift_left(nn_high_mul(nn_high_mul(y, y), y), 6);
 
         y = nn_shift_left(
             nn_high_mul((1 << 28) + (1 << 27), y) - nn_high_mul(half, cube), 3);

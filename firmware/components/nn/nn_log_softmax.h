@@ -91,9 +91,9 @@ NN_INLINE int32_t nn_log_softmax_value(nn_log_softmax_t row, uint8_t u,
     if (difference <= row.least) {
         return 0;
     }
-    return nn_clamp(
-        nn_divide_by_power(differences[-difference] - row.log, 22) + 255, 0,
-        255);
+    return nn_clamp(nn_divide_by_power(differences[-difference] - row.log, 22)
+                        + 255,
+                    0, 255);
 }
 
 #endif
