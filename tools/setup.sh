@@ -14,6 +14,14 @@ INDEX_TIMEOUT_S=2
 say() { echo "setup: $*" >&2; }
 die() { echo "error: $1" >&2; echo "hint:  $2" >&2; exit 2; }
 
+# Two makes at once would write to one .venv and one apt: the second waits.
+one_at_a_time() {
+  command -v flock >/dev/null || return 0
+  mkdir -p "${ESP8K_BUILD:-build}"
+  exec 9>"${ESP8K_BUILD:-build}/.setup-lock"
+  flock -n 9 || { say "another setup is at work: waiting for it"; flock 9; }
+}
+
 # ---- Debian packages: compilers and emulators --------------------------------
 
 missing_packages() {
@@ -137,8 +145,8 @@ resolve() {
 pip_failed() { die "pip could not install the pinned packages" "see pip's lines above"; }
 
 case "${1:-}" in
-  python) setup_python ;;
-  debian) setup_debian ;;
+  python) one_at_a_time; setup_python ;;
+  debian) one_at_a_time; setup_debian ;;
   lock) lock ;;
   *) die "setup.sh takes python, debian or lock" "run: make setup" ;;
 esac

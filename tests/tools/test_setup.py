@@ -1,5 +1,6 @@
 """tools/setup.sh: which Python it takes, and what it says of others."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -43,6 +44,29 @@ def setup(checkout: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
     )
+
+
+def test_a_second_setup_waits_for_the_first(checkout: Path) -> None:
+    (checkout / "bin" / "flock").symlink_to(shutil.which("flock") or "flock")
+    (checkout / "bin" / "mkdir").symlink_to(shutil.which("mkdir") or "mkdir")
+    program(checkout / "bin" / "python3.11", "3.11")
+    (checkout / "build").mkdir()
+    environment = {**os.environ, "PATH": str(checkout / "bin")}
+    environment.pop("ESP8K_BUILD", None)
+    with (checkout / "build" / ".setup-lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        second = subprocess.Popen(
+            [checkout / "bin" / "bash", "tools/setup.sh", "python"],
+            cwd=checkout,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert second.stderr is not None
+        assert "another setup is at work" in second.stderr.readline()
+        assert second.poll() is None and not (checkout / "calls").exists()
+    second.communicate(timeout=30)
+    assert (checkout / "calls").read_text() == "python 3.11 -m venv .venv\n"
 
 
 def test_without_a_python_that_fits_one_true_sentence(checkout):
