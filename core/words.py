@@ -25,9 +25,9 @@ Profile = Literal["speed", "balanced", "size"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 DEFAULT_PROFILE: Profile = "balanced"  # the Makefile's too
 
-# Whose kernels a component holds: those of every core, chosen by the compiler's
-# target, or the portable C alone.
-Cores = Literal["all", "portable"]
+# Whose kernels a component holds beside the portable C, which every other target
+# gets: those of every core, chosen by the compiler's target, none, or one core's.
+Cores = Literal["all", "portable", "lx6", "s3"]
 DEFAULT_CORES: Cores = "all"
 
 # How a figure was come by. `host` is a process of this computer, never a board.

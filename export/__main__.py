@@ -26,7 +26,14 @@ from core.errors import CheckFailed
 from core.files import staged, write_json
 from core.lock import lock
 from core.program import run
-from core.words import DEFAULT_MODEL, DEFAULT_PROFILE, ModelName, Profile
+from core.words import (
+    DEFAULT_CORES,
+    DEFAULT_MODEL,
+    DEFAULT_PROFILE,
+    Cores,
+    ModelName,
+    Profile,
+)
 from export import pipeline
 from export.emit.generate import Plan
 from export.reference import tflm
@@ -46,6 +53,7 @@ class Config:
     model: ModelName = DEFAULT_MODEL  # which network
     checkpoint: str | None = None  # a .pt file; default: the trained one
     profile: Profile = DEFAULT_PROFILE  # what the C is made for
+    core: Cores = DEFAULT_CORES  # whose kernels stand beside the portable C
     json: bool = False  # print the results as JSON
 
 
@@ -147,7 +155,9 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
         (target / "model.json").unlink(missing_ok=True)
         artefacts = pipeline.convert(point, images, _say)
         with staged(target) as stage:
-            plan = pipeline.write(artefacts, stage, config.profile, _say, doubt)
+            plan = pipeline.write(
+                artefacts, stage, config.profile, _say, doubt, config.core
+            )
             rows = verify(point.module(), artefacts, stage, plan, data, _say)
             content = {"rows": [r.json() for r in rows], "failures": check(rows)}
             write_json(stage / "verify.json", content)

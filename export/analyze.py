@@ -18,11 +18,13 @@ from core.errors import CheckFailed, Esp8kError
 from core.program import run
 from core.text import for_json, for_terminal
 from core.words import PROFILES
+from export.cores.s3 import lower as cores_s3
 from export.emit import held, lower
 from export.emit.engine import Engine
 from export.frontend.sources import Options, load
 from export.frontend.support import SUPPORTED, core_of, problems, require_supported
 from export.graph.network import Network, read_tflite
+from export.kernels import registry
 
 CORES = {"xtensa": "Xtensa", "riscv": "RISC-V"}
 PLAIN = 12  # instructions an element of an operator without products, roughly
@@ -45,6 +47,7 @@ class Size:
     flash_bytes: int  # weights, tables, constants
     ram_bytes: int  # arena and state
     instructions: dict[str, int]  # one inference, by core
+    ram_by_core: dict[str, int]  # the same where a core's own kernels run
     peak: str  # the layer at which most of the arena is in use
     costliest: tuple[tuple[str, str, float], ...]  # (layer, operators, share)
 
@@ -87,6 +90,9 @@ class Analysis:
             found.append(
                 f"{size.profile:10}{size.flash_bytes:12,}{size.ram_bytes:10,}{counts}"
             )
+        for size in self.sizes:
+            told = ", ".join(f"{c} {n:,}" for c, n in size.ram_by_core.items())
+            found.append(f"{size.profile}: RAM by core: {told}")
         found.append("size keeps weights of 8 bits as the file does, the others of 16")
         size = next(s for s in self.sizes if s.profile == "balanced")
         found.append(f"balanced: RAM peak at {size.peak}; most of the time goes to")
@@ -137,10 +143,21 @@ def _size(network: Network, profile: str) -> Size:
         profile=profile,
         flash_bytes=sum(array.size for array in engine.arrays),
         ram_bytes=engine.arena + held.state_offsets(network)[-1],
+        ram_by_core=_rams(network, profile, engine),
         instructions={core: sum(found.values()) for core, found in costs.items()},
         peak=_peak(engine),
         costliest=tuple((n, kinds[n], cost / total) for n, cost in order[:3]),
     )
+
+
+def _rams(network: Network, profile: str, engine: Engine) -> dict[str, int]:
+    """Arena and state in bytes by the core whose kernels run."""
+    state = held.state_offsets(network)[-1]
+    own = lower.int8(network, profile, "net", core=registry.LX6)
+    found = {"portable": engine.arena + state, "lx6": own.arena + state}
+    if cores_s3.applies(network):
+        found["s3"] = cores_s3.lower(network, "net").arena
+    return found
 
 
 def _costs(engine: Engine, core: str) -> dict[str, int]:

@@ -220,7 +220,7 @@ class Config:
     model: Positional[str]  # a file, or module:function of torch
     output: Annotated[Path, alias(aliases=["-o"])]  # the folder
     profile: Profile = DEFAULT_PROFILE  # what the C is made for
-    core: Cores = DEFAULT_CORES  # whose kernels the component holds
+    core: Cores = DEFAULT_CORES  # whose kernels stand beside the portable C
     name: str | None = None  # prefix of every symbol; the file's name if absent
     calibration: Path | None = None  # inputs for a float model: .npz .npy .csv folder
     check: Path | None = None  # further inputs, on which quantization is measured

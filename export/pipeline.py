@@ -15,6 +15,7 @@ import numpy as np
 from torch import nn
 
 from core.doubt import Doubt
+from core.words import DEFAULT_CORES, Cores
 from export.frontend import tflite
 from export.frontend.fold import fold
 from export.frontend.identity import Identity, identify
@@ -87,6 +88,7 @@ def write(
     profile: str,
     say: Say,
     doubt: Doubt | None = None,
+    core: Cores = DEFAULT_CORES,
 ) -> "Plan":
     """Write the model files, the C component and its plan into `folder`."""
     from export.emit import component
@@ -104,6 +106,7 @@ def write(
         identifier(artefacts.identity.model),
         artefacts.identity,
         artefacts.identity.model,
+        core,
         doubt=doubt,
     )
     shutil.copy(target / "plan.json", folder / "plan.json")

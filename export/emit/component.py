@@ -83,8 +83,8 @@ def publish(
     """
     plan = generate(
         *(network_int8, network_f16, out_dir, profile, prefix, identity),
-        s3=cores == "all",
-        lx6=cores == "all",
+        s3=cores in ("all", "s3"),
+        lx6=cores in ("all", "lx6"),
     )
     if doubt is not None:
         end = network_int8.tensors[network_int8.outputs[0]]

@@ -17,8 +17,7 @@ from pathlib import Path
 
 from core.errors import Esp8kError
 from core.words import PROFILES
-from export.cores.s3.lower import Engine as VectorEngine
-from export.cores.s3.lower import lower as lower_s3
+from export.cores.s3 import lower as cores_s3
 from export.emit import c_source, lower
 from export.emit.engine import Engine
 from export.emit.subject import KERNELS, Subject
@@ -79,7 +78,7 @@ class Engines:
     """All that a network's C holds; None: it has none of that core, or no float16."""
 
     int8: Engine  # portable
-    s3: VectorEngine | None
+    s3: cores_s3.Engine | None
     lx6: Engine | None
     f16: Engine | None
     lx6_f16: Engine | None  # by the FPU
@@ -109,12 +108,10 @@ def _engines(
     lx6: bool,
 ) -> Engines:
     common = (network_int8, profile, prefix, price)
-    int8 = lower.int8(*common)
-    # The S3's own engine has one input, one output and no state.
-    plain = len(network_int8.inputs) == len(network_int8.ends) == 1
+    s3 = s3 and cores_s3.applies(network_int8)
     return Engines(
-        int8=int8,
-        s3=lower_s3(network_int8, prefix) if s3 and plain and int8.stages else None,
+        int8=lower.int8(*common),
+        s3=cores_s3.lower(network_int8, prefix) if s3 else None,
         lx6=lower.int8(*common, registry.LX6) if lx6 else None,
         f16=lower.f16(network_f16, profile, prefix) if network_f16 else None,
         lx6_f16=lower.f16(network_f16, profile, prefix, registry.LX6)

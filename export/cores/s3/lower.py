@@ -52,6 +52,12 @@ class Engine:
         return own + sum(a.size for k in self.portables for a in k.kernel.arrays)
 
 
+def applies(network: Network) -> bool:
+    """Whether it can have this engine: one input, one output, no state, a stage."""
+    plain = len(network.inputs) == len(network.ends) == 1
+    return plain and len(plan_stages(network)) > 0
+
+
 def lower(network: Network, prefix: str) -> Engine:
     """The engine of an int8 network of at least one stage."""
     stages = plan_stages(network)

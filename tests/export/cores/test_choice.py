@@ -1,0 +1,52 @@
+"""Whose kernels a component holds, and how much memory each core's take."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from core.words import Cores
+from export.analyze import analyze
+from export.cores.s3.lower import lower as lower_s3
+from export.emit import component, lower
+from export.frontend.support import integer_core
+from export.graph.network import read_tflite
+from export.kernels import registry
+from tests.support.components import IDENTITY
+from tools.bench.drawn.networks import random_network
+
+NETWORK = random_network(3)
+
+
+@pytest.mark.parametrize(
+    ("core", "files"),
+    [
+        ("all", {"net_int8_lx6_network.c", "net_int8_s3.S"}),
+        ("lx6", {"net_int8_lx6_network.c"}),
+        ("s3", {"net_int8_s3.S"}),
+        ("portable", set()),
+    ],
+)
+def test_a_component_holds_the_kernels_that_are_asked_for(
+    core: Cores, files: set[str], tmp_path: Path
+) -> None:
+    network = integer_core(read_tflite(NETWORK, "net"))
+    place = (network, None, tmp_path, "speed", "net", IDENTITY, "net")
+    component.publish(*place, core)
+    names = {path.name for path in (tmp_path / "src").iterdir()}
+    assert "net_int8_network.c" in names
+    own = {"net_int8_lx6_network.c", "net_int8_s3.S"}
+    assert names & own == files
+    header = (tmp_path / "src" / "net_model.h").read_text()
+    arenas = re.findall(r"#define NET_INT8_ARENA_BYTES (\d+)u", header)
+    assert len(arenas) == 1 + len(files)
+
+
+def test_memory_is_told_for_every_core() -> None:
+    network = integer_core(read_tflite(NETWORK, "net"))
+    (speed, *_) = analyze(NETWORK, "net").sizes
+    assert speed.ram_by_core == {
+        "portable": speed.ram_bytes,
+        "lx6": lower.int8(network, "speed", "net", core=registry.LX6).arena,
+        "s3": lower_s3(network, "net").arena,
+    }
