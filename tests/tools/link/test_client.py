@@ -247,7 +247,7 @@ def test_a_device_that_came_back_with_other_weights_is_refused(
     ("request_type", "payload", "code"),
     [
         (0x00, b"", 2),
-        (0x08, b"", 2),
+        (0x7F, b"", 2),
         (Request.INFER, b"", 3),
         (Request.INFER, b"\0\0\0\0", 3),
         (Request.INFER, bytes(787), 3),
