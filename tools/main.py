@@ -81,6 +81,7 @@ PARTS = {
     "footprint": Verb("tools.boards.footprint", "flash and RAM of a firmware.elf"),
     "stack-depth": Verb("tools.boards.stack_depth", "deepest stack of a firmware"),
     "virtual-board": Verb("tools.boards.virtual_board", "start a board, say its port"),
+    "merge": Verb("tools.boards.merge", "an ESP-IDF build as one file for the page"),
     "pio": Verb("tools.boards.pio", "compile with PlatformIO, offline"),
     "proxy": Verb("tools.faults.proxy", "a port that damages bytes"),
     "scenes": Verb("tools.classify.scenes", "draw pictures of digits by script"),

@@ -154,6 +154,20 @@ def test_the_picture_is_looked_at_before_the_export(checkout):
     assert name in calls[0] and name in calls[-1]
 
 
+def test_the_board_to_test_is_chosen_as_the_one_to_flash(checkout):
+    checkout.make("test-board", "BOARD=esp32dev", "SERIAL=24:0a:c4:00:00:01")
+    assert checkout.calls()[-1] == (
+        "test-board --model v3 --board esp32dev --serial 24:0a:c4:00:00:01"
+    )
+
+
+def test_verbs_after_flash_want_no_sizes_from_it(checkout):
+    checkout.make("flash")
+    assert "--brief" not in checkout.calls()[-1]
+    checkout.make("classify")
+    assert "flash --model v3 --brief" in checkout.calls()
+
+
 def test_the_environment_steers_nothing(checkout):
     stray = {"PORT": "3000", "N": "x", "MODEL": "zz", "BOARD": "b", "SEED": "y"}
     done = checkout.make("classify", env={**stray, "INDEX": "9", "IMG": "z"})

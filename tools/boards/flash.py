@@ -122,7 +122,7 @@ def _flash_espressif(
     image = built.with_suffix(".bin")
     if image.exists():
         shutil.copyfile(image, out / "app.bin")
-        merge(built.parent, board.chip, out / "merged.bin")
+        merge(parts(built.parent, board.chip), board.chip, out / "merged.bin")
     size = image.stat().st_size if image.exists() else None
     figures = footprint.measure(firmware, flash_bytes=size)
     write_json(out / "memory.json", figures)
@@ -149,19 +149,23 @@ def make_image(elf: Path, app: Path) -> Path:
     return app
 
 
-def merge(built: Path, chip: str, target: Path) -> None:
-    """Bootloader, partition table and application as one file, from address 0."""
-    parts = {
-        BOOTLOADERS[chip]: "bootloader.bin",
-        PARTITIONS: "partitions.bin",
-        APPLICATION: "firmware.bin",
+def parts(built: Path, chip: str) -> dict[int, Path]:
+    """What PlatformIO's build folder holds for each place in the flash."""
+    return {
+        BOOTLOADERS[chip]: built / "bootloader.bin",
+        PARTITIONS: built / "partitions.bin",
+        APPLICATION: built / "firmware.bin",
     }
+
+
+def merge(parts: dict[int, Path], chip: str, target: Path) -> None:
+    """Bootloader, partition table and application as one file, from address 0."""
     words = ["--chip", chip, "merge-bin", "--flash-mode", "keep"]
     words += ["--flash-freq", "keep", "--flash-size", "keep"]
     with replacing(target) as partial:
         words += ["-o", str(partial)]
-        for offset, name in parts.items():
-            words += [hex(offset), str(built / name)]
+        for offset, file in parts.items():
+            words += [hex(offset), str(file)]
         esptool(words, "merging the image")
 
 

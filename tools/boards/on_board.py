@@ -9,10 +9,11 @@ at the serial line. One port, one board; it holds the model afterwards. Exit cod
 if a test fails.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from core.cli import parse
 from core.errors import EXIT_CHECK_FAILED, EXIT_OK, Esp8kError
@@ -35,6 +36,7 @@ class Config:
     serial: str | None = None  # MAC or USB serial number among several
     images: int = 1000  # test images with each engine
     flash: bool = True  # write the firmware first
+    json: bool = False  # print the result as JSON; pytest's lines go to stderr
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,8 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     use = boards.FLASH if config.flash else boards.TALK
     board = boards.choose(config.board, config.port, use, config.serial)
     if config.flash:
-        flash.show(flash.flash(config.model, board))
-    done = subprocess.run(command(config, board), cwd=TESTS)
+        result = flash.flash(config.model, board)
+        if not config.json:
+            flash.show(result)
+    out = sys.stderr if config.json else None
+    done = subprocess.run(command(config, board), cwd=TESTS, stdout=out)
+    if config.json:
+        told = {"model": config.model, **asdict(board), "images": config.images}
+        print(json.dumps({**told, "passed": done.returncode == 0}, indent=2))
     return EXIT_CHECK_FAILED if done.returncode else EXIT_OK
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.boards import boards, catalogue, flash, pio
+from core.errors import Esp8kError
+from tools.boards import boards, catalogue, flash, merge, pio
 from tools.web import installer
 
 WEIGHTS = "0123456789abcdef" * 4
@@ -30,15 +31,63 @@ def test_every_part_lies_where_its_chip_looks(
     built: Path, chip: str, bootloader: int, tmp_path: Path
 ) -> None:
     merged = tmp_path / "merged.bin"
-    flash.merge(built, chip, merged)
+    flash.merge(flash.parts(built, chip), chip, merged)
     data = merged.read_bytes()
     parts = {bootloader: "bootloader", 0x8000: "partitions", 0x10000: "firmware"}
     for offset, name in parts.items():
         part = (built / f"{name}.bin").read_bytes()
         assert data[offset : offset + len(part)] == part
     assert len(data) == 0x10000 + 5000
-    flash.merge(built, chip, merged)
+    flash.merge(flash.parts(built, chip), chip, merged)
     assert merged.read_bytes() == data, "same inputs, same bytes"
+
+
+def idf_build(built: Path, chip: str) -> None:
+    """As `idf.py build` leaves its folder."""
+    names = {"0x0": "bootloader.bin", "0x8000": "partitions.bin"}
+    told = {
+        "write_flash_args": ["--flash_mode", "dio"],
+        "flash_files": {**names, "0x10000": "firmware.bin"},
+        "extra_esptool_args": {"chip": chip, "stub": True},
+    }
+    (built / "flasher_args.json").write_text(json.dumps(told))
+
+
+def test_a_build_by_idf_py_is_merged_for_its_chip(
+    built: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    idf_build(built, "esp32c3")
+    assert merge.main([str(built), "--model", "v2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["chip"] == "esp32c3" and told["bytes"] == 0x10000 + 5000
+    (image,) = installer.built(tmp_path / "build" / "v2")
+    assert (image.chip, str(image.path), image.offset) == ("esp32c3", told["file"], 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "there is no "),
+        ("{", "is damaged"),
+        ('{"extra_esptool_args": {"chip": "esp32"}, "flash_files": []}', "is damaged"),
+        ('{"extra_esptool_args": {"chip": "esp32"}, "flash_files": {}}', "not built"),
+        (
+            '{"extra_esptool_args": {"chip": "esp32"}, "flash_files": {"0": "no"}}',
+            "not built: ",
+        ),
+    ],
+)
+def test_what_is_no_finished_build_is_said(
+    text: str | None, said: str, tmp_path: Path
+) -> None:
+    if text is not None:
+        (tmp_path / "flasher_args.json").write_text(text)
+    with pytest.raises(Esp8kError, match=said):
+        merge.main([str(tmp_path)])
 
 
 def test_every_chip_with_esp_idf_has_a_place_for_its_bootloader() -> None:

@@ -1,5 +1,6 @@
 """`esp8k test-board`: the same tests as on a chip, on the boards that are here."""
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -33,7 +34,9 @@ def test_a_board_without_hardware_passes_what_a_chip_must(
     assert all(len(line) <= 80 for line in told.splitlines())
 
 
-def test_a_board_that_fails_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_that_fails_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     ran = []
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
@@ -43,6 +46,10 @@ def test_a_board_that_fails_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(on_board.subprocess, "run", run)
     assert on_board.main(["--board", "twin", *FEW]) == EXIT_CHECK_FAILED
     assert ran[0][-4:] == ["--model", "v3", "--board", "twin"]
+    capsys.readouterr()
+    assert on_board.main(["--board", "twin", *FEW, "--json"]) == EXIT_CHECK_FAILED
+    told = json.loads(capsys.readouterr().out)
+    assert told["passed"] is False and told["evidence"] == "host process"
 
 
 @pytest.mark.parametrize("count", ["19", "10001", "-1"])
