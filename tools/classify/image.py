@@ -32,6 +32,7 @@ Crop = tuple[int, int, int, int]  # x, y, width, height, pixels
 
 WORK_MIN, WORK_MAX = 160, 480  # longer side, pixels, at which the digit is sought
 SMALLEST = 6  # pixels: a side below this holds no digit
+FAINT = 0.25  # of full ink: below this nothing bounds a digit
 TOO_SMALL = 10  # pixels of the picture: a digit below this cannot be read
 
 
@@ -100,15 +101,13 @@ def read(image: Image.Image, name: str, crop: str | None = None) -> Reading:
     found = find(np.asarray(small))
     if found is None:
         raise Esp8kError(f"nothing is drawn in {name}", CURE)
-    digits = tuple(
-        Digit(
-            place(widen(ink, bounds(mask)), bounds(mask)),
-            region(bounds(mask), scale, offset_x, offset_y),
-        )
-        for ink, mask in found.digits
-    )
+    digits = []
+    for ink, mask in found.digits:
+        box = bounds(mask & (ink > FAINT))  # without what was too faint to be shown
+        pixels = place(widen(ink, box), box)
+        digits.append(Digit(pixels, region(box, scale, offset_x, offset_y)))
     require_size(digits[found.main], name, image.size)
-    return Reading(digits, found.main, found.left_out)
+    return Reading(tuple(digits), found.main, found.left_out)
 
 
 def crop_of(text: str, size: tuple[int, int]) -> Crop:

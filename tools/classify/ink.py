@@ -24,7 +24,10 @@ from tools.classify.pieces import (
     contains,
     group,
     is_frame,
+    is_sheet,
+    lies_on,
     neighbours,
+    paste,
     pieces,
 )
 
@@ -42,7 +45,6 @@ CLEAR = 0.3  # a digit that clear needs no lines erased
 CHALK = 0.7  # light ink must be that much clearer than dark ink
 HOLLOW = 0.6  # a stroke wider than that share of the window comes out hollow
 ERASED = 0.85  # a digit between erased lines is worth less than one beside lines
-NOTE = 0.65  # a light piece that fills so much of its box may be a note
 WITHIN = 0.35  # dark ink within a light piece counts from that share of its score
 LEAST = 0.01  # a candidate less clear than that is nothing drawn
 FRAMES = 40  # best candidates among which frames are sought
@@ -61,8 +63,9 @@ class Found:
     left_out: tuple[str, ...]  # "ruled lines", "a frame", ...
     box: Box  # of the chosen piece
     score: float  # how clear it is; to compare with other ways to read the picture
-    fill: float  # share of its box that the chosen piece fills
+    sheet: bool  # it is a full surface, as a note is
     hollow: bool  # its strokes are about as wide as the window
+    frames: Array | None  # bool (H, W): where frames are; None without one
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def find(rgb: Array) -> Found | None:
         return dark or chalk
     # A white note on a desk is no chalk: dark ink within it is what counts.
     within = contains(chalk.box, dark.box) and not dark.hollow
-    note = within and chalk.fill > NOTE
+    note = within and chalk.sheet
     share = WITHIN if note else 1.0
     return dark if dark.score > share * chalk.score else chalk
 
@@ -144,10 +147,15 @@ def readings(smooth: Array, chalk: bool, share: float) -> list[Found]:
     found = [choose(view, ())]
     if found[0] is None or found[0].score < CLEAR:
         erased = dark
+        left_out: tuple[str, ...] = ("ruled lines",)
+        if found[0] is not None and found[0].frames is not None:
+            erased = np.where(found[0].frames, np.float32(paper), dark)
+            left_out = ("a frame", *left_out)
+        framed = erased
         for level in levels[:LINE_LEVELS]:
             erased = erase_lines(erased, level, paper)
-        if erased is not dark:
-            found.append(choose(replace(view, dark=erased), ("ruled lines",)))
+        if erased is not framed:
+            found.append(choose(replace(view, dark=erased), left_out))
     return [f for f in found if f is not None]
 
 
@@ -200,7 +208,9 @@ def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
         pieces(dark, view.rgb, view.levels, view.noise), key=clear, reverse=True
     )
     frames = [p for p in found[:FRAMES] if is_frame(p, found)]
-    rest = [p for p in found if not any(p is f for f in frames)]
+    on_frames = covered(frames, dark.shape) if frames else None
+    # A frame's parts at other levels are no frames, and no digits either.
+    rest = [p for p in found if on_frames is None or not lies_on(p, on_frames)]
     if not rest or clear(rest[0]) < LEAST:
         return None
     if frames:
@@ -212,8 +222,17 @@ def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
     digits = tuple((render(dark, mask, paper), mask) for mask in masks)
     main = next(i for i, piece in enumerate(row) if piece is rest[0])
     hollow = rest[0].stroke > HOLLOW * view.share * max(dark.shape)
-    fill = float(rest[0].own.mean())
-    return Found(digits, main, left_out, rest[0].box, clear(rest[0]), fill, hollow)
+    sheet = view.chalk and is_sheet(rest[0])
+    box, score = rest[0].box, clear(rest[0])
+    return Found(digits, main, left_out, box, score, sheet, hollow, on_frames)
+
+
+def covered(frames: list[Piece], shape: tuple[int, ...]) -> Array:
+    """Where frames are, with their edges, bool (H, W)."""
+    on: Array = np.zeros(shape, bool)
+    for frame in frames:
+        paste(on, frame)
+    return cv2.dilate(on.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
 
 
 def render(dark: Array, mask: Array, paper: float) -> Array:

@@ -22,14 +22,8 @@ def test_every_kind_of_picture_is_read(judge: Judge):
     rows = count(drawn(2, 40), judge)
     assert set(rows) == set(KINDS)
     right = sum(row.right for row in rows.values())
-    assert right >= 0.93 * 2 * len(KINDS), rows
+    assert right >= 0.95 * 2 * len(KINDS), rows
     assert sum(row.wrong_but_sure for row in rows.values()) <= 1, rows
-
-
-@pytest.mark.slow
-def test_two_hundred_pictures_are_read(judge: Judge):
-    rows = count(drawn(8, 500), judge)
-    assert sum(row.right for row in rows.values()) >= 0.95 * 8 * len(KINDS), rows
 
 
 def test_a_scene_follows_from_its_seed():

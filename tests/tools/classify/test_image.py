@@ -10,7 +10,8 @@ from PIL import Image, ImageFilter
 
 from core.errors import Esp8kError
 from core.placing import SIDE, bounds
-from tools.classify.image import load, prepare
+from tools.classify.image import load, prepare, read
+from tools.classify.scenes import scene
 from training.data import load as load_data
 
 COUNT = 12  # digits a dress in the fast suite
@@ -124,10 +125,6 @@ DRESSES = (
 )
 
 
-# As measured of 200, where reading shadows, lines and notes costs plain pictures.
-MOST = {noisy: 5, poor_jpeg: 5, coloured: 6}
-
-
 def lost(
     dress: Dress, images: np.ndarray, truth: np.ndarray, classify: Callable
 ) -> int:
@@ -145,11 +142,37 @@ def test_dressed_up_digits_classify_as_the_originals(dress, digits, classify):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dress", DRESSES)
-def test_two_hundred_dressed_up_digits_lose_two_percent_at_most(
-    dress, digits, classify
-):
-    images, truth = digits[0][1000:1200], digits[1][1000:1200]
-    assert lost(dress, images, truth, classify) <= MOST.get(dress, 4)
+def test_forty_dressed_up_digits_lose_one_at_most(dress, digits, classify):
+    """Of the whole two hundred from 1000 on the worst three dresses lost two each."""
+    images, truth = digits[0][1000:1200:5], digits[1][1000:1200:5]
+    assert lost(dress, images, truth, classify) <= 1
+
+
+RUN_OUT = (1088, 1110, 1152)  # two 9s and a 7 whose stems end at the picture's end
+
+
+def test_a_stroke_that_ends_at_the_rim_belongs_to_the_digit(digits, classify):
+    chosen = list(RUN_OUT)
+    images, truth = digits[0][chosen], digits[1][chosen]
+    for dress in (inverted, coloured, noisy):
+        assert lost(dress, images, truth, classify) <= 0
+
+
+def test_what_is_too_faint_to_be_shown_does_not_bound_the_digit():
+    """Squared lines were taken for strokes, made nothing, and left the digit small."""
+    out = prepare(Image.fromarray(scene("squared", 0, 9000)))
+    top, left, bottom, right = bounds(out > 40)
+    assert max(bottom - top, right - left) >= 18
+
+
+@pytest.mark.parametrize("label", range(5))
+def test_a_broken_frame_is_no_digit(label: int):
+    """At some level of darkness a frame falls into pieces, which are no frames."""
+    picture = Image.fromarray(scene("boxed", label, 9000 + label))
+    found = read(picture, "boxed")
+    assert "a frame" in found.left_out and len(found.digits) == 1
+    x, y, width, height = found.digits[0].crop
+    assert max(width, height) < 0.55 * min(picture.size)
 
 
 def test_an_mnist_image_comes_through_unchanged(digits):
