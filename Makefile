@@ -16,7 +16,7 @@ LAN     =#           1: a phone on this network may draw (draw)
 PROFILE = balanced#  speed, balanced, size: what the C is made for
 EPOCHS  = 5#         passes over the training images (train)
 SEED    = 0#         of a training run (train)
-DATASET = mnist#     mnist, fashion, kmnist (train)
+DATASET = mnist#     mnist, fashion, kmnist, folder:PATH (train)
 TEACHER = yes#       yes, no: no trains v3 alone (train, seeds)
 RESUME  =#           1: go on with an interrupted run (train)
 OWN     =#           folder of own digits, to go on with (train)
@@ -46,7 +46,7 @@ PICTURE = $(call quoted,$(IMG)) $(if $(CROP),--crop $(call quoted,$(CROP)))
 $(call one_of,MODEL,$(call literal,ModelName))
 $(call one_of,ENGINE,$(call literal,Engine))
 $(call one_of,PROFILE,$(call literal,Profile))
-$(call one_of,DATASET,$(call literal,Dataset))
+$(if $(filter folder:%,$(DATASET)),,$(call one_of,DATASET,$(call literal,Dataset)))
 $(call one_of,TEACHER,yes no)
 $(if $(BOARD),$(call one_of,BOARD,$(boards)))
 $(if $(RESUME),$(call one_of,RESUME,1))
@@ -234,7 +234,7 @@ ifneq ($(filter train,$(GOALS)),)
 $(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options $(if $(RESUME),$(if $(wildcard $(OUT)/unfinished.pt),FORCE)) $(if $(OWN),FORCE) | $(SETUP)
 	@$(eval TRAINED := yes)$(if $(OWN),$(ESP8K) own $(call quoted,$(OWN)) --model $(MODEL), \
 	  $(ESP8K) train --model $(MODEL) --seed $(SEED) \
-	  --epochs $(EPOCHS) --dataset $(DATASET) $(ALONE) $(if $(RESUME),--resume))
+	  --epochs $(EPOCHS) --dataset $(call quoted,$(DATASET)) $(ALONE) $(if $(RESUME),--resume))
 endif
 
 $(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP) asked

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-CLASSES = 10  # digits, garments, characters: every data set of ours has so many
 Z95 = 1.959963984540054  # standard normal quantile of 97.5 %
 
 
@@ -36,7 +35,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return float(min(1.0, 2 * ways / 2**tosses))
 
 
-def confusion(truth: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """How often each class (row) was called what (column): (10, 10) int64."""
-    pairs = np.asarray(truth, np.int64) * CLASSES + np.asarray(said, np.int64)
-    return np.bincount(pairs, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+def confusion(truth: np.ndarray, said: np.ndarray, classes: int = 10) -> np.ndarray:
+    """How often each class (row) was called what (column): (classes,) * 2, int64."""
+    pairs = np.asarray(truth, np.int64) * classes + np.asarray(said, np.int64)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)

@@ -95,15 +95,16 @@ def manifest(
         },
         "arena_bytes": {"int8": plan.int8_arena_bytes, "f16": plan.f16_arena_bytes},
         "tflm_arena_bytes": tflm.arena_bytes(artefacts.files["model_int8.tflite"]),
-        "calibration_images": pipeline.CALIBRATION_IMAGES,
+        "test_images": len(data.test_images),
+        "calibration_images": min(pipeline.CALIBRATION_IMAGES, len(data.train_images)),
         "data_hash": data.hash,
         "config": point.config,
     }
 
 
-def table(rows: list[Row]) -> Table:
-    """The rows as a rich table."""
-    title = "Against PyTorch on the 10,000 test images"
+def table(rows: list[Row], images: int) -> Table:
+    """The rows as a rich table, measured on so many test images."""
+    title = f"Against PyTorch on the {images:,} test images"
     result = Table(title=title, box=SIMPLE_HEAD, padding=0, pad_edge=False)
     result.add_column("artefact", no_wrap=True)
     result.add_column("run by", no_wrap=True)
@@ -179,7 +180,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         console = Console()
         if not console.is_terminal:
             console = Console(width=TABLE_WIDTH)
-        console.print(table(rows))
+        console.print(table(rows, described["test_images"]))
         print(summary(described))
         print(f"written to {paths.model_dir(config.model)}")
     failures = check(rows)

@@ -47,7 +47,7 @@ YOURS = {
     "analyze": Verb("export.analyze", "what your own model would take"),
     "compile": Verb("export.compile", "your own model as C"),
     "own": Verb("training.own", "go on from the shipped weights with own digits"),
-    "image": Verb("tools.classify.image", "a picture as the network sees it"),
+    "image": Verb("core.picture.image", "a picture as the network sees it"),
     "check-pictures": Verb("tools.classify.check_pictures", "pictures read rightly"),
     "doctor": Verb("tools.doctor.doctor", "boards, tools, and what is wrong"),
     "mlperf-data": Verb("tools.mlperf_data", "the folder MLPerf's runner wants"),

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from core.errors import Esp8kError
 from core.files import replacing, unwritable
 from training import models
+from training.layers import CLASSES
 
 FORMAT = 1
 
@@ -38,9 +39,15 @@ class Checkpoint:
 
     def module(self) -> nn.Module:
         """The network with these weights, ready for inference."""
-        module = models.build(self.model)
+        module = models.build(self.model, classes_of(self.state_dict))
         module.load_state_dict(self.state_dict)
         return module.eval()
+
+
+def classes_of(weights: dict[str, Tensor]) -> int:
+    """How many classes the last layer tells apart; ten where there is none."""
+    last = next(reversed(weights.values()), None)
+    return len(last) if last is not None and last.ndim else CLASSES
 
 
 def weights_hash(state_dict: dict[str, Tensor]) -> str:
@@ -139,7 +146,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _check_shapes(path: Path, name: str, weights: dict[str, Tensor]) -> None:
     """The tensors must be exactly those of the architecture that the file names."""
-    expected = {k: v.shape for k, v in models.build(name).state_dict().items()}
+    classes = classes_of(weights)
+    expected = {k: v.shape for k, v in models.build(name, classes).state_dict().items()}
     found = {k: v.shape for k, v in weights.items()}
     if expected == found:
         return

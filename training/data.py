@@ -27,7 +27,7 @@ from core.errors import Esp8kError
 from core.files import replacing
 from core.paths import ROOT, build_root
 from core.program import run
-from core.words import Dataset
+from training import folder as folders
 from training.vision import torchvision
 
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels / 255; models expect them
@@ -65,18 +65,24 @@ class Data:
     """A data set; `hash` is the sha256 over all four arrays."""
 
     name: str
-    train_images: np.ndarray  # (60000, 28, 28) uint8
-    train_labels: np.ndarray  # (60000,) uint8
-    test_images: np.ndarray  # (10000, 28, 28) uint8
-    test_labels: np.ndarray  # (10000,) uint8
+    train_images: np.ndarray  # (N, 28, 28) uint8
+    train_labels: np.ndarray  # (N,) uint8
+    test_images: np.ndarray  # (N, 28, 28) uint8
+    test_labels: np.ndarray  # (N,) uint8
     hash: str
     classes: tuple[str, ...] = DIGITS  # names, in the order of the labels
 
 
 def load(dataset: str = "mnist") -> Data:
     """Read a data set, downloading it only if no good copy is at hand."""
+    if folders.is_folder(dataset):
+        (train_images, train_labels), (test_images, test_labels), names, digest = (
+            folders.load(dataset)
+        )
+        own = train_images, train_labels, test_images, test_labels
+        return Data(dataset, *own, digest, names)
     if dataset not in DATASETS:
-        known = ", ".join(DATASETS)
+        known = ", ".join([*DATASETS, "folder:PATH"])
         raise Esp8kError(f"no data set {dataset!r}", f"DATASET is one of: {known}")
     kind = getattr(torchvision().datasets, DATASETS[dataset])
     root = build_root() / "data"
@@ -86,9 +92,9 @@ def load(dataset: str = "mnist") -> Data:
     for train in (True, False):
         part = kind(root=str(root), train=train, download=False)
         arrays += [part.data.numpy(), part.targets.numpy().astype(np.uint8)]
-    digest = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for array in arrays:
-        digest.update(array.tobytes())
+        sha256.update(array.tobytes())
     train_images, train_labels, test_images, test_labels = arrays
     return Data(
         dataset,
@@ -96,7 +102,7 @@ def load(dataset: str = "mnist") -> Data:
         train_labels,
         test_images,
         test_labels,
-        digest.hexdigest(),
+        sha256.hexdigest(),
         NAMES[dataset],
     )
 
@@ -178,7 +184,7 @@ def _download(
 class Config:
     """Options of `esp8k data`."""
 
-    dataset: Dataset = "mnist"  # which data set
+    dataset: str = "mnist"  # fashion, kmnist, or a folder of class folders: folder:PATH
     json: bool = False  # print it as JSON
 
 

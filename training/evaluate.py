@@ -15,7 +15,7 @@ from core.cli import parse
 from core.paths import checkpoint as find
 from core.program import run
 from core.statistics import confusion, wilson_percent
-from core.words import DEFAULT_MODEL, Dataset, ModelName
+from core.words import DEFAULT_MODEL, ModelName
 from training import checkpoint, data
 from training.fit import logits, normalise, prepare
 
@@ -24,7 +24,7 @@ from training.fit import logits, normalise, prepare
 class Evaluation:
     """Predictions of one model on labelled images."""
 
-    logits: np.ndarray  # (N, 10) float32
+    logits: np.ndarray  # (N, classes) float32
     labels: np.ndarray  # (N,)
 
     @property
@@ -44,14 +44,14 @@ class Evaluation:
         return 100 * float((self.predicted == self.labels).mean())
 
     def probabilities(self, temperature: float = 1.0) -> np.ndarray:
-        """Softmax of the logits divided by `temperature`, (N, 10)."""
+        """Softmax of the logits divided by `temperature`, (N, classes)."""
         scaled = self.logits.astype(np.float64) / temperature
         powers = np.exp(scaled - scaled.max(1, keepdims=True))
         return np.asarray(powers / powers.sum(1, keepdims=True))
 
     def confusion(self) -> np.ndarray:
-        """(true, predicted) counts, (10, 10)."""
-        return confusion(self.labels, self.predicted)
+        """(true, predicted) counts, (classes, classes)."""
+        return confusion(self.labels, self.predicted, self.logits.shape[1])
 
 
 def evaluate(
@@ -67,7 +67,7 @@ class Config:
     """Options of `esp8k evaluate`."""
 
     model: ModelName = DEFAULT_MODEL  # which network
-    dataset: Dataset = "mnist"  # which data set
+    dataset: str | None = None  # which data set; the checkpoint's own when absent
     path: Path | None = None  # checkpoint; found when absent
     json: bool = False  # print JSON
 
@@ -77,7 +77,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = parse(Config, argv, "evaluate", __doc__ or "")
     path = config.path or find(config.model)
     loaded = checkpoint.load(path, config.model)
-    images = data.load(config.dataset)
+    images = (
+        data.of_model(loaded.config)
+        if config.dataset is None
+        else data.load(config.dataset)
+    )
     result = evaluate(loaded.module(), images.test_images, images.test_labels)
     low, high = wilson_percent(
         len(result.labels) - len(result.wrong), len(result.labels)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from core.errors import Esp8kError
 
-CLASSES = 10
+CLASSES = 10  # where nothing else is said
 SIDE = 28
 _WORD = re.compile(
     r"(?P<kind>[cdwr])(?P<width>\d*)(?P<rest>(?:[ksa]\d+)*)(?P<pool>(?:p\d?v?)?)"
@@ -41,15 +41,15 @@ class Residual(nn.Module):
         return x + added
 
 
-def network(spec: str) -> nn.Sequential:
+def network(spec: str, classes: int = CLASSES) -> nn.Sequential:
     """The layers that a spec names."""
     layers: list[nn.Module] = []
     width, side = 1, SIDE
     for word in spec.split():
         if word == "fc":
-            layers += [nn.Flatten(), nn.Linear(width * side * side, CLASSES)]
+            layers += [nn.Flatten(), nn.Linear(width * side * side, classes)]
         elif word == "gap":
-            layers += [nn.AvgPool2d(side), nn.Flatten(), nn.Linear(width, CLASSES)]
+            layers += [nn.AvgPool2d(side), nn.Flatten(), nn.Linear(width, classes)]
         else:
             added, width, side = _layer(word, width, side)
             layers += added

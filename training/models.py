@@ -1,6 +1,7 @@
 """The networks: v1, v2, v3 and v3-small, all below 8,000 trainable parameters.
 
-Every model takes normalised floats (N, 1, 28, 28) and gives logits (N, 10). Only
+Every model takes normalised floats (N, 1, 28, 28) and gives logits (N, classes), ten
+unless a data set has other classes. Only
 operations that the int8 export knows bit for bit are used: convolution, max pool,
 leaky ReLU, ReLU, flatten, linear; batch norm folds away at export.
 
@@ -34,7 +35,7 @@ def _block(inputs: int, outputs: int, pool: bool = False) -> list[nn.Module]:
     ]
 
 
-def _v1() -> nn.Sequential:
+def _v1(classes: int = CLASSES) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(1, 8, 3),  # (N, 8, 26, 26)
         nn.ReLU(),
@@ -47,22 +48,22 @@ def _v1() -> nn.Sequential:
         nn.Conv2d(16, 32, 3),  # (N, 32, 2, 2)
         nn.ReLU(),
         nn.Flatten(),  # (N, 128)
-        nn.Linear(128, CLASSES),
+        nn.Linear(128, classes),
     )
 
 
-def _v2() -> nn.Sequential:
+def _v2(classes: int = CLASSES) -> nn.Sequential:
     return nn.Sequential(
         *_block(1, 8, pool=True),  # (N, 8, 13, 13)
         *_block(8, 8),  # (N, 8, 11, 11)
         *_block(8, 16, pool=True),  # (N, 16, 9, 9) -> (N, 16, 4, 4)
         *_block(16, 32),  # (N, 32, 2, 2)
         nn.Flatten(),  # (N, 128)
-        nn.Linear(128, CLASSES),
+        nn.Linear(128, classes),
     )
 
 
-BUILDERS: dict[str, Callable[[], nn.Module]] = {
+BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "v1": _v1,
     "v2": _v2,
     # Two wide layers at full size, then two at half: few weights, much arithmetic.
@@ -73,13 +74,16 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {
 assert tuple(BUILDERS) == MODELS
 
 
-def build(name: str) -> nn.Module:
-    """A freshly initialised model; the caller seeds torch first."""
+def build(name: str, classes: int = CLASSES) -> nn.Module:
+    """A freshly initialised model; the caller seeds torch first.
+
+    What more than ten classes add to the last layer does not count for the limit.
+    """
     if name not in BUILDERS:
         known = ", ".join(BUILDERS)
         raise Esp8kError(f"there is no model {name!r}", f"MODEL is one of: {known}")
-    model = BUILDERS[name]()
-    check_size(name, model)
+    model = BUILDERS[name](classes=classes)
+    check_size(name, model if classes <= CLASSES else BUILDERS[name]())
     return model
 
 

@@ -35,7 +35,7 @@ from training import checkpoint, data
 from training.evaluate import evaluate
 from training.fit import Trainer
 from training.fused.network import fuse
-from training.layers import network
+from training.layers import CLASSES, network
 from training.models import macs, parameters
 from training.progress import Progress
 from training.recipes import TEACHER
@@ -51,7 +51,7 @@ class Teacher:
     """A trained teacher: callable, in evaluation mode, without gradients."""
 
     def __init__(self, state: dict[str, Tensor], device: str = "cpu") -> None:
-        model = network(SPEC)
+        model = network(SPEC, checkpoint.classes_of(state))
         model.load_state_dict(state)
         self.digest = checkpoint.weights_hash(state)
         self.parameters, self.macs = parameters(model), macs(model)
@@ -75,7 +75,11 @@ class Teacher:
 
 
 def teacher_for(
-    recipe: Recipe, images: np.ndarray, labels: np.ndarray, device: str = "cpu"
+    recipe: Recipe,
+    images: np.ndarray,
+    labels: np.ndarray,
+    device: str = "cpu",
+    classes: int = CLASSES,
 ) -> Teacher | None:
     """The teacher of these uint8 images; trains it, with progress, if there is none."""
     if not recipe.distill:
@@ -85,7 +89,8 @@ def teacher_for(
     # The student's own weights are drawn by the same generator.
     with torch.random.fork_rng():
         key = _key(images, labels)
-        return Teacher(_filed(key) or _train(images, labels, key), device)
+        state = _filed(key) or _train(images, labels, key, classes=classes)
+        return Teacher(state, device)
 
 
 def _filed(key: str) -> dict[str, Tensor] | None:
@@ -100,11 +105,15 @@ def _filed(key: str) -> dict[str, Tensor] | None:
 
 
 def _train(
-    images: np.ndarray, labels: np.ndarray, key: str, path: Path | None = None
+    images: np.ndarray,
+    labels: np.ndarray,
+    key: str,
+    path: Path | None = None,
+    classes: int = CLASSES,
 ) -> dict[str, Tensor]:
     """Train and file a teacher; (N, 28, 28) images, (N,) labels."""
     torch.manual_seed(SEED)
-    trainer = Trainer(network(SPEC), images, labels, RECIPE, SEED)
+    trainer = Trainer(network(SPEC, classes), images, labels, RECIPE, SEED)
     with Progress("teacher", RECIPE.epochs) as progress:
         while trainer.epoch < RECIPE.epochs:
             progress.epoch(trainer.run_epoch(progress.step))

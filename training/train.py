@@ -24,7 +24,7 @@ from core.lock import lock
 from core.paths import model_dir
 from core.program import run
 from core.statistics import wilson_percent
-from core.words import DEFAULT_MODEL, Dataset, ModelName
+from core.words import DEFAULT_MODEL, ModelName
 from training import checkpoint, confidence, data, models
 from training.environment import environment
 from training.evaluate import Evaluation, evaluate
@@ -47,7 +47,7 @@ class Config:
     model: ModelName = DEFAULT_MODEL  # which network
     seed: int = 0  # of the initial weights, the order and the augmentation
     epochs: int = 5  # passes over the training images
-    dataset: Dataset = "mnist"  # which data set
+    dataset: str = "mnist"  # mnist, fashion, kmnist, or folder:PATH of class folders
     subset: int | None = None  # train on the first N images only
     holdout: bool = False  # leave the 5,000 validation images out, fit on them
     batch: int | None = None  # images a step; the recipe's own when absent
@@ -148,13 +148,14 @@ def make_trainer(config: Config, images: data.Data) -> Trainer:
     if config.subset is not None and config.subset < 1:
         raise Esp8kError("there are no training images", "--subset 1 or more")
     torch.manual_seed(config.seed)
-    model = models.build(config.model)
+    classes = len(images.classes)
+    model = models.build(config.model, classes)
     part = np.arange(len(images.train_images))
     if config.holdout:
         part, _ = data.split(images.train_labels)
     part = part[: config.subset]
     shown = images.train_images[part], images.train_labels[part]
-    teacher = teacher_for(chosen, *shown)
+    teacher = teacher_for(chosen, *shown, classes=classes)
     return Trainer(model, *shown, chosen, config.seed, teacher=teacher)
 
 
@@ -166,7 +167,7 @@ def _recipe(config: Config) -> Recipe:
 
 
 def _evaluate(trainer: Trainer, config: Config, images: data.Data) -> Evaluation:
-    model = models.build(config.model)
+    model = models.build(config.model, len(images.classes))
     model.load_state_dict(trainer.weights())
     return evaluate(model, images.test_images, images.test_labels)
 
@@ -176,7 +177,7 @@ def _temperature(trainer: Trainer, config: Config, images: data.Data) -> float |
     if not config.holdout:
         return TEMPERATURES.get(config.model) if config.dataset == "mnist" else None
     _, held = data.split(images.train_labels)
-    model = models.build(config.model)
+    model = models.build(config.model, len(images.classes))
     model.load_state_dict(trainer.weights())
     seen = evaluate(model, images.train_images[held], images.train_labels[held])
     fitted = confidence.fit_temperature(seen)

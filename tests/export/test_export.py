@@ -317,7 +317,7 @@ def test_the_table_fits_80_columns():
         for name in names
     ]
     console = Console(width=80, file=io.StringIO())
-    console.print(program.table(rows))
+    console.print(program.table(rows, 10_000))
     text = console.file.getvalue()
     assert "…" not in text and "76589efc" in text and "33,745" in text
     assert all(len(line) <= 80 for line in text.splitlines())

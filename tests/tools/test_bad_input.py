@@ -183,7 +183,7 @@ def test_a_full_disk(tmp_path: Path, digit: str):
     full.mkdir()
     script = (
         f"mount -t tmpfs -o size=4k none {full} && head -c 4096 /dev/zero > {full}/x"
-        f" && {sys.executable} -m tools.classify.image {digit}"
+        f" && {sys.executable} -m core.picture.image {digit}"
         f" --out {full}/out.png; echo $?"
     )
     probe = [unshare or "unshare", "-m", "mount", "-t", "tmpfs", "none", str(full)]

@@ -15,8 +15,11 @@ import torch
 
 from core.errors import Esp8kError
 from core.paths import ROOT
+from export.__main__ import main as export
 from tests.support.disk import full_disk
 from tests.support.products import V2
+from tests.training.test_folder import fill
+from tools.classify.host import Host
 from training import checkpoint, data, models
 from training.evaluate import evaluate
 from training.fit import Trainer, accuracy, normalise, prepare
@@ -133,7 +136,7 @@ def test_a_linear_descent_loses_the_same_at_each_step() -> None:
         (("--model", "v9"), "'v9' is none of v1, v2"),
         (("--epochs", "0"), "cannot train 0 epochs"),
         (("--subset", "0"), "no training images"),
-        (("--dataset", "cifar"), "--dataset"),
+        (("--dataset", "cifar"), "no data set 'cifar'"),
         (("--peak", "1e9", *TINY), "diverged"),
     ],
 )
@@ -280,26 +283,25 @@ def test_another_data_set_trains_unchanged(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not data.DEBIAN.exists(), reason="needs Debian's dataset-fashion-mnist"
-)
-def test_another_data_set_is_exported_unchanged(tmp_path: Path) -> None:
+def test_a_folder_of_three_classes_is_trained_exported_and_classified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist: data.Data
+) -> None:
     """Quantized on its own images, checked on its own test images."""
-    size = ("--epochs", "1", "--subset", "6400", "--no-plots")
-    done = train(tmp_path, "--model", "v1", "--dataset", "fashion", *size)
-    assert done.returncode == 0, done.stderr
-    exported = subprocess.run(
-        [sys.executable, "-m", "export", "--model", "v1"],
-        cwd=ROOT,
-        env=os.environ | {"ESP8K_BUILD": str(tmp_path), "OMP_NUM_THREADS": "1"},
-        text=True,
-        capture_output=True,
-    )
-    assert exported.returncode == 0, exported.stderr
-    metrics = json.loads((tmp_path / "v1" / "metrics.json").read_text())
-    accuracy = f"{metrics['accuracy']:.2f} %"
-    assert accuracy in exported.stdout  # of PyTorch's row: the same 10,000 images
-    assert (tmp_path / "v1" / "component" / "src" / "v1_int8_network.c").exists()
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    dataset = fill(tmp_path / "own", mnist, count=60)
+    main(("--model", "v1", "--dataset", dataset, "--epochs", "8"))
+    folder = tmp_path / "build" / "v1"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["accuracy"] > 80 and (folder / "confidence.png").exists()
+    export(["--model", "v1"])
+    host = Host("v1")
+    assert host.classes == ("ant", "bee", "cat")
+    images = data.load(dataset)
+    logits = host.logits("int8", images.test_images)  # of the compiled C
+    assert logits.shape == (len(images.test_labels), 3)
+    assert (logits.argmax(1) == images.test_labels).mean() > 0.8
+    verified = json.loads((folder / "verify.json").read_text())
+    assert len({r["digest"] for r in verified["rows"] if "int8" in r["artefact"]}) == 2
 
 
 @pytest.mark.parametrize("images, keeps", [(60_000, 0.998), (960, 1 - 4 / 75)])

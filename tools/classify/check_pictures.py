@@ -22,11 +22,11 @@ from core import paths
 from core.cli import parse
 from core.doubt import NO_DIGIT, SURE, Doubt
 from core.errors import CheckFailed, Esp8kError
+from core.picture.image import Reading, read
+from core.picture.opening import open_picture
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
 from tools.classify import scenes
-from tools.classify.image import Reading, read
-from tools.classify.opening import open_picture
 from training import checkpoint
 from training.data import load
 from training.doubt import doubt_of, model_logits

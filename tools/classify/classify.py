@@ -6,7 +6,7 @@
     esp8k classify --image "scans/*.jpg"
 
 `--index` takes an image of MNIST's test set, `--image` any picture of a digit, of
-several side by side, or many pictures (see `tools.classify.image`). Exit code 1 if the
+several side by side, or many pictures (see `core.picture.image`). Exit code 1 if the
 board's logits are not those of the host, or if a picture's answer is not sure.
 """
 

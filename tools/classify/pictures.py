@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Esp8kError
-from tools.classify.image import Digit, read
-from tools.classify.opening import matching, open_picture
+from core.picture.image import Digit, read
+from core.picture.opening import matching, open_picture
 
 
 @dataclass(frozen=True)

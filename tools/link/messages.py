@@ -99,7 +99,7 @@ def pixels(image: np.ndarray) -> bytes:
     if array.dtype != np.uint8 or array.size != IMAGE_BYTES:
         raise Esp8kError(
             f"an image is {IMAGE_BYTES} bytes uint8, not {array.shape} {array.dtype}",
-            "bring it to MNIST's conventions first: tools.classify.image",
+            "bring it to MNIST's conventions first: core.picture.image",
         )
     return array.tobytes()
 

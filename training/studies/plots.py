@@ -180,14 +180,14 @@ def trust(path: Path, run: Run, result: Evaluation) -> None:
     picture = figure(10.5, 3.4)
     left, middle, right = picture.subplots(1, 3)
     wrong = result.predicted != result.labels
-    digits = np.arange(10)
+    digits = np.arange(result.logits.shape[1])
     shares = [100 * wrong[result.labels == d].mean() for d in digits]
     left.bar(digits, shares, color=BLUE)
     left.set(title="Errors of each digit", xlabel="true digit", ylabel="% wrong")
     left.set_xticks(digits)
     _reliability(middle, run, result)
     sure = result.probabilities(run.temperature).max(1)
-    rejected = np.arange(0, 501)
+    rejected = np.arange(0, min(501, len(wrong)))
     order = np.argsort(sure, kind="stable")  # least sure first
     remaining = wrong.sum() - np.concatenate([[0], np.cumsum(wrong[order])])[rejected]
     errors = 100 * remaining / (len(wrong) - rejected)

@@ -7,7 +7,7 @@
 The light is taken out first: a grey closing (an opening for chalk) with a window wider
 than a stroke gives the paper, and ink is what the paper lacks of its light. Lines from
 rim to rim are erased. The rest is cut at several levels of darkness
-(`tools.classify.pieces`); every connected piece at every level is a candidate, and the
+(`core.picture.pieces`); every connected piece at every level is a candidate, and the
 one with the strongest and largest outline that looks like strokes is the digit. OpenCV
 does the work on pixels.
 """
@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from tools.classify.lines import erase_lines
-from tools.classify.pieces import (
+from core.picture.lines import erase_lines
+from core.picture.pieces import (
     Box,
     Piece,
     contains,
@@ -46,7 +46,8 @@ CHALK = 0.7  # light ink must be that much clearer than dark ink
 HOLLOW = 0.6  # a stroke wider than that share of the window comes out hollow
 ERASED = 0.85  # a digit between erased lines is worth less than one beside lines
 WITHIN = 0.35  # dark ink within a light piece counts from that share of its score
-LEAST = 0.01  # a candidate less clear than that is nothing drawn
+LEAST = 0.01  # a candidate less clear than that is nothing drawn,
+EVIDENT = 0.25  # unless it stands out by that contrast, however small it is
 FRAMES = 40  # best candidates among which frames are sought
 RIM = 20  # the outermost 1/RIM of a picture, where paper is expected
 EVEN = 12  # grey levels by which an even paper's colour varies at most
@@ -211,7 +212,7 @@ def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
     on_frames = covered(frames, dark.shape) if frames else None
     # A frame's parts at other levels are no frames, and no digits either.
     rest = [p for p in found if on_frames is None or not lies_on(p, on_frames)]
-    if not rest or clear(rest[0]) < LEAST:
+    if not rest or (clear(rest[0]) < LEAST and rest[0].contrast < EVIDENT):
         return None
     if frames:
         left_out = (*left_out, "a frame")

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from core.errors import Esp8kError
-from tools.classify.image import load, load_stream
-from tools.classify.opening import open_picture
+from core.picture.image import load, load_stream
+from core.picture.opening import open_picture
 
 
 def page(left: int = 100) -> Image.Image:

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from core.errors import Esp8kError
+from core.picture.image import load, prepare, read
 from core.placing import SIDE, bounds
-from tools.classify.image import load, prepare, read
 from tools.classify.scenes import scene
 from training.data import load as load_data
 

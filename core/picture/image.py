@@ -5,7 +5,7 @@
     esp8k image page.jpg --crop 400,300,200,200  # x,y,width,height
 
 Any size, grey or colour, with or without alpha, dark on light or light on dark, on
-paper of any kind and in any light (`tools.classify.ink`). What MNIST does, and
+paper of any kind and in any light (`core.picture.ink`). What MNIST does, and
 therefore what happens here: the digit is scaled into a 20x20 box with its aspect kept,
 and that box is put on 28x28 so that the centre of mass lies in the middle.
 """
@@ -22,10 +22,10 @@ from PIL import Image
 
 from core.cli import Positional, parse
 from core.errors import Esp8kError
+from core.picture.ink import find
+from core.picture.opening import CURE, decode, matching, open_picture
 from core.placing import BOX, CENTRE, SIDE, bounds, place, widen
 from core.program import run
-from tools.classify.ink import find
-from tools.classify.opening import CURE, decode, matching, open_picture
 
 Array = np.ndarray
 Crop = tuple[int, int, int, int]  # x, y, width, height, pixels

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import Esp8kError
-from tools.classify.image import load_stream, prepare
+from core.picture.image import load_stream, prepare
 
 KINDS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO")
 
