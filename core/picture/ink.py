@@ -46,8 +46,7 @@ CHALK = 0.7  # light ink must be that much clearer than dark ink
 HOLLOW = 0.6  # a stroke wider than that share of the window comes out hollow
 ERASED = 0.85  # a digit between erased lines is worth less than one beside lines
 WITHIN = 0.35  # dark ink within a light piece counts from that share of its score
-LEAST = 0.01  # a candidate less clear than that is nothing drawn,
-EVIDENT = 0.25  # unless it stands out by that contrast, however small it is
+LEAST = 0.01  # a candidate less clear than that is nothing drawn
 FRAMES = 40  # best candidates among which frames are sought
 RIM = 20  # the outermost 1/RIM of a picture, where paper is expected
 EVEN = 12  # grey levels by which an even paper's colour varies at most
@@ -212,7 +211,7 @@ def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
     on_frames = covered(frames, dark.shape) if frames else None
     # A frame's parts at other levels are no frames, and no digits either.
     rest = [p for p in found if on_frames is None or not lies_on(p, on_frames)]
-    if not rest or (clear(rest[0]) < LEAST and rest[0].contrast < EVIDENT):
+    if not rest or clear(rest[0]) < LEAST:
         return None
     if frames:
         left_out = (*left_out, "a frame")

@@ -24,6 +24,7 @@ SOFT_PX = 11  # pixels, twice over, in which the edge of a wide stroke is dark
 REACH = 0.2  # of a piece's extent: what lies so near belongs to it
 BELOW = 0.4  # the same for what lies below or above it, as the dot of a ? does
 GAP = 1.0  # of a digit's height: farther apart they are no row
+FRAME_PX = 16  # shorter side of a frame, at least: there is room in it
 ON_FRAME = 0.8  # share of a piece's pixels on a frame: it is a part of the frame
 SHEET_CORE = 0.25  # of a note's extent: strokes are narrower
 SHEET = 0.82  # share of a note, and of its least rectangle, that its core fills
@@ -275,6 +276,8 @@ def is_frame(piece: Piece, others: list[Piece]) -> bool:
     """A box around something: its ink lies along the four sides of its bounds."""
     own = piece.own > 0
     tall, wide = own.shape
+    if min(tall, wide) < FRAME_PX:
+        return False
     y, x = max(2, int(0.12 * tall)), max(2, int(0.12 * wide))
     for end, length in ((own[:y], wide), (own[-y:], wide)):
         if np.count_nonzero(end.any(0)) < 0.85 * length:
