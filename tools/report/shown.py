@@ -25,6 +25,7 @@ def doubt(engine: str, part: dict[str, Any], total: int) -> dict[str, Any]:
     sure, wrong = part["accuracy_of_sure"], part["wrong"]
     right = total - wrong
     return {
+        "engine": engine,
         "name": NAMES[engine],
         "parts": [
             {

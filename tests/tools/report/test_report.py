@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Page
 
 from core.doubt import UNSURE
 from core.errors import CheckFailed, Esp8kError
@@ -202,19 +203,39 @@ def test_frames_are_compared_bit_for_bit(board):
     assert "3 of 3 frames" in failure(wrong)[0]
 
 
-def test_frames_are_shown_with_what_was_made_of_them(host):
-    images = load("mnist").test_images[:40]
-    got = make_report(Config(), target(), host, Subject(images, np.arange(40) % 10, ""))
+def frames_of(images: np.ndarray, count: int) -> dict:
+    """As if the first one's logits were not the host's."""
     rows = [
         {"image": i, "width": f.shape[1], "height": f.shape[0], "true": 7, "device": 7}
         | {"equal_picture": True, "equal_logits": n > 0}
-        for n, (i, f) in enumerate(drawn(images, 2))
+        for n, (i, f) in enumerate(drawn(images, count))
     ]
-    got["frames"] = {"of": 2, "equal_pictures": 2, "equal_logits": 1, "right": 2}
-    got["frames"]["rows"] = rows
+    told = {"of": count, "equal_pictures": count, "equal_logits": count - 1}
+    return told | {"right": count, "rows": rows}
+
+
+def test_frames_are_shown_with_what_was_made_of_them(host):
+    images = load("mnist").test_images[:40]
+    got = make_report(Config(), target(), host, Subject(images, np.arange(40) % 10, ""))
+    got["frames"] = frames_of(images, 2)
     page = re.sub(r"\s+", " ", render(got, images))
     assert "1 of 2 have equal bits" in page and page.count("bits differ") == 1
     assert "1 of 2 frames" in summary(got, Path("x"))
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_width_overflows(page: Page, host, tmp_path: Path, width: int):
+    host.decided = UNSURE
+    (host.folder / "virtual").mkdir()
+    (host.folder / "virtual" / "memory.json").write_text(json.dumps(MEMORY))
+    images = load("mnist").test_images[:40]
+    asked = Subject(images, np.arange(40) % 10, "ef" * 32)
+    got = make_report(Config(), target(), host, asked)
+    got["frames"] = frames_of(images, 3)
+    (tmp_path / "report.html").write_text(render(got, images))
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"file://{tmp_path}/report.html")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_emulated_instructions_are_never_called_a_boards_time(host):

@@ -57,8 +57,8 @@ export class Answer {
     by("doubt").className = `verdict ${word.replace(" ", "-")}`;
     const share = percent.toFixed(percent < 99 ? 0 : 1);
     this.say({
-      "unsure": `Perhaps a ${name}, perhaps a ${second}.`,
-      "no digit": `Nothing that the network knows; most like a ${name}.`,
+      "unsure": `Perhaps ${name}, perhaps ${second}.`,
+      "no digit": `Nothing that the network knows; nearest is ${name}.`,
     }[word] ?? `The network says ${name}, ${share} %.`);
     this.rows.forEach(({ row, share, page, board }, i) => {
       row.className = i === best ? "best" : "";
