@@ -54,6 +54,7 @@ class Config:
     checkpoint: str | None = None  # a .pt file; default: the trained one
     profile: Profile = DEFAULT_PROFILE  # what the C is made for
     core: Cores = DEFAULT_CORES  # whose kernels stand beside the portable C
+    prepare: bool = False  # frames and strokes to 28x28 in the component, too
     json: bool = False  # print the results as JSON
 
 
@@ -157,7 +158,9 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
         artefacts = pipeline.convert(point, images, _say)
         with staged(target) as stage:
             plan = pipeline.write(
-                artefacts, stage, config.profile, _say, doubt, config.core
+                *(artefacts, stage, config.profile, _say, doubt),
+                core=config.core,
+                prepare=config.prepare,
             )
             rows = verify(point.module(), artefacts, stage, plan, data, _say)
             content = {"rows": [r.json() for r in rows], "failures": check(rows)}

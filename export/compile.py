@@ -85,6 +85,7 @@ def compile_model(
     notes: tuple[str, ...] = (),
     cores: Cores = DEFAULT_CORES,
     url: str = "",
+    prepare: bool = False,
 ) -> Result:
     """Generate, check and write the component of an int8 .tflite."""
     network, ends = core_of(read_tflite(model, name))
@@ -93,7 +94,9 @@ def compile_model(
     with published(out) as made:
         shown = for_comment(source)
         plan = publish(
-            *(network, None, made.stage, profile, name, identity, shown, cores), url=url
+            *(network, None, made.stage, profile, name, identity, shown, cores),
+            url=url,
+            prepare=prepare,
         )
         _check_example(made.stage)
         compared = _check_outputs(network, ends, model, made.stage)
@@ -226,6 +229,7 @@ class Config:
     check: Path | None = None  # further inputs, on which quantization is measured
     input_shape: tuple[int, ...] | None = None  # where the model leaves it open
     url: str = ""  # of your project, for the manifests that registries read
+    prepare: bool = False  # 28x28 pixels: bring frames and strokes to them, too
     json: bool = False  # print the result as JSON
 
 
@@ -241,6 +245,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     result = compile_model(
         *(taken.model, name, taken.name, args.output, args.profile, notes, args.core),
         url=args.url,
+        prepare=args.prepare,
     )
     if args.json:
         costs = [asdict(cost) for cost in taken.costs]

@@ -89,6 +89,7 @@ def write(
     say: Say,
     doubt: Doubt | None = None,
     core: Cores = DEFAULT_CORES,
+    prepare: bool = False,
 ) -> "Plan":
     """Write the model files, the C component and its plan into `folder`."""
     from export.emit import component
@@ -108,6 +109,7 @@ def write(
         artefacts.identity.model,
         core,
         doubt=doubt,
+        prepare=prepare,
     )
     shutil.copy(target / "plan.json", folder / "plan.json")
     return plan

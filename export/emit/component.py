@@ -25,7 +25,7 @@ from core.paths import ROOT
 from core.pixels import to_bytes
 from core.version import VERSION
 from core.words import DEFAULT_CORES, Cores
-from export.emit import c_source, decide, held
+from export.emit import c_source, decide, held, prepared
 from export.emit.generate import Plan, flags, generate
 from export.emit.subject import End
 from export.frontend.identity import Identity
@@ -75,10 +75,12 @@ def publish(
     cores: Cores = DEFAULT_CORES,
     doubt: Doubt | None = None,
     url: str = "",
+    prepare: bool = False,
 ) -> Plan:
     """Write the whole component; `source` is the file that the network came from.
 
-    With a `doubt` it says beside the class how sure that is. `url` is that of the
+    With a `doubt` it says beside the class how sure that is; with `prepare` it brings
+    frames and strokes to the network's 28x28 itself. `url` is that of the
     project that publishes it: registries ask for one, and we have none to give.
     """
     plan = generate(
@@ -91,6 +93,10 @@ def publish(
         scale, zero_point = float(end.scale), end.zero_point
         texts = decide.sources(doubt, prefix, scale, zero_point)
         for name, text in texts.items():
+            (out_dir / name).write_text(text)
+    if prepare:
+        prepared.require(network_int8)
+        for name, text in prepared.sources(prefix).items():
             (out_dir / name).write_text(text)
     networks = {"int8": network_int8}
     if network_f16 is not None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from core.paths import ROOT
+from export.emit import prepared
 from export.emit.host_build import WARNINGS
 from export.graph.network import read_tflite
 from export.reference import float16, int8
@@ -93,6 +94,45 @@ def test_platformio_arduino_compiles_against_stub_headers(
     settings = configparser.ConfigParser()
     settings.read_string((folder / "platformio.ini").read_text())
     assert settings["env:esp32dev"]["framework"] == "arduino"
+
+
+@pytest.fixture(scope="module")
+def preparing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources that `--prepare` adds to v3's component."""
+    folder = tmp_path_factory.mktemp("prepare")
+    (folder / "src").mkdir()
+    for name, text in prepared.sources("v3").items():
+        (folder / name).write_text(text)
+    return folder / "src"
+
+
+def test_the_camera_compiles_against_stub_headers(
+    exported: Exported, preparing: Path, tmp_path: Path
+) -> None:
+    folders = [exported("v3") / "component" / "src", preparing]
+    folders += [FIXTURES / "idf", FIXTURES / "camera"]
+    main = EXAMPLES / "esp32cam" / "main"
+    includes = [f"-I{folder}" for folder in folders]
+    options = ["-std=c99", *WARNINGS, *includes, "-c", main / "main.c"]
+    run("gcc", *options, "-o", tmp_path / "a.o")
+    asks = FIXTURES / "idf_cmake" / "requirements.cmake"
+    told = run("cmake", f"-DFILE={main / 'CMakeLists.txt'}", "-P", asks)
+    assert "requires v3_model;esp32-camera;esp_timer" in told
+    assert "espressif/esp32-camera" in (main / "idf_component.yml").read_text()
+
+
+def test_the_touch_screen_compiles_against_stub_headers(
+    exported: Exported, preparing: Path, tmp_path: Path
+) -> None:
+    folders = [exported("v3") / "component" / "src", preparing]
+    folders += [FIXTURES / "arduino", FIXTURES / "touch"]
+    folder = EXAMPLES / "touch"
+    includes = [f"-I{path}" for path in folders]
+    options = ["-std=c++17", *WARNINGS, *includes, "-c", folder / "src" / "main.cpp"]
+    run("g++", *options, "-o", tmp_path / "a.o")
+    settings = configparser.ConfigParser()
+    settings.read_string((folder / "platformio.ini").read_text())
+    assert "XPT2046" in settings["env:esp32dev"]["lib_deps"]
 
 
 def test_the_table_names_every_example_and_no_other() -> None:
