@@ -21,6 +21,7 @@ from tools.link.holders import holders
 READ_BYTES = 65536  # at most, in one read
 WRITE_TIMEOUT_S = 20.0  # a device that takes no byte for so long is stuck
 PULSE_S = 0.1  # EN held low
+HANDED_OVER_S = 0.5  # of a port whose last holder, or a child of it, is just closing
 POLL_S = 0.02  # where a port cannot be waited for: the longest single read
 BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 GONE_HINT = "plug the board in again and run the same command"
@@ -150,22 +151,37 @@ class SerialTransport:
 def open_port(name: str, baud: int) -> serial.SerialBase:
     """Open `name` for us alone. Most boards reset themselves at this moment."""
     local = "://" not in name
-    try:
-        port = serial.serial_for_url(name, do_not_open=True)
-        port.baudrate = baud
-        port.timeout = 0
-        if not name.startswith("rfc2217://"):  # which has none and says so
-            port.write_timeout = WRITE_TIMEOUT_S
-        # The two lines wired to EN and GPIO0 by USB-serial boards, both released:
-        # asserted the wrong way round they hold the chip in reset or bootloader.
-        port.dtr = False
-        port.rts = False
-        if local and os.name == "posix":
-            port.exclusive = True
-        port.open()
-    except (serial.SerialException, OSError, ValueError) as error:
-        raise _cannot_open(name, error) from error
+    end = time.monotonic() + HANDED_OVER_S
+    while True:
+        try:
+            return _opened(name, baud, local)
+        except (serial.SerialException, OSError, ValueError) as error:
+            if not _is_busy(error) or time.monotonic() > end:
+                raise _cannot_open(name, error) from error
+        time.sleep(POLL_S)
+
+
+def _opened(name: str, baud: int, local: bool) -> serial.SerialBase:
+    port = serial.serial_for_url(name, do_not_open=True)
+    port.baudrate = baud
+    port.timeout = 0
+    if not name.startswith("rfc2217://"):  # which has none and says so
+        port.write_timeout = WRITE_TIMEOUT_S
+    # The two lines wired to EN and GPIO0 by USB-serial boards, both released:
+    # asserted the wrong way round they hold the chip in reset or bootloader.
+    port.dtr = False
+    port.rts = False
+    if local and os.name == "posix":
+        port.exclusive = True
+    port.open()
     return port
+
+
+def _is_busy(error: Exception) -> bool:
+    """Somebody has it, perhaps one who is just closing it."""
+    text = str(error)
+    taken = "exclusively lock" in text or "Access is denied" in text
+    return taken or getattr(error, "errno", None) in BUSY
 
 
 def _descriptor(port: serial.SerialBase) -> int | None:
@@ -181,7 +197,7 @@ def _descriptor(port: serial.SerialBase) -> int | None:
 def _cannot_open(name: str, error: Exception) -> DeviceError:
     number = getattr(error, "errno", None)
     text = str(error)
-    if number in BUSY or "exclusively lock" in text or "Access is denied" in text:
+    if _is_busy(error):
         holder = _holder(name)
         by = f" by {holder}" if holder else ""
         return DeviceError(

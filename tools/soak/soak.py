@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ STEPS, REQUESTS = 150, 40  # of one boot: on a clean line, on a bad one
 FAULT_RATES = (0.0, 0.001, 0.003, 0.01)
 MOST_GROWTH = 64 * MIB  # of this process, after its first quarter
 HANG_S = 120.0  # a strand that has done nothing for so long
-WATCH_S = 0.5
+WATCH_S, POLL_S = 0.5, 0.005
+CRASH_S = 20.0  # until a process that was killed has its successor
 TOLD_S = 60.0  # between two lines of progress
 
 
@@ -129,12 +131,8 @@ class Soak:
             with contextlib.closing(line):
                 line.run(STEPS, self.go_on)
 
-            def crash() -> None:
-                if board.pid is not None:
-                    os.kill(board.pid, signal.SIGSEGV)
-
             rate = draw.choice(FAULT_RATES)
-            can = crash if name == "twin" else None
+            can = partial(crash, board) if name == "twin" else None
             faulty = FaultyLine(self.oracle, draw, figures, can)
             faulty.run(board.port, rate, REQUESTS, self.go_on)
         figures.add("boots")
@@ -156,6 +154,16 @@ class Soak:
                 visits = Visits(running, line, self.oracle, draw, figures)
                 while self.go_on():
                     visits.run(self.go_on)
+
+
+def crash(board: virtual_board.VirtualBoard) -> None:
+    """Make a twin panic; back when its next boot has begun, so that none is lost."""
+    process = board.pid
+    assert process is not None
+    os.kill(process, signal.SIGSEGV)
+    end = time.monotonic() + CRASH_S
+    while board.pid == process and time.monotonic() < end:
+        time.sleep(POLL_S)
 
 
 # ==== The command =============================================================

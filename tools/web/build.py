@@ -52,7 +52,7 @@ def build(model: str) -> Path:
     exported = model_dir(model)
     about = describe(exported)
     folder = exported / "web"
-    with files.staged(folder) as fresh:
+    with files.staged(folder, last="index.html") as fresh:
         shutil.copytree(PAGE, fresh, dirs_exist_ok=True)
         compile_wasm(exported / "component", fresh / "model.wasm")
         write_json(fresh / "about.json", about.__dict__)

@@ -32,6 +32,7 @@ from tools.web.line import BoardLine
 
 MOST_AT_ONCE = 64  # connections; a page needs a dozen
 SILENT_S = 5.0  # a connection without a whole request
+SLOWEST = 6  # times SILENT_S for taking one answer
 MOST_MESSAGE = 65_536  # bytes of one message of a page
 STARTED_S = 10.0
 TOKEN = "token"
@@ -138,8 +139,11 @@ async def _bridge(page: WebSocket, line: BoardLine) -> None:
         return
 
     async def to_page() -> str:
-        while not isinstance(what := await told.get(), str):
-            await page.send_bytes(what)
+        try:
+            while not isinstance(what := await told.get(), str):
+                await page.send_bytes(what)
+        except WebSocketDisconnect:  # it left while an answer was on its way
+            return ""
         return what
 
     async def to_board() -> str:
@@ -165,16 +169,26 @@ async def _bridge(page: WebSocket, line: BoardLine) -> None:
 
 
 class Impatient(H11Protocol):
-    """Cuts a connection that has not sent a whole request in time."""
+    """Cuts who has not sent a whole request in time, or does not take its answer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(SILENT_S, self._cut, transport)
+        self._look_again(transport, None, 0)
 
-    def _cut(self, transport: asyncio.Transport) -> None:
-        asked = self.cycle is not None or transport.get_protocol() is not self
-        if not asked and not transport.is_closing():  # no request, no WebSocket
+    def _look_again(
+        self, transport: asyncio.Transport, cycle: object, times: int
+    ) -> None:
+        self.loop.call_later(SILENT_S, self._look, transport, cycle, times)
+
+    def _look(self, transport: asyncio.Transport, before: object, times: int) -> None:
+        if transport.is_closing() or transport.get_protocol() is not self:
+            return  # the latter: it has become a WebSocket
+        times = times + 1 if self.cycle is before else 1
+        idle = self.cycle is None or self.cycle.response_complete
+        if self.cycle is before and (idle or times > SLOWEST):
             transport.close()
+        else:
+            self._look_again(transport, self.cycle, times)
 
 
 class Server:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from websockets.sync.client import connect
 
 from core.errors import CheckFailed, Esp8kError
 from tests.support.browser import open_page
 from tests.support.products import TEST_BUILD
 from tools.boards.boards import Board
+from tools.soak import second_client
 from tools.web import build, server
 from tools.web.draw import Config, site_of
 from tools.web.line import BoardLine
@@ -173,6 +175,33 @@ def test_slow_connections_are_cut_and_hold_no_threads(
         assert connection.recv(100) == b""
         connection.close()
     assert ask(running)[0] == 200
+
+
+def test_a_page_that_stays_is_not_cut(
+    running: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection began as a request that never came to an end."""
+    monkeypatch.setattr(server, "SILENT_S", 0.2)
+    where = "ws://{}:{}/board".format(*address(running))
+    with connect(where) as socket_:
+        time.sleep(0.8)
+        socket_.send(second_client.pack(second_client.HELLO, 1, b"")[0])
+        assert socket_.recv(timeout=5)
+
+
+def test_a_second_request_that_is_slow_is_cut_as_well(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SILENT_S", 1.0)
+    with Server(site, 0) as running:
+        with socket.create_connection(address(running)) as slow:
+            slow.settimeout(5)
+            name = "{}:{}".format(*address(running))
+            slow.sendall(f"GET /about.json HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+            assert slow.recv(65536)
+            slow.sendall(b"GET")
+            while slow.recv(65536):
+                pass  # the rest of the answer, then the end
 
 
 def test_a_port_that_is_taken_is_said(site: Site, running: Server) -> None:
