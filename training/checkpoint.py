@@ -9,8 +9,11 @@ a reader sees the old file or the new one, never half of one.
 """
 
 import hashlib
+import io
+import json
 import os
-import pickle
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +24,29 @@ from torch import Tensor, nn
 
 from core.errors import Esp8kError
 from core.files import replacing, unwritable
+from core.inputs import read_bytes
+from core.text import one_line
+from core.words import MODELS
 from training import models
 from training.layers import CLASSES
 
 FORMAT = 1
+FILE_BYTES = 64 << 20  # the teacher's has 2 MB, an unfinished run's a few
+MOST_CLASSES = 64  # as many as a folder may have
+AGAIN = "run make train again"
+Types = type | tuple[type, ...]
+CHECKPOINT: Mapping[str, Types] = {
+    "format": int,
+    "model": str,
+    "config": dict,
+    "state_dict": dict,
+    "weights_hash": str,
+}
+# What `training.studies.plots` draws of a run, beside its weights.
+PICTURES = (
+    *("learning-curves.png", "confusion.png", "confidence.png"),
+    "misclassified.png",
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +69,9 @@ class Checkpoint:
 def classes_of(weights: dict[str, Tensor]) -> int:
     """How many classes the last layer tells apart; ten where there is none."""
     last = next(reversed(weights.values()), None)
-    return len(last) if last is not None and last.ndim else CLASSES
+    if not isinstance(last, Tensor) or last.ndim == 0:
+        return CLASSES
+    return len(last) if len(last) <= MOST_CLASSES else CLASSES
 
 
 def weights_hash(state_dict: dict[str, Tensor]) -> str:
@@ -83,6 +107,12 @@ def save(
     return digest
 
 
+def forget_run(folder: Path) -> None:
+    """Remove what tells of the weights that are about to be replaced."""
+    for name in ("metrics.json", *PICTURES):
+        (folder / name).unlink(missing_ok=True)
+
+
 def write_atomically(path: Path, content: dict[str, Any]) -> None:
     """`torch.save` to a neighbour, then rename over `path`."""
     try:
@@ -94,67 +124,122 @@ def write_atomically(path: Path, content: dict[str, Any]) -> None:
         raise unwritable(path, error) from error
 
 
+# ==== Reading =================================================================
+
+
 def load(path: Path, model: str | None = None) -> Checkpoint:
     """Read a checkpoint and check it; `model` is the architecture that it must be."""
-    content = _read(path)
+    content = read(path, CHECKPOINT)
+    if content["format"] != FORMAT:
+        found = content["format"]
+        raise Esp8kError(f"{path} has format {found}, we read {FORMAT}", AGAIN)
     name, weights = content["model"], content["state_dict"]
+    if name not in MODELS:
+        shown = one_line(name, 40)
+        raise Esp8kError(
+            f"{path} is of an unknown model '{shown}'", f"one of: {', '.join(MODELS)}"
+        )
     if model is not None and name != model:
         raise Esp8kError(
             f"{path} holds a {name}, not a {model}",
             f"run: make train MODEL={model} (or use MODEL={name})",
         )
-    _check_shapes(path, name, weights)
+    _check_tensors(path, name, weights)
     digest = weights_hash(weights)
     if digest != content["weights_hash"]:
+        shown = one_line(content["weights_hash"], 16)
         raise Esp8kError(
-            f"{path} is damaged: its weights hash to {digest[:16]}, "
-            f"not to {content['weights_hash'][:16]}",
+            f"{path} is damaged: its weights hash to {digest[:16]}, not to {shown}",
             f"run: make train MODEL={name}",
         )
-    temperature = content.get("temperature")
-    return Checkpoint(name, content["config"], weights, digest, temperature)
+    config, temperature = _config(path, content), _temperature(path, content)
+    return Checkpoint(name, config, weights, digest, temperature)
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The dictionary in a file that torch wrote; no code in it is ever run."""
+def read(path: Path, wanted: Mapping[str, Types] | None = None) -> dict[str, Any]:
+    """The dictionary in a file that torch wrote; no code in it is ever run.
+
+    Refuses whatever is larger than a checkpoint of ours, and a dictionary without the
+    `wanted` names or with others than their types.
+    """
     if not path.exists():
         raise Esp8kError(f"{path} does not exist", "run: make train")
-    again = "run make train again"
+    raw = read_bytes(path, FILE_BYTES, "a checkpoint")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise Esp8kError(f"{path} is damaged or no checkpoint", again) from error
-    except pickle.UnpicklingError as error:
-        raise Esp8kError(f"{path} is damaged or no checkpoint", again) from error
+        _check_archive(raw)
+        content = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+    except Exception as error:  # what is damaged raises anything in torch and zipfile
+        raise Esp8kError(f"{path} is damaged or no checkpoint", AGAIN) from error
     if not isinstance(content, dict):
-        raise Esp8kError(f"{path} is no checkpoint of this project", again)
+        raise Esp8kError(f"{path} is no checkpoint of this project", AGAIN)
+    for name, kinds in (wanted or {}).items():
+        if name not in content:
+            raise Esp8kError(f"{path} is no checkpoint of this project", AGAIN)
+        if not isinstance(content[name], kinds):
+            found = type(content[name]).__name__
+            raise Esp8kError(f"{path} is damaged: its {name} is a {found}", AGAIN)
     return content
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A checkpoint's dictionary, complete and of our format."""
-    content = read(path)
-    again = "run make train again"
-    wanted = {"model", "config", "state_dict", "weights_hash"}
-    if not wanted <= content.keys():
-        raise Esp8kError(f"{path} is no checkpoint of this project", again)
-    if content.get("format") != FORMAT:
-        found = content.get("format")
-        raise Esp8kError(f"{path} has format {found}, we read {FORMAT}", again)
-    return content
+def _check_archive(raw: bytes) -> None:
+    """What torch.save writes: a zip of stored records, no larger than the file."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        records = archive.infolist()
+    if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+        raise ValueError("compressed records")
+    if sum(record.file_size for record in records) > len(raw):
+        raise ValueError("records beyond the file")
 
 
-def _check_shapes(path: Path, name: str, weights: dict[str, Tensor]) -> None:
-    """The tensors must be exactly those of the architecture that the file names."""
-    classes = classes_of(weights)
-    expected = {k: v.shape for k, v in models.build(name, classes).state_dict().items()}
-    found = {k: v.shape for k, v in weights.items()}
-    if expected == found:
-        return
-    differing = [k for k in expected if found.get(k) != expected[k]]
-    extra = [k for k in found if k not in expected]
-    raise Esp8kError(
-        f"{path} is of another architecture than {name}: tensor "
-        f"{(differing + extra)[0]} does not fit",
-        f"run: make train MODEL={name}",
+def _check_tensors(path: Path, name: str, weights: dict[str, Tensor]) -> None:
+    """Exactly those of the architecture that the file names, and numbers in them."""
+    expected = models.build(name, classes_of(weights)).state_dict()
+    cure = f"run: make train MODEL={name}"
+    unlike = [k for k, v in expected.items() if not _alike(weights.get(k), v)]
+    unlike += [one_line(str(k), 40) for k in weights if k not in expected]
+    if unlike:
+        raise Esp8kError(
+            f"{path} is of another architecture than {name}: tensor "
+            f"{unlike[0]} does not fit",
+            cure,
+        )
+    for key, tensor in weights.items():
+        odd = ~torch.isfinite(tensor)
+        if key.endswith("running_var"):
+            odd |= tensor < 0  # its root is taken
+        if odd.any():
+            value = tensor[odd].flatten()[0].item()
+            raise Esp8kError(f"{path} is damaged: {key} holds {value}", cure)
+
+
+def _alike(found: object, expected: Tensor) -> bool:
+    return (
+        isinstance(found, Tensor)
+        and found.layout == torch.strided
+        and not found.is_quantized
+        and (found.dtype, found.shape) == (expected.dtype, expected.shape)
     )
+
+
+def _config(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """What goes into model.json as well, so nothing that JSON has not."""
+    try:
+        config: dict[str, Any] = json.loads(
+            json.dumps(content["config"], allow_nan=False)
+        )
+    except (TypeError, ValueError, RecursionError) as error:
+        told = f"{path} is damaged: its config is no plain text"
+        raise Esp8kError(told, AGAIN) from error
+    return config
+
+
+def _temperature(path: Path, content: dict[str, Any]) -> float | None:
+    """The temperature, which divides logits; older files have none."""
+    found = content.get("temperature")
+    if found is None:
+        return None
+    sound = isinstance(found, int | float) and 0.01 <= found <= 100
+    if not sound:
+        shown = one_line(str(found), 40)
+        raise Esp8kError(f"{path} is damaged: its temperature is {shown}", AGAIN)
+    return float(found)

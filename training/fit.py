@@ -192,11 +192,22 @@ class Trainer:
                     f"the interrupted run had {key} {state.get(key)}, not {mine[key]}",
                     "give the same options, or leave --resume out to start anew",
                 )
+        try:
+            self._take(state)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise Esp8kError(
+                "the interrupted run's file is damaged",
+                "leave --resume out to start anew",
+            ) from error
+
+    def _take(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for average, theirs in zip(self.average, state["average"], strict=True):
             average.copy_(theirs)
-        self.epoch = state["epoch"]
+        if not all(torch.isfinite(value).all() for value in self.weights().values()):
+            raise ValueError("weights that are no numbers")
+        self.epoch = int(state["epoch"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
     def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

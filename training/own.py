@@ -192,6 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         weights = go_on(point, learnt, old, config.seed)
         told = point.config | {"own": asdict(config) | {"digits": str(config.digits)}}
         path = folder / "model.pt"
+        checkpoint.forget_run(folder)
         digest = checkpoint.save(path, config.model, weights, told, point.temperature)
     after = checkpoint.load(path, config.model).module()
     gain = measure(point.module(), after, held, old)

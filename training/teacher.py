@@ -97,8 +97,8 @@ def _filed(key: str) -> dict[str, Tensor] | None:
     """The weights filed under a key."""
     for path in (SHIPPED, _path(key)):
         if path.exists():
-            content = checkpoint.read(path)
-            if content.get("key") == key:
+            content = checkpoint.read(path, {"key": str, "state_dict": dict})
+            if content["key"] == key:
                 state: dict[str, Tensor] = content["state_dict"]
                 return state
     return None

@@ -127,6 +127,7 @@ def _file(
     """Checkpoint, metrics, pictures, and two lines for people."""
     temperature = _temperature(trainer, config, images)
     path, weights = folder / "model.pt", trainer.weights()
+    checkpoint.forget_run(folder)
     digest = checkpoint.save(path, config.model, weights, asdict(config), temperature)
     metrics = _metrics(config, trainer, result, images, digest)
     metrics["confidence"] = confidence.report(result, temperature or 1.0)

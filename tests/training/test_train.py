@@ -55,7 +55,7 @@ def test_a_run_writes_checkpoint_metrics_and_pictures(trained: Path) -> None:
     assert checkpoint.load(trained / "model.pt").model == "v2"
     for name in ("learning-curves", "confusion", "confidence", "misclassified"):
         assert (trained / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert not list(trained.glob("*.part")) and not list(trained.glob(".probe*"))
+    assert not list(trained.glob("*.part")) and not list(trained.glob(".*.part"))
 
 
 def test_metrics_say_how_the_weights_came_about(trained: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core import files
+from training.checkpoint import PICTURES
 from training.evaluate import Evaluation
 from training.fit import Epoch
 from training.schedule import Recipe, schedule
@@ -43,10 +44,11 @@ def draw(
     doubtful: Sequence[int] = (),
 ) -> None:
     """Write all pictures of a run into `folder`; `doubtful` labels get a mark."""
-    learning_curves(folder / "learning-curves.png", run)
-    confusion(folder / "confusion.png", run.title, result)
-    trust(folder / "confidence.png", run, result)
-    misclassified(folder / "misclassified.png", run.title, result, images, doubtful)
+    curves, table, shares, wrong = (folder / name for name in PICTURES)
+    learning_curves(curves, run)
+    confusion(table, run.title, result)
+    trust(shares, run, result)
+    misclassified(wrong, run.title, result, images, doubtful)
 
 
 def figure(width: float, height: float) -> Any:
