@@ -8,7 +8,6 @@ however that ends. Readers take none.
 """
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import Esp8kError
+from core.files import sweep
 
 PATIENCE_S = 30.0  # a flash takes seconds; what takes minutes is said at once
 POLL_S = 0.2
@@ -33,7 +33,7 @@ def lock(folder: Path, verb: str, patience_s: float = PATIENCE_S) -> Iterator[No
         file.truncate()
         file.write(f"{verb} {os.getpid()}\n")
         file.flush()
-        _sweep(folder)
+        sweep(folder, deep=True)
         yield
         file.truncate(0)
 
@@ -53,14 +53,6 @@ def _wait(file: IO[str], folder: Path, patience_s: float) -> None:
             print(f"waiting for {holder} in {folder}", file=sys.stderr, flush=True)
             told = True
         time.sleep(POLL_S)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed writer left: nobody else writes now."""
-    for pattern in ("*.part", "*/*.part", "*/*.new"):
-        for stray in folder.glob(pattern):
-            stray.unlink(missing_ok=True)
-    shutil.rmtree(folder / ".staged", ignore_errors=True)
 
 
 def _take(file: IO[str]) -> bool:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import Esp8kError
-from core.files import stage_in
+from core.files import stage_in, write_text
 
 LIST = ".esp8k-files.json"  # in a published folder: what we wrote, with its SHA-256
+Digests = dict[str, list[str]]  # SHA-256 of what we wrote, by name
 SHOWN = 5  # names of clashing files in a message
 
 
@@ -30,12 +31,13 @@ class Published:
 
 
 @contextmanager
-def published(target: Path) -> Iterator[Published]:
+def published(target: Path, last: str = "") -> Iterator[Published]:
     """Like `staged`, for a folder that may hold other people's files.
 
     A list in the folder says which files are ours and what was in them. A file that
     is not on it, or that was edited since, is never replaced: that is an
-    `Esp8kError`, and nothing is written.
+    `Esp8kError`, and nothing is written. `last` is the file without which
+    nothing compiles: it is missing while old and new are mixed.
     """
     with stage_in(target) as stage:
         publication = Published(stage)
@@ -45,23 +47,29 @@ def published(target: Path) -> Iterator[Published]:
             str(p.relative_to(stage)): p for p in stage.rglob("*") if not p.is_dir()
         }
         _refuse_clashes(target, sorted(made), ours)
-        for name, path in sorted(made.items()):
-            place = target / name
-            if place.exists():
-                publication.replaced.append(name)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            made[name] = path.replace(place)
+        fresh = {name: [_digest(path)] for name, path in made.items()}
+        # Whoever is killed from here on has left files that are ours, old or new.
+        names = sorted(ours.keys() | fresh.keys())
+        _list(target, {n: [*ours.get(n, []), *fresh.get(n, [])] for n in names})
+        publication.replaced += [n for n in sorted(made) if (target / n).exists()]
+        if last in made:
+            (target / last).unlink(missing_ok=True)
+        for name in sorted(made, key=lambda name: (name == last, name)):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            made[name].replace(target / name)
         for name in sorted(ours.keys() - made.keys()):
             if _unchanged(target, name, ours):
                 (target / name).unlink()
                 publication.removed.append(name)
-        listed = {name: _digest(target / name) for name in sorted(made)}
-        (stage / LIST).write_text(json.dumps(listed, indent=1) + "\n")
-        (stage / LIST).replace(target / LIST)
+        _list(target, fresh)
 
 
-def _listed(target: Path) -> dict[str, str]:
-    """Our files by name, with the digest of what we wrote; a damaged list is none."""
+def _list(target: Path, digests: Digests) -> None:
+    write_text(target / LIST, json.dumps(digests, indent=1) + "\n")
+
+
+def _listed(target: Path) -> Digests:
+    """Our files by name, with their digests; a damaged list is none."""
     try:
         found = json.loads((target / LIST).read_text())
     except (OSError, ValueError):
@@ -69,13 +77,13 @@ def _listed(target: Path) -> dict[str, str]:
     if not isinstance(found, dict):
         return {}
     return {
-        str(name): str(digest)
-        for name, digest in found.items()
+        str(name): list(map(str, told if isinstance(told, list) else [told]))
+        for name, told in found.items()
         if not Path(name).is_absolute() and ".." not in Path(name).parts
     }
 
 
-def _refuse_clashes(target: Path, names: list[str], ours: dict[str, str]) -> None:
+def _refuse_clashes(target: Path, names: list[str], ours: Digests) -> None:
     foreign = [n for n in names if not _free(target, n, ours)]
     if not foreign:
         return
@@ -88,7 +96,7 @@ def _refuse_clashes(target: Path, names: list[str], ours: dict[str, str]) -> Non
     )
 
 
-def _free(target: Path, name: str, ours: dict[str, str]) -> bool:
+def _free(target: Path, name: str, ours: Digests) -> bool:
     """Whether a file may be written: its place is empty, or what we left there."""
     place = target / name
     for folder in place.parents:
@@ -101,11 +109,11 @@ def _free(target: Path, name: str, ours: dict[str, str]) -> bool:
     return _unchanged(target, name, ours)
 
 
-def _unchanged(target: Path, name: str, ours: dict[str, str]) -> bool:
+def _unchanged(target: Path, name: str, ours: Digests) -> bool:
     place = target / name
     if name not in ours or place.is_symlink() or not place.is_file():
         return False
-    return _digest(place) == ours[name]
+    return _digest(place) in ours[name]
 
 
 def _digest(path: Path) -> str:

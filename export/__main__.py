@@ -7,7 +7,6 @@ is) and verify.json (how each artefact compares with PyTorch). model.json is wri
 last: where it is, everything else is there and was checked.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from core.errors import CheckFailed
 from core.files import staged, write_json
 from core.lock import lock
 from core.program import run
+from core.text import for_json
 from core.words import (
     DEFAULT_CORES,
     DEFAULT_MODEL,
@@ -178,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     described, rows = export_model(config)
     if config.json:
-        print(json.dumps({**described, "rows": [r.json() for r in rows]}, indent=2))
+        print(for_json({**described, "rows": [r.json() for r in rows]}))
     else:
         console = Console()
         if not console.is_terminal:

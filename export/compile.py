@@ -14,7 +14,6 @@ DIR that this command did not write is ever replaced.
 
 import re
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 
 from core.cli import Positional, alias, parse
 from core.errors import CheckFailed, Esp8kError
+from core.files import scratch
 from core.isolate import isolated
 from core.pixels import to_bytes
 from core.program import run
@@ -91,7 +91,7 @@ def compile_model(
     network, ends = core_of(read_tflite(model, name))
     require_supported(network)
     identity = identify(name, network.sha256, network.sha256)
-    with published(out) as made:
+    with published(out, last=f"src/{name}_model.h") as made:
         shown = for_comment(source)
         plan = publish(
             *(network, None, made.stage, profile, name, identity, shown, cores),
@@ -160,8 +160,8 @@ def _replaced(made: Published) -> list[str]:
 
 def _check_example(folder: Path) -> None:
     """Compile the example as a user would, warnings as errors, and run it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        program = Path(scratch) / "golden"
+    with scratch() as work:
+        program = work / "golden"
         sources = [folder / "examples/golden/main.c", *(folder / "src").glob("*.c")]
         host_build.compile_c(sources, [folder / "src"], program)
         done = subprocess.run(
@@ -179,8 +179,8 @@ def _check_outputs(network: Network, ends: Ends, model: bytes, folder: Path) -> 
     count = _count(network)
     inputs = random_values(network, count, 1)
     expected = joined(int8.sequence(network, inputs))
-    with tempfile.TemporaryDirectory() as scratch:
-        library = host_build.build(folder, Path(scratch))
+    with scratch() as work:
+        library = host_build.build(folder, work)
     found = library.int8(to_bytes(joined(inputs)))
     _require_equal(found, expected, "the integer reference")
     if not tflm.available():

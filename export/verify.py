@@ -5,7 +5,6 @@ CRC-32 over all logit bytes in order: the numpy reference, TFLite Micro and the
 generated C must print the same one; so must the float16 C and its reference.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import nn
 
 from core import pixels
 from core.digest import digest
+from core.files import scratch
 from export.emit import host_build
 from export.graph.network import Network
 from export.pipeline import Artefacts, Say
@@ -179,8 +179,8 @@ def _verify_int8(v: Verifier, say: Say) -> None:
 
 def _verify_c(v: Verifier, folder: Path, plan: "Plan", say: Say) -> None:
     say("build and run the generated C")
-    with tempfile.TemporaryDirectory() as scratch:
-        library = host_build.build(folder / "component", Path(scratch))
+    with scratch() as work:
+        library = host_build.build(folder / "component", work)
     evidence = "this computer"
     size = _weight_bytes(plan, "int8")
     v.int8("C int8 (weights)", evidence, size, library.int8(v.images))

@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.support.echo",
     "tests.support.link",
     "tests.support.browser",
+    "tests.support.file_operations",
 ]
 
 # A shell that starts us in the background leaves Ctrl-C ignored, for us and for every

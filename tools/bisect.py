@@ -7,7 +7,6 @@ with the reference's. At the first stage that differs it fetches the bytes and n
 the first value that is wrong. Exit code 1 if anything differs.
 """
 
-import json
 import sys
 import zlib
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.paths import model_dir
 from core.program import run
+from core.text import for_json, one_line
 from core.words import DEFAULT_MODEL, ENGINES, Engine, ModelName
 from export.emit import generate
 from export.emit.generate import Plan, StagePlan
@@ -69,7 +69,8 @@ class Difference:
         shown = ", ".join(map(str, self.channels[:CHANNELS_SHOWN]))
         more = ", ..." if len(self.channels) > CHANNELS_SHOWN else ""
         return (
-            f"{self.engine}: image {self.image}: stage {self.stage} ({self.name}), "
+            f"{self.engine}: image {self.image}: "
+            f"stage {self.stage} ({one_line(self.name)}), "
             f"channel {self.channel} at y {self.y}, x {self.x}: "
             f"expected {self.expected:g}, got {self.got:g}\n"
             f"  {self.wrong_values} of {self.values} values of this stage differ, "
@@ -188,7 +189,7 @@ def tell(
         rows = {
             e: asdict(d) if d else None for e, d in zip(engines, found, strict=True)
         }
-        print(json.dumps({"images": images, "differences": rows}, indent=2))
+        print(for_json({"images": images, "differences": rows}))
     else:
         for engine, difference in zip(engines, found, strict=True):
             agree = f"{engine}: every stage of {images} images is the reference's"

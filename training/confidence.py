@@ -9,7 +9,6 @@ the weights have seen does harm: v2 then asks for 0.91 and its calibration error
 test set rises from 0.12 to 0.19 points.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from core.cli import parse
 from core.paths import checkpoint as find
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from training import checkpoint, data
 from training.evaluate import Evaluation, evaluate
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     result = evaluate(stored.module(), images.test_images, images.test_labels)
     found = report(result, stored.temperature or 1.0)
     if config.json:
-        print(json.dumps({"model": config.model, **found}))
+        print(for_json({"model": config.model, **found}, None))
         return
     fitted = "" if stored.temperature else " (none is stored)"
     before, after = found["calibration_error"]

@@ -3,7 +3,6 @@
 esp8k evaluate --model v2      # the checkpoint's accuracy
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from core.cli import parse
 from core.paths import checkpoint as find
 from core.program import run
 from core.statistics import confusion, wilson_percent
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from training import checkpoint, data
 from training.fit import logits, normalise, prepare
@@ -87,17 +87,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         len(result.labels) - len(result.wrong), len(result.labels)
     )
     if config.json:
-        print(
-            json.dumps(
-                {
-                    "model": config.model,
-                    "accuracy": round(result.accuracy, 4),
-                    "wilson95": [round(low, 4), round(high, 4)],
-                    "wrong": len(result.wrong),
-                    "weights_hash": loaded.weights_hash,
-                }
-            )
-        )
+        told = {
+            "model": config.model,
+            "accuracy": round(result.accuracy, 4),
+            "wilson95": [round(low, 4), round(high, 4)],
+            "wrong": len(result.wrong),
+            "weights_hash": loaded.weights_hash,
+        }
+        print(for_json(told, None))
         return
     print(f"{config.model} {loaded.weights_hash[:16]}: {result.accuracy:.2f} %")
     print(f"{len(result.wrong)} of {len(result.labels):,} wrong")

@@ -8,7 +8,6 @@ leaky ReLU, ReLU, flatten, linear; batch norm folds away at export.
     esp8k models         # parameters and MACs of each
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from core.cli import parse
 from core.errors import Esp8kError
 from core.program import run
+from core.text import for_json
 from core.words import MODELS
 from training.layers import CLASSES, SIDE, network
 
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sizes = {
             n: {"parameters": parameters(m), "macs": macs(m)} for n, m in built.items()
         }
-        print(json.dumps(sizes, indent=1))
+        print(for_json(sizes, 1))
         return
     print(f"{'model':<10} {'parameters':>10} {'MACs':>10}")
     for name, model in built.items():

@@ -8,7 +8,6 @@ constant and drops what does nothing.
 """
 
 import math
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 import onnx
 
 from core.errors import Esp8kError
+from core.files import scratch
 from core.inputs import MODEL_BYTES, read_bytes
 from core.text import one_line
 
@@ -206,8 +206,8 @@ def _session(proto: bytes, target: Path | None = None) -> Any:
 
 def _simplified(proto: onnx.ModelProto, shown: str) -> onnx.ModelProto:
     """Constants computed, what does nothing dropped, by onnxruntime."""
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "plain.onnx"
+    with scratch() as folder:
+        target = folder / "plain.onnx"
         try:
             _session(proto.SerializeToString(), target)
             return onnx.load(str(target))

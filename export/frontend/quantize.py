@@ -1,12 +1,11 @@
 """The int8 ONNX: quantize-dequantize pairs, per-channel weights, min-max ranges."""
 
 import logging
-import tempfile
 import warnings
-from pathlib import Path
 
 import numpy as np
 
+from core.files import scratch
 from export.frontend.tflite import silent
 
 
@@ -30,12 +29,12 @@ def quantize_onnx(model: bytes, calibration: np.ndarray) -> bytes:
 
     logging.getLogger().setLevel(logging.ERROR)
     with (
-        tempfile.TemporaryDirectory() as folder,
+        scratch() as folder,
         warnings.catch_warnings(),
         silent(),
     ):
         warnings.simplefilter("ignore")
-        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        source, target = folder / "float.onnx", folder / "int8.onnx"
         source.write_bytes(model)
         quantize_static(
             str(source),

@@ -1,5 +1,6 @@
 """Two at once: the second waits and says for whom, or is refused."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -69,12 +70,12 @@ def test_the_second_waits_until_the_first_is_done(hold, tmp_path, capsys):
 
 def test_a_killed_holder_leaves_no_lock_and_nothing_half_written(hold, tmp_path):
     process = hold("export")
-    (tmp_path / "model.pt.77.part").touch()
-    (tmp_path / "twin").mkdir()
-    (tmp_path / "twin" / "app.new").touch()
-    (tmp_path / ".staged").mkdir()
+    (tmp_path / f"model.pt.{process.pid}.part").touch()
+    (tmp_path / "twin" / "report" / f".staged.{process.pid}.part").mkdir(parents=True)
+    ours = tmp_path / "twin" / f"report.html.{os.getpid()}.part"
+    ours.touch()  # of a process that lives
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=30)
     with lock(tmp_path, "export", patience_s=1.0):
         left = {path.name for path in tmp_path.rglob("*")}
-    assert left == {".lock", "twin"}
+    assert left == {".lock", "twin", "report", ours.name}

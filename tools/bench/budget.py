@@ -25,6 +25,7 @@ from core import paths
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
+from core.text import for_json
 from core.words import MODELS
 from tools.bench import models as bench_models
 from tools.bench import ours, s3
@@ -204,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     committed = load() if config.check or FILE.exists() else []
     changes = compare(committed, lines)
     if config.json:
-        print(json.dumps(lines, indent=2))
+        print(for_json(lines))
     elif changes:
         Console(width=TABLE_WIDTH).print(table(changes))
     else:

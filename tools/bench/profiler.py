@@ -7,7 +7,6 @@ per stage, code, const and RAM bytes, and the logits. These are instructions of 
 emulated core (of callgrind on the host), not cycles of a chip.
 """
 
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from core.cli import parse
 from core.errors import Esp8kError
 from core.paths import ROOT
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, Engine
 from export.emit.generate import flags, load_plan
 from tools.bench import build, models
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         config.component, config.engine, config.target, tuple(config.extra.split())
     )
     if config.json:
-        print(json.dumps(found, indent=2))
+        print(for_json(found))
         return
     per_mac = found["instructions"] / max(found["effective_macs"], 1)
     print(

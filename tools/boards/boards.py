@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from core.errors import DeviceError, Esp8kError
+from core.text import for_terminal
 from tools.boards import catalogue, pio, probe, usb, virtual_board
 from tools.boards.catalogue import Kind
 from tools.boards.probe import Chip
@@ -88,7 +89,8 @@ def choose(
     if chosen.port or not quiet:
         where = f" on {chosen.port}" if chosen.port else ""
         told = "built" if use == BUILD else chosen.evidence
-        print(f"board: {chosen.name}{where} ({told}): {why}", file=sys.stderr)
+        said = f"board: {chosen.name}{where} ({told}): {why}"
+        print(for_terminal(said), file=sys.stderr)
     return chosen
 
 

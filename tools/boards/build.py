@@ -5,12 +5,12 @@
 Files: build/<model>/<board>/firmware.elf, app.bin, memory.json.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.cli import parse
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import boards, flash
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     board = boards.choose(config.board, None, boards.BUILD)
     result = flash.flash(config.model, board, build_only=True)
     if config.json:
-        print(json.dumps(result, indent=2))
+        print(for_json(result))
     else:
         flash.show(result)
     return 0

@@ -13,7 +13,6 @@ firmware.elf, app.bin, flashed.bin, memory.json; for a board with ESP-IDF merged
 all of its flash from address 0, as installers in a browser want it.
 """
 
-import json
 import shutil
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from core.files import check_writable, replacing, write_json
 from core.lock import lock
 from core.paths import model_dir
 from core.program import run
+from core.text import for_json, visible
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import boards, catalogue, footprint, image_format, pio, stack_depth
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     result = flash(config.model, board)
     if config.json:
-        print(json.dumps(result, indent=2))
+        print(for_json(result))
     elif config.brief:
         if result["flashed"] not in UNWRITTEN:
             print(f"{config.model} on {board.name}: {result['flashed']}")
@@ -87,6 +87,7 @@ def _flash(model: str, board: boards.Board, build_only: bool) -> dict[str, Any]:
         return _flash_espressif(model, board, build_only)
     built = pio.build(model, "virtual" if kind.direct else kind.name)
     out.mkdir(parents=True, exist_ok=True)
+    (out / "memory.json").unlink(missing_ok=True)  # until all is there again
     flashed = out / "flashed.bin"
     firmware = _install(built, out / "firmware.elf")
     result: dict[str, Any] = {"model": model, "board": board.name, "port": board.port}
@@ -118,10 +119,11 @@ def _flash_espressif(
         pio.build(model, board.name, ["upload"], board.port)
     out = model_dir(model) / board.name
     out.mkdir(parents=True, exist_ok=True)
+    (out / "memory.json").unlink(missing_ok=True)
     firmware = _install(built, out / "firmware.elf")
     image = built.with_suffix(".bin")
     if image.exists():
-        shutil.copyfile(image, out / "app.bin")
+        _install(image, out / "app.bin")
         merge(parts(built.parent, board.chip), board.chip, out / "merged.bin")
     size = image.stat().st_size if image.exists() else None
     figures = footprint.measure(firmware, flash_bytes=size)
@@ -135,17 +137,12 @@ def _flash_espressif(
 
 
 def make_image(elf: Path, app: Path) -> Path:
-    """`esptool elf2image`; the file only changes when the bytes do."""
-    fresh = app.with_suffix(".new")
-    esptool(
-        ["--chip", "esp32", "elf2image", *IMAGE_OPTIONS, "-o", str(fresh), str(elf)],
-        "making the image",
-    )
-    image_format.parse(fresh.read_bytes(), str(app))
-    if _same(fresh, app):
-        fresh.unlink()
-    else:
-        fresh.replace(app)
+    """`esptool elf2image`, whole or not at all."""
+    with replacing(app) as fresh:
+        to = ["-o", str(fresh), str(elf)]
+        chip = ["--chip", "esp32"]
+        esptool([*chip, "elf2image", *IMAGE_OPTIONS, *to], "making the image")
+        image_format.parse(fresh.read_bytes(), str(app))
     return app
 
 
@@ -177,9 +174,7 @@ def write(app: Path, flashed: Path, board: boards.Board) -> None:
     """
     require_chip(app, board)
     flashed.unlink(missing_ok=True)
-    back = flashed.with_suffix(".new")
-    length = app.stat().st_size
-    with _target(board) as (port, is_mock):
+    with _target(board) as (port, is_mock), replacing(flashed) as back:
         common = ["--chip", board.chip, "--port", port]
         if is_mock:
             common += ["--connect-attempts", "2"]  # it needs no reset to listen
@@ -188,15 +183,13 @@ def write(app: Path, flashed: Path, board: boards.Board) -> None:
         esptool([*common, "write-flash", hex(OFFSET), str(app)], "writing", port)
         if is_mock:
             common.append("--no-stub")  # the mock's stub cannot read flash
-        where = [hex(OFFSET), str(length), str(back)]
+        where = [hex(OFFSET), str(app.stat().st_size), str(back)]
         esptool([*common, "read-flash", *where], "reading back", port)
-    if back.read_bytes() != app.read_bytes():
-        back.unlink()
-        raise DeviceError(
-            f"what was read back from {board.name} is not what was written",
-            "run the same command again; if it stays, the flash chip is worn out",
-        )
-    back.replace(flashed)
+        if back.read_bytes() != app.read_bytes():
+            raise DeviceError(
+                f"what was read back from {board.name} is not what was written",
+                "run the same command again; if it stays, the flash chip is worn out",
+            )
 
 
 def require_chip(app: Path, board: boards.Board) -> None:
@@ -284,7 +277,7 @@ def show(result: dict[str, Any]) -> None:
         f"(arena {result['arena_bytes']:,} B), stack {result['stack_bytes']:,} B"
         + (f" ({worst:,} B at most in use)" if worst else "")
     )
-    print(f"  {result['folder']}")
+    print(f"  {visible(result['folder'])}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ The bare ports' linker scripts mark each region with two symbols; the twin's
 figures are its ELF sections. `tools.boards.flash` writes them to memory.json.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from elftools.elf.elffile import ELFFile
 from core.cli import Positional, parse
 from core.errors import Esp8kError
 from core.program import run
+from core.text import for_json
 
 REGIONS = ("text", "rodata", "data", "bss")
 NAMES = {"text": "code", "rodata": "const", "data": "data", "bss": "bss"}
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "footprint", __doc__ or "")
     figures = measure(config.elf)
     if config.json:
-        print(json.dumps(figures, indent=2))
+        print(for_json(figures))
         return 0
     for name, value in figures.items():
         amount = f"{value:,}" if isinstance(value, int) else value

@@ -7,7 +7,6 @@ and the soft-float runtime are in it. A call through a pointer may reach any
 function whose address is taken. Recursion has no bound and is an error.
 """
 
-import json
 import re
 import subprocess
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from core.cli import Positional, parse
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
+from core.text import for_json
 from tools.boards.footprint import measure
 
 OBJDUMP = "xtensa-lx106-elf-objdump"
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.json:
         frames = [{"function": one.name, "bytes": one.frame} for one in path]
         figures = {"worst_bytes": total, "stack_bytes": budget, "path": frames}
-        print(json.dumps(figures, indent=2))
+        print(for_json(figures))
     else:
         for one in path:
             print(f"{one.frame:7,d}  {one.name}")

@@ -8,13 +8,13 @@ outlives a reset: when the firmware leaves with the exit status of a reset or of
 panic, the board starts it again with the next boot number, as real silicon does.
 """
 
+import contextlib
 import os
 import pty
 import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import tty
@@ -26,6 +26,7 @@ from typing import Literal
 
 from core import cli
 from core.errors import DeviceError, Esp8kError
+from core.files import scratch
 from core.paths import model_dir
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
@@ -111,7 +112,8 @@ class VirtualBoard:
         self._spawned = threading.Event()
 
     def __enter__(self) -> "VirtualBoard":
-        self._folder = Path(tempfile.mkdtemp(prefix="esp8k-"))
+        self._scratch = contextlib.ExitStack()
+        self._folder = self._scratch.enter_context(scratch())
         self._command = self.command(self._folder)
         self._log = (self._folder / "stderr").open("w+b")
         self._master, self._slave = pty.openpty()
@@ -142,7 +144,7 @@ class VirtualBoard:
         os.close(self._master)
         os.close(self._slave)
         self._log.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.close()
 
     def press_reset(self) -> None:
         """The button of a real board: whatever it does, it starts anew."""

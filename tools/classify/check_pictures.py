@@ -25,6 +25,7 @@ from core.errors import CheckFailed, Esp8kError
 from core.picture.image import Reading, read
 from core.picture.opening import open_picture
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from tools.classify import scenes
 from training import checkpoint
@@ -176,7 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = list(cases)
     rows = count(known, Judge(config.model))
     if config.json:
-        print(json.dumps({kind: asdict(row) for kind, row in rows.items()}, indent=2))
+        print(for_json({kind: asdict(row) for kind, row in rows.items()}))
     else:
         print("\n".join(table(rows)))
     digits = sum(case.label is not None for case in known)

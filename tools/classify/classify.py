@@ -10,7 +10,6 @@ several side by side, or many pictures (see `core.picture.image`). Exit code 1 i
 board's logits are not those of the host, or if a picture's answer is not sure.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from core.cli import parse
 from core.doubt import WORDS
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
+from core.text import for_json, visible
 from core.words import DEFAULT_MODEL, Engine, ModelName
 from tools.classify import pictures
 from tools.classify.host import Host
@@ -144,7 +144,7 @@ def show(result: dict[str, Any], pixels: np.ndarray, stream: TextIO) -> None:
         rows.append(terminal.bold(row, colour and chosen))
     picture = terminal.digit_lines(pixels, encoding, colour)
     lines = terminal.beside(picture, ["", *rows], width=pixels.shape[1])
-    print("\n".join(["", *lines, "", *facts(result), ""]), file=stream)
+    print("\n".join(["", *lines, "", *map(visible, facts(result)), ""]), file=stream)
 
 
 def percent(share: float) -> str:
@@ -218,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if seen:
         tell_pictures(config, seen, results, asked)
     elif config.json:
-        print(json.dumps(results[0], indent=2))
+        print(for_json(results[0]))
     else:
         show(results[0], asked[0].pixels, sys.stdout)
     require_agreement(results, config.model)
@@ -237,12 +237,12 @@ def tell_pictures(
     answers = pictures.answered(seen, results)
     if config.json:
         content = [answer.json() for answer in answers]
-        print(json.dumps(content[0] if len(content) == 1 else content, indent=2))
+        print(for_json(content[0] if len(content) == 1 else content))
     elif len(seen) == 1 and len(results) == 1:
         show(results[0], asked[0].pixels, sys.stdout)
-        print("\n".join(answers[0].remarks()))
+        print("\n".join(map(visible, answers[0].remarks())))
     else:
-        print("\n".join(pictures.lines(answers)))
+        print("\n".join(map(visible, pictures.lines(answers))))
 
 
 def require_agreement(results: list[dict[str, Any]], model: str) -> None:

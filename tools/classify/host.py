@@ -17,11 +17,13 @@ import numpy as np
 from core import paths, pixels
 from core.doubt import Doubt, sixteenths
 from core.errors import EXIT_USAGE, Esp8kError
+from core.text import one_line
 from core.words import ENGINES
 from export.emit import decide
 from export.graph.network import Network, read_tflite
 from export.reference import float16, int8
 
+NAME = 40  # characters of a class's name
 FILES = {"int8": "model_int8.tflite", "f16": "model_fp16.tflite"}
 
 
@@ -50,7 +52,8 @@ class Host:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the logits."""
         out = self.manifest["output"]["shape"][-1]
-        return tuple(map(str, self.manifest.get("classes") or range(out)))
+        names = self.manifest.get("classes") or range(out)
+        return tuple(one_line(str(name), NAME) for name in names)
 
     def logits(self, engine: str, images: np.ndarray) -> np.ndarray:
         """Raw logits of (N, 28, 28) uint8: (N, 10) int8 or float32."""

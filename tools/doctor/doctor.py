@@ -9,7 +9,6 @@ answers. Exit code 0 if nothing is wrong, 3 if a port or board is, 1 if only thi
 computer is. Nothing is written anywhere; a board that keeps silent is reset once.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from core import terminal
 from core.cli import parse
 from core.errors import EXIT_CHECK_FAILED, EXIT_DEVICE, EXIT_OK
 from core.program import run
+from core.text import for_json, visible
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 from tools.doctor.host import examine_host
 from tools.doctor.ports import Ports, examine_ports
@@ -52,16 +52,16 @@ def show(findings: list[Finding], stream: TextIO) -> None:
     signs = SIGNS if terminal.has_blocks(terminal.encoding_of(stream)) else PLAIN_SIGNS
     heading = None
     for finding in findings:
-        title = finding.port or finding.topic
+        title = visible(finding.port or finding.topic)
         if title != heading:
             print(("" if heading is None else "\n") + title, file=stream)
             heading = title
         sign = signs[finding.level]
         if colour:
             sign = f"{COLOURS[finding.level]}{sign}{terminal.RESET}"
-        print(f"  {sign} {finding.text}", file=stream)
+        print(f"  {sign} {visible(finding.text)}", file=stream)
         if finding.cure:
-            print(f"      cure: {finding.cure}", file=stream)
+            print(f"      cure: {visible(finding.cure)}", file=stream)
     wrong = sum(finding.level == PROBLEM for finding in findings)
     told = {0: "nothing is wrong", 1: "one problem"}.get(wrong, f"{wrong} problems")
     print(f"\n{told}", file=stream)
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "findings": [asdict(finding) for finding in findings],
             "problems": sum(finding.level == PROBLEM for finding in findings),
         }
-        print(json.dumps(content, indent=2))
+        print(for_json(content))
     else:
         show(findings, sys.stdout)
     return exit_code(findings)

@@ -12,7 +12,6 @@ answered nor reported in its time; if a crash went unnoticed, or came of itself.
 """
 
 import contextlib
-import json
 import random
 import signal
 import sys
@@ -30,6 +29,7 @@ from core.cli import parse
 from core.errors import CheckFailed, DeviceError
 from core.paths import model_dir
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from tools.faults.line import Faults, FaultyLine
 from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
@@ -231,7 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             record = in_memory(config, images, component, step)
     record["real_seconds"] = round(time.monotonic() - start, 1)
     if config.json:
-        print(json.dumps(record, indent=2))
+        print(for_json(record))
     else:
         for name, value in record.items():
             print(f"{name:18} {value}")

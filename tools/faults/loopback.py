@@ -10,11 +10,11 @@ seed gives the same run.
 import ctypes
 import hashlib
 import subprocess
-import tempfile
 from collections import deque
 from pathlib import Path
 
 from core.errors import Esp8kError
+from core.files import replacing, scratch
 from core.paths import ROOT, build_root
 from tools.faults.line import BOOT_TEXT, PANIC_TEXT, FaultyLine
 
@@ -69,13 +69,11 @@ def build_library(component: Path, *extra: str) -> Path:
     if library.exists():
         return library
     library.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        fresh = Path(folder) / "board.so"
+    with replacing(library) as fresh:
         command = ["gcc", *flags, *map(str, files), "-o", str(fresh)]
         built = subprocess.run(command, capture_output=True, text=True)
         if built.returncode != 0:
             raise Esp8kError(f"the firmware does not build:\n{built.stderr.strip()}")
-        fresh.replace(library)
     return library
 
 
@@ -84,10 +82,10 @@ class MemoryBoard:
 
     def __init__(self, library: Path) -> None:
         # A copy of its own for each board: the library holds one board's state.
-        self._folder = tempfile.TemporaryDirectory()
-        own = Path(self._folder.name) / "board.so"
-        own.write_bytes(library.read_bytes())
-        self._library = ctypes.CDLL(str(own))
+        with scratch() as folder:
+            own = folder / "board.so"
+            own.write_bytes(library.read_bytes())
+            self._library = ctypes.CDLL(str(own))  # mapped: the file may go
         self._library.memory_output.restype = ctypes.POINTER(ctypes.c_uint8)
         self._library.memory_time.restype = ctypes.c_uint64
         self._library.memory_feed.argtypes = (

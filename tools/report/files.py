@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core import files
+from core.text import for_json, for_terminal
 from tools.report import page as report_page
 from tools.report.data import Progress
 
@@ -61,17 +62,15 @@ def progress_bar(title: str, total: int) -> Iterator[Progress]:
 
 def say(text: str) -> None:
     """A line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(for_terminal(text), file=sys.stderr, flush=True)
 
 
 def write(folder: Path, report: dict[str, Any], images: np.ndarray) -> None:
-    """report.json and report.html, each in place only when complete."""
+    """report.json and report.html; where the first is, both are whole, of one run."""
     page = report_page.render(report, images)
-    try:
-        files.write_json(folder / "report.json", report)
-        files.write_text(folder / "report.html", page)
-    except OSError as error:
-        raise files.unwritable(folder, error) from error
+    with files.staged(folder, last="report.json") as stage:
+        (stage / "report.html").write_text(page, encoding="utf-8")
+        (stage / "report.json").write_text(for_json(report, 1) + "\n")
 
 
 def summary(report: dict[str, Any], folder: Path) -> str:

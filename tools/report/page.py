@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from core.text import for_terminal
 from tools.report import shown
 from tools.report.figures import NAMES, accuracy_plot, engine_view, mistakes
 
@@ -38,11 +39,18 @@ def render(report: dict[str, Any], images: np.ndarray) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     page = environment.get_template("report.html.jinja")
     return page.render(view(report, images))
+
+
+def _shown(value: Any) -> Any:
+    """Text of others, spelt out as on a terminal; what we marked as safe as it is."""
+    plain = isinstance(value, str) and not hasattr(value, "__html__")
+    return for_terminal(value) if plain else value
 
 
 def view(report: dict[str, Any], images: np.ndarray) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import pty
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from PIL import Image
 from core import paths
 from core.cli import parse
 from core.errors import Esp8kError
+from core.files import scratch
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
 
@@ -95,8 +95,8 @@ def screenshot(page: Path, width: int, height: int, out: Path) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
         raise Esp8kError("no chromium", "apt-get install chromium")
-    with tempfile.TemporaryDirectory() as folder:
-        shot = Path(folder) / "shot.png"
+    with scratch() as folder:
+        shot = folder / "shot.png"
         command = [chromium, *CHROMIUM.split(), f"--user-data-dir={folder}/profile"]
         command += [f"--screenshot={shot}", f"--window-size={width},{height}"]
         subprocess.run(
@@ -123,8 +123,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = ["classify", *words, "--index", str(config.index)]
     program = [sys.executable, "-m", "tools.main", *command]
     shown = f"$ esp8k {' '.join(command)}\n{capture(program)}"
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "terminal.html"
+    with scratch() as folder:
+        page = folder / "terminal.html"
         page.write_text(terminal_page(shown), encoding="utf-8")
         lines = shown.count("\n")
         screenshot(page, 900, 96 + 18 * lines, config.docs / "classify.png")

@@ -10,7 +10,6 @@ depends on the clock or the line stands under "timing" and "link" in the JSON; t
 is the same whenever the inputs are.
 """
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from core.errors import CheckFailed, Esp8kError
 from core.files import check_writable
 from core.program import run
 from core.revision import revision
+from core.text import for_json, for_terminal
 from core.words import DEFAULT_MODEL, ENGINES, Engine, ModelName
 from tools.classify.host import Host
 from tools.link.client import Device
@@ -263,7 +263,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         require_identity(device, host.folder)
     report = make_report(config, target, host, asked)
     write(folder, report, asked.images)
-    print(json.dumps(report, indent=1) if config.json else summary(report, folder))
+    shown = summary(report, folder)
+    print(for_json(report, 1) if config.json else for_terminal(shown))
     if report["failures"]:
         cure = f"find the first wrong layer: make bisect MODEL={config.model}"
         raise CheckFailed("; ".join(report["failures"]), cure)

@@ -20,6 +20,7 @@ from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, model_dir
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from export.emit.host_build import flags
 from tools.web import installer
@@ -123,7 +124,7 @@ def deciding(component: Path) -> list[str]:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """A file of the page's own, the same bytes each time."""
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(for_json(content) + "\n")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from core.errors import Esp8kError
 from core.paths import build_root
+from core.text import for_json
 from tools.boards import catalogue
 
 PACKAGES = Path(__file__).parent / "npm"  # package.json and its lock
@@ -58,7 +59,7 @@ def add(exported: Path, page: Path) -> None:
         "version": f"{told['identity_crc']:08x}",
         "builds": [_listed(image) for image in images],
     }
-    (page / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    (page / "manifest.json").write_text(for_json(manifest) + "\n")
 
 
 def _holds(image: Image, told: dict[str, Any]) -> bool:

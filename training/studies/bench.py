@@ -9,7 +9,6 @@ model, optimizer, batch, augmentation and thread count, rounds of both in turn i
 process; processor time, the best round of each, counts.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from torch.utils.data import DataLoader, Subset
 from core.cli import parse
 from core.paths import build_root
 from core.program import run
+from core.text import for_json
 from core.words import ModelName
 from training import data, models
 from training.augment import augment
@@ -165,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     speed = measure(config)
     if config.json:
         ratios = {"input": speed.input_ratio, "training": speed.training_ratio}
-        print(json.dumps({**asdict(config), **asdict(speed), "ratios": ratios}))
+        print(for_json({**asdict(config), **asdict(speed), "ratios": ratios}, None))
         return
     print(f"{config.model}, {config.threads} thread(s), images a second:")
     for title, stock, ours in (

@@ -29,6 +29,7 @@ from core.errors import Esp8kError
 from core.files import write_json
 from core.paths import build_root
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from training import data, models
 from training.environment import environment
@@ -244,7 +245,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_json(RESULTS / f"{config.model}.json", result)
         store(draw(results()), PICTURE)
     if config.json:
-        print(json.dumps(result, indent=1))
+        print(for_json(result, 1))
         return
     for p in result["points"]:
         spread = "" if p["std"] is None else f" (std {p['std']:.2f})"

@@ -9,7 +9,6 @@ are followed in one run. Each run adds one line to `build/search.jsonl`; the com
 is written only as --record.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from core.cli import parse
 from core.paths import build_root
 from core.program import run
+from core.text import for_json
 from core.words import ModelName
 from training import data, models
 from training.augment import Affine
@@ -148,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Try once, print and file the result."""
     config = parse(Config, argv, "search", __doc__ or "")
     result = attempt(config)
-    line = json.dumps(result)
+    line = for_json(result, None)
     record = config.record or build_root() / "search.jsonl"
     record.parent.mkdir(parents=True, exist_ok=True)
     with record.open("a", encoding="utf-8") as file:

@@ -30,6 +30,7 @@ from core.files import write_json
 from core.paths import ROOT, build_root
 from core.program import run
 from core.statistics import wilson_percent
+from core.text import for_json
 from core.words import DEFAULT_MODEL, MODELS, ModelName
 from training import checkpoint, data, models
 from training.environment import environment
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_json(series.folder.with_suffix(".json"), result)
     if config.file:
         write_json(RESULTS / f"{series.name}.json", result)
-    print(json.dumps(result, indent=1) if config.json else sentence(result))
+    print(for_json(result, 1) if config.json else sentence(result))
 
 
 @dataclass(frozen=True)

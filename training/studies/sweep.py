@@ -11,7 +11,6 @@ never been run on one. The test set is never read.
 """
 
 import contextlib
-import json
 import os
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from core.errors import Esp8kError
 from core.files import write_json
 from core.paths import ROOT, build_root
 from core.program import run
+from core.text import for_json
 from core.words import ModelName
 from training import checkpoint, data, models
 from training.augment import Affine
@@ -182,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     target = build_root() / "sweeps" / f"{config.name}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     write_json(target, rows)
-    print(json.dumps({"best": rows[0], "table": str(target)}))
+    print(for_json({"best": rows[0], "table": str(target)}, None))
 
 
 if __name__ == "__main__":

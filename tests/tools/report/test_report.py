@@ -277,7 +277,10 @@ def test_a_full_disk_keeps_the_old_report(host, tmp_path: Path):
     folder = tmp_path / "report"
     write(folder, got, images)
     before = (folder / "report.json").read_text()
-    with full_disk(1000), pytest.raises(Esp8kError, match="cannot write to") as caught:
+    with (
+        full_disk(1000),
+        pytest.raises(Esp8kError, match="cannot write below") as caught,
+    ):
         write(folder, got, images)
     assert "free some space" in caught.value.hint
     assert (folder / "report.json").read_text() == before
