@@ -81,8 +81,8 @@ CASES = {
     "report": Case(
         "report --model v2 --board twin --limit 5",
         "build/v2",
-        ("twin/report/report.json", "twin/report/report.html"),
-        "twin/report/report.json",
+        ("twin/report-of-5/report.json", "twin/report-of-5/report.html"),
+        "twin/report-of-5/report.json",
     ),
 }
 QUICK = ("compile", "train")
@@ -111,7 +111,7 @@ class Run:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.temporary.mkdir(parents=True)
         if self.case.root == "build/v2":
-            ignored = shutil.ignore_patterns("platformio", "report")
+            ignored = shutil.ignore_patterns("platformio", "report*")
             shutil.copytree(TEST_BUILD / "v2", self.root, ignore=ignored)
         for name in self.case.old:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,6 @@ over frames drawn from test images, beside `export.reference.prepare`. Instructi
 those of emulated cores, no time of a board. Exit code 1 where a bit differs.
 """
 
-import json
 import struct
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from core.cli import parse
 from core.errors import CheckFailed
 from core.paths import ROOT
 from core.program import run
+from core.text import for_json
 from export.emit.host_build import WARNINGS, flags
 from export.reference.prepare import prepare
 from tools.bench import count, frames
@@ -152,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "prepare", __doc__ or "")
     found = rows(config)
     if config.json:
-        print(json.dumps([asdict(row) for row in found], indent=2))
+        print(for_json([asdict(row) for row in found]))
     for row in [] if config.json else found:
         print(line(row))
     if any(row.equal < row.frames for row in found):
