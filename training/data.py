@@ -27,6 +27,7 @@ from core.errors import Esp8kError
 from core.files import replacing
 from core.paths import ROOT, build_root
 from core.program import run
+from core.text import for_json
 from training import folder as folders
 from training.vision import torchvision
 
@@ -199,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "test": data.test_images.shape,
             "sha256": data.hash,
         }
-        print(json.dumps(told, indent=2))
+        print(for_json(told))
         return
     print(f"train {data.train_images.shape}, test {data.test_images.shape}")
     print(f"sha256 {data.hash}")

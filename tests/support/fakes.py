@@ -14,6 +14,7 @@ from tools.link.client import Result
 
 HASH = "ab" * 32
 SCALE, ZERO = 0.125, 3
+STAGES = [{"engine": engine, "shape": [1, 1, 10]} for engine in ("int8", "f16")]
 
 
 def logits(engine: str, images: np.ndarray) -> np.ndarray:
@@ -35,7 +36,7 @@ class FakeHost:
         self.classes = tuple(map(str, range(10)))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "plan.json").write_text(
-            json.dumps({"weights_hash": HASH, "identity_crc": 1})
+            json.dumps({"weights_hash": HASH, "identity_crc": 1, "stages": STAGES})
         )
 
     def logits(self, engine: str, images: np.ndarray) -> np.ndarray:
@@ -67,6 +68,11 @@ class FakeIdentity:
     identity_crc: int = 1
     board: str = "fake"
     counter: str = "instructions"
+    engines: tuple[str, ...] = ("int8", "f16")
+    classes: int = 10
+
+    def stages(self, engine: str) -> int:
+        return 1
 
 
 class FakeDevice:

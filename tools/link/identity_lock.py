@@ -5,10 +5,15 @@ calibrations of one checkpoint are two models.
 """
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 from core.errors import CheckFailed, Esp8kError
+from core.words import ENGINES
 from tools.link.client import Device
+from tools.link.messages import DeviceIdentity
+from tools.link.schema import Malformed
 
 
 def require_identity(device: Device, model_dir: Path) -> None:
@@ -17,6 +22,8 @@ def require_identity(device: Device, model_dir: Path) -> None:
     try:
         plan = json.loads(path.read_text())
         weights, expected = str(plan["weights_hash"]), int(plan["identity_crc"])
+        stages = {e: [s for s in plan["stages"] if s["engine"] == e] for e in ENGINES}
+        classes = {e: math.prod(s[-1]["shape"]) for e, s in stages.items() if s}
     except FileNotFoundError:
         model = model_dir.name
         raise Esp8kError(
@@ -33,3 +40,19 @@ def require_identity(device: Device, model_dir: Path) -> None:
             f"{expected:08x} of the weights {weights[:16]}",
             f"bring them together: make flash MODEL={model_dir.name}",
         )
+    for engine, count in classes.items():
+        _require_engine(runs, engine, stages[engine], count)
+
+
+def _require_engine(
+    runs: DeviceIdentity, engine: str, stages: list[Any], classes: int
+) -> None:
+    """One identity, one network: what else it says must fit to it."""
+    name = f"it runs {runs.model} {runs.identity_crc:08x}"
+    if engine not in runs.engines:
+        raise Malformed("HELLO", f"{name}, but without the engine {engine}")
+    if runs.stages(engine) != len(stages):
+        told = f"{runs.stages(engine)} stages of {engine}, not {len(stages)}"
+        raise Malformed("HELLO", f"{name}, but with {told}")
+    if runs.classes != classes:
+        raise Malformed("HELLO", f"{name}, but with {runs.classes} classes")

@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         manifest = json.loads((folder / "manifest.json").read_text())
         chips = [build["chipFamily"] for build in manifest["builds"]]
         told = {"folder": str(folder), "bytes": size, "installs": chips}
-        print(json.dumps(told, indent=2))
+        print(for_json(told))
         return 0
     print(f"{folder}: {size / 1e6:.1f} MB")
     print(f"look at it: python3 -m http.server -d {folder} 8000")
