@@ -19,6 +19,7 @@ from core.errors import Esp8kError
 from core.files import check_writable
 from core.paths import model_dir
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import catalogue, flash
 
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = target.stat().st_size
     if config.json:
         told = {"chip": found.chip, "file": str(target), "bytes": size}
-        print(json.dumps(told, indent=2))
+        print(for_json(told))
     else:
         print(f"{target}: {size:,} bytes, for {found.chip}, from address 0")
     return 0

@@ -9,7 +9,6 @@ at the serial line. One port, one board; it holds the model afterwards. Exit cod
 if a test fails.
 """
 
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from core.cli import parse
 from core.errors import EXIT_CHECK_FAILED, EXIT_OK, Esp8kError
 from core.paths import ROOT
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import boards, flash
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     done = subprocess.run(command(config, board), cwd=TESTS, stdout=out)
     if config.json:
         told = {"model": config.model, **asdict(board), "images": config.images}
-        print(json.dumps({**told, "passed": done.returncode == 0}, indent=2))
+        print(for_json({**told, "passed": done.returncode == 0}))
     return EXIT_CHECK_FAILED if done.returncode else EXIT_OK
 
 
