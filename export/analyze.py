@@ -3,11 +3,14 @@
     esp8k analyze model.tflite [--calibration inputs.npz] [--json]
 
 One screen: each operator and how it is made, or what cures it; flash and RAM by
-profile; instructions of one inference by core; which chips it fits; the costliest
-layers; where the RAM peak is. Nothing is compiled or run: all figures are estimates
-but for the sizes, which are those of the C that `esp8k compile` writes.
+profile; instructions of one inference on each core; which chips it fits; the costliest
+layers; where the RAM peak is. Nothing is compiled or run. Sizes are those of the C
+that `esp8k compile` writes. Instructions are `counted` where the generator writes the
+assembly itself, `estimated` where a compiler stands between. Nobody has measured
+cycles on these chips: the times are those of one instruction a cycle, the least.
 """
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,25 +20,25 @@ from core.cli import Positional, parse
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
 from core.text import for_json, for_terminal
-from core.words import PROFILES
-from export.cores.s3 import lower as cores_s3
-from export.emit import held, lower
+from core.words import DEFAULT_PROFILE, PROFILES
+from export.core_costs import CoreCost, Engines, by_layer
+from export.emit import held
 from export.emit.engine import Engine
 from export.frontend.sources import Options, load
 from export.frontend.support import SUPPORTED, core_of, problems, require_supported
-from export.graph.network import Network, read_tflite
-from export.kernels import registry
+from export.graph.network import read_tflite
 
 CORES = {"xtensa": "Xtensa", "riscv": "RISC-V"}
-PLAIN = 12  # instructions an element of an operator without products, roughly
 FLASH = 1 << 20  # an ESP-IDF project's application, where nobody says otherwise
 CHIPS = {  # SRAM in bytes by the data sheet, core, MHz
-    "ESP32": (520 << 10, "xtensa", 240),
-    "ESP32-S2": (320 << 10, "xtensa", 240),
-    "ESP32-S3": (512 << 10, "xtensa", 240),
-    "ESP32-C3": (400 << 10, "riscv", 160),
-    "ESP32-C6": (512 << 10, "riscv", 160),
+    "ESP32": (520 << 10, "lx6", 240),
+    "ESP32-S2": (320 << 10, "lx6", 240),
+    "ESP32-S3": (512 << 10, "s3", 240),
+    "ESP32-C3": (400 << 10, "rv32imc", 160),
+    "ESP32-C6": (512 << 10, "rv32imc", 160),
 }
+COLUMNS = 80
+FIRST = DEFAULT_PROFILE  # of profiles that are equally fast
 FREE = 0.5  # of the SRAM, what a network may take: the rest is the system's
 
 
@@ -47,7 +50,6 @@ class Size:
     flash_bytes: int  # weights, tables, constants
     ram_bytes: int  # arena and state
     instructions: dict[str, int]  # one inference, by core
-    ram_by_core: dict[str, int]  # the same where a core's own kernels run
     peak: str  # the layer at which most of the arena is in use
     costliest: tuple[tuple[str, str, float], ...]  # (layer, operators, share)
 
@@ -64,6 +66,7 @@ class Analysis:
     macs: int
     weight_bytes: int  # in the file
     sizes: tuple[Size, ...]
+    cores: tuple[CoreCost, ...]  # in the profile that is taken if none is named
     chips: dict[str, str]
 
     def lines(self) -> list[str]:
@@ -82,7 +85,7 @@ class Analysis:
             found += [f"  {what}", f"    cure: {cure}"]
         if not self.sizes:
             return found
-        head = f"{'profile':10}{'flash':>12}{'RAM':>10}"
+        head = f"{'portable C':10}{'flash':>12}{'RAM':>10}"
         head += "".join(f"{name + ' instr.':>18}" for name in CORES.values())
         found.append(head)
         for size in self.sizes:
@@ -90,18 +93,24 @@ class Analysis:
             found.append(
                 f"{size.profile:10}{size.flash_bytes:12,}{size.ram_bytes:10,}{counts}"
             )
-        for size in self.sizes:
-            told = ", ".join(f"{c} {n:,}" for c, n in size.ram_by_core.items())
-            found.append(f"{size.profile}: RAM by core: {told}")
         found.append("size keeps weights of 8 bits as the file does, the others of 16")
+        title = f"{DEFAULT_PROFILE + ' on':10}{'flash':>12}{'RAM':>10}"
+        found.append(f"{title}{'instructions':>18}  evidence")
+        found += [
+            f"{c.core:10}{c.flash_bytes:12,}{c.ram_bytes:10,}{c.instructions:18,}"
+            f"  {c.evidence}"
+            for c in self.cores
+        ]
         size = next(s for s in self.sizes if s.profile == "balanced")
-        found.append(f"balanced: RAM peak at {size.peak}; most of the time goes to")
+        found.append(f"balanced: RAM peak at {size.peak}; costliest layers, of Xtensa:")
         for layer, kinds, share in size.costliest:
             found.append(f"  {share:6.1%} {layer} ({kinds})")
         found += [f"{chip:9} {told}" for chip, told in self.chips.items()]
         found.append(
-            "instructions: estimates, of products within 10 % of emulated counts, of "
-            "the rest rough"
+            "estimated: within 10 % of emulated counts for products, the rest rough;"
+        )
+        found.append(
+            "cycles were measured on no chip: one instruction takes one, or more"
         )
         return found
 
@@ -116,7 +125,8 @@ def analyze(model: bytes, name: str, notes: tuple[str, ...] = ()) -> Analysis:
             require_supported(network)
         except Esp8kError as error:
             wrong = ((error.message, error.hint),)
-    sizes = () if wrong else tuple(_size(network, profile) for profile in PROFILES)
+    engines = Engines(network)
+    sizes = () if wrong else tuple(_size(engines, profile) for profile in PROFILES)
     constants = [t for t in whole.tensors if t.data is not None]
     return Analysis(
         name=name,
@@ -129,43 +139,25 @@ def analyze(model: bytes, name: str, notes: tuple[str, ...] = ()) -> Analysis:
         macs=0 if wrong else network.macs(),
         weight_bytes=sum(t.data.nbytes for t in constants if t.data is not None),
         sizes=sizes,
-        chips=_chips(sizes),
+        cores=engines.all_of(DEFAULT_PROFILE) if sizes else (),
+        chips=_chips(engines, sizes),
     )
 
 
-def _size(network: Network, profile: str) -> Size:
-    engine = lower.int8(network, profile, "net")
-    costs = {core: _costs(engine, core) for core in CORES}
+def _size(engines: Engines, profile: str) -> Size:
+    engine = engines.int8(profile)
+    costs = {core: by_layer(engine, core) for core in CORES}
     order = sorted(costs["xtensa"].items(), key=lambda pair: -pair[1])
     total = max(sum(costs["xtensa"].values()), 1)
     kinds = {s.name: ", ".join(op.kind for op in s.operators) for s in engine.stages}
     return Size(
         profile=profile,
         flash_bytes=sum(array.size for array in engine.arrays),
-        ram_bytes=engine.arena + held.state_offsets(network)[-1],
-        ram_by_core=_rams(network, profile, engine),
+        ram_bytes=engine.arena + held.state_offsets(engines.network)[-1],
         instructions={core: sum(found.values()) for core, found in costs.items()},
         peak=_peak(engine),
         costliest=tuple((n, kinds[n], cost / total) for n, cost in order[:3]),
     )
-
-
-def _rams(network: Network, profile: str, engine: Engine) -> dict[str, int]:
-    """Arena and state in bytes by the core whose kernels run."""
-    state = held.state_offsets(network)[-1]
-    own = lower.int8(network, profile, "net", core=registry.LX6)
-    found = {"portable": engine.arena + state, "lx6": own.arena + state}
-    if cores_s3.applies(network):
-        found["s3"] = cores_s3.lower(network, "net").arena
-    return found
-
-
-def _costs(engine: Engine, core: str) -> dict[str, int]:
-    """Instructions by layer."""
-    return {
-        stage.name: max(kernel.cost(core), 0) or PLAIN * stage.size
-        for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
-    }
 
 
 def _peak(engine: Engine) -> str:
@@ -173,10 +165,14 @@ def _peak(engine: Engine) -> str:
 
     def used(number: int) -> int:
         stage, kernel = engine.stages[number], engine.kernels[number]
+        sizes = {s.tensor: s.pitch * s.region[0] for s in stage.sources}
+        sizes[stage.output] = kernel.out_bytes
         known = engine.memory.offsets
-        sources = {s.tensor: s.pitch * s.region[0] for s in stage.sources}
-        total = sum(size for tensor, size in sources.items() if tensor in known)
-        return total + (stage.size if stage.output in known else 0) + kernel.scratch
+        spans = [(known[t], known[t] + n) for t, n in sizes.items() if t in known]
+        if kernel.scratch:
+            at = engine.memory.scratch[stage.number]
+            spans.append((at, at + kernel.scratch))
+        return _covered(spans)
 
     if not engine.stages:
         return "nothing"
@@ -184,7 +180,16 @@ def _peak(engine: Engine) -> str:
     return f"{engine.stages[most].name} ({used(most):,} bytes)"
 
 
-def _chips(sizes: tuple[Size, ...]) -> dict[str, str]:
+def _covered(spans: list[tuple[int, int]]) -> int:
+    """Bytes that lie in any of the spans."""
+    total = end = 0
+    for first, last in sorted(spans):
+        total += max(last - max(first, end), 0)
+        end = max(end, last)
+    return total
+
+
+def _chips(engines: Engines, sizes: tuple[Size, ...]) -> dict[str, str]:
     """For each chip the fastest profile that fits, and its time at one per clock."""
     found = {}
     for chip, (sram, core, clock) in CHIPS.items():
@@ -200,10 +205,21 @@ def _chips(sizes: tuple[Size, ...]) -> dict[str, str]:
                 f"{min(s.flash_bytes for s in sizes):,} of flash"
             )
             continue
-        best = min(fits, key=lambda s: s.instructions[core])
-        ms = best.instructions[core] / clock / 1000
-        found[chip] = f"fits; profile {best.profile}, {ms:.3g} ms at one a clock"
+        price = "riscv" if core == "rv32imc" else "xtensa"
+        best = min(fits, key=lambda s: (s.instructions[price], s.profile != FIRST))
+        cost = engines.on(core, best.profile)
+        ms = cost.instructions / clock / 1000
+        found[chip] = (
+            f"fits; profile {best.profile}, {cost.ram_bytes:,} bytes of RAM, "
+            f"{ms:.3g} ms or more"
+        )
     return found
+
+
+def _wrapped(line: str) -> str:
+    """Of at most 80 columns."""
+    margin = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.fill(line, COLUMNS, subsequent_indent=margin) if line else line
 
 
 @dataclass(frozen=True)
@@ -224,7 +240,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.json:
         print(for_json(asdict(found)))
     else:
-        print(for_terminal("\n".join(found.lines())))
+        print(for_terminal("\n".join(map(_wrapped, found.lines()))))
     if found.problems:
         raise CheckFailed("the model cannot be compiled", found.problems[0][1])
 

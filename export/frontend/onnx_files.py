@@ -22,6 +22,7 @@ from core.text import one_line
 
 DAMAGED = "export it again: torch.onnx.export(module, (example,), 'model.onnx')"
 ELEMENTS = 1 << 28  # of one tensor
+IR_VERSION = 10  # that every onnxruntime takes; later ones add types of no use here
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear")
 
 
@@ -43,6 +44,7 @@ def read(
         proto = onnx.load_from_string(raw)
     except Exception as error:  # protobuf raises whatever it meets
         raise Esp8kError(f"{shown} is not an ONNX model", DAMAGED) from error
+    proto.ir_version = min(proto.ir_version, IR_VERSION)  # its own part is older
     if not proto.graph.node:
         raise Esp8kError(f"{shown} holds no operators", DAMAGED)
     for tensor in _tensors(proto.graph):

@@ -21,6 +21,7 @@ STEMS = {  # of the names of stages; all else has its kind's
     "MAX_POOL_2D": "maxpool",
     "AVERAGE_POOL_2D": "avgpool",
     "CONCATENATION": "concat",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "lstm",
 }
 
 

@@ -44,9 +44,10 @@ def test_a_component_holds_the_kernels_that_are_asked_for(
 
 def test_memory_is_told_for_every_core() -> None:
     network = integer_core(read_tflite(NETWORK, "net"))
-    (speed, *_) = analyze(NETWORK, "net").sizes
-    assert speed.ram_by_core == {
-        "portable": speed.ram_bytes,
-        "lx6": lower.int8(network, "speed", "net", core=registry.LX6).arena,
+    portable = lower.int8(network, "balanced", "net").arena
+    assert {c.core: c.ram_bytes for c in analyze(NETWORK, "net").cores} == {
+        "lx106": portable,
+        "rv32imc": portable,
+        "lx6": lower.int8(network, "balanced", "net", core=registry.LX6).arena,
         "s3": lower_s3(network, "net").arena,
     }

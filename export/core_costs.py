@@ -1,0 +1,142 @@
+"""What one inference costs on each core, before anything is compiled.
+
+    for cost in Engines(network).all_of("balanced"):
+        print(cost.core, cost.instructions, cost.evidence)
+
+What the generator writes as assembly it counts; C is estimated by `export.plan.cost`.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from export.assembly import source
+from export.cores.s3.component import assembly
+from export.cores.s3.count import instructions as on_s3
+from export.cores.s3.kernel import Call
+from export.cores.s3.kernel import Kernel as Vector
+from export.cores.s3.lower import applies
+from export.cores.s3.lower import lower as lower_s3
+from export.emit import held, lower
+from export.emit.engine import Engine
+from export.graph.network import Network
+from export.kernels import registry
+from export.kernels.lx6.kernel import Lx6
+from export.kernels.registry import Core
+
+COUNTED, ESTIMATED = "counted", "estimated"
+CALL = 10  # instructions of the C for each kernel of the S3 that it calls, about
+PLAIN = 12  # instructions an element of an operator without products, roughly
+
+
+@dataclass(frozen=True)
+class CoreCost:
+    """One inference on one core, in one profile."""
+
+    core: str  # portable | lx106 | lx6 | s3 | rv32imc
+    profile: str
+    instructions: int
+    counted: float  # share of them that the generator counted
+    flash_bytes: int
+    ram_bytes: int  # arena and state
+
+    @property
+    def evidence(self) -> str:
+        """In a word or two."""
+        if self.counted in (0.0, 1.0):
+            return COUNTED if self.counted else ESTIMATED
+        return f"{self.counted:.0%} {COUNTED}"
+
+
+class Engines:
+    """The engines of one network, each made once."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._made: dict[tuple[str, str], Engine] = {}
+
+    def int8(self, profile: str, core: Core = registry.PORTABLE) -> Engine:
+        """The portable one, or the LX6's."""
+        at = profile, core.name
+        if at not in self._made:
+            self._made[at] = lower.int8(self.network, profile, "net", core=core)
+        return self._made[at]
+
+    def all_of(self, profile: str) -> tuple[CoreCost, ...]:
+        """One inference on every core that there are kernels or counts for."""
+        names = ("lx106", "rv32imc", "lx6", "s3")
+        return tuple(self.on(name, profile) for name in names)
+
+    @cached_property
+    def vector(self) -> CoreCost | None:
+        """The S3's own, which knows no profiles; some networks have none."""
+        return _vector(self.network) if applies(self.network) else None
+
+    def on(self, name: str, profile: str) -> CoreCost:
+        """On one core; an S3 without its own engine is as an LX6."""
+        if name == "s3" and self.vector is not None:
+            return replace(self.vector, profile=profile)
+        if name in ("lx6", "s3"):
+            engine = self.int8(profile, registry.LX6)
+            return _cost(self.network, engine, profile, name, "xtensa")
+        core = "riscv" if name == "rv32imc" else "xtensa"
+        return _cost(self.network, self.int8(profile), profile, name, core)
+
+
+def _cost(
+    network: Network, engine: Engine, profile: str, name: str, core: str
+) -> CoreCost:
+    costs = by_layer(engine, core)
+    total = max(sum(costs.values()), 1)
+    own = sum(
+        costs[stage.name]
+        for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
+        if isinstance(kernel, Lx6)
+    )
+    return CoreCost(
+        name,
+        profile,
+        total,
+        own / total,
+        sum(array.size for array in engine.arrays) + _beside(engine),
+        engine.arena + held.state_offsets(network)[-1],
+    )
+
+
+def _beside(engine: Engine) -> int:
+    """Constants that stand among the code of LX6 kernels: their weights, about."""
+    return sum(
+        2 * stage.weights.size
+        for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
+        if isinstance(kernel, Lx6) and stage.weights is not None
+    )
+
+
+def _vector(network: Network) -> CoreCost:
+    engine = lower_s3(network, "net")
+    text = assembly(engine)
+    counts = {f.name: on_s3(f) for f in source.parse(text)}
+    own = sum(counts[call.kernel.name] for call in engine.calls if _own(call))
+    other = len(engine.calls) * CALL + sum(
+        max(k.kernel.cost("xtensa"), 0) or PLAIN * k.kernel.stage.size
+        for k in engine.portables
+    )
+    return CoreCost(
+        "s3",
+        "",
+        own + other,
+        own / (own + other),
+        engine.constant_bytes,
+        engine.arena,
+    )
+
+
+def _own(call: Call) -> bool:
+    return isinstance(call.kernel, Vector)
+
+
+def by_layer(engine: Engine, core: str) -> dict[str, int]:
+    """Instructions by layer."""
+    return {
+        stage.name: max(kernel.cost(core), 0) or PLAIN * stage.size
+        for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
+    }
