@@ -69,6 +69,7 @@ STUDIES = {
 FIGURES = {
     "bench": Verb("tools.bench.bench", "instructions and bytes beside every rival"),
     "bench-train": Verb("training.studies.bench", "training speed against stock"),
+    "read-frames": Verb("tools.bench.read_frames", "frames that are read rightly"),
     "prepare": Verb("tools.bench.prepare", "a frame to 28x28: its bits, its cost"),
     "budget": Verb("tools.bench.budget", "our figures, committed"),
     "profiler": Verb("tools.bench.profiler", "count one engine of a component"),
