@@ -11,6 +11,8 @@ from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from websockets.sync.client import connect
@@ -20,7 +22,7 @@ from tests.support.browser import open_page
 from tests.support.products import TEST_BUILD
 from tools.boards.boards import Board
 from tools.soak import second_client
-from tools.web import build, server
+from tools.web import build, draw, server
 from tools.web.draw import Config, site_of
 from tools.web.line import BoardLine
 from tools.web.server import Server, Site
@@ -145,6 +147,24 @@ def test_only_the_token_lets_in_from_outside(site: Site) -> None:
         assert status == 200 and "HttpOnly" in headers["set-cookie"]
         cookie = headers["set-cookie"].partition(";")[0]
         assert ask(running, "/app.js", Cookie=cookie)[0] == 200
+
+
+def test_a_phone_reads_the_address_from_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = "http://192.0.2.7:8000/?token=aSeBu-Scfe0nRjYgQRdSMw"
+    draw.show_code(url)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    halves = {"█": (255, 255), "▀": (255, 0), "▄": (0, 255)}
+    shown = [
+        [halves.get(block, (0, 0))[half] for block in line]
+        for line in lines
+        for half in (0, 1)
+    ]
+    picture = np.kron(np.array(shown, np.uint8), np.ones((8, 8), np.uint8))
+    read, *_ = cv2.QRCodeDetector().detectAndDecode(picture)
+    assert read == url
 
 
 @pytest.mark.parametrize("path", ["/../../etc/passwd", "/%2e%2e/plan.json", "//x"])
