@@ -32,7 +32,6 @@ from tools.bench.rows import Row
 
 IMAGES = 1_000  # test images on which outputs are compared with TFLite Micro's
 SHAPE_IMAGES = 10  # random inputs of MLPerf Tiny's shapes
-TABLE_WIDTH = 200  # columns, at least
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     elif config.markdown:
         print(show.markdown(rows))
     else:
-        # A line that the terminal folds is better than figures that are cut.
-        console = Console(width=max(Console().width, TABLE_WIDTH))
-        console.print(show.table(rows, config.all))
+        console = Console()
+        console.print(show.table(rows, config.all, console.width))
+        if console.width < show.WIDE:
+            console.print(show.NARROWED)
         console.print(show.LEGEND)
         for line in show.gaps(rows):
             console.print(f"- {line}", highlight=False)

@@ -22,6 +22,10 @@ LEGEND = (
     "reference kernels, counted inside Invoke; its arena holds input and output too. "
     "MLPerf: the shapes of that benchmark, random weights."
 )
+NARROWED = (
+    "* measured elsewhere. Flags, stack, time and each figure's evidence: on 200 "
+    "columns, by --markdown or by --json."
+)
 COLUMNS = (  # title, how it is aligned
     ("program", "left"),
     ("flags", "left"),
@@ -35,6 +39,17 @@ COLUMNS = (  # title, how it is aligned
     ("equal to TFLite Micro", "left"),
     ("evidence", "left"),
 )
+NARROW = {  # of them: what a terminal of 80 columns has room for, by a shorter title
+    0: "program",
+    2: "instruc-\ntions",
+    3: "each\nMAC",
+    4: "code",
+    5: "const",
+    6: "RAM",
+    9: "equal",
+}
+NARROW_PROGRAM = 20  # columns of a name, at least
+WIDE = 200  # columns; below, the narrow table
 TARGETS = ("lx106", "rv32imc", "host")  # the order of the sections
 FLAG_NAMES = {"-fno-schedule-insns": "nosched"}
 
@@ -52,14 +67,22 @@ def read(path: Path) -> list[Row]:
     return rows
 
 
-def table(rows: list[Row], every: bool = False) -> Table:
-    """All counted rows, a section for each model and target."""
+def table(rows: list[Row], every: bool = False, width: int = WIDE) -> Table:
+    """All counted rows, a section for each model and target.
+
+    Below WIDE columns the chief figures alone, a `*` where others measured.
+    """
+    narrow = width < WIDE
+    chosen = NARROW if narrow else {at: name for at, (name, _) in enumerate(COLUMNS)}
     result = Table(
         title="Instructions and bytes", title_justify="left", box=box.SIMPLE_HEAD
     )
-    for name, side in COLUMNS:
+    for at, name in chosen.items():
+        side = COLUMNS[at][1]
+        least = NARROW_PROGRAM if narrow and at == 0 else None
+        folds = narrow and side == "left"
         # rich has a literal type for `justify`; ours comes from a table
-        result.add_column(name, justify=side, no_wrap=True)  # type: ignore[arg-type]
+        result.add_column(name, justify=side, no_wrap=not folds, min_width=least)  # type: ignore[arg-type]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row.instructions is not None or row.time_ratio is not None:
@@ -70,7 +93,11 @@ def table(rows: list[Row], every: bool = False) -> Table:
         kind = " (MLPerf)" if model in SHAPES else ""
         result.add_row(f"{model}{kind} on {target}", style="bold underline")
         for row in sorted(shown, key=lambda r: r.instructions or 1 << 40):
-            result.add_row(*_cells(row), style="bold" if row.source == OURS else "")
+            cells = _cells(row)
+            if narrow and row.evidence != HERE:
+                cells[0] += " *"
+            style = "bold" if row.source == OURS else ""
+            result.add_row(*(cells[at] for at in chosen), style=style)
     return result
 
 

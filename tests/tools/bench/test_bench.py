@@ -1,11 +1,13 @@
 """The benchmark's own arithmetic: sizes, counts, rows, tables, picture."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from core.errors import CheckFailed, Esp8kError
 from tools.bench import bench, build, models, profiler, show
@@ -207,6 +209,18 @@ def test_every_rival_of_the_notes_is_shown_or_has_its_reason() -> None:
         assert name in shown
     assert all(r.note for r in published.excluded())
     assert {"onnx2c", "TinyMaix", "NNoM"} <= {r.source for r in published.excluded()}
+
+
+@pytest.mark.parametrize("width", [80, 100, 220])
+def test_the_table_fits_its_terminal_and_cuts_no_figure(width: int) -> None:
+    rows = [row(), row(model="v3", macs=861_400), *published.rows()]
+    console = Console(width=width, file=io.StringIO())
+    console.print(show.table(rows, width=console.width))
+    told = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(len(line) <= width for line in told.splitlines())
+    assert "…" not in told
+    assert f"{row().instructions:,}" in told and "TinyMaix" in told
+    assert (" *" in told) is (width < show.WIDE)
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
