@@ -22,9 +22,9 @@ from core.errors import Esp8kError
 from core.program import run
 from core.words import MODELS
 from export.emit import host_build
+from tools.bench import cores, ours, show
 from tools.bench import host as bench_host
 from tools.bench import models as bench_models
-from tools.bench import ours, show
 from tools.bench.build import TARGETS
 from tools.bench.mlperf_shapes import SHAPES
 from tools.bench.rivals import generated, published
@@ -43,6 +43,7 @@ class Config:
     targets: tuple[str, ...] = tuple(TARGETS)  # cores to count on
     rivals: bool = True  # measure other people's generators and runtimes
     reuse: bool = False  # show build/bench/bench.json, measure nothing
+    cores: bool = False  # a table a core, of committed figures: measures nothing
     all: bool = False  # show rivals with every set of flags
     plot: bool = False  # write docs/bench.png
     markdown: bool = False  # print the table for the README instead
@@ -99,6 +100,10 @@ def save(rows: list[Row]) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the benchmark from the command line."""
     config = parse(Config, argv, "bench", __doc__ or "")
+    if config.cores:
+        print(cores.markdown())
+        _plot(config)
+        return
     if config.reuse:
         rows = show.read(result_path())
     else:
@@ -116,11 +121,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         console.print(show.LEGEND)
         for line in show.gaps(rows):
             console.print(f"- {line}", highlight=False)
+    _plot(config)
+
+
+def _plot(config: Config) -> None:
     if config.plot:
         from tools.bench.plot import plot
 
         target = paths.ROOT / "docs" / "bench.png"
-        plot(rows, target)
+        plot(cores.rows(), target)
         say(f"wrote {target.relative_to(paths.ROOT)}")
 
 

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from core.errors import CheckFailed, Esp8kError
-from tools.bench import bench, build, models, profiler, show
+from core.paths import ROOT
+from tools.bench import bench, build, cores, models, profiler, show
 from tools.bench import count as bench_count
 from tools.bench import ours as bench_ours
 from tools.bench.build import Program
@@ -226,19 +227,26 @@ def test_the_table_fits_its_terminal_and_cuts_no_figure(width: int) -> None:
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     from tools.bench import plot
 
-    wide, small = row(model="v3", macs=861_400), row(model="v3-small", macs=201_800)
-    shape = row(model="ds_cnn", target="host", ram_bytes=90, io_bytes=10)
-    theirs = replace(shape, source="TFLite Micro", profile="")
-    rows = [row(), wide, small, shape, theirs, *published.rows()]
+    rows = cores.rows()
     groups = plot._groups(rows)
-    titles = [group.title.split(",")[0] for group in groups]
-    assert titles == ["v3-small", "v2", "v3", "MLPerf Tiny's shapes"]
-    assert groups[3].rows == [theirs, shape]
+    assert [len({r.source == OURS for r in group.rows}) for group in groups] == [2] * 3
+    assert all(r.model in plot.NETWORKS for group in groups for r in group.rows)
     first, second = tmp_path / "a.png", tmp_path / "b.png"
     plot.plot(rows, first)
     plot.plot(rows, second)
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_has_a_table_a_core_as_committed() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    tables = cores.markdown().split("### ")[1:]
+    assert len(tables) == len(cores.CORES)
+    for table in tables:
+        if "projected" in table:
+            lines = [line for line in table.splitlines() if line.startswith("|")]
+            assert "\n".join(lines) in page, table.splitlines()[0]
+            assert f"| {OURS}" not in table, "ours stand out"
 
 
 def test_a_wrong_model_is_refused() -> None:
