@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 
 from core.cli import parse
 from core.errors import EXIT_CHECK_FAILED, EXIT_OK, Esp8kError
@@ -23,6 +24,7 @@ from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import boards, flash
 
 TESTS = ROOT / "tests" / "on_board"
+PLUGIN = "pytest_embedded_serial"
 LEAST_IMAGES = 20  # a reset in mid-batch needs a batch
 
 
@@ -47,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"--images {config.images} is no number {LEAST_IMAGES} to 10000",
             "1000 is a good one",
         )
+    if not find_spec(PLUGIN):
+        raise Esp8kError(f"{PLUGIN} is not installed", "run: make setup")
     use = boards.FLASH if config.flash else boards.TALK
     board = boards.choose(config.board, config.port, use, config.serial)
     if config.flash:

@@ -52,6 +52,14 @@ def test_a_board_that_fails_ends_with_1(
     assert told["passed"] is False and told["evidence"] == "host process"
 
 
+def test_what_is_missing_is_told_before_a_board_is_touched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(on_board, "PLUGIN", "no_such_plugin")
+    with pytest.raises(Esp8kError, match="is not installed"):
+        on_board.main(["--board", "twin"])
+
+
 @pytest.mark.parametrize("count", ["19", "10001", "-1"])
 def test_a_wrong_count_is_told_before_a_board_is_touched(count: str) -> None:
     with pytest.raises(Esp8kError, match=re.escape(f"--images {count} is no number")):
