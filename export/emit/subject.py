@@ -1,6 +1,6 @@
 """What every file of a network says of it: its name, its ends and its state.
 
-    subject = Subject.of(network, identity, "speed", "v3", s3=True, lx6=True, ...)
+    subject = Subject.of(network, identity, "speed", "v3", ...)
 
 The templates name its fields; a scale is the C literal without its suffix.
 """
