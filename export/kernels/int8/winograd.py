@@ -134,11 +134,9 @@ class Winograd(Tiled):
         return "\n".join(indent + line for line in lines)
 
     @property
-    def lines(self) -> list[list[str]]:
-        """C of the products of a tile of one channel, by filter and tile."""
-        return [
-            [_product(f, p, self.tiles) for p in range(self.tiles)] for f in range(16)
-        ]
+    def sums(self) -> str:
+        """C of a row's two sums, by tile."""
+        return ", ".join(f"s{p}, d{p}" for p in range(self.tiles))
 
     @property
     def vertical(self) -> list[list[list[str]]]:
@@ -181,17 +179,6 @@ class Winograd(Tiled):
         passes = np.arange(0, self.total, self.tiles)
         last = np.maximum.reduceat(ends * self.stage.region[2], passes)
         return (lag(last, np.minimum.reduceat(starts, passes), rereads=False),)
-
-
-def _product(f: int, p: int, tiles: int) -> str:
-    """One product of a one-channel tile, added to its row's two sums."""
-    m = f"v[{f * tiles + p}] * w"
-    return (
-        f"s{p} = {m};",
-        f"const int32_t m{p} = {m}; s{p} += m{p}; d{p} = m{p};",
-        f"const int32_t m{p} = {m}; s{p} += m{p}; d{p} -= m{p};",
-        f"d{p} -= {m};",
-    )[f % 4]
 
 
 def _vertical(row: int, p: int) -> list[str]:

@@ -108,6 +108,43 @@ NN_INLINE void nn_winograd_inputs(const uint8_t *d, int32_t pitch,
     }
 }
 
+/* A row of a tile of one channel: s and d are its products m with the filter's
+ * row u, times A: m0 + m1 + m2 and m1 - m2 - m3. */
+#define NN_WINOGRAD_SUMS1(u, v, s, d)       \
+    do {                                    \
+        const int32_t m1 = (v)[1] * (u)[1]; \
+        const int32_t m2 = (v)[2] * (u)[2]; \
+                                            \
+        (s) = (v)[0] * (u)[0] + m1 + m2;    \
+        (d) = m1 - m2 - (v)[3] * (u)[3];    \
+    } while (0)
+
+/* The same of two tiles, interleaved in v. A weight is loaded once and used up
+ * before the next: the cores have few registers. */
+#define NN_WINOGRAD_SUMS2(u, v, s0, d0, s1, d1) \
+    do {                                        \
+        const int32_t w0 = (u)[0];              \
+        (s0) = (v)[0] * w0;                     \
+        (s1) = (v)[1] * w0;                     \
+        const int32_t w1 = (u)[1];              \
+        const int32_t m1 = (v)[2] * w1;         \
+        (s0) += m1;                             \
+        (d0) = m1;                              \
+        const int32_t n1 = (v)[3] * w1;         \
+        (s1) += n1;                             \
+        (d1) = n1;                              \
+        const int32_t w2 = (u)[2];              \
+        const int32_t m2 = (v)[4] * w2;         \
+        (s0) += m2;                             \
+        (d0) -= m2;                             \
+        const int32_t n2 = (v)[5] * w2;         \
+        (s1) += n2;                             \
+        (d1) -= n2;                             \
+        const int32_t w3 = (u)[3];              \
+        (d0) -= (v)[6] * w3;                    \
+        (d1) -= (v)[7] * w3;                    \
+    } while (0)
+
 typedef struct {
     int32_t y00;
     int32_t y01;
