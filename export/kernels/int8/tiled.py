@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+import numpy as np
+
+from export.arithmetic import requant_stage
 from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
-from export.kernels.arrays import Array
+from export.kernels.arrays import Array, byte_array
+from export.kernels.c_text import total
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.finish import Finish
 from export.kernels.kernel import Kernel, Options
@@ -20,6 +24,8 @@ class Tiled(Kernel):
     engine: ClassVar[str] = "int8"
     kinds: ClassVar[tuple[str, ...]] = ("CONV_2D",)
     tile: ClassVar[int]  # outputs a side
+    transform: ClassVar[str]  # of a filter g
+    scale: ClassVar[int] = 1  # of the sums
 
     finish: Finish
     weights: Array
@@ -40,6 +46,37 @@ class Tiled(Kernel):
     ) -> Iterator[Self]:
         """One whatever the profile, where it can be proved."""
 
+    @classmethod
+    def _of_filters(
+        cls,
+        stage: Stage,
+        options: Options,
+        strip: Strip | None,
+        found: Requant,
+        filters: np.ndarray,
+        blocks: tuple[int, int],
+    ) -> Self:
+        """Of transformed filters (O, f, I), so many tiles and channels abreast."""
+        tiles, block_q = blocks
+        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        table = requant_stage.table(stage)
+        # (O / q, f, I, q): the order in which the inner loop reads
+        order = filters.reshape(-1, block_q, *filters.shape[1:]).transpose(0, 2, 3, 1)
+        return cls(
+            stage=stage,
+            options=options,
+            finish=Finish.of(stage, options, stem, found, table, cls.scale),
+            weights=byte_array(
+                f"{stem}_filters",
+                f"{stage.name}: {cls.transform}, {block_q} channels abreast",
+                order.reshape(-1),
+                "int16_t",
+            ),
+            tiles=tiles,
+            block_q=block_q,
+            strip=strip,
+        )
+
     @property
     def function(self) -> str:
         """Name of the C function."""
@@ -55,6 +92,19 @@ class Tiled(Kernel):
         """That of the finish."""
         return self.finish.requant
 
+    # ==== For the template ====
+
+    @property
+    def products(self) -> str:
+        """Name of the macro that adds one channel's products to all sums."""
+        return f"{self.function.upper()}_{self.tiles}X{self.block_q}"
+
+    @property
+    def corner(self) -> str:
+        """C of where a tile begins."""
+        pitch = 0 if self.one_row else self.pitch
+        return total("in", ("y", pitch), ("x", self.stage.depth))
+
     @property
     def one_row(self) -> bool:
         """Of tiles."""
@@ -62,7 +112,7 @@ class Tiled(Kernel):
 
     @property
     def total(self) -> int:
-        """Tiles."""
+        """Of all tiles, the number."""
         return self.stage.head_region[0] * self.stage.head_region[1] // self.tile**2
 
     @property

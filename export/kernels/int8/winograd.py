@@ -8,10 +8,8 @@ import numpy as np
 
 from export.arithmetic import requant_stage, winograd
 from export.graph.stage import Stage
-from export.kernels.arrays import byte_array
 from export.kernels.c_text import product, total
 from export.kernels.int8.conv import Strip
-from export.kernels.int8.finish import Finish
 from export.kernels.int8.tiled import Tiled
 from export.kernels.kernel import Options
 from export.plan.cost import Work, times
@@ -26,7 +24,9 @@ class Winograd(Tiled):
     """16 products for a tile of 2x2, two tiles abreast."""
 
     template: ClassVar[str] = "int8/winograd.c.jinja"
-    tile: ClassVar[int] = 2  # outputs a side
+    tile: ClassVar[int] = 2
+    transform: ClassVar[str] = "2G g 2G'"
+    scale: ClassVar[int] = winograd.SCALE
 
     calls: int = 1
 
@@ -42,7 +42,7 @@ class Winograd(Tiled):
             return
         values = requant_stage.table(stage)
         try:
-            found = requant_stage.weighted(stage, values, winograd.SCALE)
+            found = requant_stage.weighted(stage, values, cls.scale)
         except ValueError:
             return
         if found.form == "wide":  # its constants are not for scaled sums
@@ -54,22 +54,8 @@ class Winograd(Tiled):
         block_q = next(
             n for n in range(min(most, channels), 0, -1) if channels % n == 0
         )
-        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
-        # (O / q, f, I, q): the order in which the inner loop reads
-        order = transformed.reshape(channels // block_q, block_q, 16, depth)
-        yield cls(
-            stage=stage,
-            options=options,
-            finish=Finish.of(stage, options, stem, found, values, winograd.SCALE),
-            weights=byte_array(
-                f"{stem}_filters",
-                f"{stage.name}: 2G g 2G', {block_q} channels abreast",
-                order.transpose(0, 2, 3, 1).reshape(-1),
-                "int16_t",
-            ),
-            tiles=tiles,
-            block_q=block_q,
-            strip=strip,
+        yield cls._of_filters(
+            stage, options, strip, found, transformed, (tiles, block_q)
         )
 
     @property
@@ -95,12 +81,6 @@ class Winograd(Tiled):
     def adjacent(self) -> bool:
         """Whether two tiles abreast are neighbours: no pair crosses a row's end."""
         return self.tiles == 2 and self.stage.head_region[1] % 4 == 0
-
-    @property
-    def corner(self) -> str:
-        """C of where a tile begins."""
-        depth = self.stage.depth
-        return total("in", ("y", 0 if self.one_row else self.pitch), ("x", depth))
 
     @property
     def place(self) -> str:

@@ -8,10 +8,8 @@ import numpy as np
 
 from export.arithmetic import requant_stage, winograd
 from export.graph.stage import Stage
-from export.kernels.arrays import byte_array
 from export.kernels.c_text import total
 from export.kernels.int8.conv import Strip
-from export.kernels.int8.finish import Finish
 from export.kernels.int8.tiled import Tiled
 from export.kernels.kernel import Options
 from export.plan.cost import Work
@@ -25,7 +23,8 @@ class Winograd4(Tiled):
     """36 products for a tile of 4x4, some tiles and channels abreast."""
 
     template: ClassVar[str] = "int8/winograd4.c.jinja"
-    tile: ClassVar[int] = 4  # outputs a side
+    tile: ClassVar[int] = 4
+    transform: ClassVar[str] = "G g G'"
 
     @classmethod
     def of(
@@ -40,26 +39,9 @@ class Winograd4(Tiled):
         found = requant_stage.weighted(stage, values)
         if found.form == "wide":
             return
-        channels = stage.region[2]
-        tiles, block_q = _blocks(stage.head_region[1] // cls.tile, channels)
-        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
-        # (O / q, f, I, q): the order in which the inner loop reads
-        transformed = winograd.filters4(stage.taken().astype(np.int64))
-        order = transformed.reshape(channels // block_q, block_q, 36, stage.depth)
-        yield cls(
-            stage=stage,
-            options=options,
-            finish=Finish.of(stage, options, stem, found, values),
-            weights=byte_array(
-                f"{stem}_filters",
-                f"{stage.name}: G g G', {block_q} channels abreast",
-                order.transpose(0, 2, 3, 1).reshape(-1),
-                "int16_t",
-            ),
-            tiles=tiles,
-            block_q=block_q,
-            strip=strip,
-        )
+        blocks = _blocks(stage.head_region[1] // cls.tile, stage.region[2])
+        filters = winograd.filters4(stage.taken().astype(np.int64))
+        yield cls._of_filters(stage, options, strip, found, filters, blocks)
 
     @property
     def method(self) -> str:
@@ -82,12 +64,6 @@ class Winograd4(Tiled):
     def across(self) -> int:
         """Columns of the output that a tile gives."""
         return 2 if self.stage.pool else self.tile
-
-    @property
-    def corner(self) -> str:
-        """C of where a tile begins."""
-        pitch = 0 if self.one_row else self.pitch
-        return total("in", ("y", pitch), ("x", self.stage.depth))
 
     @property
     def place(self) -> str:
