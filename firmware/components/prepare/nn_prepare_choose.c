@@ -178,26 +178,53 @@ static choice_t look(nn_prepare_t *s, uint32_t weight)
     return found;
 }
 
+/* Dark ink from light, or light from dark, and the best piece of it. */
+static choice_t look_for(nn_prepare_t *s, nn_prepare_ink_t kind,
+                         uint32_t weight)
+{
+    choice_t found;
+    if (kind == NN_PREPARE_LIGHT_INK) {
+        nn_prepare_invert(s);
+    }
+    found = look(s, weight);
+    found.kind = kind;
+    return found;
+}
+
+/* Of both kinds; the likelier one last, so that its tiles are mostly there. */
+static choice_t look_for_both(nn_prepare_t *s)
+{
+    nn_prepare_ink_t likely = nn_prepare_rarer(s);
+    choice_t best, found;
+    if (likely == NN_PREPARE_LIGHT_INK) {
+        best = look_for(s, NN_PREPARE_DARK_INK, UNLIKELY);
+        found = look_for(s, NN_PREPARE_LIGHT_INK, LIKELY);
+        if (found.score > best.score) {
+            return found;
+        }
+    } else {
+        best = look_for(s, NN_PREPARE_LIGHT_INK, UNLIKELY);
+        nn_prepare_invert(s);
+        found = look_for(s, NN_PREPARE_DARK_INK, LIKELY);
+        if (found.score >= best.score) {
+            return found;
+        }
+    }
+    nn_prepare_invert(s);
+    nn_prepare_find_ink(s);
+    return best;
+}
+
 uint32_t nn_prepare_choose(nn_prepare_t *s, nn_prepare_ink_t ink,
                            uint32_t *light_ink)
 {
-    choice_t best = {LEAST_SCORE, NO_LEVEL, 0, NN_PREPARE_DARK_INK};
-    nn_prepare_ink_t likely = nn_prepare_rarer(s);
+    choice_t best;
     nn_prepare_tile(s);
-    if (ink != NN_PREPARE_LIGHT_INK) {
-        best = look(s, likely == NN_PREPARE_DARK_INK ? LIKELY : UNLIKELY);
-    }
-    if (ink != NN_PREPARE_DARK_INK) {
-        nn_prepare_invert(s);
-        choice_t found =
-            look(s, likely == NN_PREPARE_LIGHT_INK ? LIKELY : UNLIKELY);
-        found.kind = NN_PREPARE_LIGHT_INK;
-        if (found.score > best.score) {
-            best = found;
-        } else {
-            nn_prepare_invert(s);
-            nn_prepare_find_ink(s);
-        }
+    if (ink == NN_PREPARE_DARK_INK || ink == NN_PREPARE_LIGHT_INK) {
+        uint32_t weight = ink == nn_prepare_rarer(s) ? LIKELY : UNLIKELY;
+        best = look_for(s, ink, weight);
+    } else {
+        best = look_for_both(s);
     }
     *light_ink = best.kind == NN_PREPARE_LIGHT_INK;
     unmark(s);

@@ -42,6 +42,20 @@ nn_prepare_status_t nn_prepare_begin(nn_prepare_t *state, uint32_t width,
     return NN_PREPARE_OK;
 }
 
+/* The sum of `count` pixels from x on joins those of its square of 2x2. */
+static void average(nn_prepare_t *s, uint8_t *row, uint32_t x, uint32_t sum,
+                    uint32_t count)
+{
+    if (s->y & 1u || x & 1u) {
+        sum += s->line[x / 2u];
+    }
+    if (s->y & 1u && (x + count) % 2u == 0u) {
+        row[x / 2u] = (uint8_t)((sum + 2u) >> 2);
+    } else {
+        s->line[x / 2u] = (uint16_t)sum;
+    }
+}
+
 /* `count` pixels that lie in one row of the frame. */
 static void take(nn_prepare_t *s, const uint8_t *grey, uint32_t count)
 {
@@ -56,14 +70,17 @@ static void take(nn_prepare_t *s, const uint8_t *grey, uint32_t count)
     if (s->y >= 2u * s->rows) {
         return; /* the last row of an odd number */
     }
-    for (uint32_t i = 0; i < count && x < 2u * s->columns; i++, x++) {
-        uint32_t sum = grey[i];
-        if (((uint32_t)s->y | x) & 1u) {
-            sum += s->line[x / 2u];
-        }
-        s->line[x / 2u] = (uint16_t)sum;
-        if ((uint32_t)s->y & x & 1u) {
-            row[x / 2u] = (uint8_t)((sum + 2u) >> 2);
+    uint32_t end = x + count;
+    end = end < 2u * s->columns ? end : 2u * s->columns;
+    while (x < end) {
+        if ((x & 1u) == 0u && x + 1u < end) { /* both pixels of a pair */
+            average(s, row, x, (uint32_t)grey[0] + grey[1], 2);
+            grey += 2;
+            x += 2u;
+        } else {
+            average(s, row, x, grey[0], 1);
+            grey++;
+            x++;
         }
     }
 }

@@ -94,12 +94,20 @@ nn_prepare_ink_t nn_prepare_rarer(const nn_prepare_t *s)
 static void extreme(const uint8_t *from, uint8_t *to, uint32_t count,
                     uint32_t stride, uint32_t reach, uint8_t turn)
 {
+    uint32_t best = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t first = i > reach ? i - reach : 0u;
         uint32_t last = nn_prepare_least(i + reach, count - 1u);
-        uint32_t best = 0;
-        for (uint32_t j = first; j <= last; j++) {
-            best = nn_prepare_most(best, (uint32_t)(from[j * stride] ^ turn));
+        uint32_t j = last; /* what is new in the window, ... */
+        if (i == 0u
+            || (first > 0u
+                && (uint32_t)(from[(first - 1u) * stride] ^ turn) == best)) {
+            best = 0;
+            j = first; /* ... or all of it, where the best one has left it */
+        }
+        for (; j <= last; j++) {
+            uint32_t value = (uint32_t)(from[j * stride] ^ turn);
+            best = value > best ? value : best;
         }
         to[i * stride] = (uint8_t)(best ^ turn);
     }
