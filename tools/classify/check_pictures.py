@@ -5,7 +5,8 @@
 
 A folder holds pictures and a labels.json, {"a.jpg": {"label": 7, "kind": "pencil"}};
 a label of null says that it holds no single digit, so that nothing sure is right.
-Without a folder, pictures of every kind of `tools.classify.scenes` are drawn. Exit
+Without a folder, pictures of every kind of `tools.classify.scenes` are drawn, and MNIST
+test images are pasted on plain paper, ten times as many. Exit
 code 1 where fewer than `--least` percent of the digits are right. The network runs in
 PyTorch: the preparation is what is judged, not the arithmetic.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -33,6 +35,8 @@ from training.data import load
 from training.doubt import doubt_of, model_logits
 
 Array = np.ndarray
+BICUBIC = Image.Resampling.BICUBIC
+PASTED = "MNIST, pasted"  # the kind of picture that `pasted` draws
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,25 @@ def drawn(count: int, seed: int) -> Iterable[Case]:
         made = scenes.numbered(kind, count, seed, digits)
         for i, (picture, label) in enumerate(made):
             yield Case(f"{kind} {i}", Image.fromarray(picture), label, kind)
+    yield from pasted(10 * count, seed)
+
+
+def pasted(count: int, seed: int) -> Iterable[Case]:
+    """MNIST test images at random sizes and places on plain paper, light or dark."""
+    data = load()
+    rng = np.random.default_rng(seed)
+    for i in rng.choice(len(data.test_labels), count, replace=False).tolist():
+        height, width = (int(v) for v in rng.integers(200, 700, 2))
+        side = int(rng.integers(40, 0.95 * min(height, width)))
+        digit = Image.fromarray(data.test_images[i]).resize((side, side), BICUBIC)
+        top, left = int(rng.integers(height - side)), int(rng.integers(width - side))
+        page = np.zeros((height, width))
+        page[top : top + side, left : left + side] = np.asarray(digit) / 255
+        paper, ink = rng.uniform(170, 255), rng.uniform(0, 80)
+        if rng.random() < 0.2:  # chalk
+            paper, ink = ink, paper
+        picture = Image.fromarray(np.uint8(paper + (ink - paper) * page))
+        yield Case(f"{PASTED} {i}", picture, int(data.test_labels[i]), PASTED)
 
 
 def count(cases: Iterable[Case], judge: Judge) -> dict[str, Row]:
@@ -169,6 +192,7 @@ def table(rows: dict[str, Row]) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
     config = parse(Config, argv, "check-pictures", __doc__ or "")
+    cv2.setNumThreads(1)  # of pictures so small more threads only wait
     cases = (
         drawn(config.count, config.seed)
         if config.folder is None

@@ -104,7 +104,10 @@ def learning_curves(path: Path, run: Run) -> None:
     )  # fmt: skip
     tested = [(e.epoch, 100 - e.accuracy) for e in history if e.accuracy is not None]
     if tested:
-        middle.plot(*zip(*tested, strict=True), "o-", color=BLUE, label="test")
+        # The average still holds the first weights while the run is young.
+        weights = "averaged" if recipe.ema else "live"
+        label = f"test, {weights} weights"
+        middle.plot(*zip(*tested, strict=True), "o-", color=BLUE, label=label)
         last_epoch, last = tested[-1]
         middle.annotate(
             f"{last:.2f} %", (last_epoch, last), (8, 0), textcoords="offset points",
@@ -220,11 +223,16 @@ def _reliability(axes: Any, run: Run, result: Evaluation) -> None:
         full = [b for b in range(10) if (bins == b).sum() >= 5]
         x = [100 * sure[bins == b].mean() for b in full]
         y = [100 * right[bins == b].mean() for b in full]
+        if color == BLUE:  # how many images a point stands for
+            for b in full:
+                count = f"{(bins == b).sum():,}"
+                axes.text(10 * b + 5, 2, count, color=GREY, fontsize=8, ha="center")
         label = "as trained" if color == RED else f"temperature {temperature:.2f}"
         axes.plot(x, y, style, color=color, label=label, clip_on=False)
-    axes.set(title="Reliability", xlabel="confidence, %", ylabel="% right")
+    axes.set(title="Reliability; images in each bin", ylabel="% right")
+    axes.set_xlabel("confidence, %")
     axes.set(xlim=(30, 100), ylim=(0, 100))
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="upper left")
 
 
 def misclassified(
@@ -261,8 +269,9 @@ def misclassified(
     marked = sum(int(index) in doubtful for index in wrong)
     note = f"; * {marked} with a label that people doubt" if marked else ""
     picture.suptitle(
-        f"{title}: the {len(result.wrong)} misclassified test images{shown}, surest "
-        f"first: true → predicted, #index, confidence{note}",
+        f"{title}: {len(result.wrong)} of {len(result.labels):,} wrong "
+        f"({result.accuracy:.2f} %){shown}, surest first: true → predicted, #index, "
+        f"confidence{note}",
         x=0.01,
         ha="left",
         fontsize=11,
