@@ -9,6 +9,8 @@ import math
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
 from core.errors import Esp8kError
 from core.paths import ROOT
 from core.pixels import to_bytes
@@ -58,11 +60,13 @@ class Held:
 
     @classmethod
     def of(cls, variable: Variable, offset: int) -> "Held":
-        """Bytes u = q + 128."""
-        values = to_bytes(variable.initial).reshape(-1).tolist()
+        """Bytes u = q + 128; of 16 bits two bytes as they are, the low one first."""
+        begin = variable.initial.reshape(-1)
+        whole = begin.astype("<i2").view(np.uint8)
+        values = (whole if begin.dtype == np.int16 else to_bytes(begin)).tolist()
         same = len(set(values)) == 1
         fill, first = (values[0], []) if same else (None, values)
-        return cls(offset, variable.initial.size, fill, first)
+        return cls(offset, begin.nbytes, fill, first)
 
 
 @dataclass(frozen=True)
