@@ -7,12 +7,15 @@ generated C computes, on the scale u = q + 128, one of
     split:   t = sum + bias, M = Mh * 2^k + Ml,
              u = clamp((t * Mh + ((t * Ml + C) >> k)) >> s)
     signed:  u = clamp((t * Mh + ((t * Ml + C) >> k) + K) >> s), C by the sign of t
-    triple:  the same with M in three parts: ((t * Mm + C + (t * Ml >> k)) >> k)
+    checked: as split; where the sum lies just above a step, TFLite's own form
+    triple:  as signed with M in three parts: ((t * Mm + C + (t * Ml >> k)) >> k)
     wide:    TFLite's own form
 
 (split is the exact floor of one wide product, made of two narrow ones; the two C of
 signed are TFLite's rounding of halves away from zero, which sets the steps below zero
-back by a constant.) `export.arithmetic.requant_proof` finds the cheapest that is exact.
+back by a constant. checked takes its steps no later than TFLite: `doubt` bits below s
+are zero wherever it takes one too early.) `export.arithmetic.requant_proof` finds the
+cheapest that is exact.
 """
 
 from dataclasses import dataclass
@@ -22,6 +25,19 @@ import numpy as np
 from export.arithmetic import int8
 
 SIGNED = ("signed", "triple")
+INT32_MAX = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A channel's exact function: its thresholds and the range that can occur."""
+
+    bias: int
+    mantissa: int
+    shift: int
+    least: int  # reachable accumulators, bias included
+    greatest: int
+    thresholds: np.ndarray  # int64, T of each goal
 
 
 @dataclass(frozen=True)
@@ -32,14 +48,16 @@ class Channel:
     multiplier: int  # M, or TFLite's mantissa in the wide form
     offset: int  # C
     negative: int  # C where sum + bias is negative; used by the signed forms only
-    shift: int  # TFLite's shift, used by the wide form only
+    shift: int  # TFLite's shift, used by the wide and the checked form only
+    moved: int = 0  # what the bias holds more than TFLite's; the checked form only
+    mantissa: int = 0  # TFLite's; the checked form only
 
 
 @dataclass(frozen=True)
 class Requant:
     """How one layer requantises."""
 
-    form: str  # "single", "split", "signed", "triple" or "wide"
+    form: str  # "single", "split", "signed", "checked", "triple" or "wide"
     channels: tuple[Channel, ...]
     shift: int  # s
     low_bits: int  # k; 0 in the single form
@@ -47,6 +65,8 @@ class Requant:
     low: int  # least u that the fused activation lets through
     high: int  # greatest
     zero: int  # the output's zero point on the u scale where added apart, or 0
+    doubt: int = 0  # bits that are zero just above a step; the checked form only
+    power: int = 0  # of two, by which sums are too large; the checked form only
 
     @property
     def signed(self) -> bool:
@@ -93,5 +113,35 @@ def evaluate(
         if requant.form == "triple":
             part = t * middle + offset + ((t * low) >> requant.low_bits)
         u = t * high + (part >> requant.low_bits)
+        if requant.form == "checked":
+            return _checked(requant, c, t, u, clamp)
         u = (u + (requant.centre if requant.signed else 0)) >> requant.shift
     return np.clip(u, requant.low, requant.high) if clamp else u
+
+
+def _checked(
+    requant: Requant, c: Channel, t: np.ndarray, u: np.ndarray, clamp: bool
+) -> np.ndarray:
+    doubted = (u >> (requant.shift - requant.doubt)) & ((1 << requant.doubt) - 1) == 0
+    accumulator = (t - c.moved) >> requant.power
+    exact = int8.requantize(accumulator, c.mantissa, c.shift) + requant.zero
+    found = np.where(doubted, exact, u >> requant.shift)
+    return np.clip(found, requant.low, requant.high) if clamp else found
+
+
+def fits(
+    bound: tuple[int, int], multiplier: int, c: int, low_bits: int, k: int, triple: bool
+) -> bool:
+    """Whether no intermediate leaves int32 over the reachable accumulators."""
+    values = [c, k]
+    high, middle, low = parts(multiplier, low_bits, triple)
+    for t in (*bound, 0, -1):  # everything is linear in t, but for C's sign
+        if triple:
+            under = (t * low) >> low_bits
+            values += [t * low, t * middle, t * middle + c, t * middle + c + under]
+            part = (t * middle + c + under) >> low_bits
+        else:
+            values += [t * low, t * low + c]
+            part = (t * low + c) >> low_bits
+        values += [t, t * high, t * high + part, t * high + part + k]
+    return all(abs(v) <= INT32_MAX for v in values)

@@ -14,46 +14,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.arithmetic.requant import SIGNED, Channel, Requant, parts
+from export.arithmetic import requant_checked
+from export.arithmetic.requant import INT32_MAX, SIGNED, Channel, Requant, Steps, fits
 
-INT32_MAX = (1 << 31) - 1
 FAR = np.int64(1 << 60)  # an open side of a range
 FEW = 4  # bits of a scale that are tried one by one
 SHIFTS = {"single": 30, "split": 44, "signed": 44, "triple": 52}  # the most tried
 
 
-@dataclass(frozen=True)
-class Steps:
-    """A channel's exact function: its thresholds and the range that can occur."""
-
-    bias: int
-    mantissa: int
-    shift: int
-    least: int  # reachable accumulators, bias included
-    greatest: int
-    thresholds: np.ndarray  # int64, T of each goal
-
-
 def thresholds(
     function: Callable[[np.ndarray], np.ndarray],
     goals: np.ndarray,
-    least: int,
-    greatest: int,
+    least: np.ndarray | int,
+    greatest: np.ndarray | int,
 ) -> np.ndarray:
     """T[goals] of a function that rises monotonely on [least, greatest].
 
-    `greatest` + 1 stands for a value that is never reached.
+    `greatest` + 1 stands for a value that is never reached. For several functions at
+    once, (channels, 1) bounds give (channels, goals).
     """
-    goal = goals
-    left = np.full(goal.shape, least - 1, np.int64)  # below: not reached
-    right = np.full(goal.shape, greatest + 1, np.int64)  # at or above: reached
+    shape = np.broadcast_shapes(goals.shape, np.shape(least))
+    left = np.broadcast_to(np.asarray(least, np.int64) - 1, shape)  # not reached
+    right = np.broadcast_to(np.asarray(greatest, np.int64) + 1, shape)  # reached
     while np.any(right - left > 1):
         middle = (left + right) // 2
-        reached = function(np.clip(middle, least, greatest)) >= goal
+        reached = function(np.clip(middle, least, greatest)) >= goals
         split = right - left > 1
         right = np.where(split & reached, middle, right)
         left = np.where(split & ~reached, middle, left)
-    return right
+    return np.asarray(right)
 
 
 def solve(
@@ -63,11 +52,13 @@ def solve(
     high: int,
     zero: int,
     scale: int = 1,
+    often: bool = True,
 ) -> Requant:
     """The cheapest form that is exact on every channel.
 
     `goals` are the u whose thresholds the steps hold. The sums come times `scale`
-    (from Winograd), as do the biases that are added to them.
+    (from Winograd), as do the biases that are added to them. `often`: it is used so
+    much that the checked form is worth the code of TFLite's own.
     """
     most = scale.bit_length() - 1
     for form in ("single", "split", "signed", "triple"):
@@ -77,6 +68,10 @@ def solve(
             found = _solve(trial, steps, goals, low, high)
             if found is not None:
                 return found
+        if form == ("signed" if often else "triple"):
+            checked = requant_checked.solve(steps, goals, low, high, zero, scale)
+            if checked is not None:
+                return checked
     if scale != 1:
         raise ValueError("no exact narrow form for scaled sums")
     return wide(steps, low, high, zero)
@@ -192,7 +187,7 @@ def _channel(
         part = bound[0] + moved, bound[1] + moved
         under = low_bits * (2 if triple else 1)
         k = (2 * trial.zero + 1) << (shift - under - 1) if half else 0
-        if all(_fits(part, multiplier, c, low_bits, k, triple) for c in middle):
+        if all(fits(part, multiplier, c, low_bits, k, triple) for c in middle):
             return Channel(bias, multiplier, middle[0], middle[-1], 0)
     return None
 
@@ -233,21 +228,3 @@ def _pick(lowest: int, highest: int, near: int) -> int:
     if lowest > -FAR and highest < FAR:
         return (lowest + highest) // 2
     return min(max(near, lowest), highest)
-
-
-def _fits(
-    bound: tuple[int, int], multiplier: int, c: int, low_bits: int, k: int, triple: bool
-) -> bool:
-    """Whether no intermediate leaves int32 over the reachable accumulators."""
-    values = [c, k]
-    high, middle, low = parts(multiplier, low_bits, triple)
-    for t in (*bound, 0, -1):  # everything is linear in t, but for C's sign
-        if triple:
-            under = (t * low) >> low_bits
-            values += [t * low, t * middle, t * middle + c, t * middle + c + under]
-            part = (t * middle + c + under) >> low_bits
-        else:
-            values += [t * low, t * low + c]
-            part = (t * low + c) >> low_bits
-        values += [t, t * high, t * high + part, t * high + part + k]
-    return all(abs(v) <= INT32_MAX for v in values)

@@ -4,16 +4,18 @@ found = weighted(stage, table(stage))
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
 from export.arithmetic import int8, requant, requant_proof
-from export.arithmetic.requant import Requant
-from export.arithmetic.requant_proof import Steps
-from export.graph.network import Operator, Tensor
+from export.arithmetic.requant import Requant, Steps
+from export.graph.network import Network, Operator, Tensor
 from export.graph.stage import Stage
 
+KNOWN = 256  # answers that are remembered
+OFTEN = 2048  # outputs of a layer
 MOST_TABLE = 1536  # bytes of a table that takes what would have to be clamped
 
 
@@ -49,13 +51,40 @@ def weighted(stage: Stage, follows: np.ndarray | None, scale: int = 1) -> Requan
     `follows` is the table behind it: steps that it ignores are not asked for.
     Sums come times `scale`; ValueError where no narrow form takes them.
     """
+    seen = None if follows is None else follows.tobytes()
+    found = _solved(Question(stage.network, stage.head, seen, scale, stage, follows))
+    if found is None:
+        raise ValueError("no exact narrow form for scaled sums")
+    return found
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a requantisation depends on: not on the rows that a stage computes."""
+
+    network: Network
+    head: Operator
+    follows: bytes | None
+    scale: int
+    stage: Stage = field(compare=False, repr=False)
+    table: np.ndarray | None = field(compare=False, repr=False)
+
+
+@lru_cache(maxsize=KNOWN)
+def _solved(asked: Question) -> Requant | None:
+    """The answer; a network's planner asks the same again and again."""
+    stage = asked.stage
     low, high = u_range(stage.head, stage.head_output)
     zero = stage.head_output.zero_point + 128
-    goals = goals_of(low, high, follows)
+    goals = goals_of(low, high, asked.table)
     steps, plain = steps_of(stage, goals, low, high)
     if not plain:
         return requant_proof.wide(steps, low, high, zero)
-    return requant_proof.solve(steps, goals, low, high, zero, scale)
+    try:
+        often = stage.head_output.size >= OFTEN
+        return requant_proof.solve(steps, goals, low, high, zero, asked.scale, often)
+    except ValueError:
+        return None
 
 
 def steps_of(
@@ -67,36 +96,23 @@ def steps_of(
     weights, bias = stage.flat_weights(), folded_bias(stage)
     least = bias + 255 * np.minimum(weights, 0).sum(axis=1)
     greatest = bias + 255 * np.maximum(weights, 0).sum(axis=1)
-    steps, plain = [], True
-    for c in range(len(weights)):
-        mantissa, shift = int(mantissas[c]), int(shifts[c])
-        lo, hi = int(least[c]), int(greatest[c])
-        plain = plain and _is_plain(mantissa, shift, (lo, hi))
-        at = goals
-        if plain:
-            bounds = (low, high, lo, hi)
-            at = _thresholds(mantissa, shift, zero, *bounds, goals.tobytes())
-        steps.append(Steps(int(bias[c]), mantissa, shift, lo, hi, at))
+    numbers = [
+        tuple(map(int, channel))
+        for channel in zip(mantissas, shifts, bias, least, greatest, strict=False)
+    ]
+    plain = all(_is_plain(m, s, (lo, hi)) for m, s, _, lo, hi in numbers)
+    at = np.broadcast_to(goals, (len(weights), len(goals)))
+    if plain:
+        columns = (mantissas[: len(weights), None], shifts[: len(weights), None])
+        function = _function(*columns, zero, low, high)
+        at = requant_proof.thresholds(
+            function, goals, least[:, None], greatest[:, None]
+        )
+    steps = [
+        Steps(b, m, s, lo, hi, row)
+        for (m, s, b, lo, hi), row in zip(numbers, at, strict=True)
+    ]
     return steps, plain
-
-
-@lru_cache(maxsize=4096)  # every way to make a stage asks for the same
-def _thresholds(
-    mantissa: int,
-    shift: int,
-    zero: int,
-    low: int,
-    high: int,
-    least: int,
-    greatest: int,
-    goals: bytes,
-) -> np.ndarray:
-    """Those of one channel; `goals` are int64."""
-    function = _function(mantissa, shift, zero, low, high)
-    wanted = np.frombuffer(goals, np.int64)
-    found = requant_proof.thresholds(function, wanted, least, greatest)
-    found.setflags(write=False)
-    return found
 
 
 def scalar(
@@ -131,7 +147,11 @@ def _is_plain(mantissa: int, shift: int, reach: tuple[int, int]) -> bool:
 
 
 def _function(
-    mantissa: int, shift: int, zero: int, low: int, high: int
+    mantissa: np.ndarray | int,
+    shift: np.ndarray | int,
+    zero: int,
+    low: int,
+    high: int,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """TFLite's u of an accumulator."""
 
@@ -150,7 +170,7 @@ def unclamped(
     Then no clamp is needed before it. None where there is no table, or it would be
     too large; weights as (O, K).
     """
-    if values is None or found.form == "wide":
+    if values is None or found.form in ("checked", "wide"):
         return None
     ends = []
     for c, row in enumerate(weights):

@@ -30,25 +30,25 @@ class Calls:
 
     def whole(self, stage: Stage) -> list[str]:
         """A stage that computes all of its output at once."""
-        arguments = [self._source(source) for source in stage.sources]
-        target = self._target(stage)
+        arguments = [self.source(source) for source in stage.sources]
+        target = self.target(stage)
         arguments.append(target)
         if self.scratch[stage.number]:
-            arguments.append(self._scratch(stage))
+            arguments.append(self.scratch_of(stage))
         return folded(
             [
                 f"{stage.name}({', '.join(arguments)});",
-                *self._hook(stage, target, stage.size),
+                *self.hook(stage, target, stage.size),
             ]
         )
 
     def pair(self, first: Stage, second: Stage) -> list[str]:
         """int8: the first two stages, which the second's function drives."""
         arguments = [
-            self._source(first.sources[0]),
-            self._place(self.memory.offsets[first.output]),
-            self._target(second),
-            self._scratch(second),
+            self.source(first.sources[0]),
+            self.place(self.memory.offsets[first.output]),
+            self.target(second),
+            self.scratch_of(second),
         ]
         return [f"{second.name}({', '.join(arguments)}, hook, context);"]
 
@@ -64,7 +64,7 @@ class Calls:
         chain = self.stages[: len(stream)]
         lines, fills = [], []
         for stage, link in zip(chain, stream.links, strict=False):
-            at = self._place(self.memory.offsets[stage.output])
+            at = self.place(self.memory.offsets[stage.output])
             if link.ring:
                 lines += self._ring(stage, link)
             else:
@@ -72,23 +72,23 @@ class Calls:
             lines.append(f"int32_t count_{stage.name} = {link.above};")
             if link.above:
                 fills.append(f"nn_fill(rows_{stage.name}, {link.above * link.width});")
-        lines.append(f"nn_real_t *out = {self._target(chain[-1])};")
+        lines.append(f"nn_real_t *out = {self.target(chain[-1])};")
         turns = chain[0].region[0] // stream.rows[0]
         body = self._row(stream, 0, [self._image(chain[0], stream.rows[0])])
         for number, link in enumerate(stream.links, 1):
             body += self._filled(stream, number, turns)
             if link.late:
-                body = [f"if (y < {turns}) {{", *_indented(body), "}"]
+                body = [f"if (y < {turns}) {{", *indented(body), "}"]
                 turns += 1
             body += self._reader(stream, number)
         body.append(f"out += {stream.rows[-1] * chain[-1].width};")
         head = f"for (int32_t y = 0; y < {turns}; ++y) {{"
-        return folded([*lines, "", *fills, head, *_indented(body), "}"])
+        return folded([*lines, "", *fills, head, *indented(body), "}"])
 
     def _ring(self, stage: Stage, link: Link) -> list[str]:
         """Pointers to the rows of a window."""
         at, step = self.memory.offsets[stage.output], 4 * link.width
-        rows = [self._place(at + i * step) for i in range(link.room)]
+        rows = [self.place(at + i * step) for i in range(link.room)]
         return [
             f"nn_real_t *rows_{stage.name}[{link.room}] = {{",
             *(f"    {row}," for row in rows),
@@ -132,16 +132,17 @@ class Calls:
         call = [*source[:1], target, *source[1:]]
         if self.scratch[stage.number]:
             call.append(self._row_scratch(stage))
-        hook = self._hook(stage, target, stream.rows[number] * stage.width)
+        hook = self.hook(stage, target, stream.rows[number] * stage.width)
         return [f"{stage.name}({', '.join(call)});", *hook]
 
     def _row_scratch(self, stage: Stage) -> str:
         if stage.number not in self.lent:
-            return self._scratch(stage)
+            return self.scratch_of(stage)
         owner, row = self.lent[stage.number]
         return f"rows_{owner.name}[{row}]"
 
-    def _hook(self, stage: Stage, target: str, elements: int) -> list[str]:
+    def hook(self, stage: Stage, target: str, elements: int) -> list[str]:
+        """Lines that show what a stage gave."""
         size = elements * (1 if self.engine == "int8" else 4)
         return [
             "if (hook) {",
@@ -149,20 +150,23 @@ class Calls:
             "}",
         ]
 
-    def _source(self, source: Operand) -> str:
+    def source(self, source: Operand) -> str:
+        """C of where a stage reads."""
         if source.tensor in self.held:
             return self.held[source.tensor]
-        return self._place(self.memory.offsets[source.tensor])
+        return self.place(self.memory.offsets[source.tensor])
 
-    def _target(self, stage: Stage) -> str:
+    def target(self, stage: Stage) -> str:
+        """C of where it writes."""
         if stage.output in self.held:
             return self.held[stage.output]
-        return self._place(self.memory.offsets[stage.output])
+        return self.place(self.memory.offsets[stage.output])
 
-    def _scratch(self, stage: Stage) -> str:
-        return self._place(self.memory.scratch[stage.number])
+    def scratch_of(self, stage: Stage) -> str:
+        """C of its working memory."""
+        return self.place(self.memory.scratch[stage.number])
 
-    def _place(self, offset: int) -> str:
+    def place(self, offset: int) -> str:
         """An address in the arena: bytes for int8, floats for float16."""
         return total("a", offset) if self.engine == "int8" else f"nn_at(a, {offset})"
 
@@ -180,5 +184,6 @@ def folded(lines: list[str]) -> list[str]:
     return found
 
 
-def _indented(lines: list[str]) -> list[str]:
+def indented(lines: list[str]) -> list[str]:
+    """One level deeper."""
     return ["    " + line for line in lines]

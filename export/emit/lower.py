@@ -11,8 +11,11 @@ from dataclasses import replace
 
 from export.arithmetic import float16 as arithmetic
 from export.arithmetic import scales
+from export.emit import row_engine
 from export.emit.calls import Calls
 from export.emit.engine import Engine
+from export.emit.row_calls import RowCalls
+from export.emit.row_engine import RowEngine
 from export.graph.fusion import plan_stages
 from export.graph.network import Network
 from export.graph.stage import Stage
@@ -49,12 +52,57 @@ def int8(
         winograd=profile == "speed",
     )
     stages = plan_stages(network, strips=True)
-    kernels = tuple(_least(registry.int8(s, options, core), price) for s in stages)
+    ways = tuple(registry.int8(stage, options, core) for stage in stages)
+    kernels = tuple(_least(found, price) for found in ways)
     fed = row_wise.fed(kernels, options, core.feeds)
     if fed is None or fed.feed is None:
-        return _engine(stages, kernels, core=core)
+        whole = _engine(stages, kernels, core=core)
+        return _rows(whole, ways, options, core) or whole
     kernels = (fed.feed.kernel, fed, *kernels[2:])
     return _engine(stages, kernels, 2, {stages[0].output: fed.feed.size}, core=core)
+
+
+def _rows(
+    whole: Engine, ways: tuple[list[Kernel], ...], options: Options, core: Core
+) -> Engine | None:
+    """The engine whose first stages run row by row, where that saves enough."""
+    if whole.arena <= row_engine.SMALL or core is not registry.PORTABLE:
+        return None
+    most = _cost(whole.kernels, core) * (1 + row_engine.MOST_SLOWER)
+    best, rest, least = None, whole.kernels, whole.arena
+    for found in row_engine.chains(whole.stages, options, core):
+        kernels = (*found.kernels, *rest[found.count :])
+        if _cost(kernels, core) > most:
+            continue
+        made = _chained(found, kernels)
+        if made.arena < least:
+            best, least = found, made.arena
+    if best is None:
+        return None
+    made = _chained(best, (*best.kernels, *rest[best.count :]))
+    for stage in whole.stages[best.count :]:
+        for other in ways[stage.number]:
+            kernels = _replaced(made.kernels, stage.number, other)
+            if other.scratch >= made.kernels[stage.number].scratch:
+                continue
+            trial = _chained(best, kernels)
+            if trial.arena < made.arena and _cost(kernels, core) <= most:
+                made = trial
+    return made if made.arena < whole.arena * (1 - row_engine.LEAST_SAVED) else None
+
+
+def _chained(found: RowEngine, kernels: tuple[Kernel, ...]) -> Engine:
+    return _engine(found.stages, kernels, found.count, found.sizes, found=found)
+
+
+def _replaced(
+    kernels: tuple[Kernel, ...], number: int, other: Kernel
+) -> tuple[Kernel, ...]:
+    return (*kernels[:number], other, *kernels[number + 1 :])
+
+
+def _cost(kernels: tuple[Kernel, ...], core: Core) -> int:
+    return sum(kernel.cost(core.price) for kernel in kernels)
 
 
 def _least(kernels: list[Kernel], price: Price) -> Kernel:
@@ -112,6 +160,7 @@ def _engine(
     kept: dict[int, int] | None = None,
     stream: row_buffers.Stream = row_buffers.NONE,
     core: Core = registry.PORTABLE,
+    found: RowEngine | None = None,
 ) -> Engine:
     """Memory, calls and plans; `kept`: bytes of what the streamed stages give."""
     engine = kernels[0].engine if kernels else "int8"
@@ -122,15 +171,23 @@ def _engine(
     wanted = {n: 0 if n in housed else size for n, size in scratch.items()}
     sizes = {s.output: k.out_bytes for s, k in zip(stages, kernels, strict=True)}
     sizes |= kept or {}
+    if found is not None:
+        room = 0 if found.shared is not None else found.scratch
+        wanted |= dict.fromkeys(range(streamed), room)
     lags = _lags(stages, kernels)
     memory = allocate(stages, sizes, wanted, streamed, lags, core.alignment)
     places = {
         number: memory.offsets[tensor] + at for number, (tensor, at) in homes.items()
     }
+    if found is not None and found.shared is not None:
+        at = memory.offsets[stages[streamed - 1].output] + found.shared
+        places = dict.fromkeys(range(streamed), at)
     memory = replace(memory, scratch=memory.scratch | places)
     calls = Calls(stages, memory, scratch, engine, lent)
     lines = []
-    if streamed:
+    if found is not None:
+        lines = RowCalls(calls, found.chain, found.kernels).lines()
+    elif streamed:
         lines = calls.rows(stream) if stream else calls.pair(*stages[:2])
     for stage in stages[streamed:]:
         lines += calls.whole(stage)

@@ -21,6 +21,7 @@ from export.kernels.int8.compare import Compared, Prelu
 from export.kernels.int8.concatenation import Concatenation
 from export.kernels.int8.conv import Conv
 from export.kernels.int8.depthwise import Depthwise
+from export.kernels.int8.depthwise_row import DepthwiseRow
 from export.kernels.int8.lstm import Lstm
 from export.kernels.int8.mean import Mean
 from export.kernels.int8.move import Move
@@ -32,11 +33,13 @@ from export.kernels.int8.quotient import Div, SquaredDifference
 from export.kernels.int8.reduce import ReduceMost, ReduceSum
 from export.kernels.int8.resize_bilinear import ResizeBilinear
 from export.kernels.int8.row_wise import Ways
+from export.kernels.int8.skipping import Skipping
 from export.kernels.int8.softmax import Softmax
 from export.kernels.int8.strip import PooledStrip
 from export.kernels.int8.svdf import Svdf
 from export.kernels.int8.table import Table
 from export.kernels.int8.transpose_conv import TransposeConv
+from export.kernels.int8.windowed import Windowed
 from export.kernels.int8.winograd import Winograd
 from export.kernels.int8.winograd4 import Winograd4
 from export.kernels.kernel import Kernel, Options
@@ -61,9 +64,12 @@ class Core:
 
 INT8: tuple[type[Kernel], ...] = (
     Conv,
+    DepthwiseRow,
     Depthwise,
     Winograd,
     Winograd4,
+    Windowed,
+    Skipping,
     PooledStrip,
     Table,
     Pool,

@@ -35,10 +35,16 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "clamped": 4.26,  # more for bounds of 0 and 255
         "bounded": 3.77,  # more for others
         "looked up": 3.35,  # more for a table
+        "checked": 2.0,  # more for the bits that may be in doubt
         "signed": 3.8,  # more for its two offsets
         "triple": 7.97,  # the same, and a third multiplication
         "wide": 65.02,  # more for 64 bits
         "larger": 5.64,  # comparison of a pool
+        "tile row": 6.0,  # of a depthwise kernel, for a tile of sums
+        "tile visit": 15.0,  # such a tile
+        "value": 5.0,  # looked at, whether it is zero
+        "listed": 2.0,  # value that is not, for a block of channels
+        "list visit": 20.0,  # of a list, for a block of channels
         "moved": 3.29,  # byte of a window that moves on
         "copied": 5.75,  # byte of the image copied into a window
         "strip": 141.78,  # step of a strip: its loops, what is kept of it
@@ -72,10 +78,16 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "clamped": 3.13,
         "bounded": 2.88,
         "looked up": 3.75,
+        "checked": 2.0,
         "signed": 2.21,
         "triple": 5.12,
         "wide": 28.12,
         "larger": 0.5,
+        "tile row": 6.0,
+        "tile visit": 15.0,
+        "value": 5.0,
+        "listed": 2.0,
+        "list visit": 20.0,
         "moved": 3.58,
         "copied": 5.68,
         "strip": 119.31,

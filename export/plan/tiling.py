@@ -11,6 +11,7 @@ from export.graph.stage import Stage
 
 ACCUMULATORS = 8  # what 16 registers hold beside operands and pointers
 COLUMNS = (2, 1, 4, 3)
+LONG = 32  # columns whose rest hardly matters
 REST = 0.1  # loads a product that must be gained before a row's rest has its own loop
 
 
@@ -20,6 +21,8 @@ def blocks(stage: Stage, whole: bool = False) -> tuple[int, int, int]:
     Every product needs a value and a weight: as few loads of them as can be.
     """
     _, width, channels = stage.head_region
+    if width >= LONG and stage.pool is None and not whole:
+        return 1, 4, 2 if channels % 2 == 0 else 1
     rows, columns = 1, [n for n in COLUMNS if n <= width]
     if stage.pool is not None:
         rows, columns = stage.pool.kernel_h, [stage.pool.kernel_w]

@@ -5,12 +5,13 @@ Several positions and channels are summed abreast in registers.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
 
 from export.arithmetic import requant_stage
+from export.graph.geometry import POINT
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array
 from export.kernels.c_text import position, total
@@ -69,6 +70,7 @@ class Conv(Direct):
     @classmethod
     def of(cls, stage: Stage, options: Options) -> Self:
         """The whole stage."""
+        stage = flattened(stage)
         return cls._made(stage, options, None, None, blocks(stage))
 
     @classmethod
@@ -138,6 +140,10 @@ class Conv(Direct):
     def tap(self, loop: Loop) -> str:
         """Name of the macro that adds one tap to all sums of a block."""
         return f"{self.function.upper()}_{loop.abreast}X{self.block_q}"
+
+    def signed(self, acc: str) -> str:
+        """C of a sum as it is requantised."""
+        return f"(int32_t){acc}" if self.sum_type == "uint32_t" else acc
 
     def product(self, p: int, q: int) -> str:
         """C of a value times a weight."""
@@ -217,6 +223,20 @@ class Conv(Direct):
         ends = (y * width + x + size) * channels
         starts = y * self.walk.move_y + x * self.walk.move_x
         return (lag(ends, starts, rereads=True),)
+
+
+def flattened(stage: Stage) -> Stage:
+    """A 1x1 convolution as one row of all positions, where these lie together."""
+    height, width, _ = stage.region
+    source = stage.sources[0]
+    if height == 1 or stage.pool or stage.head.kind != "CONV_2D":
+        return stage
+    if stage.geometry != POINT or source.pitch != width * stage.depth:
+        return stage
+    shape = (1, height * width)
+    read = replace(source, region=(*shape, stage.depth), pitch=height * source.pitch)
+    region = (*shape, stage.region[2])
+    return replace(stage, head_region=region, region=region, sources=(read,))
 
 
 def _weights(stage: Stage, options: Options, stem: str, abreast: int) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from export.arithmetic import requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import byte_array
+from export.kernels.int8.depthwise_row import WIDEST
 from export.kernels.int8.direct import Direct, line_buffer, walk
 from export.kernels.int8.finish import Finish
 from export.kernels.kernel import Options
@@ -26,7 +27,9 @@ class Depthwise(Direct):
 
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
+        """One, for what `DepthwiseRow` leaves: a pool behind, or a wide kernel."""
+        if stage.pool is None and stage.geometry.kernel_w <= WIDEST:
+            return
         found = requant_stage.weighted(stage, requant_stage.table(stage))
         rows, columns, _ = blocks(stage, whole=True)
         stem = f"{options.prefix}_{cls.engine}_{stage.name}"

@@ -33,11 +33,19 @@ class LineBuffer:
     in_h: int
     in_pitch: int
     fill: int  # the border's byte
+    aligned: bool = False  # whether the input begins with a word
 
     @property
     def size(self) -> int:
         """Bytes."""
         return self.rows * self.width
+
+    @property
+    def function(self) -> str:
+        """That fills it: in words where everything is one."""
+        sizes = (self.width, self.left, self.copied, self.in_pitch)
+        words = self.aligned and not any(size % 4 for size in sizes)
+        return "nn_line_buffer_words" if words else "nn_line_buffer"
 
     @property
     def kept(self) -> int:

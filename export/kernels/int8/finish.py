@@ -16,7 +16,7 @@ from export.kernels.c_text import total
 from export.kernels.kernel import Options
 from export.plan.cost import Work
 
-FORMS = ("single", "split", "signed", "triple", "wide")
+FORMS = ("single", "split", "signed", "checked", "triple", "wide")
 C_TYPES = {form: f"nn_{form}_t" for form in FORMS}
 
 
@@ -68,6 +68,24 @@ class Finish:
         return self.requant.form != "single"
 
     @property
+    def notes(self) -> bool:
+        """Whether sums that fill the registers are looked at again later."""
+        return self.requant.form == "checked"
+
+    @property
+    def noted(self) -> str:
+        """C of u, from `sum` and `k`, with a note for `o` where it is in doubt."""
+        found = self.requant
+        bits = f"{found.low_bits}, {found.shift}, {found.doubt}"
+        return f"nn_noted(sum, k, {bits}, o, notes)"
+
+    def put(self, name: str, place: str, acc: str, k: str) -> str:
+        """C that stores the byte of a sum."""
+        if self.notes:
+            return f"{name}_put(&{place}, {acc}, {k}, &note);"
+        return f"{place} = {name}_byte({acc}, {k});"
+
+    @property
     def clamps(self) -> bool:
         """Whether u is clamped before it is stored or looked up."""
         return self.start is None
@@ -94,6 +112,9 @@ class Finish:
         bits = f"{found.low_bits}, {found.shift}"
         if found.form == "split":
             return f"nn_split({acc}, {k}, {bits})"
+        if found.form == "checked":
+            rest = f"{found.doubt}, {found.power}, {found.zero}"
+            return f"nn_checked({acc}, {k}, {bits}, {rest})"
         return f"nn_{found.form}({acc}, {k}, {bits}, {self._centre()[0]})"
 
     def byte_of(self, u: str) -> str:
@@ -126,6 +147,7 @@ class Finish:
             "looked up": 0 if self.table is None else count,
             "constants": groups,
             "signed": count if found.form == "signed" else 0,
+            "checked": count if found.form == "checked" else 0,
             "triple": count if found.form == "triple" else 0,
             "wide": count if found.form == "wide" else 0,
         }
@@ -155,6 +177,7 @@ def channel_array(name: str, comment: str, found: Requant) -> Array:
             "single": [c.multiplier, c.offset],
             "split": [high, low, c.offset, c.bias],
             "signed": [high, low, c.offset, c.negative, c.bias],
+            "checked": [high, low, c.offset, c.bias, c.moved, c.mantissa, c.shift],
             "triple": [high, middle, low, c.offset, c.negative, c.bias],
             "wide": [c.multiplier, c.shift, c.bias],
         }[found.form]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.arithmetic.requant_proof import Steps
+from export.arithmetic.requant import Steps
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.arithmetic.requant_proof import FAR, INT32_MAX, Steps
+from export.arithmetic.requant import INT32_MAX, Steps
+from export.arithmetic.requant_proof import FAR
 
 INT16_MAX = 32767
 LEAST = 4  # S

@@ -33,9 +33,12 @@ typedef char nn_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 /* A layer stays a function: its loops get all registers to themselves. */
 #define NN_LAYER static __attribute__((noinline))
 #define NN_INLINE static inline __attribute__((always_inline))
+/* What is rarely needed and must not take its caller's registers. */
+#define NN_RARE static __attribute__((noinline, unused))
 #else
 #define NN_LAYER static
 #define NN_INLINE static inline
+#define NN_RARE static inline
 #endif
 
 NN_INLINE int32_t nn_max(int32_t a, int32_t b)

@@ -8,7 +8,8 @@
  *     single: u = clamp((sum * M + C) >> s)
  *     split:  t = sum + bias, u = clamp((t * Mh + ((t * Ml + C) >> k)) >> s)
  *     signed: the same with another C below zero, and the zero point apart
- *     triple: the same with M in three parts, where sums are large
+ *     checked: as split, but wide where t lies just above a step
+ *     triple: as signed with M in three parts, where sums are large
  *     wide:   TFLite's definition, two roundings in 64 bits
  *
  * The generator proves for every channel that the others equal wide on
@@ -43,6 +44,16 @@ typedef struct {
     int32_t negative;
     int32_t bias;
 } nn_signed_t;
+
+typedef struct {
+    int32_t high;
+    int32_t low;
+    int32_t offset;
+    int32_t bias;
+    int32_t moved; /* what the bias holds more than TFLite's */
+    int32_t multiplier;
+    int32_t shift;
+} nn_checked_t;
 
 /* M = (high * 2^k + middle) * 2^k + low. */
 typedef struct {
@@ -115,6 +126,48 @@ NN_INLINE int32_t nn_scale(int32_t sum, int32_t multiplier, int32_t shift)
     const int32_t half = (mask >> 1) + (x < 0);
 
     return (x >> right) + ((x & mask) > half);
+}
+
+/* TFLite's own form of a sum that is 2^power times too large. */
+NN_RARE int32_t nn_doubted(int32_t t, const nn_checked_t *k, int power)
+{
+    return nn_scale((t - k->moved) >> power, k->multiplier, k->shift);
+}
+
+/* No step comes too late; where one may be early, `doubt` bits are zero. */
+NN_INLINE int32_t nn_checked(int32_t t, const nn_checked_t *k, int low_bits,
+                             int shift, int doubt, int power, int32_t zero)
+{
+    const int32_t part = (t * k->low + k->offset) >> low_bits;
+    const int32_t v = t * k->high + part;
+
+    if ((((uint32_t)v >> (shift - doubt)) & ((1u << doubt) - 1u)) == 0) {
+        return nn_doubted(t, k, power) + zero;
+    }
+    return v >> shift;
+}
+
+/* A sum whose byte has to be looked at again. */
+typedef struct {
+    int32_t t;
+    const nn_checked_t *k;
+    void *out;
+} nn_doubt_t;
+
+/* The same where sums fill the registers: no call, a note for later. */
+NN_INLINE int32_t nn_noted(int32_t t, const nn_checked_t *k, int low_bits,
+                           int shift, int doubt, void *out, nn_doubt_t **notes)
+{
+    const int32_t part = (t * k->low + k->offset) >> low_bits;
+    const int32_t v = t * k->high + part;
+
+    if ((((uint32_t)v >> (shift - doubt)) & ((1u << doubt) - 1u)) == 0) {
+        (*notes)->t = t;
+        (*notes)->k = k;
+        (*notes)->out = out;
+        ++*notes;
+    }
+    return v >> shift;
 }
 
 NN_INLINE int32_t nn_wide(int32_t sum, const nn_wide_t *k)

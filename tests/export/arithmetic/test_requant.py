@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from export.arithmetic import int8, requant, requant_proof, requant_stage
+from export.arithmetic import (
+    int8,
+    requant,
+    requant_checked,
+    requant_proof,
+    requant_stage,
+)
 from export.graph.fusion import plan_stages
 from tests.support.components import Networks
 
@@ -68,7 +74,7 @@ def test_large_sums_are_requantised_exactly_in_three_parts(networks: Networks) -
 
 def test_what_has_no_narrow_form_stays_wide() -> None:
     # Two steps one accumulator apart, then a thousand: no line passes there.
-    steps = [requant_proof.Steps(0, 1 << 30, -9, -5000, 5000, np.array([0, 1, 4000]))]
+    steps = [requant.Steps(0, 1 << 30, -9, -5000, 5000, np.array([0, 1, 4000]))]
     found = requant_proof.solve(steps, np.array([1, 2, 3]), 0, 3, 0)
     assert found.form == "wide"
 
@@ -76,3 +82,29 @@ def test_what_has_no_narrow_form_stays_wide() -> None:
 def test_thresholds_are_the_first_accumulators_of_their_value() -> None:
     at = requant_proof.thresholds(lambda x: x // 10, np.arange(1, 8), -5, 60)
     assert at.tolist() == [10, 20, 30, 40, 50, 60, 61]
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+@pytest.mark.parametrize("zero", [0, 121])
+def test_the_checked_form_is_exact_on_both_sides_of_zero(zero: int, scale: int) -> None:
+    """Over all accumulators of channels of which one never wakes."""
+    goals, steps = np.arange(1, 256), []
+    for real, least, greatest in (
+        (2.0**-9.7, -300_000, 280_000),
+        (2.0**-11.3, -500_000, 500_000),
+        (2.0**-10, -400_000, -10_000 * zero - 5),
+    ):
+        mantissa, shift = int8.multiplier(real)
+
+        def function(acc: np.ndarray, m: int = mantissa, s: int = shift) -> np.ndarray:
+            return np.clip(int8.requantize(acc, m, s) + zero, 0, 255)
+
+        at = requant_proof.thresholds(function, goals, least, greatest)
+        steps.append(requant.Steps(-77, mantissa, shift, least, greatest, at))
+    found = requant_checked.solve(steps, goals, 0, 255, zero, scale)
+    assert found is not None
+    for c, one in enumerate(steps):
+        acc = np.arange(one.least, one.greatest + 1)
+        exact = np.clip(int8.requantize(acc, one.mantissa, one.shift) + zero, 0, 255)
+        ours = requant.evaluate(found, c, (acc + 77) * scale)
+        assert np.array_equal(ours, exact), c

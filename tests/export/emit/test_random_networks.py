@@ -54,6 +54,7 @@ REACHED = {
     "an image made of another shape",
     *("requantised single", "requantised split", "requantised signed"),
     *("requantised triple", "requantised wide", "a padded window"),
+    *("a line buffer in whole words", "zeros left out", "a depthwise row"),
     *("Winograd F(2, 3)", "Winograd F(4, 3)"),
     *("a pool in a convolution", "overlapping windows behind a convolution"),
     "a convolution a few rows ahead of its reader",
@@ -140,6 +141,9 @@ def ways(source: str) -> set[str]:
         "Winograd F(4, 3)": "nn_winograd4_input",
         "a pool in a convolution": "_2D, MAX_POOL_2D",
         "a padded window": "nn_line_buffer(",
+        "a line buffer in whole words": "nn_line_buffer_words(",
+        "zeros left out": "nn_nonzero(",
+        "a depthwise row": "const uint8_t *row = window;",
         "overlapping windows behind a convolution": "nn_strip_clear(",
         "a convolution a few rows ahead of its reader": "just before they are read",
         "maxima taken along a row": "nn_strip_least(edges",
@@ -150,7 +154,7 @@ def ways(source: str) -> set[str]:
         "a kernel without a loop": r"\*v = window;\n\n +\w+\(",
     }
     found |= {name for name, sign in signs.items() if re.search(sign, source)}
-    forms = ("single", "split", "signed", "triple", "wide")
+    forms = ("single", "split", "signed", "checked", "triple", "wide")
     return found | {
         f"requantised {f}" for f in forms if f"requantisation: {f}\n" in source
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from export.arithmetic import int8, requant_proof
-from export.arithmetic.requant_proof import Steps
+from export.arithmetic.requant import Steps
 from export.emit import lower
 from export.emit.generate import flags, generate
 from export.frontend.support import integer_core

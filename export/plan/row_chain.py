@@ -1,0 +1,254 @@
+"""Chains of int8 stages that run row by row: early activations never exist whole.
+
+    chain = row_chain.plan(stages, rows)    # the first len(rows) stages
+
+Each stage writes a few rows behind those that its readers still want, and runs as soon
+as all it reads is there. Rows lie with their border, so what reads them knows nothing
+of padding. A sum is added where one of its operands was just written. Which rows are
+kept how long is found by playing the C's loops.
+"""
+
+from dataclasses import dataclass, replace
+
+from export.graph.stage import Stage
+
+KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that are kept of one value; lengths in bytes where not in rows."""
+
+    tensor: int
+    writer: int  # number of the stage that makes them
+    top: int  # rows of border
+    bottom: int
+    left: int  # of border
+    width: int  # of a row
+    fill: int  # the border's byte
+    room: int = 0  # rows
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.room * self.width
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a step reads of one value's rows, the border counted."""
+
+    tensor: int
+    start: int  # row of the first step
+    advance: int  # rows from one step to the next
+    need: int  # rows
+    column: int  # bytes before the first that is read
+
+
+@dataclass(frozen=True)
+class Node:
+    """A stage, and perhaps the one that takes at once what it has just written."""
+
+    members: tuple[int, ...]  # numbers of its stages
+    rows: int  # of the output, a step
+    steps: int
+    reads: tuple[Read, ...]
+    output: int  # tensor
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Stages that run row by row."""
+
+    nodes: tuple[Node, ...]
+    kept: dict[int, Rows]  # by tensor
+
+    @property
+    def count(self) -> int:
+        """Of the stages."""
+        return sum(len(node.members) for node in self.nodes)
+
+    def readers(self, tensor: int) -> list[tuple[Node, Read]]:
+        """Who reads a value's rows."""
+        return [(n, r) for n in self.nodes for r in n.reads if r.tensor == tensor]
+
+    def passes(self, node: Node, stages: tuple[Stage, ...]) -> bool:
+        """Whether a node's first row goes through working memory to its second."""
+        return len(node.members) > 1 and stages[node.members[-1]].head.kind != "ADD"
+
+    def node(self, number: int) -> Node:
+        """That of a stage."""
+        return next(node for node in self.nodes if number in node.members)
+
+
+def plan(
+    stages: tuple[Stage, ...], rows: tuple[int, ...], late: bool = True
+) -> Chain | None:
+    """A chain of the first stages, which make `rows` a step; None if it cannot be.
+
+    `late`: a sum is joined to that one of its operands which is made last.
+    """
+    chain = stages[: len(rows)]
+    if not all(_can(stage, stages, len(rows)) for stage in chain):
+        return None
+    if any(stage.region[0] % n for stage, n in zip(chain, rows, strict=True)):
+        return None
+    kept = {s.output: _kept(s, chain) for s in chain[:-1]}
+    nodes = [_node(stage, n, kept) for stage, n in zip(chain, rows, strict=True)]
+    nodes = _passed(_merged(nodes, chain, late), kept)
+    written = {node.output for node in nodes}
+    return _played(Chain(tuple(nodes), {t: r for t, r in kept.items() if t in written}))
+
+
+def head_rows(stage: Stage, rows: int) -> int:
+    """Rows that the head computes for so many of the output."""
+    return rows * (stage.pool.stride_h if stage.pool else 1)
+
+
+def _can(stage: Stage, stages: tuple[Stage, ...], count: int) -> bool:
+    """Whether a stage fits into a chain of the first `count`."""
+    if stage.head.kind not in KINDS or stage.is_output or stage.is_state:
+        return False
+    if stage.pool and stage.pool.overlaps:
+        return False
+    made = {s.output: s for s in stages[:count]}
+    for source in stage.sources:
+        if source.reshaped or (stage.number > 0) != (source.tensor in made):
+            return False
+        if stage.head.kind == "ADD" and source.region != stage.region:
+            return False
+    if stage.head.kind == "ADD" and len({s.tensor for s in stage.sources}) < 2:
+        return False
+    readers = [s.number for s in stages if stage.output in s.inputs]
+    last = stage.number == count - 1
+    return last or (bool(readers) and max(readers) < count)
+
+
+def _kept(writer: Stage, chain: tuple[Stage, ...]) -> Rows:
+    height, width, depth = writer.region
+    readers = [s for s in chain if writer.output in s.inputs]
+    top = max(s.geometry.top for s in readers)
+    left = max(s.geometry.left for s in readers)
+    below, beside = [0], [0]
+    for stage in readers:
+        rows, columns = stage.geometry.reads(*stage.head_region[:2])
+        below.append(rows - height)
+        beside.append(columns - width)
+    return Rows(
+        tensor=writer.output,
+        writer=writer.number,
+        top=top,
+        bottom=max(below),
+        left=left * depth,
+        width=-(-(left + width + max(beside)) * depth // 4) * 4,
+        fill=writer.network.tensors[writer.output].zero_point + 128,
+    )
+
+
+def _node(stage: Stage, rows: int, kept: dict[int, Rows]) -> Node:
+    own, height = stage.geometry, head_rows(stage, rows)
+    reads = tuple(
+        Read(
+            source.tensor,
+            kept[source.tensor].top - own.top,
+            height * own.stride_h,
+            (height - 1) * own.stride_h + own.reach_h,
+            kept[source.tensor].left - own.left * source.region[2],
+        )
+        for source in stage.sources
+        if source.tensor in kept
+    )
+    steps = stage.region[0] // rows
+    return Node((stage.number,), rows, steps, reads, stage.output)
+
+
+def _merged(nodes: list[Node], chain: tuple[Stage, ...], late: bool) -> list[Node]:
+    """Sums joined to what writes one of their operands, if nobody else reads that."""
+    for stage in chain:
+        if stage.head.kind != "ADD":
+            continue
+        own = next(node for node in nodes if stage.number in node.members)
+        for tensor in sorted(stage.inputs, reverse=late):
+            readers = sum(tensor in other.inputs for other in chain)
+            maker = next((n for n in nodes if n.output == tensor), None)
+            if readers > 1 or maker is None or maker.rows != own.rows:
+                continue
+            if maker.members == (0,):
+                continue  # it sets the pace
+            rest = tuple(read for read in own.reads if read.tensor != tensor)
+            members = (*maker.members, *own.members)
+            node = replace(own, members=members, reads=(*maker.reads, *rest))
+            nodes = [node if n is own else n for n in nodes if n is not maker]
+            break
+    return nodes
+
+
+def _passed(nodes: list[Node], kept: dict[int, Rows]) -> list[Node]:
+    """Stages joined to the one reader that takes each of their rows at once."""
+    found: list[Node] = []
+    for node in nodes:
+        before = found[-1] if found else None
+        (read,) = node.reads if len(node.reads) == 1 else (None,)
+        joins = (
+            before is not None
+            and read is not None
+            and before.members != (0,)
+            and len(before.members) == len(node.members) == 1
+            and before.output == read.tensor
+            and (before.rows, read.start, read.advance, read.need) == (1, 0, 1, 1)
+            and sum(r.tensor == read.tensor for n in nodes for r in n.reads) == 1
+            and kept[read.tensor].bottom == 0
+        )
+        if joins and before is not None:
+            found.pop()
+            node = replace(
+                node, members=(*before.members, *node.members), reads=before.reads
+            )
+        found.append(node)
+    return found
+
+
+def _played(chain: Chain) -> Chain | None:
+    """The room that each value's rows take, by going through all steps.
+
+    Of the nodes that can run the last one does, so that rows are soon done with.
+    """
+    made = {rows.tensor: rows.top for rows in chain.kept.values()}
+    room, at = dict.fromkeys(made, 0), [0] * len(chain.nodes)
+    places = {id(node): i for i, node in enumerate(chain.nodes)}
+
+    def ready(i: int) -> bool:
+        node = chain.nodes[i]
+        return at[i] < node.steps and all(
+            made[r.tensor] >= at[i] * r.advance + r.start + r.need for r in node.reads
+        )
+
+    def grows(tensor: int, count: int) -> None:
+        wanted = [
+            at[places[id(n)]] * r.advance + r.start for n, r in chain.readers(tensor)
+        ]
+        here = made[tensor] - min(*wanted, made[tensor])
+        room[tensor] = max(room[tensor], here + count)
+        made[tensor] += count
+
+    ends = {
+        node.output: rows.top + node.rows * node.steps
+        for node in chain.nodes
+        if (rows := chain.kept.get(node.output))
+    }
+    while at[-1] < chain.nodes[-1].steps:
+        for i in reversed(range(len(at))):
+            node = chain.nodes[i]
+            border = chain.kept[node.output].bottom if node.output in ends else 0
+            if ready(i):
+                if node.output in ends:
+                    grows(node.output, node.rows)
+                at[i] += 1
+                break
+            if border and made[node.output] == ends[node.output]:
+                grows(node.output, border)
+                break
+        else:
+            return None
+    kept = {t: replace(rows, room=room[t]) for t, rows in chain.kept.items()}
+    return Chain(chain.nodes, kept)

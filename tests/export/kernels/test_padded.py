@@ -1,0 +1,109 @@
+"""Kernels that read line buffers or leave zeros out, over random geometry."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.emit import generate, lower
+from export.graph.fusion import plan_stages
+from export.graph.network import Network, read_tflite
+from export.kernels.int8.skipping import Skipping
+from export.kernels.kernel import Kernel, Options
+from export.reference import int8
+from tests.support.components import IDENTITY
+from tests.support.native import Native
+from tools.bench.drawn.networks import Generator
+from tools.bench.drawn.values import SAME, Value
+
+OPTIONS = ("-O0", "-fsanitize=undefined", "-fno-sanitize-recover")
+INPUTS = 4
+RELU = 1  # the schema's number
+
+
+class Padded(Generator):
+    """Depthwise, 3x3 and 1x1 convolutions, all with padding."""
+
+    extreme = False
+
+    def operator(self, kind: str, inputs: list[int], y: Value, **o: float) -> None:
+        """Each with a ReLU, so that zeros are usual."""
+        self.builder.operator(kind, inputs, y.index, fusedActivationFunction=RELU, **o)
+
+    def depthwise_layer(self, x: Value) -> Value:
+        """Any kernel, strides and dilation; sometimes two outputs a channel."""
+        kh, kw = self.integer(1, 5), self.integer(1, 5)
+        o = {"padding": SAME, "strideH": self.integer(1, 2)}
+        o |= {"strideW": self.integer(1, 2), "dilationHFactor": 1, "dilationWFactor": 1}
+        if o["strideH"] == o["strideW"] == 1:
+            o |= {"dilationWFactor": self.integer(1, 2)}
+        times = int(self.pick(1, 1, 2))
+        weights = self.weights((1, kh, kw, times * x.shape[3]))
+        out = (1, *self.spatial(x, kh, kw, o), times * x.shape[3])
+        o |= {"depthMultiplier": times}
+        return self.weighted(x, "DEPTHWISE_CONV_2D", weights, 3, out, **o)
+
+    def square(self, x: Value, size: int, channels: int) -> Value:
+        """A convolution of stride 1."""
+        o = {"padding": SAME, "strideH": 1, "strideW": 1, "dilationHFactor": 1}
+        o |= {"dilationWFactor": 1}
+        weights = self.weights((channels, size, size, x.shape[3]))
+        out = (1, *x.shape[1:3], channels)
+        return self.weighted(x, "CONV_2D", weights, 0, out, **o)
+
+    def zero_point(self) -> int:
+        """That of a ReLU."""
+        return -128
+
+    def build(self) -> bytes:
+        side, wide = 4 * self.integer(2, 4), 4 * self.integer(2, 4)
+        start = self.value((1, side, wide, self.integer(2, 6)), 1 / 255, -128)
+        x = self.square(start, 3, int(self.pick(4, 6, 8)))
+        x = self.square(x, 3, int(self.pick(5, 8, 16)))
+        x = self.depthwise_layer(x)
+        x = self.square(x, 1, int(self.pick(16, 20, 24)))
+        return self.builder.build([start.index], [x.index])
+
+
+def network(seed: int) -> Network:
+    return read_tflite(Padded(seed).build(), "net")
+
+
+def method_first(*methods: str) -> lower.Price:
+    """A price by which these are taken wherever they can be, in this order."""
+
+    def price(kernel: Kernel) -> float:
+        known = (*methods, kernel.method)
+        return known.index(kernel.method)
+
+    return price
+
+
+@pytest.mark.parametrize("method", ["winograd", "winograd4"])
+@pytest.mark.parametrize("seed", range(5))
+def test_padded_layers_give_the_references_bytes(
+    seed: int, method: str, tmp_path: Path
+) -> None:
+    net = network(seed)
+    size = net.tensors[net.inputs[0]].size
+    images = np.random.default_rng(seed).integers(0, 256, (INPUTS, size))
+    images[0], images[1] = 0, 255
+    price = method_first(method, "zeros skipped")
+    generate.generate(net, None, tmp_path, "speed", "net", IDENTITY, price)
+    plan = generate.load_plan(tmp_path / "plan.json")
+    methods = Counter(stage.method for stage in plan.engine("int8"))
+    assert methods[method] == 2
+    native = Native(tmp_path, tmp_path / "native", options=OPTIONS)
+    found = native.run("int8", images.astype(np.uint8))
+    inputs = (images - 128).astype(np.int8)
+    inputs = inputs.reshape(-1, *net.tensors[net.inputs[0]].shape[1:])
+    assert np.array_equal(found, int8.outputs(net, inputs).reshape(INPUTS, -1))
+
+
+def test_zeros_are_left_out_only_behind_a_relu() -> None:
+    stages = plan_stages(network(0))
+    options = Options("speed", "net", wide_weights=True, winograd=True)
+    assert list(Skipping.ways(stages[3], options))
+    assert not list(Skipping.ways(stages[3], Options("balanced", "net")))
+    assert not any(list(Skipping.ways(stage, options)) for stage in stages[:2])
