@@ -99,10 +99,7 @@ def parse(payload: bytes, engine: str, classes: int) -> FrameResult:
     """The reply to INFER_FRAME by `engine`, of a network with so many classes."""
     answer, at = read(FrameAnswer, payload, "INFER_FRAME")
     one_of("INFER_FRAME", "engine", answer.engine, [engine_number(engine)])
-    logits = parse_logits("INFER_FRAME", payload, at, engine, classes)
-    if answer.label != logits.argmax():
-        told = f"label {answer.label}, the largest logit is that of {logits.argmax()}"
-        raise Malformed("INFER_FRAME", told)
+    logits = parse_logits("INFER_FRAME", payload, at, engine, classes, answer.label)
     return FrameResult(
         Result(answer.label, logits, time(answer.microseconds), answer.count or None),
         bool(answer.found),

@@ -119,10 +119,7 @@ def parse_result(payload: bytes, engine: str, classes: int) -> Result:
     """The reply to INFER by `engine`, of a network with so many classes."""
     answer, at = read(Answer, payload, "INFER")
     one_of("INFER", "engine", answer.engine, [engine_number(engine)])
-    logits = parse_logits("INFER", payload, at, engine, classes)
-    if answer.label != logits.argmax():
-        told = f"label {answer.label}, the largest logit is that of {logits.argmax()}"
-        raise Malformed("INFER", told)
+    logits = parse_logits("INFER", payload, at, engine, classes, answer.label)
     return Result(
         label=answer.label,
         logits=logits,
@@ -132,14 +129,17 @@ def parse_result(payload: bytes, engine: str, classes: int) -> Result:
 
 
 def parse_logits(
-    request: str, payload: bytes, at: int, engine: str, classes: int
+    request: str, payload: bytes, at: int, engine: str, classes: int, label: int
 ) -> np.ndarray:
-    """The logits (classes,) with which a reply ends, int8 or float32."""
+    """The logits (classes,) with which a reply ends, int8 or float32; their label."""
     kind = np.dtype("<f4") if engine == "f16" else np.dtype(np.int8)
     exactly(request, payload, at + classes * kind.itemsize)
     logits = np.frombuffer(payload, kind, classes, at)
     if not np.isfinite(logits).all():
         raise Malformed(request, f"a logit is {logits[~np.isfinite(logits)][0]}")
+    if label != logits.argmax():
+        told = f"label {label}, the largest logit is that of {logits.argmax()}"
+        raise Malformed(request, told)
     return logits
 
 

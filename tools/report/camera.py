@@ -11,19 +11,26 @@ from typing import Any
 
 import numpy as np
 
+from core.errors import Esp8kError
 from export.reference.prepare import Prepared, prepare
 from tools.bench import frames
 from tools.classify.host import Host
 from tools.link.camera import infer_frame
 from tools.link.client import Device
 from tools.link.session import Refused
-from tools.report.data import Opener, Progress
+from tools.report.data import Opener
 
 Array = np.ndarray
 Classify = Callable[[Array], Array]  # raw int8 logits (N, 10) of (N, 28, 28)
 
 ENGINE = "int8"
 NO_SUCH_REQUEST, NOT_HERE = 2, 7  # a firmware without it
+
+
+def require(count: int) -> None:
+    """Refuse a count that is none."""
+    if count < 0:
+        raise Esp8kError(f"--frames {count}", "0 for none")
 
 
 def drawn(images: Array, count: int) -> list[tuple[int, Array]]:
@@ -41,7 +48,6 @@ def ask(
     classify: Classify,
     shown: list[tuple[int, Array]],
     labels: Array,
-    progress: Progress,
 ) -> dict[str, Any]:
     """Every frame on the device, beside the specification and the host's logits."""
     rows = []
@@ -61,7 +67,6 @@ def ask(
                 "equal_logits": bool((told.result.logits == logits).all()),
             }
         )
-        progress(1)
     return {
         "engine": ENGINE,
         "of": len(rows),
@@ -79,7 +84,6 @@ def compare(
     images: Array,
     labels: Array,
     count: int,
-    progress: Progress,
 ) -> dict[str, Any] | None:
     """None where none are asked for, or the device's firmware takes no frames."""
     if count == 0:
@@ -89,7 +93,7 @@ def compare(
         try:
             shown = drawn(images, count)
             classify = lambda pixels: host.logits(ENGINE, pixels)  # noqa: E731
-            return ask(device, classify, shown, labels, progress)
+            return ask(device, classify, shown, labels)
         except Refused as refused:
             if refused.number not in (NO_SUCH_REQUEST, NOT_HERE):
                 raise

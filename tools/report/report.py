@@ -212,10 +212,11 @@ def camera_frames(
 ) -> dict[str, Any] | None:
     """Frames that the device prepares itself; None for another data set's model."""
     count = config.frames if host.doubt is not None else 0
-    with progress_bar(f"frames on {target.name}", count) as advance:
-        return camera.compare(
-            *(target.opener, check, host, asked.images, asked.labels, count, advance)
-        )
+    if count:
+        say(f"{target.name}: {count} drawn frames, prepared there and here")
+    return camera.compare(
+        *(target.opener, check, host, asked.images, asked.labels, count)
+    )
 
 
 def artefacts(host: Host) -> list[dict[str, Any]]:
@@ -253,6 +254,7 @@ def open_target(config: Config) -> Target:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     config = parse(Config, argv, "report", __doc__ or "")
+    camera.require(config.frames)
     host = Host(config.model)
     asked = load_subject(host.folder, config.limit)
     target = open_target(config)

@@ -195,12 +195,17 @@ def test_frames_are_compared_bit_for_bit(board):
         return np.array([fake_int8(one) for one in pixels], np.int8)
 
     shown = drawn(digits.test_images, 3)
-    got = ask(device, classify, shown, digits.test_labels, lambda n: None)
+    got = ask(device, classify, shown, digits.test_labels)
     assert (got["of"], got["equal_pictures"], got["equal_logits"]) == (3, 3, 3)
     assert failure(got) == [] == failure(None)
-    wrong = ask(device, lambda p: classify(255 - p), shown, digits.test_labels, print)
+    wrong = ask(device, lambda p: classify(255 - p), shown, digits.test_labels)
     assert wrong["equal_pictures"] == 3 and wrong["equal_logits"] == 0
     assert "3 of 3 frames" in failure(wrong)[0]
+
+
+def test_a_count_of_frames_that_is_none_is_refused_first():
+    with pytest.raises(Esp8kError, match="--frames -1"):
+        report.main(["--frames=-1"])
 
 
 def frames_of(images: np.ndarray, count: int) -> dict:
