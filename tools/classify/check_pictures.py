@@ -154,7 +154,7 @@ def pasted(count: int, seed: int) -> Iterable[Case]:
     rng = np.random.default_rng(seed)
     for i in rng.choice(len(data.test_labels), count, replace=False).tolist():
         height, width = (int(v) for v in rng.integers(200, 700, 2))
-        side = int(rng.integers(40, 0.95 * min(height, width)))
+        side = int(rng.integers(40, int(0.95 * min(height, width))))
         digit = Image.fromarray(data.test_images[i]).resize((side, side), BICUBIC)
         top, left = int(rng.integers(height - side)), int(rng.integers(width - side))
         page = np.zeros((height, width))
