@@ -39,6 +39,8 @@ def line(pytestconfig: pytest.Config, model: str) -> Iterator[tuple[str, Press]]
                 return True
 
             yield running.port, press
+            if not running.alive():  # why tests failed: its process ended
+                raise running.failure()
         return
     board = Board(name, catalogue.HARDWARE, port)
     with boards.open_port(board, model) as opened:
