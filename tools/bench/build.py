@@ -222,7 +222,8 @@ def _bare_objects(target: str) -> tuple[Path, ...]:
     """Start code, counter and helpers of a bare core, compiled once a process."""
     where = TARGETS[target]
     start = f"{target}.s" if target in ESP32 else f"{target}.S"
-    names = (start, "lx6.c" if target in ESP32 else f"{target}.c", "bare.c")
+    main = "xtensa.c" if where.family == "xtensa" else f"{target}.c"
+    names = (start, main, "bare.c")
     sources = [("harness", BARE / name) for name in names]
     sources.append(("helper", BARE / "memory.c"))
     if where.family == "xtensa":

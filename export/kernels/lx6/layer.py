@@ -61,6 +61,13 @@ class Made:
     rereads: bool  # whether a step reads after it has begun to write
 
 
+def halved(layer: Layer) -> bool:
+    """Whether it has no pool, or one of 2x2 that leaves no row or column over."""
+    if layer.pool is None:
+        return True
+    return layer.pool == (2, 2) and layer.out_h % 2 == 0 and layer.out_w % 2 == 0
+
+
 def groups(layer: Layer, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Steps that sum `rows` rows at a time, the last ones where they end.
 

@@ -17,7 +17,16 @@ import numpy as np
 
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import L32I_REACH, Block, Weights, dot
-from export.kernels.lx6.layer import Layer, Made, even, groups, paired, table, words
+from export.kernels.lx6.layer import (
+    Layer,
+    Made,
+    even,
+    groups,
+    halved,
+    paired,
+    table,
+    words,
+)
 from export.kernels.lx6.requant import Narrow, Sums
 
 ROWS = 4  # of outputs
@@ -52,9 +61,7 @@ def _applies(layer: Layer) -> bool:
         return False
     if (layer.stride_h, layer.dilation_h, layer.dilation_w) != (1, 1, 1):
         return False
-    if layer.pool is None:
-        return True
-    return layer.pool == (2, 2) and layer.out_h % 2 == 0 and layer.out_w % 2 == 0
+    return halved(layer)
 
 
 class _Maker:

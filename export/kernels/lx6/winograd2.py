@@ -12,7 +12,16 @@ import numpy as np
 
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import L32I_REACH, Block, Weights, dot
-from export.kernels.lx6.layer import Layer, Made, even, groups, paired, table, words
+from export.kernels.lx6.layer import (
+    Layer,
+    Made,
+    even,
+    groups,
+    halved,
+    paired,
+    table,
+    words,
+)
 from export.kernels.lx6.requant import Narrow, Sums
 from export.kernels.lx6.winograd1 import G, inputs, outputs, split
 
@@ -46,9 +55,7 @@ def _applies(layer: Layer) -> bool:
         return False
     if 2 * layer.even_c * (LINES - 1) > L32I_REACH:
         return False
-    if layer.pool is None:
-        return True
-    return layer.pool == (2, 2) and layer.out_h % 2 == 0 and layer.out_w % 2 == 0
+    return halved(layer)
 
 
 class _Maker:

@@ -1,4 +1,4 @@
-/* What bare.c wants of a target: rv32imc.c, lx106.c. */
+/* What bare.c wants of a target: rv32imc.c, xtensa.c. */
 #ifndef BARE_H
 #define BARE_H
 

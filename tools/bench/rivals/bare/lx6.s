@@ -1,7 +1,7 @@
 # Reset, exceptions and MULSH of QEMU's -M sim -cpu de212 (call0 ABI), for LLVM's
 # assembler. That core has all that we use of the ESP32's LX6 but MULSH: the
 # illegal instruction comes here, is done in four products of halves, and counted.
-# The way through is the same for every operand: lx6.c subtracts what it costs.
+# The way through is the same for every operand: xtensa.c subtracts what it costs.
 
     .section .reset, "ax"
     .global reset_entry
