@@ -4,7 +4,6 @@ All of it goes to stderr; results go to stdout.
 """
 
 import sys
-from types import TracebackType
 from typing import Self
 
 import rich.progress
@@ -34,12 +33,7 @@ class Progress:
         self.bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
     def step(self, step: int, steps: int, loss: float) -> None:

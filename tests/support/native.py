@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from export.emit.generate import KERNELS, Plan, flags, load_plan
+from export.emit.host_build import WARNINGS
 
 TRAP = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
-WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror".split()
 
 
 def kernels(folder: Path, source: str, *options: str) -> ctypes.CDLL:

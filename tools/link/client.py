@@ -13,7 +13,6 @@ rfc2217://host:port. What goes wrong is a `DeviceError` with a cause and a cure.
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
 
 import numpy as np
 
@@ -76,12 +75,7 @@ class Device:
     def __enter__(self) -> "Device":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from core.errors import DeviceError
 from tools.boards import virtual_board
@@ -40,12 +39,7 @@ class BoardLine:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._running.close()
 
     def connect(
