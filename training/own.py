@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor, nn
 
 from core.cli import Positional, parse
@@ -89,7 +89,9 @@ def _picture(path: Path) -> np.ndarray:
                     f"bring it to MNIST's conventions: esp8k image {path} --out ...",
                 )
             return np.asarray(image.convert("L"), np.uint8)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except Esp8kError:
+        raise
+    except Exception as error:  # PIL's parsers raise anything on damaged files
         raise Esp8kError(
             f"{path} is no picture that can be read", f"one of: {', '.join(FORMATS)}"
         ) from error
