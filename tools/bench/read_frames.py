@@ -20,6 +20,7 @@ from core import paths
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from export.reference.prepare import MOST_PIXELS, MOST_SIDE, prepare
 from tools.bench import frames
@@ -105,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = count(cases, config.model)
     right, of = (sum(counts[i] for counts in found.values()) for i in (0, 1))
     if config.json:
-        print(json.dumps({"kinds": found, "right": right, "of": of}, indent=2))
+        print(for_json({"kinds": found, "right": right, "of": of}))
     else:
         for kind, (good, all_) in sorted(found.items()):
             print(f"{kind:20} {good:4} of {all_:4}")
