@@ -26,7 +26,7 @@ UNWRITABLE = (
     errno.ENOTDIR,
 )
 PARTIAL = re.compile(r"\.(\d+)\.part$")
-SCRATCH = "esp8k-"  # begins the name of every temporary folder of ours
+SCRATCH = "esp8k-held-"  # begins the name of a temporary folder that is locked
 YOUNG_S = 2.0  # a folder that is made just now is perhaps not yet held
 SPACE = "free some space, or set ESP8K_BUILD to a folder on another disk"
 

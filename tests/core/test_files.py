@@ -1,6 +1,7 @@
 """A file is there whole or not at all."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,17 @@ def test_a_failing_stage_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
         (stage / "kept").write_text("new")
     assert (tmp_path / "kept").read_text() == "new"
     assert [item.name for item in tmp_path.iterdir()] == ["kept"]
+
+
+def test_only_what_nobody_holds_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program's folder is not ours, however it is called."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(files, "YOUNG_S", -1.0)
+    (tmp_path / "esp8k-another").mkdir()
+    (tmp_path / f"{files.SCRATCH}killed").mkdir()
+    with files.scratch() as first, files.scratch() as second:
+        left = {item.name for item in tmp_path.iterdir()}
+        assert left == {"esp8k-another", first.name, second.name}
+    assert [item.name for item in tmp_path.iterdir()] == ["esp8k-another"]

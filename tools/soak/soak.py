@@ -27,6 +27,7 @@ from typing import Any
 
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
+from core.files import scratch
 from core.program import run
 from core.text import for_json, one_line
 from core.words import DEFAULT_MODEL, ModelName
@@ -178,10 +179,10 @@ def say(text: str) -> None:
 def own_temporary() -> Iterator[Path]:
     """A folder of ours in place of the system's, so that what is left there is ours."""
     before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="esp8k-soak-") as name:
-        tempfile.tempdir = name
+    with scratch() as folder:
+        tempfile.tempdir = str(folder)
         try:
-            yield Path(name)
+            yield folder
         finally:
             tempfile.tempdir = before
 
