@@ -15,7 +15,7 @@ from export.frontend.support import integer_core, require_supported
 from export.graph.network import read_tflite
 from export.reference import tflm
 from tests.support import oracle
-from tools.bench import build, count, models
+from tools.bench import budget, build, count, models
 from tools.bench import ours as bench_ours
 from tools.bench import tflm as bench_tflm
 from tools.bench.mlperf_shapes import SHAPES
@@ -28,6 +28,7 @@ MACS = {
     "autoencoder": 264_192,
 }
 INPUTS = 6
+LESS_RAM = {"resnet8": 2.5, "mobilenet": 2.5}  # times, in profile balanced
 
 
 @pytest.fixture(scope="module", params=SHAPES)
@@ -88,16 +89,31 @@ def test_it_takes_fewer_instructions_and_less_ram_than_tflite_micro(
     assert count.count(built, images).instructions < instructions
     # Theirs holds the input and the output too.
     ours = built.ram_bytes + program.image_bytes + program.output_bytes
-    assert ours < arena
+    times = LESS_RAM.get(shape.name, 1) if profile == "balanced" else 1
+    assert ours * times < arena
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("target", ["lx106", "rv32imc"])
-def test_the_emulated_cores_give_its_bits(
-    target: str, shape: models.Model, tmp_path: Path
+def test_another_emulated_core_gives_its_bits(
+    shape: models.Model, tmp_path: Path
 ) -> None:
     # `measure` raises where a core's bits differ from the host's.
     (row,) = bench_ours.measure(
-        shape, tmp_path, print, (target,), ("balanced",), stages=False
+        shape, tmp_path, print, ("rv32imc",), ("balanced",), stages=False
     )
     assert row.exact is None or row.exact.differing_logits == 0
+
+
+@pytest.mark.emulator
+def test_an_emulated_core_gives_its_bits_within_the_budget(
+    shape: models.Model, tmp_path: Path
+) -> None:
+    profiles = ("speed", "balanced")
+    rows = list(
+        bench_ours.measure(shape, tmp_path, print, ("lx106",), profiles, stages=False)
+    )
+    assert all(row.exact is None or row.exact.differing_logits == 0 for row in rows)
+    measured = [budget.line(row) for row in rows]
+    changes = budget.compare(budget.load(), measured)
+    assert not [change.text() for change in changes if change.worse]
+    assert not budget.missing(budget.load(), measured)

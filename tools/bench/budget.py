@@ -5,7 +5,8 @@
     esp8k budget --json       # measure and print; writes nothing
 
 Instruction counts are exact, so a change of 2 % is a change of the code. The models
-are the shipped ones: a figure does not depend on what somebody has trained.
+are the shipped ones: a figure does not depend on what somebody has trained. The rows of
+MLPerf Tiny's shapes are held by tests/export/test_mlperf_tiny.py.
 """
 
 import json
@@ -30,6 +31,7 @@ from core.words import MODELS
 from tools.bench import models as bench_models
 from tools.bench import ours, s3
 from tools.bench.build import TARGETS, version
+from tools.bench.mlperf_shapes import SHAPES
 from tools.bench.rows import Row
 
 FILE = paths.ROOT / "firmware" / "budget.json"
@@ -102,7 +104,7 @@ def missing(committed: Iterable[Line], measured: Iterable[Line]) -> list[str]:
 def merge(committed: Iterable[Line], measured: Iterable[Line]) -> list[Line]:
     """The committed rows with the measured ones in their places, or behind them."""
     rows = {tuple(line[key] for key in KEYS): line for line in (*committed, *measured)}
-    return [line for line in rows.values() if line["model"] in MODELS]
+    return [line for line in rows.values() if line["model"] in (*MODELS, *SHAPES)]
 
 
 def load(path: Path = FILE) -> list[Line]:
@@ -131,7 +133,7 @@ def measure(
             rows = ours.measure(
                 model, scratch, say, targets, engines=(engine,), stages=False
             )
-            lines += [_line(row) for row in rows]
+            lines += map(line, rows)
         say(f"{name} int8 on the ESP32-S3's vector unit")
         lines.append(s3.measure(model, scratch / name / "s3"))
     return lines
@@ -144,7 +146,8 @@ def host_counts() -> bool:
     return version(TARGETS["host"]).startswith(HOST_GCC)
 
 
-def _line(row: Row) -> Line:
+def line(row: Row) -> Line:
+    """What the budget holds of a measured row."""
     return {key: getattr(row, key) for key in (*KEYS, *FIGURES)}
 
 
