@@ -40,8 +40,8 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "triple": 7.97,  # the same, and a third multiplication
         "wide": 65.02,  # more for 64 bits
         "larger": 5.64,  # comparison of a pool
-        "tile row": 6.0,  # of a depthwise kernel, for a tile of sums
-        "tile visit": 15.0,  # such a tile
+        "tile row": 3.0,  # of a depthwise kernel, for a tile of sums
+        "tile visit": 5.0,  # such a tile
         "value": 5.0,  # looked at, whether it is zero
         "listed": 2.0,  # value that is not, for a block of channels
         "list visit": 20.0,  # of a list, for a block of channels
@@ -83,8 +83,8 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "triple": 5.12,
         "wide": 28.12,
         "larger": 0.5,
-        "tile row": 6.0,
-        "tile visit": 15.0,
+        "tile row": 3.0,
+        "tile visit": 8.0,
         "value": 5.0,
         "listed": 2.0,
         "list visit": 20.0,
