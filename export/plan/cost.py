@@ -84,7 +84,7 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "wide": 28.12,
         "larger": 0.5,
         "tile row": 3.0,
-        "tile visit": 8.0,
+        "tile visit": 12.0,
         "value": 5.0,
         "listed": 2.0,
         "list visit": 20.0,
