@@ -93,11 +93,11 @@ class CleanLine:
         weights = [weight for weight, _ in self.steps.values()]
         self.hello()  # opening a port may throw a greeting away
         for _ in range(count):
-            if not go_on():
-                break
             name = self.draw.choices(list(self.steps), weights)[0]
             self.steps[name][1]()
             self.figures.add(name)
+            if not go_on():
+                break
         self.statistics()
 
     def close(self) -> None:

@@ -62,9 +62,9 @@ class Visits:
                 raise Divergence("the page's board has another identity")
             self._second_page()
             for _ in range(VISIT):
+                self._infer(client)
                 if not go_on():
                     break
-                self._infer(client)
             self._strangers()
             if self.draw.random() < 0.2:
                 self._board_dies(socket)

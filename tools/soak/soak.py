@@ -153,6 +153,7 @@ class Soak:
             site = site_of(folder, DrawConfig(model=model), line)
             with server.Server(site, 0) as running:
                 visits = Visits(running, line, self.oracle, draw, figures)
+                visits.run(self.go_on)  # one at least, however slow the start was
                 while self.go_on():
                     visits.run(self.go_on)
 

