@@ -123,7 +123,7 @@ def measure(
     say: Callable[[str], None],
 ) -> list[Line]:
     """Figures of every profile; `folder` has the exported models."""
-    lines = []
+    lines: list[Line] = []
     for name in models:
         model = bench_models.read(name, folder(name), max(ours.IMAGES.values()))
         for engine, targets in MEASURED.items():
