@@ -29,6 +29,7 @@ from core.picture.pieces import (
     neighbours,
     paste,
     pieces,
+    share_of,
 )
 
 Array = np.ndarray
@@ -46,6 +47,7 @@ CHALK = 0.7  # light ink must be that much clearer than dark ink
 HOLLOW = 0.6  # a stroke wider than that share of the window comes out hollow
 ERASED = 0.85  # a digit between erased lines is worth less than one beside lines
 WITHIN = 0.35  # dark ink within a light piece counts from that share of its score
+AGREED = 0.7  # of two boxes that two ways to read agree on
 LEAST = 0.01  # a candidate less clear than that is nothing drawn
 FRAMES = 40  # best candidates among which frames are sought
 RIM = 20  # the outermost 1/RIM of a picture, where paper is expected
@@ -84,9 +86,17 @@ class View:
 def find(rgb: Array) -> Found | None:
     """The digit in a picture of working size, uint8 (H, W, 3)."""
     smooth = cv2.GaussianBlur(rgb, (0, 0), 1.0)
-    if (grey := by_colour(smooth)) is not None:
-        return clearest(grey, chalk=False)
+    even: Found | None = None
+    if (way := by_colour(smooth)) is not None:
+        even = clearest(way.grey, chalk=False)
+        if way.opposed:
+            return even
     dark = clearest(smooth, chalk=False)
+    if way is not None and even is not None:
+        # A note on a desk is no chalk, however even the desk is.
+        note = way.light and dark is not None and contains(even.box, dark.box)
+        if dark is None or (even.score > dark.score and not note):
+            return even
     light = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
     most = CHALK * (1 - float(np.median(light)) / 256)  # chalk's score at its best
     if dark is not None and dark.score > CERTAIN * most:
@@ -96,16 +106,27 @@ def find(rgb: Array) -> Found | None:
         return dark or chalk
     # A white note on a desk is no chalk: dark ink within it is what counts.
     within = contains(chalk.box, dark.box) and not dark.hollow
+    if even is not None and not within and share_of(even.box, chalk.box) > AGREED:
+        return even
     note = within and chalk.sheet
     share = WITHIN if note else 1.0
     return dark if dark.score > share * chalk.score else chalk
 
 
-def by_colour(smooth: Array) -> Array | None:
-    """Ink that is lighter than its paper in one colour and darker in another, as grey.
+@dataclass(frozen=True)
+class Way:
+    """How the ink differs from an even paper."""
 
-    Green on red is neither dark ink nor chalk: what counts is how far a pixel lies on
-    the way from the paper's colour to the ink's. None for all other pictures.
+    grey: Array  # uint8 (H, W, 3): dark where a pixel is of the ink's colour
+    opposed: bool  # lighter than the paper in one colour, darker in another
+    light: bool  # lighter on the whole
+
+
+def by_colour(smooth: Array) -> Way | None:
+    """On even paper, how far each pixel lies on the way from its colour to the ink's.
+
+    Green on red is neither dark ink nor chalk, and has no other reading; of other ink
+    this way tells which of the two it is. None where the paper is not even.
     """
     height, width = smooth.shape[:2]
     edge = max(2, max(height, width) // RIM)
@@ -120,10 +141,10 @@ def by_colour(smooth: Array) -> Array | None:
     if not strong.any():
         return None
     way = np.median(apart[strong], axis=0)
-    if min(way.max(), -way.min()) < OPPOSED * np.abs(way).max():
-        return None
+    opposed = bool(min(way.max(), -way.min()) >= OPPOSED * np.abs(way).max())
     grey = np.clip(230 - 200 * (apart @ way) / float(way @ way), 0, 255)
-    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    shown = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    return Way(shown, opposed, bool(way.sum() > 0))
 
 
 def clearest(smooth: Array, chalk: bool) -> Found | None:

@@ -319,6 +319,15 @@ def grown(box: Box, by: int) -> Box:
     return box[0] - by, box[1] - by, box[2] + by, box[3] + by
 
 
+def share_of(one: Box, other: Box) -> float:
+    """What two boxes have in common, of what they cover together, 0..1."""
+    tall = min(one[2], other[2]) - max(one[0], other[0])
+    wide = min(one[3], other[3]) - max(one[1], other[1])
+    common = max(0, tall) * max(0, wide)
+    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (one, other)]
+    return common / (sum(areas) - common)
+
+
 def contains(outer: Box, inner: Box) -> bool:
     """Whether `inner` lies within `outer` and is smaller."""
     return (
