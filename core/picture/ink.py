@@ -92,10 +92,9 @@ def find(rgb: Array) -> Found | None:
         if way.opposed:
             return even
     dark = clearest(smooth, chalk=False)
-    if way is not None and even is not None:
-        # A note on a desk is no chalk, however even the desk is.
-        note = way.light and dark is not None and contains(even.box, dark.box)
-        if dark is None or (even.score > dark.score and not note):
+    # A light piece may be a note on an even desk: chalk must say the same, below.
+    if way is not None and even is not None and not way.light:
+        if dark is None or even.score > dark.score:
             return even
     light = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
     most = CHALK * (1 - float(np.median(light)) / 256)  # chalk's score at its best
