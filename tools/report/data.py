@@ -246,7 +246,7 @@ def engine_statistics(
             host.decision(engine, images, logits), device_labels, truth
         ),
         "label_is_argmax": bool((logits.argmax(1) == device_labels).all()),
-        "confusion": confusion(truth, device_labels).tolist(),
+        "confusion": confusion(truth, device_labels, own.shape[1]).tolist(),
         "misclassified": [
             {
                 "index": int(i),

@@ -16,7 +16,6 @@ from core.statistics import wilson_percent
 
 NAMES = {"int8": "int8", "f16": "float16"}
 TILES = 160  # misclassified digits that are shown; report.json names all
-ALL_IMAGES = 10_000  # the artefacts were measured on these
 
 
 # ---- accuracy ----
@@ -25,10 +24,11 @@ ALL_IMAGES = 10_000  # the artefacts were measured on these
 def accuracy_plot(report: dict[str, Any]) -> dict[str, Any]:
     """Dots with 95 % whiskers, from PyTorch to the device, in percent of the width."""
     rows = []
-    if report["images"] == ALL_IMAGES:
+    total = report["test_images"]  # the artefacts were measured on these
+    if report["images"] == total:
         for item in report["artefacts"]:
-            right = round(item["accuracy"] * ALL_IMAGES / 100)
-            low, high = wilson_percent(right, ALL_IMAGES)
+            right = round(item["accuracy"] * total / 100)
+            low, high = wilson_percent(right, total)
             rows.append(
                 _dot(item["artefact"], item["evidence"], item["accuracy"], low, high)
             )

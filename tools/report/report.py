@@ -143,6 +143,8 @@ def provenance(
         "board": target.name,
         "evidence": target.evidence,
         "images": len(asked.images),
+        "test_images": host.manifest.get("test_images", 10_000),
+        "classes": list(host.classes),
         "weights_hash": host.weights_hash,
         "data_hash": asked.data_hash,
         "git_revision": revision(),

@@ -7,6 +7,7 @@ import pytest
 
 from core.errors import CheckFailed, DeviceError
 from tests.support.fakes import FakeDevice, logits, opener, some_images
+from tools.link.messages import Result
 from tools.report.data import (
     accuracy,
     collect,
@@ -14,6 +15,7 @@ from tools.report.data import (
     engine_statistics,
     spread,
 )
+from tools.report.figures import matrix
 
 
 def ask(opening, images, engines=("int8", "f16"), workers=1, check=lambda d: None):
@@ -114,3 +116,16 @@ def test_one_flipped_logit_is_found_everywhere(host):
     assert part["mcnemar"]["only_host_right"] == 1 and part["mcnemar"]["p"] == 1
     assert [m["index"] for m in part["misclassified"]] == [4]
     assert part["host"]["right"] == 30 and part["device"]["right"] == 29
+
+
+@pytest.mark.parametrize("classes", [3, 12])
+def test_a_model_may_have_other_than_ten_classes(host, classes: int):
+    images = some_images(30)
+    own = np.tile(logits("int8", images), 2)[:, :classes]
+    truth = own.argmax(1)
+    answers = [Result(int(row.argmax()), row, None, None) for row in own]
+    part = engine_statistics(host, "int8", own, answers, truth, images)
+    counts = np.array(part["confusion"])
+    assert counts.shape == (classes, classes) and counts.sum() == 30
+    cells = [cell["count"] or 0 for row in matrix(part["confusion"]) for cell in row]
+    assert cells == counts.reshape(-1).tolist()
