@@ -14,6 +14,7 @@ IMG     =#           a picture of digits, or "*.jpg" (classify)
 CROP    =#           x,y,width,height: that part of it alone (classify)
 LAN     =#           1: a phone on this network may draw (draw)
 PROFILE = balanced#  speed, balanced, size: what the C is made for
+PREPARE =#           1: frames of a camera become digits on the board (export)
 EPOCHS  = 5#         passes over the training images (train)
 SEED    = 0#         of a training run (train)
 DATASET = mnist#     mnist, fashion, kmnist, folder:PATH (train)
@@ -50,6 +51,7 @@ $(if $(filter folder:%,$(DATASET)),,$(call one_of,DATASET,$(call literal,Dataset
 $(call one_of,TEACHER,yes no)
 $(if $(BOARD),$(call one_of,BOARD,$(boards)))
 $(if $(RESUME),$(call one_of,RESUME,1))
+$(if $(PREPARE),$(call one_of,PREPARE,1))
 $(foreach name,EPOCHS N MINUTES JOBS,$(call number,$(name),1000000))
 $(call number,SEED,4294967295)
 $(if $(INDEX),$(call number,INDEX,9999))
@@ -87,12 +89,15 @@ ifneq ($(filter train,$(GOALS))$(wildcard $(OUT)/model.pt),)
 CHECKPOINT := $(OUT)/model.pt
 endif
 
-# The profile stays the one of the last export until another is asked for.
+# These stay as they were at the last export until others are asked for.
+LAST := $(shell cat $(OUT)/.export-options 2>/dev/null)
 ifeq ($(filter command%,$(origin PROFILE)),)
-LAST := $(firstword $(shell cat $(OUT)/.export-options 2>/dev/null))
-ifneq ($(filter $(LAST),$(call literal,Profile)),)
-PROFILE := $(LAST)
+ifneq ($(filter $(firstword $(LAST)),$(call literal,Profile)),)
+PROFILE := $(firstword $(LAST))
 endif
+endif
+ifeq ($(filter command%,$(origin PREPARE)),)
+PREPARE := $(if $(filter --prepare,$(LAST)),1)
 endif
 
 TRAINER   := $(addprefix training/,models.py layers.py data.py augment.py fit.py schedule.py soap.py \
@@ -220,7 +225,7 @@ $(BUILD)/.debian-ready: tools/setup.sh
 
 # The options a product was made with; rewritten only when they change.
 TRAINED_WITH  := $(if $(OWN),own,$(SEED) $(EPOCHS) $(DATASET) $(ALONE))
-EXPORTED_WITH := $(PROFILE) $(CHECKPOINT)
+EXPORTED_WITH := $(PROFILE) $(CHECKPOINT) $(if $(PREPARE),--prepare)
 $(OUT)/.train-options: FORCE
 	@mkdir -p $(OUT); echo "$(TRAINED_WITH)" | cmp -s - $@ || \
 	  echo "$(TRAINED_WITH)" > $@
@@ -238,4 +243,4 @@ $(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options $(if $(RESUME),$(if $(wildcard
 endif
 
 $(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP) asked
-	@$(eval EXPORTED := yes)$(ESP8K) export --model $(MODEL) --profile $(PROFILE)
+	@$(eval EXPORTED := yes)$(ESP8K) export --model $(MODEL) --profile $(PROFILE) $(if $(PREPARE),--prepare)

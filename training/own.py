@@ -27,6 +27,7 @@ from core.files import check_writable
 from core.lock import lock
 from core.paths import ROOT, model_dir
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from training import checkpoint, data
 from training.evaluate import evaluate
@@ -178,6 +179,7 @@ class Config:
     digits: Positional[Path]  # a folder a class, 28x28 grey pictures in each
     model: ModelName = DEFAULT_MODEL  # which network
     seed: int = 0  # of order and views
+    json: bool = False  # print the figures as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -192,12 +194,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_writable(folder)
     with lock(folder, "own"):
         weights = go_on(point, learnt, old, config.seed)
-        told = point.config | {"own": asdict(config) | {"digits": str(config.digits)}}
+        mine = {"digits": str(config.digits), "model": config.model}
+        told = point.config | {"own": mine | {"seed": config.seed}}
         path = folder / "model.pt"
         checkpoint.forget_run(folder)
         digest = checkpoint.save(path, config.model, weights, told, point.temperature)
     after = checkpoint.load(path, config.model).module()
     gain = measure(point.module(), after, held, old)
+    if config.json:
+        counts = {"learnt": len(learnt.labels), "held_out": len(held.labels)}
+        figures = asdict(gain) | {"dataset": old.name, "weights_hash": digest}
+        print(for_json(counts | figures))
+        return 0
     print(f"{len(learnt.labels)} own pictures learnt, {len(held.labels)} held out")
     print(f"own, held out: {gain.own[0]:.1f} % before, {gain.own[1]:.1f} % after")
     print(f"{old.name} test:    {gain.old[0]:.2f} % before, {gain.old[1]:.2f} % after")

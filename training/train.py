@@ -24,6 +24,7 @@ from core.lock import lock
 from core.paths import model_dir
 from core.program import run
 from core.statistics import wilson_percent
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from training import checkpoint, confidence, data, models
 from training.environment import environment
@@ -42,7 +43,7 @@ GO_ON = "the same command with RESUME=1 (esp8k: --resume) goes on"
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `make train`."""
+    """Options of `esp8k train`."""
 
     model: ModelName = DEFAULT_MODEL  # which network
     seed: int = 0  # of the initial weights, the order and the augmentation
@@ -57,6 +58,11 @@ class Config:
     plots: bool = True  # draw the pictures
     tensorboard: bool = False  # also write TensorBoard logs
     resume: bool = False  # go on after the last epoch of an interrupted run
+    json: bool = False  # print what metrics.json holds
+
+    def record(self) -> dict[str, Any]:
+        """What a checkpoint says of its run: how it is printed is no part of it."""
+        return {name: v for name, v in asdict(self).items() if name != "json"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -70,8 +76,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     with lock(folder, "train"):
         trainer = make_trainer(config, images)
         result = _run(trainer, config, images, folder)
-        _file(trainer, config, images, result, folder)
+        metrics = _file(trainer, config, images, result, folder)
         (folder / "unfinished.pt").unlink()
+    _show(config, metrics, folder)
 
 
 def require_sense(config: Config) -> None:
@@ -123,12 +130,13 @@ def _file(
     images: data.Data,
     result: Evaluation,
     folder: Path,
-) -> None:
-    """Checkpoint, metrics, pictures, and two lines for people."""
+) -> dict[str, Any]:
+    """Checkpoint, metrics and pictures; the metrics."""
     temperature = _temperature(trainer, config, images)
     path, weights = folder / "model.pt", trainer.weights()
     checkpoint.forget_run(folder)
-    digest = checkpoint.save(path, config.model, weights, asdict(config), temperature)
+    told = config.record()
+    digest = checkpoint.save(path, config.model, weights, told, temperature)
     metrics = _metrics(config, trainer, result, images, digest)
     metrics["confidence"] = confidence.report(result, temperature or 1.0)
     write_json(folder / "metrics.json", metrics)
@@ -137,9 +145,18 @@ def _file(
         history, used = trainer.history, temperature or 1.0
         run = plots.Run(config.model, history, trainer.recipe, used)
         plots.draw(folder, run, result, images.test_images, known)
+    return metrics
+
+
+def _show(config: Config, metrics: dict[str, Any], folder: Path) -> None:
+    """Two lines for people, or all as JSON."""
+    if config.json:
+        print(for_json(metrics))
+        return
     low, high = metrics["wilson95"]
-    print(f"{config.model}: {result.accuracy:.2f} % of the test images", end="")
-    print(f" (95 % interval {low:.2f}-{high:.2f}), weights {digest[:16]}")
+    print(f"{config.model}: {metrics['accuracy']:.2f} % of the test images", end="")
+    print(f" (95 % interval {low:.2f}-{high:.2f})", end="")
+    print(f", weights {metrics['weights_hash'][:16]}")
     print(f"written to {folder}")
 
 
@@ -182,7 +199,8 @@ def _temperature(trainer: Trainer, config: Config, images: data.Data) -> float |
     model.load_state_dict(trainer.weights())
     seen = evaluate(model, images.train_images[held], images.train_labels[held])
     fitted = confidence.fit_temperature(seen)
-    print(f"validation: {seen.accuracy:.2f} %, temperature {fitted:.3f}")
+    told = f"validation: {seen.accuracy:.2f} %, temperature {fitted:.3f}"
+    print(told, file=sys.stderr)
     return fitted
 
 
@@ -200,7 +218,7 @@ def _metrics(
         "model": config.model,
         "dataset": config.dataset,
         "seed": config.seed,
-        "config": asdict(config),
+        "config": config.record(),
         "recipe": asdict(trainer.recipe),
         "engine": trainer.engine,
         "teacher": trainer.teacher.record() if trainer.teacher else None,

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,7 @@ from core.picture.ink import find
 from core.picture.opening import CURE, decode, matching, open_picture
 from core.placing import BOX, CENTRE, SIDE, bounds, place, widen
 from core.program import run
+from core.text import for_json
 
 Array = np.ndarray
 Crop = tuple[int, int, int, int]  # x, y, width, height, pixels
@@ -57,6 +58,11 @@ class Reading:
         """The clearest digit, uint8 (28, 28)."""
         return self.digits[self.main].pixels
 
+    def json(self) -> dict[str, Any]:
+        """For programs: the digits from left to right, rows of pixels 0 to 255."""
+        digits = [{"crop": d.crop, "pixels": d.pixels.tolist()} for d in self.digits]
+        return {"digits": digits, "main": self.main, "left_out": self.left_out}
+
 
 @dataclass(frozen=True)
 class Config:
@@ -65,6 +71,7 @@ class Config:
     image: Positional[Path]  # picture of digits, or a pattern of many
     out: Path | None = None  # write the 28x28 result here (PNG)
     crop: str | None = None  # look at this part alone: x,y,width,height in pixels
+    json: bool = False  # print boxes and pixels as JSON, one object a picture
 
 
 def load(path: Path, crop: str | None = None) -> Array:
@@ -193,25 +200,36 @@ def working_size(colour: Image.Image) -> Image.Image:
     return colour.resize((size[0], size[1]), kind)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Show the 28x28 images in the terminal and write the clearest if asked."""
+def show(found: Reading) -> None:
+    """The digits as characters, and what was left out."""
     from core.terminal import digit_lines, encoding_of
 
+    for digit in found.digits:
+        print("\n".join(digit_lines(digit.pixels, encoding_of(sys.stdout))))
+    if found.left_out:
+        print(f"left out: {', '.join(found.left_out)}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Show the 28x28 images in the terminal and write the clearest if asked."""
     config = parse(Config, argv, "image", __doc__ or "")
     found: Reading | None = None
-    paths = matching(config.image)
+    paths, told = matching(config.image), []
     for path in paths:
         try:
             found = read(open_picture(path), str(path), config.crop)
         except Esp8kError as error:
             if path is paths[-1] and found is None:
                 raise
-            print(f"{path}: {error.message}")
+            told.append({"source": str(path), "error": error.message})
+            if not config.json:
+                print(f"{path}: {error.message}")
             continue
-        for digit in found.digits:
-            print("\n".join(digit_lines(digit.pixels, encoding_of(sys.stdout))))
-        if found.left_out:
-            print(f"left out: {', '.join(found.left_out)}")
+        told.append({"source": str(path), **found.json()})
+        if not config.json:
+            show(found)
+    if config.json:
+        print(for_json(told, None))
     if config.out is not None and found is not None:
         Image.fromarray(found.pixels).save(config.out, format="PNG")
         print(f"wrote {config.out}", file=sys.stderr)

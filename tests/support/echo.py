@@ -28,7 +28,8 @@ def need(*programs: str) -> None:
 
 @pytest.fixture(scope="session")
 def echo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("echo") / "build"
+    """A path as users have them: blanks, commas and letters beyond ASCII."""
+    return tmp_path_factory.mktemp("echo") / "with blank, ü"
 
 
 @pytest.fixture

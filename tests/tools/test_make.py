@@ -101,6 +101,15 @@ def test_the_profile_of_the_last_export_stays(checkout):
     assert checkout.calls()[0].endswith("--profile speed")
 
 
+def test_preparing_on_the_board_is_asked_for_and_stays(checkout):
+    checkout.make("export", "PREPARE=1")
+    assert checkout.calls()[0].endswith("--profile balanced --prepare")
+    checkout.make("classify")
+    assert not any(call.startswith("export") for call in checkout.calls())
+    checkout.make("export", "PREPARE=")
+    assert checkout.calls()[0].endswith("--profile balanced")
+
+
 def test_resuming_trains_although_nothing_changed(checkout):
     checkout.make("train", "MODEL=v1")
     (checkout.folder / "build/v1/unfinished.pt").touch()
@@ -124,6 +133,7 @@ def test_resuming_trains_although_nothing_changed(checkout):
         (["INDEX=7", "IMG=a.png"], "INDEX and IMG are both given"),
         (["BOARD=arduino"], "BOARD=arduino is none of: virtual twin"),
         (["ENGINE=int4"], "ENGINE=int4 is none of: int8 f16"),
+        (["PREPARE=yes"], "PREPARE=yes is none of: 1"),
         (["PROFILE=fast"], "PROFILE=fast is none of: speed balanced size"),
         (["DATASET=cifar"], "DATASET=cifar is none of: mnist"),
         (["PORT=COM3"], "PORT=COM3: a path"),

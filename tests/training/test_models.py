@@ -1,11 +1,14 @@
 """The networks are what the design says, to the parameter."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from core.errors import Esp8kError
 from training import models
+from training.layers import network
 
 SIZES = {
     "v1": (7_762, 231_392),
@@ -51,6 +54,34 @@ def test_an_unknown_model_is_refused_with_the_known_names() -> None:
 
 
 def test_a_model_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(models.BUILDERS, "big", lambda: nn.Linear(784, 11))
+    monkeypatch.setitem(models.BUILDERS, "v1", lambda classes: nn.Linear(784, 11))
     with pytest.raises(Esp8kError, match="8,635 parameters"):
-        models.build("big")
+        models.build("v1")
+
+
+@pytest.mark.parametrize(
+    ("spec", "layer"),
+    [("c9p c11p c12 gap", "AvgPool2d"), ("c9p d c9p fc", "groups"), ("r fc", "Resid")],
+)
+def test_what_float16_cannot_export_is_refused_before_it_is_trained(
+    monkeypatch: pytest.MonkeyPatch, spec: str, layer: str
+) -> None:
+    monkeypatch.setitem(models.BUILDERS, "v1", partial(network, spec))
+    with pytest.raises(Esp8kError, match=layer):
+        models.build("v1")
+
+
+def test_half_an_entry_says_which_half_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = models.BUILDERS
+    one_more = known | {"v4": partial(network, "c6p c8 c16p c32 fc")}
+    monkeypatch.setattr(models, "BUILDERS", one_more)
+    with pytest.raises(Esp8kError, match="half entered") as caught:
+        models.main([])
+    assert "core/words.py" in caught.value.hint
+    one_less = {name: made for name, made in known.items() if name != "v2"}
+    monkeypatch.setattr(models, "BUILDERS", one_less)
+    with pytest.raises(Esp8kError, match="no model 'v2'") as caught:
+        models.main([])
+    assert "training/models.py" in caught.value.hint

@@ -1,5 +1,7 @@
 """A hand that MNIST does not know is learnt in seconds, and MNIST is not forgotten."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +81,21 @@ def test_a_missing_folder_junk_and_too_few_are_said(tmp_path: Path) -> None:
     (tmp_path / "3" / "a.png").write_bytes(b"no picture")
     with pytest.raises(Esp8kError, match="no picture that can be read"):
         own.read(tmp_path, CLASSES)
+
+
+def test_a_program_reads_what_was_gained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist: data.Data, capsys
+) -> None:
+    put(tmp_path / "digits", *written(5, seed=1))
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    monkeypatch.setattr(own, "OLD", 128)
+    few = replace(
+        mnist, test_images=mnist.test_images[:100], test_labels=mnist.test_labels[:100]
+    )
+    monkeypatch.setattr(data, "of_model", lambda _config: few)
+    assert own.main([str(tmp_path / "digits"), "--model", "v1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["learnt"], told["held_out"], told["dataset"]) == (40, 10, "mnist")
+    assert len(told["own"]) == len(told["old"]) == 2
+    stored = checkpoint.load(tmp_path / "build" / "v1" / "model.pt")
+    assert told["weights_hash"] == stored.weights_hash

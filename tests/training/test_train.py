@@ -272,14 +272,16 @@ def test_tensorboard_is_written_or_its_install_named(
     not data.DEBIAN.exists(), reason="needs Debian's dataset-fashion-mnist"
 )
 def test_another_data_set_trains_unchanged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    main((*TINY, "--no-plots", "--dataset", "fashion"))
+    main((*TINY, "--no-plots", "--dataset", "fashion", "--json"))
     metrics = json.loads((tmp_path / "v2" / "metrics.json").read_text())
+    assert json.loads(capsys.readouterr().out) == metrics
     assert metrics["dataset"] == "fashion"
     stored = checkpoint.load(tmp_path / "v2" / "model.pt")
     assert stored.config["dataset"] == "fashion"  # export reads its images from here
+    assert "json" not in stored.config  # nor does the way of printing change a file
 
 
 @pytest.mark.slow

@@ -177,7 +177,7 @@ def build(
             *where.link,
             "-Wl,--gc-sections",
             "-Wl,--no-warn-rwx-segments",
-            f"-Wl,-Map={link_map}",
+            *("-Xlinker", f"-Map={link_map}"),  # -Wl, would part it at a comma
             *map(str, (*objects, *harness)),
             *(["-lgcc"] if where.evidence == "emulated" else ["-lm"]),
             "-o",

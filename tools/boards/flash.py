@@ -266,7 +266,8 @@ def _same(one: Path, other: Path) -> bool:
 
 def show(result: dict[str, Any]) -> None:
     """What was done and how much it takes, for people."""
-    print(f"{result['model']} on {result['board']}: {result['flashed']}")
+    done = "built, not written" if result["flashed"] == "no" else result["flashed"]
+    print(f"{result['model']} on {result['board']}: {done}")
     print(
         f"  code {result['code_bytes']:,} B, constants {result['const_bytes']:,} B, "
         f"flash {result['flash_bytes']:,} B"

@@ -275,7 +275,9 @@ def timing_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     for engine, values in timing["microseconds"].items():
         if values:
-            whose = "board" if timing["is_board_time"] else "firmware, no board's time"
+            whose = (
+                "board" if timing["is_board_time"] else "host's clock, not a board's"
+            )
             rows.append(
                 (
                     f"{NAMES[engine]}, microseconds by the {whose}",

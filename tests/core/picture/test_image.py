@@ -1,6 +1,7 @@
 """Pictures of digits in every dress come out as MNIST would hold them."""
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from core.errors import Esp8kError
-from core.picture.image import load, prepare, read
+from core.picture.image import load, main, prepare, read
 from core.placing import SIDE, bounds
 from tools.classify.scenes import scene
 from training.data import load as load_data
@@ -284,3 +285,14 @@ def test_a_file_that_is_no_image_is_refused_by_name(kind: str, tmp_path: Path):
 def test_the_result_is_one_byte_a_pixel(digits):
     out = prepare(inverted(digits[0][0], np.random.default_rng(0)))
     assert out.shape == (SIDE, SIDE) and out.dtype == np.uint8 and out.max() > 200
+
+
+def test_a_program_reads_boxes_and_pixels(tmp_path: Path, digits, capsys):
+    (tmp_path / "b.png").write_text("seven")
+    picture = inverted(digits[0][0], np.random.default_rng(0))
+    picture.save(tmp_path / "a.png")
+    assert main([str(tmp_path / "*.png"), "--json"]) == 0
+    good, bad = json.loads(capsys.readouterr().out)
+    assert good["source"].endswith("a.png") and bad["source"].endswith("b.png")
+    assert np.array_equal(good["digits"][good["main"]]["pixels"], prepare(picture))
+    assert len(good["digits"][0]["crop"]) == 4 and "b.png" in bad["error"]

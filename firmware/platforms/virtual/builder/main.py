@@ -109,7 +109,9 @@ env.Replace(
         *settings["link"],
         # Not -Wl,-T: picolibc's specs would add their own script to it.
         *([f"-T{script}"] if script.exists() else []),
-        "-Wl,-Map=" + env.subst("$BUILD_DIR/firmware.map"),
+        # Not -Wl,-Map=: gcc would part the path at a comma.
+        "-Xlinker",
+        "-Map=" + env.subst("$BUILD_DIR/firmware.map"),
         *[flag for flag in extra if flag.startswith("-fsanitize")],
     ],
     LIBS={"xtensa": ["c", "gcc"], "riscv": ["gcc"], "host": []}[target],
