@@ -10,11 +10,13 @@ import math
 import os
 import re
 import tempfile
+from typing import Any
 
 import numpy as np
 
 WITHOUT = frozenset({"GELU", "EXP"})  # kinds of 8 bits that it has no kernel for
 SKIPPED = "skipped: no tflite-micro wheel for this platform"
+ARENA_BYTES = 1 << 25  # more than any microcontroller's; its own guess is 10 files
 
 
 def available() -> bool:
@@ -26,6 +28,17 @@ def available() -> bool:
     return True
 
 
+def interpreter(model: bytes) -> Any:
+    """One for the model, with room for activations far larger than its file.
+
+    RuntimeError where TFLite Micro cannot run the model.
+    """
+    from tflite_micro import runtime
+
+    room = max(ARENA_BYTES, 10 * len(model))
+    return runtime.Interpreter.from_bytes(model, arena_size=room)
+
+
 def sequence(model: bytes, inputs: list[np.ndarray], outputs: int) -> list[np.ndarray]:
     """All outputs, (N, elements) each, of N calls one after another.
 
@@ -33,10 +46,8 @@ def sequence(model: bytes, inputs: list[np.ndarray], outputs: int) -> list[np.nd
     inputs at once gets the same one everywhere, and its first output counts.
     RuntimeError where TFLite Micro cannot run the model.
     """
-    from tflite_micro import runtime
-
-    interpreter = runtime.Interpreter.from_bytes(model)
-    shapes = [interpreter.get_input_details(i)["shape"] for i in range(len(inputs))]
+    runner = interpreter(model)
+    shapes = [runner.get_input_details(i)["shape"] for i in range(len(inputs))]
     many = [
         math.prod(s) // max(x[0].size, 1) for s, x in zip(shapes, inputs, strict=True)
     ]
@@ -44,9 +55,9 @@ def sequence(model: bytes, inputs: list[np.ndarray], outputs: int) -> list[np.nd
     for at in range(len(inputs[0])):
         for number, values in enumerate(inputs):
             whole = np.tile(values[at].reshape(-1), many[number])
-            interpreter.set_input(whole.reshape(tuple(shapes[number])), number)
-        interpreter.invoke()
-        found = [interpreter.get_output(i).reshape(-1) for i in range(outputs)]
+            runner.set_input(whole.reshape(tuple(shapes[number])), number)
+        runner.invoke()
+        found = [runner.get_output(i).reshape(-1) for i in range(outputs)]
         results.append([x[: x.size // many[0]].copy() for x in found])
     return [np.stack(parts) for parts in zip(*results, strict=True)]
 
@@ -55,14 +66,12 @@ def outputs(model: bytes, images: np.ndarray) -> np.ndarray | None:
     """The model's output for each input, (N, ...); None without the package."""
     if not available():
         return None
-    from tflite_micro import runtime
-
-    interpreter = runtime.Interpreter.from_bytes(model)
+    runner = interpreter(model)
     results = []
     for image in images:
-        interpreter.set_input(image[None], 0)
-        interpreter.invoke()
-        results.append(interpreter.get_output(0)[0].copy())
+        runner.set_input(image[None], 0)
+        runner.invoke()
+        results.append(runner.get_output(0)[0].copy())
     return np.stack(results)
 
 
@@ -70,14 +79,12 @@ def arena_bytes(model: bytes) -> int | None:
     """What TFLite Micro allocates for the model, by its own account."""
     if not available():
         return None
-    from tflite_micro import runtime
-
-    interpreter = runtime.Interpreter.from_bytes(model)
+    runner = interpreter(model)
     with tempfile.TemporaryFile() as file:  # it prints with C's stderr
         kept = os.dup(2)
         os.dup2(file.fileno(), 2)
         try:
-            interpreter.print_allocations()
+            runner.print_allocations()
         finally:
             os.dup2(kept, 2)
             os.close(kept)

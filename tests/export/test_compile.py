@@ -178,6 +178,28 @@ def refusal(model: bytes, tmp_path: Path) -> Esp8kError:
     return caught.value
 
 
+@pytest.mark.skipif(not tflm.available(), reason=tflm.SKIPPED)
+def test_a_small_file_with_large_activations_is_held_to_tflite_micro(
+    tmp_path: Path,
+) -> None:
+    builder = TfliteBuilder()
+    size = 100  # activations of fifty times the file
+    start = builder.tensor((1, size, size, 1), 0.05, 3)
+    weights = builder.tensor((4, 1, 1, 1), 0.02, 0, np.array([[[[40]]]] * 4))
+    middle = builder.tensor((1, size, size, 4), 0.1, 5)
+    window = {"padding": 0, "strideH": 1, "strideW": 1}
+    near = {"dilationHFactor": 1, "dilationWFactor": 1}
+    builder.operator("CONV_2D", [start, weights, -1], middle, **window, **near)
+    end = builder.tensor((1, 1, 1, 4), 0.1, 5)
+    window = {"padding": 0, "strideH": size, "strideW": size}
+    window |= {"filterHeight": size, "filterWidth": size}
+    builder.operator("AVERAGE_POOL_2D", [middle], end, **window)
+    model = builder.build([start], [end])
+    result = program.compile_model(model, "wide", "wide.tflite", tmp_path, "balanced")
+    assert result.compared_with == "the integer reference and TFLite Micro"
+    assert result.tflm_arena_bytes is not None and result.tflm_arena_bytes > 40_000
+
+
 def test_an_unknown_operator_is_named_with_its_tensor(tmp_path: Path) -> None:
     builder = TfliteBuilder()
     start = builder.tensor((1, 8), 0.05, 3)

@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export.graph.network import read_tflite
-from export.reference import int8
+from export.reference import int8, tflm
 
 
 def exposed(model: bytes) -> bytes:
@@ -27,9 +27,7 @@ def exposed(model: bytes) -> bytes:
 
 def outputs(model: bytes, images: np.ndarray) -> list[np.ndarray]:
     """Every output of the graph by TFLite Micro, each (N, ...)."""
-    from tflite_micro import runtime
-
-    interpreter = runtime.Interpreter.from_bytes(model)
+    interpreter = tflm.interpreter(model)
     count = len(read_tflite(model, "").outputs)
     rows = []
     for image in images:
