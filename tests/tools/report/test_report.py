@@ -246,8 +246,13 @@ def test_no_width_overflows(page: Page, host, tmp_path: Path, width: int):
 def test_emulated_instructions_are_never_called_a_boards_time(host):
     got, images = made(host, counting=opener(FakeDevice(count=745012)))
     page = re.sub(r"\s+", " ", render(got, images))
-    assert "745,012" in page
+    assert "745,012" in page and "<th>a MAC</th>" in page
     assert "no time on a board is claimed" in page
+
+
+def test_what_was_not_counted_has_no_empty_column(host):
+    page = render(*made(host))
+    assert "<th>median</th>" in page and "<th>a MAC</th>" not in page
 
 
 def test_a_number_of_millions_fits_its_card(host):

@@ -152,6 +152,7 @@ def test_doubt_is_shown_in_words(page: Page, site: str) -> None:
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         if i == 0:
             page.mouse.down()
+    assert page.inner_text("#caption") == "Lift the pen for an answer."
     page.mouse.up()
     assert page.inner_text("#doubt") in ("unsure", "not a digit")
     assert "%" not in page.inner_text("#caption")

@@ -34,6 +34,11 @@ const sheet = new Sheet(by("sheet"), () => {
   } catch (error) { answer.blank(error.message, true); }
 });
 
+// The network sees whole strokes only: an empty answer beside ink needs a word.
+by("sheet").addEventListener("pointerdown", ({ button }) => {
+  if (!button && !pixels) answer.say("Lift the pen for an answer.");
+});
+
 function show(picture) {
   pixels = picture;
   paint(by("seen"), pixels ?? new Uint8Array(engine.inputBytes));
