@@ -56,6 +56,7 @@ $(foreach name,EPOCHS N MINUTES JOBS,$(call number,$(name),1000000))
 $(call number,SEED,4294967295)
 $(if $(INDEX),$(call number,INDEX,9999))
 $(if $(INDEX),$(if $(IMG),$(error INDEX and IMG are both given: one of them, please)))
+$(if $(CROP),$(if $(IMG),,$(error CROP is a part of a picture: give its IMG too)))
 ifneq ($(filter no,$(TEACHER)),)
 ifneq ($(MODEL),v3)
 $(error TEACHER=no: $(MODEL) has no teacher, leave it out)
@@ -227,8 +228,8 @@ $(BUILD)/.debian-ready: tools/setup.sh
 TRAINED_WITH  := $(if $(OWN),own,$(SEED) $(EPOCHS) $(DATASET) $(ALONE))
 EXPORTED_WITH := $(PROFILE) $(CHECKPOINT) $(if $(PREPARE),--prepare)
 $(OUT)/.train-options: FORCE
-	@mkdir -p $(OUT); echo "$(TRAINED_WITH)" | cmp -s - $@ || \
-	  echo "$(TRAINED_WITH)" > $@
+	@mkdir -p $(OUT); echo $(call quoted,$(TRAINED_WITH)) | cmp -s - $@ || \
+	  echo $(call quoted,$(TRAINED_WITH)) > $@
 $(OUT)/.export-options: FORCE
 	@mkdir -p $(OUT); echo "$(EXPORTED_WITH)" | cmp -s - $@ || \
 	  echo "$(EXPORTED_WITH)" > $@

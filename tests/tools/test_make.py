@@ -110,6 +110,14 @@ def test_preparing_on_the_board_is_asked_for_and_stays(checkout):
     assert checkout.calls()[0].endswith("--profile balanced")
 
 
+def test_the_name_of_a_folder_is_no_line_of_the_shell(checkout):
+    folder = """folder:a"b'c`touch seen`;d"""
+    assert checkout.make("train", f"DATASET={folder}").returncode == 0
+    assert folder in checkout.calls()[0]
+    assert not (checkout.folder / "seen").exists()
+    assert folder in (checkout.folder / "build/v3/.train-options").read_text()
+
+
 def test_resuming_trains_although_nothing_changed(checkout):
     checkout.make("train", "MODEL=v1")
     (checkout.folder / "build/v1/unfinished.pt").touch()
@@ -131,6 +139,7 @@ def test_resuming_trains_although_nothing_changed(checkout):
         (["INDEX=10000"], "INDEX=10000 is no number 0 to 9999"),
         (["INDEX=1 2"], "INDEX=1 2 is no number"),
         (["INDEX=7", "IMG=a.png"], "INDEX and IMG are both given"),
+        (["CROP=1,2,30,40"], "CROP is a part of a picture"),
         (["BOARD=arduino"], "BOARD=arduino is none of: virtual twin"),
         (["ENGINE=int4"], "ENGINE=int4 is none of: int8 f16"),
         (["PREPARE=yes"], "PREPARE=yes is none of: 1"),
