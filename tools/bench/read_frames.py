@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from core import paths
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
+from core.picture.opening import FORMATS
 from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
@@ -70,7 +71,7 @@ def pictures(folder: Path) -> Iterator[Case]:
         ) from None
     for name, told in sorted(labels.items()):
         if told["label"] is not None:
-            with Image.open(folder / name) as picture:
+            with Image.open(folder / name, formats=FORMATS) as picture:
                 yield Case(told["kind"], grey(picture), int(told["label"]))
 
 
