@@ -42,7 +42,8 @@ class Progress:
 
     def epoch(self, epoch: Epoch) -> None:
         """After a pass."""
-        test = "" if epoch.accuracy is None else f"  test {epoch.accuracy:6.2f} %"
+        # Of the averaged weights, which lag behind at first: 20 % is no fault there.
+        test = "" if epoch.accuracy is None else f"  test avg {epoch.accuracy:6.2f} %"
         line = (
             f"{self.title} epoch {epoch.epoch}/{self.epochs}  loss {epoch.loss:.4f}"
             f"  train {epoch.train_accuracy:6.2f} %{test}  {epoch.seconds:5.1f} s"

@@ -27,7 +27,7 @@ from tools.web import draw, server
 from tools.web.line import BoardLine
 
 CHROMIUM = "/usr/bin/chromium"
-WIDTH, HEIGHT = 900, 780
+WIDTH, HEIGHT = 900, 800
 READY_MS = 20_000
 SETTLED_MS = 500  # the bars move until then
 STEPS = 3  # frames between two points of a stroke
