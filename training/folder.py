@@ -37,10 +37,11 @@ def is_folder(dataset: str) -> bool:
 def load(dataset: str) -> tuple[Arrays, Arrays, tuple[str, ...], str]:
     """(training images, test images, class names, sha256) of `folder:PATH`."""
     root = Path(dataset.removeprefix(PREFIX))
-    if not root.is_dir():
+    if dataset == PREFIX or not root.is_dir():
         cure = "DATASET=folder:PATH, with a folder of pictures for each class"
-        raise Esp8kError(f"there is no folder {root}", cure)
-    places = sorted(path for path in root.iterdir() if path.is_dir())
+        named = dataset.removeprefix(PREFIX) or "without a name"
+        raise Esp8kError(f"there is no folder {named}", cure)
+    places = sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")
     if not LEAST <= len(places) <= MOST:
         raise Esp8kError(
             f"{root} holds {len(places)} class folders", f"{LEAST} to {MOST} of them"

@@ -43,6 +43,14 @@ def test_a_photograph_is_brought_to_28x28(tmp_path: Path, mnist: data.Data):
     assert photo.shape == (28, 28) and np.abs(photo - plain).mean() < 12
 
 
+def test_a_hidden_folder_is_no_class(tmp_path: Path, mnist: data.Data):
+    name = fill(tmp_path, mnist, count=5)
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    assert data.load(name).classes == ("ant", "bee", "cat")
+    with pytest.raises(Esp8kError, match="no folder without a name"):
+        data.load("folder:")
+
+
 def test_labels_txt_names_the_classes(tmp_path: Path, mnist: data.Data):
     name = fill(tmp_path, mnist, count=5)
     (tmp_path / "labels.txt").write_text("Ameise\nBiene\nKatze\n")
