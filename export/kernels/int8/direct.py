@@ -41,11 +41,15 @@ class LineBuffer:
         return self.rows * self.width
 
     @property
-    def function(self) -> str:
-        """That fills it: in words where everything is one."""
+    def in_words(self) -> bool:
+        """Whether everything in it is one: a word is moved as fast as a byte."""
         sizes = (self.width, self.left, self.copied, self.in_pitch)
-        words = self.aligned and not any(size % 4 for size in sizes)
-        return "nn_line_buffer_words" if words else "nn_line_buffer"
+        return self.aligned and not any(size % 4 for size in sizes)
+
+    @property
+    def function(self) -> str:
+        """That fills it, by words where it can."""
+        return "nn_line_buffer_words" if self.in_words else "nn_line_buffer"
 
     @property
     def kept(self) -> int:

@@ -96,8 +96,10 @@ class Windowed(Kernel):
 
     def work(self) -> Work:
         """Of all steps."""
-        steps = self.steps
-        return added(times(steps, self.inner.work()), self.line_buffer.work(steps))
+        filled = self.line_buffer.work(self.steps)
+        if self.line_buffer.in_words:
+            filled = {kind: count / 4 for kind, count in filled.items()}
+        return added(times(self.steps, self.inner.work()), filled)
 
     def lags(self) -> tuple[int | None, ...]:
         """Steps fill the line buffer, then write their rows."""

@@ -99,10 +99,11 @@ NN_INLINE void nn_words_fill(uint8_t *to, uint8_t fill, int32_t bytes)
 }
 
 /* As nn_line_buffer, where all sizes and places are multiples of 4. */
-NN_INLINE void nn_line_buffer_words(uint8_t *rows, const uint8_t *in, int32_t in_h,
-                               int32_t pitch, int32_t top, int32_t count,
-                               int32_t step, int32_t width, int32_t left,
-                               int32_t copied, uint8_t fill, int32_t first)
+NN_INLINE void nn_line_buffer_words(uint8_t *rows, const uint8_t *in,
+                                    int32_t in_h, int32_t pitch, int32_t top,
+                                    int32_t count, int32_t step, int32_t width,
+                                    int32_t left, int32_t copied, uint8_t fill,
+                                    int32_t first)
 {
     const int32_t right = width - left - copied;
     int32_t row = 0;

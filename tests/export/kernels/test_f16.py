@@ -266,8 +266,9 @@ def test_v2_takes_at_most_three_and_a_half_instructions_a_mac(
         line
         for line in budget.load()
         if (line["model"], line["engine"], line["profile"]) == ("v2", "f16", profile)
+        and line["target"] == "host"
     ]
-    assert [line["target"] for line in rows] == ["host"]
+    assert len(rows) == 1
     assert rows[0]["instructions"] <= 3.5 * macs
     assert rows[0]["const_bytes"] <= 16_000 and rows[0]["ram_bytes"] <= 4096
 
