@@ -36,9 +36,9 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(teacher, "RECIPE", replace(teacher.RECIPE, epochs=1))
     train = teacher._train
 
-    def watched(images: np.ndarray, *rest: Any) -> dict[str, Tensor]:
+    def watched(images: np.ndarray, *rest: Any, **options: Any) -> dict[str, Tensor]:
         trained.append(len(images))
-        return train(images, *rest)
+        return train(images, *rest, **options)
 
     monkeypatch.setattr(teacher, "_train", watched)
     return trained

@@ -66,7 +66,8 @@ HEAD = (
 
 def rows() -> list[Row]:
     """Ours as committed, and all rivals', each at its best."""
-    ours = [_ours(line) for line in budget.load() if line["target"] != "host"]
+    shown = [line for line in budget.load() if line["model"] in MACS]
+    ours = [_ours(line) for line in shown if line["target"] != "host"]
     return list(fewest([*ours, *published.rows()]))
 
 
