@@ -100,6 +100,7 @@ def make_report(
         got = collect(target.opener, check, engines, asked.images, workers, advance)
     seconds = time.monotonic() - started
     counts = counted(target, check, engines, asked.images, got)
+    counter = identity[-1].counter  # of the device that counted, if one did
     truth = asked.labels.astype(int)
     frames = camera_frames(config, target, check, host, asked)
     report: dict[str, Any] = {
@@ -111,7 +112,7 @@ def make_report(
         },
         "frames": frames,
         "instructions": counts,
-        "counter": identity[-1].counter,  # of the device that counted, if one did
+        "counter": counter,
         "memory": read_json(host.folder / target.name / "memory.json"),
         "artefacts": artefacts(host),
     }
