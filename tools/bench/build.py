@@ -70,7 +70,7 @@ TARGETS = {
             "xtensa",
             "xtensa-lx106-elf-",
             (PICOLIBC, "-mlongcalls", "-DNN_LX6=1", *BARE_FLAGS),
-            (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx6.ld"),
+            (PICOLIBC, "-nostartfiles", "-nostdlib", f"-L{BARE}", f"-T{BARE}/lx6.ld"),
             "emulated",
             "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
         ),
@@ -80,7 +80,13 @@ TARGETS = {
             "xtensa",
             "xtensa-lx106-elf-",
             (PICOLIBC, "-mlongcalls", "-DNN_LX6=1", "-DNN_LX6_FPU=1", *BARE_FLAGS),
-            (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx6fpu.ld"),
+            (
+                PICOLIBC,
+                "-nostartfiles",
+                "-nostdlib",
+                f"-L{BARE}",
+                f"-T{BARE}/lx6fpu.ld",
+            ),
             "emulated",
             "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
             engines=("f16",),
@@ -221,9 +227,9 @@ def _harness(target: Target, folder: Path, includes: list[str]) -> list[Path]:
 def _bare_objects(target: str) -> tuple[Path, ...]:
     """Start code, counter and helpers of a bare core, compiled once a process."""
     where = TARGETS[target]
-    start = f"{target}.s" if target in ESP32 else f"{target}.S"
+    start = ("esp32.s", f"{target}.s") if target in ESP32 else (f"{target}.S",)
     main = "xtensa.c" if where.family == "xtensa" else f"{target}.c"
-    names = (start, main, "bare.c")
+    names = (*start, main, "bare.c")
     sources = [("harness", BARE / name) for name in names]
     sources.append(("helper", BARE / "memory.c"))
     if where.family == "xtensa":
