@@ -58,10 +58,15 @@ class Kernel(ABC):
         """Of the C function."""
         return self.stage.name
 
+    @classmethod
+    def stem_of(cls, stage: Stage, options: Options) -> str:
+        """What the names of a stage's constants begin with."""
+        return f"{options.prefix}_{cls.engine}_{stage.name}"
+
     @property
     def stem(self) -> str:
         """What the names of its constants begin with."""
-        return f"{self.options.prefix}_{self.engine}_{self.stage.name}"
+        return self.stem_of(self.stage, self.options)
 
     @property
     @abstractmethod

@@ -26,7 +26,7 @@ class Add(Plain):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        stem = cls.stem_of(stage, options)
         sub = stage.head.kind == "SUB"
         make = elementwise.sub_constants if sub else int8.add_constants
         constants = make(stage.network, stage.head)

@@ -25,7 +25,7 @@ class Compared(Plain):
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
         if stage.head.kind in cls.kinds:
-            found = operands(stage, f"{options.prefix}_{cls.engine}_{stage.name}")
+            found = operands(stage, cls.stem_of(stage, options))
             yield cls(stage, options, requant_stage.table(stage), found)
 
     @property

@@ -47,7 +47,7 @@ class Concatenation(Plain):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        stem = cls.stem_of(stage, options)
         table = requant_stage.table(stage)
         yield cls(stage, options, table, tuple(_parts(stage, stem)))
 

@@ -98,7 +98,7 @@ class Conv(Direct):
         rows, columns, abreast = block
         values = requant_stage.table(stage)
         found = requant_stage.weighted(stage, values)
-        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        stem = cls.stem_of(stage, options)
         # Of windows' maxima the table is taken later, unless it saves a clamp here.
         late = values if strip is not None and not options.wide_tables else None
         now = None if late is not None else values

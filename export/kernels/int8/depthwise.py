@@ -6,12 +6,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from export.arithmetic import requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import byte_array
 from export.kernels.int8.depthwise_row import WIDEST
 from export.kernels.int8.direct import Direct, line_buffer, walk
-from export.kernels.int8.finish import Finish
 from export.kernels.kernel import Options
 from export.plan.cost import Work
 from export.plan.overlap import lag
@@ -30,14 +28,13 @@ class Depthwise(Direct):
         """One, for what `DepthwiseRow` leaves: a pool behind, or a wide kernel."""
         if stage.pool is None and stage.geometry.kernel_w <= WIDEST:
             return
-        found = requant_stage.weighted(stage, requant_stage.table(stage))
         rows, columns, _ = blocks(stage, whole=True)
-        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        stem = cls.stem_of(stage, options)
         kind = "int16_t" if options.wide_weights else "int8_t"
         yield cls(
             stage=stage,
             options=options,
-            finish=Finish.of(stage, options, stem, found, requant_stage.table(stage)),
+            finish=cls.finished(stage, options),
             weights=byte_array(
                 f"{stem}_weights",
                 f"{stage.name}: weights, 1 channels abreast",

@@ -10,13 +10,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from export.arithmetic import requant_stage
-from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import byte_array
 from export.kernels.int8.conv import Strip
-from export.kernels.int8.finish import Finish
-from export.kernels.kernel import Kernel, Options
+from export.kernels.int8.summed import Summed
+from export.kernels.kernel import Options
 from export.plan.cost import Work
 from export.plan.overlap import lag
 
@@ -45,15 +43,12 @@ class Value:
 
 
 @dataclass(frozen=True, eq=False)
-class DepthwiseRow(Kernel):
+class DepthwiseRow(Summed):
     """Tiles along a row, one channel after the other."""
 
-    engine: ClassVar[str] = "int8"
     template: ClassVar[str] = "int8/depthwise_row.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("DEPTHWISE_CONV_2D",)
 
-    finish: Finish
-    weights: Array
     tiles: tuple[Tile, ...]
     strip: Strip | None = None
 
@@ -71,12 +66,11 @@ class DepthwiseRow(Kernel):
         most = min(MOST, REGISTERS - stage.geometry.kernel_w)
         if stage.padded or stage.pool is not None or most < 1:
             return
-        found = requant_stage.weighted(stage, requant_stage.table(stage))
-        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        stem = cls.stem_of(stage, options)
         yield cls(
             stage=stage,
             options=options,
-            finish=Finish.of(stage, options, stem, found, requant_stage.table(stage)),
+            finish=cls.finished(stage, options),
             weights=byte_array(
                 f"{stem}_weights",
                 f"{stage.name}: weights by channel",
@@ -92,22 +86,7 @@ class DepthwiseRow(Kernel):
         """Name of the C function."""
         return self.strip.function if self.strip else self.name
 
-    @property
-    def arrays(self) -> tuple[Array, ...]:
-        """Weights, channels and, if any, the table."""
-        return (self.weights, *self.finish.arrays(self.stage))
-
-    @property
-    def requant(self) -> Requant | None:
-        """That of the finish."""
-        return self.finish.requant
-
     # ==== For the template ====
-
-    @property
-    def sum_type(self) -> str:
-        """Of a sum: beyond int32 it wraps around, as TFLite's; unsigned may."""
-        return "uint32_t" if self.finish.requant.form == "wide" else "int32_t"
 
     @property
     def times(self) -> int:

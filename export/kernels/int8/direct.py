@@ -6,15 +6,12 @@ so that the inner loops know nothing of it.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Self
 
 import numpy as np
 
-from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
-from export.kernels.arrays import Array
-from export.kernels.int8.finish import Finish
-from export.kernels.kernel import Kernel
+from export.kernels.int8.summed import Summed
 from export.plan.cost import Work
 from export.plan.overlap import lag
 from export.plan.tiling import Loop, loops
@@ -33,7 +30,25 @@ class LineBuffer:
     in_h: int
     in_pitch: int
     fill: int  # the border's byte
-    aligned: bool = False  # whether the input begins with a word
+    aligned: bool = False  # whether it begins with words, and is filled by them
+
+    @classmethod
+    def of(cls, stage: Stage, rows: int, step: int, aligned: bool = False) -> Self:
+        """The one for so many rows of what the head gives, `step` rows apart."""
+        own, source, depth = stage.geometry, stage.sources[0], stage.depth
+        width = (stage.head_region[1] - 1) * own.stride_w + own.reach_w
+        return cls(
+            rows=(rows - 1) * own.stride_h + own.reach_h,
+            width=width * depth,
+            left=own.left * depth,
+            copied=min(source.region[1], width - own.left) * depth,
+            top=own.top,
+            step=step,
+            in_h=source.region[0],
+            in_pitch=source.pitch,
+            fill=stage.network.tensors[source.tensor].zero_point + 128,
+            aligned=aligned,
+        )
 
     @property
     def size(self) -> int:
@@ -57,11 +72,12 @@ class LineBuffer:
         return max(self.rows - self.step, 0)
 
     def work(self, turns: int) -> Work:
-        """Bytes that are moved, and that are read anew."""
-        moves = turns - 1
+        """Bytes that are moved, and that are read anew; or words, at their price."""
+        moves, unit = turns - 1, 4 if self.in_words else 1
+        row = self.width / unit
         return {
-            "moved": moves * self.kept * self.width,
-            "copied": (self.rows + moves * (self.rows - self.kept)) * self.width,
+            "moved": moves * self.kept * row,
+            "copied": (self.rows + moves * (self.rows - self.kept)) * row,
         }
 
     def lag(self, turns: int, row: int) -> int:
@@ -92,20 +108,8 @@ def line_buffer(stage: Stage, rows: int) -> LineBuffer | None:
     """The one of a padded stage that sums `rows` rows abreast."""
     if not stage.padded:
         return None
-    own, source, depth = stage.geometry, stage.sources[0], stage.depth
-    width = (stage.head_region[1] - 1) * own.stride_w + own.reach_w
     down = rows if stage.pool else 1
-    return LineBuffer(
-        rows=(rows - 1) * own.stride_h + own.reach_h,
-        width=width * depth,
-        left=own.left * depth,
-        copied=min(source.region[1], width - own.left) * depth,
-        top=own.top,
-        step=down * own.stride_h,
-        in_h=source.region[0],
-        in_pitch=source.pitch,
-        fill=stage.network.tensors[source.tensor].zero_point + 128,
-    )
+    return LineBuffer.of(stage, rows, down * stage.geometry.stride_h)
 
 
 def walk(stage: Stage, rows: int, columns: int) -> Walk:
@@ -141,25 +145,11 @@ def _loops(stage: Stage, rows: int, columns: int, pitch: int) -> tuple[Loop, ...
 
 
 @dataclass(frozen=True, eq=False)
-class Direct(Kernel):
+class Direct(Summed):
     """A directly summed stage."""
 
-    engine: ClassVar[str] = "int8"
-
-    finish: Finish
-    weights: Array
     walk: Walk
     line_buffer: LineBuffer | None
-
-    @property
-    def arrays(self) -> tuple[Array, ...]:
-        """Weights, channels and, if any, the table."""
-        return (self.weights, *self.finish.arrays(self.stage))
-
-    @property
-    def requant(self) -> Requant | None:
-        """That of the finish."""
-        return self.finish.requant
 
     @property
     def scratch(self) -> int:
@@ -170,11 +160,6 @@ class Direct(Kernel):
     def headers(self) -> frozenset[str]:
         """The line buffer's."""
         return frozenset({"nn_line_buffer.h"} if self.line_buffer else ())
-
-    @property
-    def sum_type(self) -> str:
-        """Of a sum: beyond int32 it wraps around, as TFLite's; unsigned may."""
-        return "uint32_t" if self.finish.requant.form == "wide" else "int32_t"
 
     @property
     def moved(self) -> Work:

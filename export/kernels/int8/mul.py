@@ -26,7 +26,7 @@ class Mul(Scaled):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        found = operands(stage, f"{options.prefix}_{cls.engine}_{stage.name}")
+        found = operands(stage, cls.stem_of(stage, options))
         zeros = [tensor.zero_point + 128 for tensor in found.tensors]
         ends = [(-zero, 255 - zero) for zero in zeros]
         products = [a * b for a in ends[0] for b in ends[1]]

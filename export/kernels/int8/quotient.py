@@ -24,7 +24,7 @@ class Pair(Plain):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        found = operands(stage, f"{options.prefix}_{cls.engine}_{stage.name}")
+        found = operands(stage, cls.stem_of(stage, options))
         yield cls(stage, options, requant_stage.table(stage), found)
 
     def bounded(self, text: str) -> str:

@@ -6,26 +6,23 @@ from typing import ClassVar, Self
 
 import jinja2
 
-from export.arithmetic.requant import Requant
 from export.graph.stage import Operand, Stage
-from export.kernels.arrays import Array
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.direct import LineBuffer
 from export.kernels.int8.windowed import line_buffer
-from export.kernels.kernel import Kernel, Options
+from export.kernels.int8.wrapped import Wrapped
+from export.kernels.kernel import Options
 from export.plan.cost import Work, times
 from export.plan.row_chain import Rows, head_rows
 
 
 @dataclass(frozen=True, eq=False)
-class RowStep(Kernel):
+class RowStep(Wrapped):
     """The rows of one step, by a kernel that has nothing but what it reads."""
 
-    engine: ClassVar[str] = "int8"
     template: ClassVar[str] = ""  # its kernel's
     kinds: ClassVar[tuple[str, ...]] = ()
 
-    inner: Kernel
     steps: int
     line_buffer: LineBuffer | None = None  # of what the caller holds
     in_place: bool = False  # over one of its operands
@@ -36,29 +33,9 @@ class RowStep(Kernel):
         yield from ()
 
     @property
-    def arrays(self) -> tuple[Array, ...]:
-        """Those of its kernel."""
-        return self.inner.arrays
-
-    @property
-    def method(self) -> str:
-        """That of its kernel."""
-        return self.inner.method
-
-    @property
-    def requant(self) -> Requant | None:
-        """That of its kernel."""
-        return self.inner.requant
-
-    @property
     def headers(self) -> frozenset[str]:
         """The chain's, and those of its kernel."""
         return self.inner.headers | {"nn_rows.h", "nn_line_buffer.h"}
-
-    @property
-    def inner_bytes(self) -> int:
-        """What its kernel works in, whole words."""
-        return -(-self.inner.scratch // 4) * 4
 
     @property
     def scratch(self) -> int:

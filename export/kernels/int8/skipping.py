@@ -12,14 +12,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from export.arithmetic import requant_stage
-from export.arithmetic.requant import Requant
 from export.graph.network import Network
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import byte_array
 from export.kernels.int8.conv import flattened
-from export.kernels.int8.finish import Finish
-from export.kernels.kernel import Kernel, Options
+from export.kernels.int8.summed import Summed
+from export.kernels.kernel import Options
 from export.plan.cost import Work
 from export.plan.overlap import lag
 
@@ -32,15 +30,12 @@ RELUS = ("RELU", "RELU6")
 
 
 @dataclass(frozen=True, eq=False)
-class Skipping(Kernel):
+class Skipping(Summed):
     """Sums over the values that are not zero."""
 
-    engine: ClassVar[str] = "int8"
     template: ClassVar[str] = "int8/skipping.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("CONV_2D", "FULLY_CONNECTED")
 
-    finish: Finish
-    weights: Array
     block_q: int  # channels abreast
 
     @classmethod
@@ -58,16 +53,16 @@ class Skipping(Kernel):
         block = next(n for n in range(BLOCK, 0, -1) if channels % n == 0)
         if block < LEAST_BLOCK or taps[2] * block >= 1 << 16:
             return
-        found = requant_stage.weighted(stage, requant_stage.table(stage))
-        if found.form == "wide":
+        finish = cls.finished(stage, options)
+        if finish.requant.form == "wide":
             return
-        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        stem = cls.stem_of(stage, options)
         # (O / q, I, q): the order in which the inner loop reads
         order = stage.flat_weights().reshape(channels // block, block, -1)
         yield cls(
             stage=stage,
             options=options,
-            finish=Finish.of(stage, options, stem, found, requant_stage.table(stage)),
+            finish=finish,
             weights=byte_array(
                 f"{stem}_weights",
                 f"{stage.name}: weights, {block} channels abreast",
@@ -78,19 +73,9 @@ class Skipping(Kernel):
         )
 
     @property
-    def arrays(self) -> tuple[Array, ...]:
-        """Weights, channels and, if any, the table."""
-        return (self.weights, *self.finish.arrays(self.stage))
-
-    @property
     def method(self) -> str:
         """What plan.json calls it."""
         return "zeros skipped"
-
-    @property
-    def requant(self) -> Requant | None:
-        """That of the finish."""
-        return self.finish.requant
 
     @property
     def headers(self) -> frozenset[str]:

@@ -10,25 +10,23 @@ import numpy as np
 from export.arithmetic import requant_stage
 from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import byte_array
 from export.kernels.c_text import total
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.finish import Finish
-from export.kernels.kernel import Kernel, Options
+from export.kernels.int8.summed import Summed
+from export.kernels.kernel import Options
 
 
 @dataclass(frozen=True, eq=False)
-class Tiled(Kernel):
+class Tiled(Summed):
     """A convolution by tiles, into memory of its own or into a strip."""
 
-    engine: ClassVar[str] = "int8"
     kinds: ClassVar[tuple[str, ...]] = ("CONV_2D",)
     tile: ClassVar[int]  # outputs a side
     transform: ClassVar[str]  # of a filter g
     scale: ClassVar[int] = 1  # of the sums
 
-    finish: Finish
-    weights: Array
     tiles: int  # abreast
     block_q: int  # channels abreast
     strip: Strip | None = None
@@ -58,7 +56,7 @@ class Tiled(Kernel):
     ) -> Self:
         """Of transformed filters (O, f, I), so many tiles and channels abreast."""
         tiles, block_q = blocks
-        stem = f"{options.prefix}_{cls.engine}_{stage.name}"
+        stem = cls.stem_of(stage, options)
         table = requant_stage.table(stage)
         # (O / q, f, I, q): the order in which the inner loop reads
         order = filters.reshape(-1, block_q, *filters.shape[1:]).transpose(0, 2, 3, 1)
@@ -81,16 +79,6 @@ class Tiled(Kernel):
     def function(self) -> str:
         """Name of the C function."""
         return self.strip.function if self.strip else self.name
-
-    @property
-    def arrays(self) -> tuple[Array, ...]:
-        """Filters, channels and, if any, the table."""
-        return (self.weights, *self.finish.arrays(self.stage))
-
-    @property
-    def requant(self) -> Requant | None:
-        """That of the finish."""
-        return self.finish.requant
 
     # ==== For the template ====
 

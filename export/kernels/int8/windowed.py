@@ -8,26 +8,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from export.arithmetic.requant import Requant
 from export.graph.stage import Operand, Stage
-from export.kernels.arrays import Array
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.depthwise_row import DepthwiseRow
 from export.kernels.int8.direct import LineBuffer
 from export.kernels.int8.tiled import Tiled
 from export.kernels.int8.winograd import Winograd
 from export.kernels.int8.winograd4 import Winograd4
-from export.kernels.kernel import Kernel, Options
+from export.kernels.int8.wrapped import Wrapped
+from export.kernels.kernel import Options
 from export.plan.cost import Work, added, times
 
 Inner = Tiled | DepthwiseRow
 
 
 @dataclass(frozen=True, eq=False)
-class Windowed(Kernel):
+class Windowed(Wrapped):
     """Rows of tiles, each from a line buffer."""
 
-    engine: ClassVar[str] = "int8"
     template: ClassVar[str] = "int8/windowed.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
@@ -55,21 +53,6 @@ class Windowed(Kernel):
                 yield cls(stage, options, inner, buffer)
 
     @property
-    def arrays(self) -> tuple[Array, ...]:
-        """Those of what makes the rows."""
-        return self.inner.arrays
-
-    @property
-    def method(self) -> str:
-        """That of what makes the rows."""
-        return self.inner.method
-
-    @property
-    def requant(self) -> Requant | None:
-        """That of what makes the rows."""
-        return self.inner.requant
-
-    @property
     def headers(self) -> frozenset[str]:
         """The line buffer's, and those of what makes the rows."""
         return self.inner.headers | {"nn_line_buffer.h"}
@@ -78,11 +61,6 @@ class Windowed(Kernel):
     def scratch(self) -> int:
         """Bytes: what makes rows, then the line buffer."""
         return self.inner_bytes + self.line_buffer.size
-
-    @property
-    def inner_bytes(self) -> int:
-        """What the maker of rows works in, whole words."""
-        return -(-self.inner.scratch // 4) * 4
 
     @property
     def rows(self) -> int:
@@ -96,10 +74,8 @@ class Windowed(Kernel):
 
     def work(self) -> Work:
         """Of all steps."""
-        filled = self.line_buffer.work(self.steps)
-        if self.line_buffer.in_words:
-            filled = {kind: count / 4 for kind, count in filled.items()}
-        return added(times(self.steps, self.inner.work()), filled)
+        steps = self.steps
+        return added(times(steps, self.inner.work()), self.line_buffer.work(steps))
 
     def lags(self) -> tuple[int | None, ...]:
         """Steps fill the line buffer, then write their rows."""
@@ -108,20 +84,8 @@ class Windowed(Kernel):
 
 def line_buffer(stage: Stage, rows: int) -> LineBuffer:
     """The one for so many rows of what the head gives."""
-    own, source, depth = stage.geometry, stage.sources[0], stage.depth
-    width = (stage.head_region[1] - 1) * own.stride_w + own.reach_w
-    return LineBuffer(
-        rows=(rows - 1) * own.stride_h + own.reach_h,
-        width=width * depth,
-        left=own.left * depth,
-        copied=min(source.region[1], width - own.left) * depth,
-        top=own.top,
-        step=rows * own.stride_h,
-        in_h=source.region[0],
-        in_pitch=source.pitch,
-        fill=stage.network.tensors[source.tensor].zero_point + 128,
-        aligned=not source.is_input,
-    )
+    step = rows * stage.geometry.stride_h
+    return LineBuffer.of(stage, rows, step, aligned=not stage.sources[0].is_input)
 
 
 def from_rows(part: Stage, buffer: LineBuffer) -> Stage:

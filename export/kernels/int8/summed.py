@@ -1,0 +1,43 @@
+"""What kernels of weighted sums share: their weights, and how a sum becomes a byte."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from export.arithmetic import requant_stage
+from export.arithmetic.requant import Requant
+from export.graph.stage import Stage
+from export.kernels.arrays import Array
+from export.kernels.int8.finish import Finish
+from export.kernels.kernel import Kernel, Options
+
+
+@dataclass(frozen=True, eq=False)
+class Summed(Kernel):
+    """A stage of weighted sums."""
+
+    engine: ClassVar[str] = "int8"
+
+    finish: Finish
+    weights: Array
+
+    @classmethod
+    def finished(cls, stage: Stage, options: Options) -> Finish:
+        """Of plain sums: proved requantisation, then the activations' table."""
+        table = requant_stage.table(stage)
+        found = requant_stage.weighted(stage, table)
+        return Finish.of(stage, options, cls.stem_of(stage, options), found, table)
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """Weights, channels and, if any, the table."""
+        return (self.weights, *self.finish.arrays(self.stage))
+
+    @property
+    def requant(self) -> Requant | None:
+        """That of the finish."""
+        return self.finish.requant
+
+    @property
+    def sum_type(self) -> str:
+        """Of a sum: beyond int32 it wraps around, as TFLite's; unsigned may."""
+        return "uint32_t" if self.finish.requant.form == "wide" else "int32_t"

@@ -1,0 +1,37 @@
+"""A kernel that calls another one's function, for a part of its stage at a time."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from export.arithmetic.requant import Requant
+from export.kernels.arrays import Array
+from export.kernels.kernel import Kernel
+
+
+@dataclass(frozen=True, eq=False)
+class Wrapped(Kernel):
+    """Constants, method and requantisation are the other's."""
+
+    engine: ClassVar[str] = "int8"
+
+    inner: Kernel  # what makes a part
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """Those of what makes a part."""
+        return self.inner.arrays
+
+    @property
+    def method(self) -> str:
+        """That of what makes a part."""
+        return self.inner.method
+
+    @property
+    def requant(self) -> Requant | None:
+        """That of what makes a part."""
+        return self.inner.requant
+
+    @property
+    def inner_bytes(self) -> int:
+        """What the maker of a part works in, whole words."""
+        return -(-self.inner.scratch // 4) * 4
