@@ -7,7 +7,7 @@ import numpy as np
 
 from export.frontend.onnx_fuse import Step
 from export.frontend.onnx_import import Builder, Mapper, Value
-from export.graph.network import same_padding
+from export.graph.network import same_total
 
 NOT_NEGATIVE = ("Relu", "Clip", "Sigmoid", "Softmax", "MaxPool", "HardSigmoid")
 
@@ -95,8 +95,7 @@ def _pads(
         return [(0, 0), *found] if flat else found
     pads = []
     for length, k, s, d in zip(size, kernel, strides, dilations, strict=True):
-        out = -(-int(length) // s)
-        total = max((out - 1) * s + (k - 1) * d + 1 - int(length), 0)
+        total = same_total(int(length), k, s, d, -(-int(length) // s))
         less, more = total // 2, total - total // 2
         pads.append((less, more) if automatic == b"SAME_UPPER" else (more, less))
     return pads
@@ -116,10 +115,8 @@ def _padded(
         return x, "VALID"
     same = []
     for size, k, s, d in zip(x.shape[1:3], kernel, strides, dilations, strict=True):
-        out = -(-size // s)
-        total = max((out - 1) * s + (k - 1) * d + 1 - size, 0)
-        before = same_padding(size, k, s, d, out)
-        same.append((before, total - before))
+        total = same_total(size, k, s, d, -(-size // s))
+        same.append((total // 2, total - total // 2))
     if same == pads:
         return x, "SAME"
     return b.tf.pad(x, [[0, 0], *map(list, pads), [0, 0]], mode), "VALID"

@@ -163,9 +163,14 @@ def operator_macs(network: Network, op: Operator) -> int:
     return out.size * (weights.size // weights.shape[0])  # (O, ...)
 
 
+def same_total(size: int, kernel: int, stride: int, dilation: int, out: int) -> int:
+    """Zeros of one axis under SAME, before and behind."""
+    return max((out - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+
+
 def same_padding(size: int, kernel: int, stride: int, dilation: int, out: int) -> int:
     """Zeros before the first element of one axis under SAME, as TFLite places them."""
-    return max((out - 1) * stride + (kernel - 1) * dilation + 1 - size, 0) // 2
+    return same_total(size, kernel, stride, dilation, out) // 2
 
 
 def pads_before(network: Network, op: Operator) -> tuple[int, int]:

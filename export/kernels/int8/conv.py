@@ -13,7 +13,7 @@ import numpy as np
 from export.arithmetic import requant_stage
 from export.graph.geometry import POINT
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import Array
 from export.kernels.c_text import position, total
 from export.kernels.int8 import horizontal_max
 from export.kernels.int8.direct import Direct, line_buffer, walk
@@ -103,11 +103,14 @@ class Conv(Direct):
         late = values if strip is not None and not options.wide_tables else None
         now = None if late is not None else values
         walked = walk(stage, rows, columns)
+        flat = stage.flat_weights()
+        # (O / q, K, q): the order in which the inner loop reads
+        order = flat.reshape(-1, abreast, flat.shape[1]).transpose(0, 2, 1)
         return cls(
             stage=stage,
             options=options,
             finish=Finish.of(stage, options, stem, found, now),
-            weights=_weights(stage, options, stem, abreast),
+            weights=cls.stored(stage, options, order, f", {abreast} channels abreast"),
             walk=walked,
             line_buffer=line_buffer(stage, rows),
             block_q=abreast,
@@ -237,15 +240,6 @@ def flattened(stage: Stage) -> Stage:
     read = replace(source, region=(*shape, stage.depth), pitch=height * source.pitch)
     region = (*shape, stage.region[2])
     return replace(stage, head_region=region, region=region, sources=(read,))
-
-
-def _weights(stage: Stage, options: Options, stem: str, abreast: int) -> Array:
-    """In the order in which the inner loop reads."""
-    flat = stage.flat_weights()
-    order = flat.reshape(-1, abreast, flat.shape[1]).transpose(0, 2, 1).reshape(-1)
-    kind = "int16_t" if options.wide_weights else "int8_t"
-    what = f"{stage.name}: weights, {abreast} channels abreast"
-    return byte_array(f"{stem}_weights", what, order, kind)
 
 
 def _turn(options: Options, kernel_h: int, row: int, down: int, stage: Stage) -> Turn:

@@ -7,7 +7,6 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.graph.stage import Stage
-from export.kernels.arrays import byte_array
 from export.kernels.int8.depthwise_row import WIDEST
 from export.kernels.int8.direct import Direct, line_buffer, walk
 from export.kernels.kernel import Options
@@ -29,18 +28,12 @@ class Depthwise(Direct):
         if stage.pool is None and stage.geometry.kernel_w <= WIDEST:
             return
         rows, columns, _ = blocks(stage, whole=True)
-        stem = cls.stem_of(stage, options)
-        kind = "int16_t" if options.wide_weights else "int8_t"
+        how = ", 1 channels abreast"
         yield cls(
             stage=stage,
             options=options,
             finish=cls.finished(stage, options),
-            weights=byte_array(
-                f"{stem}_weights",
-                f"{stage.name}: weights, 1 channels abreast",
-                stage.flat_weights().reshape(-1),
-                kind,
-            ),
+            weights=cls.stored(stage, options, stage.flat_weights(), how),
             walk=walk(stage, rows, columns),
             line_buffer=line_buffer(stage, rows),
         )

@@ -11,7 +11,6 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.graph.stage import Stage
-from export.kernels.arrays import byte_array
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.summed import Summed
 from export.kernels.kernel import Options
@@ -66,17 +65,11 @@ class DepthwiseRow(Summed):
         most = min(MOST, REGISTERS - stage.geometry.kernel_w)
         if stage.padded or stage.pool is not None or most < 1:
             return
-        stem = cls.stem_of(stage, options)
         yield cls(
             stage=stage,
             options=options,
             finish=cls.finished(stage, options),
-            weights=byte_array(
-                f"{stem}_weights",
-                f"{stage.name}: weights by channel",
-                stage.flat_weights().reshape(-1),
-                "int16_t" if options.wide_weights else "int8_t",
-            ),
+            weights=cls.stored(stage, options, stage.flat_weights(), " by channel"),
             tiles=_tiles(stage.region[1], most),
             strip=strip,
         )
