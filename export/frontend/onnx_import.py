@@ -37,6 +37,10 @@ class Graph:
         """The steps that read a value."""
         return [step for step in self.steps if name in step.inputs]
 
+    def is_read(self, name: str) -> bool:
+        """Whether a step or the caller reads a value."""
+        return name in self.outputs or bool(self.users(name))
+
 
 @dataclass(frozen=True)
 class Value:

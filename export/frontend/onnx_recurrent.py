@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from export.frontend.onnx_fuse import Step
 from export.frontend.onnx_import import Builder, Mapper, Value
+from export.frontend.onnx_shapes import parted
 
 STEPS = 128  # more would make more C than anybody wants
 State = tuple[Any, ...]
@@ -12,10 +15,16 @@ Cell = Callable[[Any, Any, Any, Any, State], State]
 
 
 def _lstm(tf: Any, x: Any, again: Any, bias: Any, state: State) -> State:
-    """ONNX has its gates in the order input, output, forget, cell."""
+    """ONNX has its gates in the order input, output, forget, cell.
+
+    A cell of None is all zeros: there is nothing to forget.
+    """
     h, c = state
-    i, o, f, g = tf.split(x + tf.matmul(h, again) + bias, 4, 1)
-    c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+    sizes = [int(h.shape[1])] * 4
+    read = [True, True, c is not None, True]
+    i, o, f, g = parted(tf, x + tf.matmul(h, again) + bias, sizes, 1, read)
+    new = tf.sigmoid(i) * tf.tanh(g)
+    c = new if c is None else tf.sigmoid(f) * c + new
     return tf.sigmoid(o) * tf.tanh(c), c
 
 
@@ -83,13 +92,13 @@ def _check(step: Step, x: Any, gates: int, attributes: dict[str, Any]) -> None:
 
 
 def _start(b: Builder, step: Step, d: int, units: int, count: int) -> State:
-    """What the states begin with: zeros, or a constant."""
+    """What the states begin with: zeros, or a constant; None for a cell of zeros."""
     found = []
     for position in (5, 6)[:count]:
-        if step.has(position):
-            found.append(b.tf.constant(b.constant(step, position)[d]))
-        else:
-            found.append(b.tf.zeros((1, units)))
+        zeros = np.zeros((1, units), np.float32)
+        first = b.constant(step, position)[d] if step.has(position) else zeros
+        empty = position == 6 and not np.any(first)
+        found.append(None if empty else b.tf.constant(first))
     return tuple(found)
 
 

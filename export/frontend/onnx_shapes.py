@@ -1,6 +1,7 @@
 """ONNX operators that move data or reduce it, as TensorFlow calls."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -97,8 +98,27 @@ def _split(b: Builder, step: Step) -> list[Value]:
         each = -(-int(value.tensor.shape[axis]) // len(step.outputs))
         last = int(value.tensor.shape[axis]) - each * (len(step.outputs) - 1)
         sizes = [each] * (len(step.outputs) - 1) + [last]
-    parts = b.tf.split(value.tensor, [int(s) for s in sizes], axis)
+    read = [b.graph.is_read(name) for name in step.outputs]
+    parts = parted(b.tf, value.tensor, [int(s) for s in sizes], axis, read)
     return [Value(part, value.layout) for part in parts]
+
+
+def parted(
+    tf: Any, tensor: Any, sizes: list[int], axis: int, read: list[bool]
+) -> list[Any]:
+    """The parts of a tensor along one axis; `read` says which of them are used.
+
+    One SPLIT, or a slice each: of a SPLIT with an output that nobody reads,
+    TensorFlow's quantizer finds some scales in one run and none in the next.
+    """
+    if all(read):
+        return list(tf.split(tensor, sizes, axis))
+    at = [int(a) for a in np.cumsum([0, *sizes])]
+    whole = [slice(None)] * len(tensor.shape)
+    return [
+        tensor[(*whole[:axis], slice(low, high), *whole[axis + 1 :])]
+        for low, high in pairwise(at)
+    ]
 
 
 def _pad(b: Builder, step: Step) -> Value:

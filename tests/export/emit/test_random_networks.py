@@ -35,10 +35,12 @@ TURNS = ("speed", "size", "speed", "balanced")  # the profile with most ways of 
 # Undefined C is reported, also where the bytes are right by chance.
 OPTIONS = ("-O0", "-fsanitize=undefined")
 
-# Drawn by test_random_operators.
+# Drawn by random_operators, or without a kernel in TFLite Micro.
 OTHERS = {"MOVE", "REDUCE_SUM", "REDUCE_MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUB", "DIV"}
-OTHERS |= {"MINIMUM", "MAXIMUM", "PRELU", "TABLE", "HARD_SWISH", "ELU", "ABS"}
-OTHERS |= {"RESIZE_BILINEAR", "BATCH_MATMUL", "TRANSPOSE_CONV"}
+OTHERS |= {"MINIMUM", "MAXIMUM", "PRELU", "TABLE", "HARD_SWISH", "ELU", "ABS", "RSQRT"}
+OTHERS |= {"RESIZE_BILINEAR", "BATCH_MATMUL", "TRANSPOSE_CONV", "L2_NORMALIZATION"}
+OTHERS |= {"SQUARED_DIFFERENCE", "LOG_SOFTMAX", "UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF"}
+OTHERS |= {"GELU", "EXP"}
 REACHED = {
     *(reference.KERNELS.keys() - OTHERS),
     *("padding SAME", "padding VALID", "stride 1", "stride 2", "stride 3"),

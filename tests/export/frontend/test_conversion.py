@@ -3,14 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from core.errors import Esp8kError
 from export.compile import compile_model
-from export.frontend import conversion
+from export.frontend import conversion, tflite
 from export.frontend.sources import Options, load
 from export.frontend.taken import Taken
 from export.frontend.tflite import tensorflow
+from export.graph.network import read_tflite
 
 pytestmark = pytest.mark.slow
 TORCH = """
@@ -90,6 +92,25 @@ def test_a_torch_function_is_quantized(tmp_path: Path) -> None:
     taken = load(f"{tmp_path / 'own.py'}:build", options)
     assert taken.costs[0].agreement is not None and taken.costs[0].agreement > 0.7
     assert "GELU" in str(kinds(taken, tmp_path))
+
+
+def test_what_is_split_off_and_not_read_leaves_nothing_float() -> None:
+    """Of a SPLIT with an unread output TensorFlow quantizes what it likes."""
+    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    nodes = [
+        node("Split", ["x"], ["a", "b", "c"], axis=1, num_outputs=3),
+        node("Tanh", ["a"], ["t"]),
+        node("Sigmoid", ["c"], ["s"]),
+        node("Mul", ["t", "s"], ["y"]),
+    ]
+    ends = [[value("x", 1, (1, 12))], [value("y", 1, (1, 4))]]
+    graph = onnx.helper.make_graph(nodes, "parts", *ends)
+    opsets = [onnx.helper.make_opsetid("", 18)]
+    model = onnx.helper.make_model(graph, ir_version=8, opset_imports=opsets)
+    given = np.random.default_rng(0).normal(size=(16, 12)).astype(np.float32)
+    quantized = tflite.convert(model.SerializeToString(), given)
+    kinds = [op.kind for op in read_tflite(quantized, "parts").operators]
+    assert not {"SPLIT", "DEQUANTIZE"} & set(kinds), kinds
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,10 @@ from training.data import load
 MODEL = ("-DNN_LX6_MODEL", "-O1")
 MODELS = ("v1", "v2", "v3", "v3-small")
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))
-# Instructions of one inference on the emulated core, in the profile for speed.
-WAYS = ("", "winograd2", "winograd1", "direct")  # preferred; "": the cheapest
+# What a random network's kernels are made by, in turn; "": the cheapest.
+WAYS = ("", "winograd2", "winograd1", "direct", "channels")
 NEAR = 0.05  # what the counted cost and the emulator may differ by
+# Instructions of one inference on the emulated core, in the profile for speed.
 MOST = {"v1": 205_000, "v2": 220_000, "v3": 820_000, "v3-small": 200_000}
 
 
@@ -132,7 +133,7 @@ def test_random_networks_give_the_references_bits(tmp_path: Path) -> None:
     reached: Counter[str] = Counter()
     for seed in range(NETWORKS):
         reached.update(check(seed, tmp_path / str(seed)))
-    assert {*WAYS, "channels", "registers"} <= {"", *reached}, reached
+    assert {*WAYS, "registers"} <= {"", *reached}, reached
 
 
 def check(seed: int, folder: Path) -> set[str]:
