@@ -20,7 +20,7 @@ SEED    = 0#         of a training run (train)
 DATASET = mnist#     mnist, fashion, kmnist, folder:PATH (train)
 TEACHER = yes#       yes, no: no trains v3 alone (train, seeds)
 RESUME  =#           1: go on with an interrupted run (train)
-OWN     =#           folder of own digits, to go on with (train)
+OWN     =#           folder of own pictures, to go on with (train)
 N       = 10#        how many seeds (seeds)
 MINUTES = 60#        how long (soak)
 JOBS    = 2#         how many tests at once (test)
@@ -238,7 +238,8 @@ $(OUT)/.export-options: FORCE
 # Without the goal `train` a checkpoint is a file like any other: nothing makes it.
 ifneq ($(filter train,$(GOALS)),)
 $(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options $(if $(RESUME),$(if $(wildcard $(OUT)/unfinished.pt),FORCE)) $(if $(OWN),FORCE) | $(SETUP)
-	@$(eval TRAINED := yes)$(if $(OWN),$(ESP8K) own $(call quoted,$(OWN)) --model $(MODEL), \
+	@$(eval TRAINED := yes)$(if $(OWN),$(ESP8K) own $(call quoted,$(OWN)) --model $(MODEL) \
+	  --dataset $(call quoted,$(DATASET)), \
 	  $(ESP8K) train --model $(MODEL) --seed $(SEED) \
 	  --epochs $(EPOCHS) --dataset $(call quoted,$(DATASET)) $(ALONE) $(if $(RESUME),--resume))
 endif

@@ -57,6 +57,7 @@ STUDIES = {
     "sweep": Verb("training.studies.sweep", "search recipes on Ray Tune"),
     "search": Verb("training.studies.search", "try one architecture or recipe"),
     "less-data": Verb("training.studies.lessdata", "train on fewer images"),
+    "hand": Verb("training.studies.hand", "draw what own digits teach a model"),
     "compare": Verb("training.studies.compare", "draw ours beside published nets"),
     "tables": Verb("training.studies.tables", "rewrite training/README.md's tables"),
     "teacher": Verb("training.teacher", "train v3's teacher again"),

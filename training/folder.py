@@ -41,7 +41,7 @@ def load(dataset: str) -> tuple[Arrays, Arrays, tuple[str, ...], str]:
         cure = "DATASET=folder:PATH, with a folder of pictures for each class"
         named = dataset.removeprefix(PREFIX) or "without a name"
         raise Esp8kError(f"there is no folder {named}", cure)
-    places = sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")
+    places = class_folders(root)
     if not LEAST <= len(places) <= MOST:
         raise Esp8kError(
             f"{root} holds {len(places)} class folders", f"{LEAST} to {MOST} of them"
@@ -70,17 +70,23 @@ def _held(count: int) -> np.ndarray:
 
 def _class(place: Path) -> np.ndarray:
     """The pictures of one class, (N, 28, 28) uint8, in the order of their names."""
-    files = sorted(
-        path
-        for path in place.iterdir()
-        if path.is_file() and not path.name.startswith(".")
-    )
+    files = files_of(place)
     if len(files) < HELD_OUT:
         raise Esp8kError(
             f"{place} holds {len(files)} pictures",
             f"at least {HELD_OUT}; a hundred of a class do well",
         )
     return np.stack([picture(path) for path in files])
+
+
+def class_folders(root: Path) -> list[Path]:
+    """The folders of the classes, by name; hidden ones are none."""
+    return sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")
+
+
+def files_of(place: Path) -> list[Path]:
+    """The files of a class, by name; hidden ones are no pictures."""
+    return sorted(p for p in place.iterdir() if p.is_file() and p.name[0] != ".")
 
 
 def picture(path: Path) -> np.ndarray:

@@ -1,14 +1,16 @@
-"""A model that goes on from its shipped weights with digits of one's own hand.
+"""A model that goes on from good weights with digits of one's own hand.
 
     esp8k own digits --model v3          # or: make train OWN=digits
+    esp8k own more --model v1 --dataset folder:photos
 
-`digits/` holds a folder a class, named as the class, with pictures of 28x28 grey
-pixels, light ink on black: what the page's *My digits* downloads, or what `esp8k image
-photo.jpg --out digits/7/1.png` makes of a photograph. A fifth of them, drawn by a fixed
-seed and never trained on, says what was gained; MNIST's test images what was lost.
+`digits/` holds a folder a class, named as the class: the pictures that the page's *My
+digits* downloads, or photographs, read as those of `training.folder` are. A fifth of
+them, drawn by a fixed seed and never trained on, says what was gained; the data set's
+test images what was lost. MNIST's models go on from the shipped weights, those of any
+other data set from the weights that were trained on it.
 
-Own pictures are few, so each is seen often, every time in another view, among MNIST
-images at which the model is held to what it said before.
+Own pictures are few, so each is seen often, every time in another view, among the data
+set's at which the model is held to what it said before.
 """
 
 from collections.abc import Sequence
@@ -18,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from core.cli import Positional, parse
@@ -32,13 +33,13 @@ from core.words import DEFAULT_MODEL, ModelName
 from training import checkpoint, data
 from training.evaluate import evaluate
 from training.fit import Trainer
+from training.folder import class_folders, files_of, picture
 from training.recipes import recipe
 from training.schedule import Recipe
 
-SIDE = 28
-FORMATS = ("PNG", "BMP", "PPM", "TIFF")  # without loss, as the page keeps them
 HELD_OUT = 5  # one own picture of so many is kept for the figure
-OLD = 12_000  # MNIST images a pass, at which nothing may be forgotten
+OLD = 12_000  # old images a pass, at which nothing may be forgotten
+BEFORE = "before-own.pt"  # the weights that further training began with
 SHARE = 0.35  # of a pass that own pictures fill
 PASSES = 3
 PEAK = 0.004  # a fifth of the recipe's: the weights are good already
@@ -65,12 +66,12 @@ def read(folder: Path, classes: Sequence[str]) -> Own:
     if not folder.is_dir():
         raise Esp8kError(f"there is no folder {folder}", "OWN=digits, a folder a class")
     images, labels = [], []
-    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+    for place in class_folders(folder):
         if place.name not in classes:
             known = ", ".join(classes)
             raise Esp8kError(f"{place} is no class", f"the classes are: {known}")
-        for path in sorted(file for file in place.iterdir() if file.is_file()):
-            images.append(_picture(path))
+        for path in files_of(place):
+            images.append(picture(path))
             labels.append(classes.index(place.name))
     if len(images) < HELD_OUT:
         raise Esp8kError(
@@ -78,24 +79,6 @@ def read(folder: Path, classes: Sequence[str]) -> Own:
             f"at least {HELD_OUT}; ten to fifty of a class do well",
         )
     return Own(np.stack(images), np.array(labels, np.uint8))
-
-
-def _picture(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            if image.size != (SIDE, SIDE):
-                width, height = image.size
-                raise Esp8kError(
-                    f"{path} has {width}x{height} pixels, not {SIDE}x{SIDE}",
-                    f"bring it to MNIST's conventions: esp8k image {path} --out ...",
-                )
-            return np.asarray(image.convert("L"), np.uint8)
-    except Esp8kError:
-        raise
-    except Exception as error:  # PIL's parsers raise anything on damaged files
-        raise Esp8kError(
-            f"{path} is no picture that can be read", f"one of: {', '.join(FORMATS)}"
-        ) from error
 
 
 def parted(own: Own, seed: int = 0) -> tuple[Own, Own]:
@@ -118,7 +101,7 @@ class Before:
         self.model, self.digest = model, digest
 
     def __call__(self, views: Tensor) -> Tensor:
-        """Normalised (N, 1, 28, 28) to logits (N, 10)."""
+        """Normalised (N, 1, 28, 28) to logits (N, classes)."""
         with torch.no_grad():
             logits: Tensor = self.model(views)
         return logits
@@ -129,11 +112,14 @@ class Before:
 
 
 def pass_of(own: Own, old: data.Data, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """One pass: own pictures repeated to SHARE of it, the rest drawn from the old."""
+    """One pass: own pictures repeated to SHARE of it, the rest drawn from the old.
+
+    Of a data set smaller than OLD every image comes several times.
+    """
     random = np.random.default_rng(seed)
-    count = min(OLD, len(old.train_labels))
-    drawn = random.choice(len(old.train_labels), count, replace=False)
-    repeats = max(1, round(count * SHARE / (1 - SHARE) / len(own.labels)))
+    size = len(old.train_labels)
+    drawn = np.resize(random.choice(size, min(OLD, size), replace=False), OLD)
+    repeats = max(1, round(OLD * SHARE / (1 - SHARE) / len(own.labels)))
     images = np.concatenate([old.train_images[drawn], *[own.images] * repeats])
     labels = np.concatenate([old.train_labels[drawn], *[own.labels] * repeats])
     return images, labels.astype(np.uint8)
@@ -159,6 +145,26 @@ def go_on(
     return trainer.weights()
 
 
+def start(model: str, dataset: str) -> checkpoint.Checkpoint:
+    """Good weights to go on from: shipped ones, or those that `dataset` gave.
+
+    Never those of further training: its own pictures would count twice.
+    """
+    if dataset == "mnist":
+        shipped = ROOT / "training" / "pretrained" / f"{model}.pt"
+        return checkpoint.load(shipped, model)
+    for name in ("model.pt", BEFORE):
+        path = model_dir(model) / name
+        if path.exists():
+            point = checkpoint.load(path, model)
+            if point.config.get("dataset") == dataset and "own" not in point.config:
+                return point
+    raise Esp8kError(
+        f"no {model} was trained on {dataset} yet",
+        f"first: make train MODEL={model} DATASET={dataset}",
+    )
+
+
 def measure(before: nn.Module, after: nn.Module, held: Own, old: data.Data) -> Gain:
     """What was gained on own pictures, what was lost on the others."""
 
@@ -176,29 +182,25 @@ def measure(before: nn.Module, after: nn.Module, held: Own, old: data.Data) -> G
 class Config:
     """Options of `esp8k own`."""
 
-    digits: Positional[Path]  # a folder a class, 28x28 grey pictures in each
+    digits: Positional[Path]  # a folder a class, pictures in each
     model: ModelName = DEFAULT_MODEL  # which network
+    dataset: str = "mnist"  # what else it knows and keeps; folder:PATH and others
     seed: int = 0  # of order and views
     json: bool = False  # print the figures as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Go on from the shipped weights; write the checkpoint; say what it gained."""
+    """Go on from good weights; write the checkpoint; say what it gained."""
     config = parse(Config, argv, "own", __doc__ or "")
     torch.set_num_threads(1)
     folder = model_dir(config.model)
-    shipped = ROOT / "training" / "pretrained" / f"{config.model}.pt"
-    point = checkpoint.load(shipped, config.model)
+    point = start(config.model, config.dataset)
     old = data.of_model(point.config)
     learnt, held = parted(read(config.digits, old.classes))
     check_writable(folder)
     with lock(folder, "own"):
         weights = go_on(point, learnt, old, config.seed)
-        mine = {"digits": str(config.digits), "model": config.model}
-        told = point.config | {"own": mine | {"seed": config.seed}}
-        path = folder / "model.pt"
-        checkpoint.forget_run(folder)
-        digest = checkpoint.save(path, config.model, weights, told, point.temperature)
+        path, digest = write(point, weights, config)
     after = checkpoint.load(path, config.model).module()
     gain = measure(point.module(), after, held, old)
     if config.json:
@@ -211,6 +213,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{old.name} test:    {gain.old[0]:.2f} % before, {gain.old[1]:.2f} % after")
     print(f"written to {path}, weights {digest[:16]}; now: make export flash")
     return 0
+
+
+def write(
+    point: checkpoint.Checkpoint, weights: dict[str, Tensor], config: Config
+) -> tuple[Path, str]:
+    """The checkpoint, and beside it the weights that it began with; its hash."""
+    folder = model_dir(config.model)
+    if config.dataset != "mnist":  # else it is shipped
+        kept = point.state_dict, point.config, point.temperature
+        checkpoint.save(folder / BEFORE, config.model, *kept)
+    mine = {"digits": str(config.digits), "model": config.model, "seed": config.seed}
+    told = point.config | {"own": mine | {"before": point.weights_hash}}
+    checkpoint.forget_run(folder)
+    path = folder / "model.pt"
+    return path, checkpoint.save(path, config.model, weights, told, point.temperature)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from core.errors import Esp8kError
 from core.paths import ROOT
-from tests.support.hand import written
-from training import checkpoint, data, own
+from training import checkpoint, data, models, own
 from training.evaluate import evaluate
+from training.hand import written
+from training.studies import hand
 
 CLASSES = tuple(map(str, range(10)))
 
@@ -59,7 +61,7 @@ def test_a_pass_holds_a_third_of_own_pictures(mnist: data.Data) -> None:
 
 @pytest.mark.parametrize(
     ("name", "size", "told"),
-    [("7/a.png", (64, 48), "64x48 pixels"), ("x/a.png", (28, 28), "is no class")],
+    [("7/a.png", (64, 48), "nothing is drawn"), ("x/a.png", (28, 28), "is no class")],
 )
 def test_what_does_not_fit_is_named(
     tmp_path: Path, name: str, size: tuple[int, int], told: str
@@ -79,8 +81,19 @@ def test_a_missing_folder_junk_and_too_few_are_said(tmp_path: Path) -> None:
         own.read(tmp_path, CLASSES)
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "a.png").write_bytes(b"no picture")
-    with pytest.raises(Esp8kError, match="no picture that can be read"):
+    with pytest.raises(Esp8kError, match="not a picture"):
         own.read(tmp_path, CLASSES)
+
+
+def test_a_photograph_is_read_and_a_hidden_file_is_none(tmp_path: Path) -> None:
+    images, labels = written(5, seed=1)
+    put(tmp_path, images, labels)
+    (tmp_path / "3" / ".DS_Store").write_bytes(b"of no use")
+    Image.fromarray(255 - images[35]).resize((280, 280)).save(tmp_path / "7/photo.jpg")
+    read = own.read(tmp_path, CLASSES)
+    photo = read.images[40]  # after the five sevens
+    assert read.labels[40] == 7 and len(read.labels) == 51
+    assert np.abs(photo.astype(int) - images[35]).mean() < 25  # other digits: 40
 
 
 def test_a_program_reads_what_was_gained(
@@ -99,3 +112,41 @@ def test_a_program_reads_what_was_gained(
     assert len(told["own"]) == len(told["old"]) == 2
     stored = checkpoint.load(tmp_path / "build" / "v1" / "model.pt")
     assert told["weights_hash"] == stored.weights_hash
+
+
+def test_own_pictures_are_mixed_with_a_folder_of_any_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    monkeypatch.setattr(own, "OLD", 128)
+    images, labels = written(6, seed=1)
+    three, dataset = labels < 3, f"folder:{tmp_path / 'old'}"
+    put(tmp_path / "old", images[three], labels[three])
+    put(tmp_path / "more", images[three], labels[three])
+    words = [str(tmp_path / "more"), "--model", "v1", "--dataset", dataset, "--json"]
+    with pytest.raises(Esp8kError, match="no v1 was trained on"):
+        own.main(words)
+
+    torch.manual_seed(0)
+    path = tmp_path / "build" / "v1" / "model.pt"
+    weights = models.build("v1", 3).state_dict()
+    first = checkpoint.save(path, "v1", weights, {"dataset": dataset})
+    assert own.main(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["dataset"], told["learnt"], told["held_out"]) == (dataset, 15, 3)
+    stored = checkpoint.load(path, "v1")
+    assert stored.weights_hash == told["weights_hash"] != first
+    assert stored.config["own"]["before"] == first
+    assert stored.module()(torch.zeros(1, 1, 28, 28)).shape == (1, 3)
+    assert own.start("v1", dataset).weights_hash == first  # a second run begins there
+
+
+def test_the_picture_names_what_was_misread() -> None:
+    images, labels = written(1, seed=1)
+    before, after = labels.copy(), labels.copy()
+    before[0], after[0], after[1] = 8, 8, 7
+    answers = hand.Answers(images, labels, before, after)
+    drawn = hand.drawn(hand.Config(), own.Gain((80, 70), (99, 99)), answers)
+    assert drawn.count("<image") == 10 + 2
+    assert drawn.count('class="wrong"') == 3 and drawn.count('class="right"') == 1
+    assert "prefers-color-scheme: dark" in drawn
