@@ -5,7 +5,7 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.products import TEST_BUILD, lock, newest
+from tools.web import build as web
 
 # A port of Web Serial whose bytes go through two functions of Python's.
 SERIAL = """
@@ -71,6 +74,30 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def page_folder(flashed: Callable[[str, str], Path]) -> Path:
+    """The page of v2, with the firmware for an ESP32 beside it."""
+    firmware = flashed("v2", "virtual")
+    folder = TEST_BUILD / "v2" / "web"
+    with lock("v2-web"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+        made = firmware / "memory.json"
+        sources = newest("tools/web/**/*", "core/*.py")
+        index = folder / "index.html"
+        if not index.exists() or index.stat().st_mtime < max(
+            sources, made.stat().st_mtime
+        ):
+            web.build("v2")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(page_folder: Path) -> Iterator[str]:
+    """That page's address."""
+    with served(page_folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's browser, without a window."""
     path = "/usr/bin/chromium"
@@ -103,8 +130,13 @@ def open_page(page: Page, url: str) -> None:
     page.wait_for_selector("body[data-ready=yes]", timeout=20_000)
 
 
-def put_serial(page: Page, fd: int, deaf: bool = False) -> None:
-    """The bytes behind a file descriptor as the page's only serial port."""
+def put_serial(
+    page: Page, fd: int, write: Callable[[bytes], object] | None = None
+) -> None:
+    """The bytes behind a file descriptor as the page's only serial port.
+
+    What the page sends goes there too, or to `write`.
+    """
 
     def read() -> str | None:
         if not select.select([fd], [], [], READ_S)[0]:
@@ -115,13 +147,14 @@ def put_serial(page: Page, fd: int, deaf: bool = False) -> None:
             return None
         return base64.b64encode(data).decode() if data else None
 
-    def write(text: str) -> None:
-        data = b"" if deaf else base64.b64decode(text)
+    def send(data: bytes) -> None:
         while data:
             data = data[os.write(fd, data) :]
 
     page.expose_function("pythonRead", read)
-    page.expose_function("pythonWrite", write)
+    page.expose_function(
+        "pythonWrite", lambda text: (write or send)(base64.b64decode(text))
+    )
     page.add_init_script(SERIAL)
 
 

@@ -10,23 +10,20 @@ from hypothesis import strategies as st
 
 from core.errors import CheckFailed, DeviceError
 from tests.support.lying_device import (
+    ANSWERS,
+    F16_ANSWERS,
+    HELLOS,
     STAGE,
     Lie,
     LyingDevice,
-    honest_hello,
-    named,
 )
 from tools.link.camera import infer_frame
 from tools.link.client import Device
 from tools.link.framing import REPLY, REPLY_ERROR, REPLY_MISSING, Frame, Request
-from tools.link.messages import ANSWER
 from tools.link.schema import Malformed
 
 IMAGE = np.zeros((28, 28), np.uint8)
 FRAME = np.zeros((20, 30), np.uint8)
-BOOT = struct.pack("<I", 5)
-ENDS = named(b"v2", b"fake") + BOOT
-
 VERBS: dict[Request, Callable[[Device], object]] = {
     Request.HELLO: lambda device: device.identity,
     Request.INFER: lambda device: list(device.infer_many("int8", [IMAGE] * 3)),
@@ -57,27 +54,6 @@ def test_an_honest_device_is_believed(kind: Request) -> None:
     assert ask(kind, None)
 
 
-HELLOS = {
-    "0 bytes, at least": b"",
-    "window is 0": honest_hello(window=0) + ENDS,
-    "engines is 0": honest_hello(engines=0) + ENDS,
-    "images of 100 bytes": honest_hello(image_bytes=100) + ENDS,
-    "classes is 0": honest_hello(classes=0) + ENDS,
-    "chunk_bytes is 0": honest_hello(chunk_bytes=0) + ENDS,
-    "logit_scale is nan": honest_hello(logit_scale=float("nan")) + ENDS,
-    "logit_zero_point is 200": honest_hello(logit_zero_point=200) + ENDS,
-    "name goes on beyond": honest_hello() + b"\xffv2",
-    "not printable ASCII": honest_hello() + named(b"\x1b[2J", b"fake") + BOOT,
-    "0 bytes, at least 4": honest_hello() + named(b"v2", b"fake"),
-}
-ANSWERS = {
-    "2 bytes, at least": b"ab",
-    "engine is 7": ANSWER.pack(7, 0, 0, 0) + bytes(10),
-    "engine is 1, 0 was asked": ANSWER.pack(1, 0, 0, 0) + bytes(40),
-    "10 bytes, 20 belong": ANSWER.pack(0, 0, 0, 0),
-    "label 255": ANSWER.pack(0, 255, 0, 0) + bytes(10),
-    "label 3, the largest": ANSWER.pack(0, 3, 0, 0) + bytes(10),
-}
 OTHERS = [
     (Request.STAGE_CRCS, bytes(13), "13 bytes, 12 belong"),
     (Request.STAGE_BYTES, b"", "0 bytes, at least 4"),
@@ -107,14 +83,10 @@ def test_what_is_wrong_is_said(kind: Request, payload: bytes, match: str) -> Non
     assert error.value.code == 3
 
 
-def test_a_logit_that_is_no_number_is_said() -> None:
-    logits = np.full(10, np.nan, "<f4").tobytes()
-    lie = answering(Request.INFER, Request.INFER | REPLY, ANSWER.pack(1, 0, 0, 0))
-    with pytest.raises(Malformed, match="20 bytes|10 bytes, 50 belong"):
-        Device(LyingDevice(lie)).infer("f16", IMAGE)
-    payload = ANSWER.pack(1, 0, 0, 0) + logits
-    lie = answering(Request.INFER, Request.INFER | REPLY, payload)
-    with pytest.raises(Malformed, match="a logit is nan"):
+@pytest.mark.parametrize("match", F16_ANSWERS)
+def test_a_logit_that_is_no_number_is_said(match: str) -> None:
+    lie = answering(Request.INFER, Request.INFER | REPLY, F16_ANSWERS[match])
+    with pytest.raises(Malformed, match=match):
         Device(LyingDevice(lie)).infer("f16", IMAGE)
 
 

@@ -17,6 +17,7 @@ from core.errors import CheckFailed, DeviceError
 from core.text import for_json
 from tests.support.fakes import FakeHost, some_images
 from tests.support.lying_device import (
+    IDENTITY,
     STAGE,
     STAGES,
     Lie,
@@ -35,7 +36,6 @@ from tools.link.schema import Malformed
 from tools.link.session import Session
 from tools.report import report
 
-IDENTITY = 7  # of the lying device
 PLAN = [
     {"engine": engine, "shape": [1, 1, 10]}
     for engine, count in zip(("int8", "f16"), STAGES, strict=True)

@@ -4,7 +4,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from core.doubt import WORDS
 from core.errors import Esp8kError
 from export.reference.prepare import prepare
 from export.reference.strokes import prepare_strokes
-from tests.support.browser import connected, open_page, put_serial, served
+from tests.support.browser import connected, open_page, put_serial
 from tests.support.link import flashed_port
 from tests.support.products import TEST_BUILD
 from tools.bench.prepare import some_frames
@@ -26,26 +26,10 @@ from tools.web import build as web
 from training.data import load
 
 Flashed = Callable[[str, str], Path]
-Exported = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def folder(flashed: Flashed) -> Path:
-    """The page of v2, with the firmware for an ESP32 beside it."""
-    flashed("v2", "virtual")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
-        return web.build("v2")
 
 
 @pytest.fixture
-def site(folder: Path) -> Iterator[str]:
-    with served(folder) as url:
-        yield url
-
-
-@pytest.fixture
-def host(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+def host(page_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setenv("ESP8K_BUILD", str(TEST_BUILD))
     return Host("v2")
 
@@ -229,35 +213,8 @@ def test_a_board_answers_beside_the_page_bit_for_bit(
     assert told.count(right) == 2
 
 
-def test_a_board_with_another_model_is_refused(
-    page: Page, site: str, flashed: Flashed, exported: Exported, tmp_path: Path
-) -> None:
-    other = tmp_path / "other.wasm"
-    web.compile_wasm(exported("v1") / "component", other)
-    with flashed_port(flashed, "twin") as port:
-        fd = os.open(port, os.O_RDWR | os.O_NOCTTY)
-        put_serial(page, fd)
-        page.route("**/model.wasm", lambda route: route.fulfill(path=str(other)))
-        open_page(page, site)
-        page.click("#connect")
-        page.wait_for_selector("text=install this page's firmware")
-        os.close(fd)
-
-
-def test_another_firmware_is_no_board(page: Page, site: str) -> None:
-    reader, writer = os.pipe()
-    os.write(writer, b"Hello from Arduino\r\n\0")
-    put_serial(page, reader, deaf=True)
-    open_page(page, site)
-    page.click("#connect")
-    page.wait_for_selector("#told.bad", timeout=20_000)
-    assert "not this firmware" in page.inner_text("#told")
-    os.close(writer)
-    os.close(reader)
-
-
 def test_the_page_writes_the_firmware_to_a_chip(
-    page: Page, site: str, folder: Path
+    page: Page, site: str, page_folder: Path
 ) -> None:
     from esp32_mock_bootloader import mock_bootloader
 
@@ -266,9 +223,9 @@ def test_the_page_writes_the_firmware_to_a_chip(
         open_page(page, site)
         page.click("#install")
         page.wait_for_selector("text=Written to the ESP32", timeout=120_000)
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = json.loads((page_folder / "manifest.json").read_text())
     assert manifest["builds"][0]["chipFamily"] == "ESP32"
-    assert (folder / "vendor" / "esptool.LICENSE.txt").exists()
+    assert (page_folder / "vendor" / "esptool.LICENSE.txt").exists()
 
 
 def test_my_digits_are_kept_and_downloaded(page: Page, site: str) -> None:
@@ -306,22 +263,26 @@ def test_every_control_has_a_name(page: Page, site: str) -> None:
     assert nameless == []
 
 
-def test_the_folder_asks_nobody_else(folder: Path) -> None:
-    for path in folder.rglob("*"):
+def test_the_folder_asks_nobody_else(page_folder: Path) -> None:
+    for path in page_folder.rglob("*"):
         if path.suffix in (".js", ".html", ".css") and "vendor" not in path.parts:
             text = path.read_text()
             assert "http://" not in text and "https://" not in text, path
 
 
-def test_the_same_model_makes_the_same_folder(folder: Path) -> None:
-    def content() -> dict[str, bytes]:
-        return {str(p): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+def test_the_same_model_makes_the_same_folder(
+    page_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def content(folder: Path) -> dict[str, bytes]:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
-    before = content()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
-        web.build("v2")
-    assert content() == before
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    (tmp_path / "npm").symlink_to(TEST_BUILD / "npm")
+    (tmp_path / "v2").mkdir()
+    for name in ("component", "model.json", "virtual"):
+        (tmp_path / "v2" / name).symlink_to(TEST_BUILD / "v2" / name)
+    assert content(web.build("v2")) == content(page_folder)
 
 
 def test_a_model_that_is_not_exported_is_said(tmp_path: Path) -> None:

@@ -1,14 +1,9 @@
 """What an audit of accessibility looks at: contrast, sizes to tap, names, order."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.browser import open_page, served
-from tests.support.products import TEST_BUILD
-from tools.web import build as web
+from tests.support.browser import open_page
 
 # Every element with words of its own: its colour on the nearest opaque background.
 CONTRASTS = """() => {
@@ -45,16 +40,6 @@ SMALL = """() => [...document.querySelectorAll("button, .button, input:not(.away
   .map(e => [e, e.getBoundingClientRect()])
   .filter(([, box]) => box.width && (box.width < 24 || box.height < 24))
   .map(([e]) => e.outerHTML)"""
-
-
-@pytest.fixture(scope="module")
-def site(exported: Callable[[str], Path]) -> Iterator[str]:
-    exported("v2")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
-        folder = web.build("v2")
-    with served(folder) as url:
-        yield url
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

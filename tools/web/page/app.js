@@ -7,6 +7,7 @@ import { Digits, paint } from "./digits.js";
 import { Engine, probabilities } from "./engine.js";
 import { builds, install } from "./install.js";
 import { load } from "./photo.js";
+import { LinkError } from "./reply.js";
 import { testSet } from "./samples.js";
 import { Sheet } from "./sheet.js";
 import { hasSerial, overSerial, overSocket } from "./transports.js";
@@ -55,12 +56,13 @@ async function ask() {
   answer.page(real, probabilities(real, about.temperature), doubt,
     engine.time(kind, pixels));
   if (!board || busy) return;
+  const asked = board;
   try {
-    const theirs = await board.infer(kind, pixels);
+    const theirs = await asked.infer(kind, pixels);
     if (mine !== turn) return;
     answer.board(engine.real(kind, theirs.raw), equalLogits(raw, theirs.raw),
       theirs.microseconds);
-  } catch (error) { lost(error); }
+  } catch (error) { if (asked === board) lost(error); }
 }
 
 /** Which logits have the same bytes. */
@@ -110,12 +112,17 @@ function lost(error) {
 }
 
 async function meet(transport, where) {
-  const found = await Board.meet(transport);
-  const { hello } = found;
-  if (hello.identity !== engine.identity) {
+  const found = await Board.meet(transport, engine.inputBytes);
+  const { hello } = found, runs = `${hello.model} ${hex(hello.identity)}`;
+  const odd = hello.identity !== engine.identity
+    ? `the board runs ${runs}, this page is ${about.model} ${hex(engine.identity)}: `
+      + "install this page's firmware on it"
+    : hello.classes !== engine.classes
+      ? `the board's reply to HELLO makes no sense: it runs ${runs}, but with `
+        + `${hello.classes} classes` : "";
+  if (odd) {
     await found.link.close();
-    throw new Error(`the board runs ${hello.model} ${hex(hello.identity)}, this page is `
-      + `${about.model} ${hex(engine.identity)}: install this page's firmware on it`);
+    throw new Error(odd);
   }
   board = found;
   board.link.ongone = why => lost(new Error(why));
@@ -142,7 +149,7 @@ by("connect").onclick = async () => {
   }
 };
 
-const sentence = text => text[0].toUpperCase() + text.slice(1).replace(/\.$/, "");
+const sentence = text => text.replace(/^./, first => first.toUpperCase()).replace(/\.$/, "");
 const socketUrl = () => {
   const url = new URL(about.socket, location.href);
   url.protocol = url.protocol.replace("http", "ws");
@@ -152,35 +159,44 @@ const socketUrl = () => {
 
 by("record").onclick = async () => {
   if (busy) { busy = false; return; }
-  const kind = chosen(), started = performance.now();
-  const set = await testSet(engine.inputBytes);
-  const count = Math.max(1, Math.min(set.count, Math.floor(by("count").value) || 1));
-  const run = { ours: 0, theirs: 0, done: 0, right: 0, other: 0 };
-  function* pictures() {
-    for (let i = 0; i < count && busy; i++) yield set.pixels(i);
-  }
+  const kind = chosen(), asked = board;
   busy = true;
   by("record").textContent = "Stop";
   by("progress").hidden = false;
   try {
-    await board.inferMany(kind, pictures(), reply => {
-      const raw = engine.run(kind, set.pixels(run.done));
-      run.ours = crc32(raw, run.ours);
-      run.theirs = crc32(reply.raw, run.theirs);
-      run.other += equalLogits(raw, reply.raw).filter(same => !same).length;
-      run.right += reply.label === set.label(run.done++);
-      by("progress").value = run.done / count;
-    });
-    tell(`${run.done.toLocaleString("en")} test images in `
-      + `${((performance.now() - started) / 1000).toFixed(1)} s: `
-      + `${(100 * run.right / run.done).toFixed(2)} % right, ${run.other} of `
-      + `${(run.done * engine.classes).toLocaleString("en")} logits differ; digest of the `
-      + `board ${hex(run.theirs)}, of this page ${hex(run.ours)}.`, run.other > 0);
-  } catch (error) { lost(error); }
+    await compare(kind, await testSet(engine.inputBytes));
+  } catch (error) {
+    if (!(error instanceof LinkError)) tell(`${sentence(error.message)}.`, true);
+    else if (asked === board) lost(error);
+  }
   busy = false;
   by("record").textContent = "Compare";
   by("progress").hidden = true;
 };
+
+/** Test images through page and board, until all are or the button is pressed again. */
+async function compare(kind, set) {
+  const count = Math.max(1, Math.min(set.count, Math.floor(by("count").value) || 1));
+  const run = { ours: 0, theirs: 0, done: 0, right: 0, other: 0 };
+  const started = performance.now();
+  function* pictures() {
+    for (let i = 0; i < count && busy; i++) yield set.pixels(i);
+  }
+  await board.inferMany(kind, pictures(), reply => {
+    const raw = engine.run(kind, set.pixels(run.done));
+    run.ours = crc32(raw, run.ours);
+    run.theirs = crc32(reply.raw, run.theirs);
+    run.other += equalLogits(raw, reply.raw).filter(same => !same).length;
+    run.right += reply.label === set.label(run.done++);
+    by("progress").value = run.done / count;
+  });
+  if (!run.done) return tell("Stopped before the first image.");
+  tell(`${run.done.toLocaleString("en")} test images in `
+    + `${((performance.now() - started) / 1000).toFixed(1)} s: `
+    + `${(100 * run.right / run.done).toFixed(2)} % right, ${run.other} of `
+    + `${(run.done * engine.classes).toLocaleString("en")} logits differ; digest of the `
+    + `board ${hex(run.theirs)}, of this page ${hex(run.ours)}.`, run.other > 0);
+}
 
 by("install").onclick = async () => {
   try {

@@ -5,16 +5,15 @@
 // one is never taken for another's, and a request may be sent again.
 
 import { cobsDecode, cobsEncode, crc32 } from "./bytes.js";
+import { LinkError, parseFailure, refuseMissing } from "./reply.js";
 
 export const HELLO = 1, INFER = 2;
+const NAMES = { [HELLO]: "HELLO", [INFER]: "INFER" };
 const REPLY = 0x80, MISSING = 0xfe, ERROR = 0xff, VERSION = 1, PREFIX = 6;
 const FIRST_WAIT_MS = 1000, MOST_WAIT_MS = 8000, BUDGET_MS = 20000;
 const REFUSALS = ["", "another version of the protocol", "an unknown request",
   "a wrong length", "no such engine", "no such stage", "a value out of its limits",
   "this board cannot do that"];
-
-/** The device or the line to it failed; the message is for a person. */
-export class LinkError extends Error {}
 
 export class Link {
   constructor(transport) {
@@ -58,7 +57,7 @@ export class Link {
       if (performance.now() - request.since < budgetMs)
         return this.#send(request, waitMs, budgetMs);
       this.#settle(request);
-      request.reject(new LinkError(this.heard
+      request.reject(new LinkError(this.heard && !this.answered
         ? "what answers is not this firmware" : "the board does not answer"));
     }, waitMs);
   }
@@ -79,6 +78,7 @@ export class Link {
   }
 
   #feed(bytes) {
+    this.heard = true;
     for (const byte of bytes) {
       if (byte) {
         if (this.open.length < 2048) this.open.push(byte);
@@ -90,24 +90,32 @@ export class Link {
   }
 
   #frame(body) {
-    if (!body || body.length < 8) return void (this.heard = true);
+    if (!body || body.length < 8) return;
     const view = new DataView(body.buffer);
-    if (crc32(body.subarray(0, -4)) !== view.getUint32(body.length - 4, true))
-      return void (this.heard = true);
+    if (crc32(body.subarray(0, -4)) !== view.getUint32(body.length - 4, true)) return;
     const request = this.pending.get(view.getUint16(2, true)), type = body[1];
     if (!request || body.length < 8 + PREFIX || view.getUint32(4, true) !== request.crc)
       return;
     if (![request.kind | REPLY, MISSING, ERROR].includes(type)) return;
+    this.answered = true;
     this.#settle(request);
     this.slowest = Math.max(120, performance.now() - request.since, this.slowest * .9);
+    try {
+      request.resolve(this.#payload(request, body));
+    } catch (error) { request.reject(error); }
+  }
+
+  /** What a reply carries; throws what it refuses. */
+  #payload({ kind }, body) {
+    const name = NAMES[kind], type = body[1];
     const payload = new DataView(body.buffer, 4 + PREFIX, body.length - 8 - PREFIX);
-    if (body[0] !== VERSION)
-      return request.reject(new LinkError(`the board speaks protocol ${body[0]}`));
-    if (type !== (request.kind | REPLY)) {
-      const code = payload.byteLength ? payload.getUint8(0) : 0;
-      return request.reject(new LinkError(
-        `the board refused: ${REFUSALS[code] || `error ${code}`}`));
+    if (body[0] !== VERSION) throw new LinkError(`the board speaks protocol ${body[0]}`);
+    if (type === MISSING) refuseMissing(name);
+    if (type === ERROR) {
+      const code = parseFailure(payload, name, kind);
+      throw new LinkError(`the board refused ${name}: ${
+        REFUSALS[code] || "of a kind that this page does not know"} (error ${code})`);
     }
-    request.resolve(payload);
+    return payload;
   }
 }

@@ -1,6 +1,6 @@
 // Where bytes go: a board on USB by Web Serial, or the board behind `make draw`.
 
-import { LinkError } from "./link.js";
+import { LinkError } from "./reply.js";
 
 export const hasSerial = () => "serial" in navigator;
 const BAUD = 115200;

@@ -1,0 +1,144 @@
+"""A board behind Web Serial that lies: the page says what was wrong, and goes on."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.browser import open_page, put_serial
+from tests.support.lying_device import (
+    ANSWERS,
+    F16_ANSWERS,
+    HELLOS,
+    LyingDevice,
+    honest_hello,
+    named,
+)
+from tools.link.framing import REPLY, REPLY_ERROR, REPLY_MISSING, Frame, Request
+
+HELLO, INFER = Request.HELLO, Request.INFER
+MARKUP = b"<img src=x onerror=document.body.remove()>" * 6
+TYPED = [
+    (REPLY_MISSING, b"\1\0\0\0", "sent whole"),
+    (REPLY_ERROR, b"", "0 bytes, at least 2"),
+    (REPLY_ERROR, b"\2\x55", "an ERROR's request is 85"),
+    (REPLY_ERROR, b"\x63", "1 bytes, at least 2"),
+]
+LIES = [
+    *((HELLO, HELLO | REPLY, told, match) for match, told in HELLOS.items()),
+    *((INFER, INFER | REPLY, told, match) for match, told in ANSWERS.items()),
+    *((kind, *typed) for kind in (HELLO, INFER) for typed in TYPED),
+    (INFER, REPLY_ERROR, bytes([99, INFER]), "does not know (error 99)"),
+]
+
+
+class Port:
+    """The page's serial port, and who answers behind it: changed as one likes."""
+
+    def __init__(self, page: Page, identity: int) -> None:
+        self.identity = identity
+        self.reader, self.writer = os.pipe()
+        put_serial(page, self.reader, self.take)
+        self.lies: dict[Request, tuple[int, bytes] | None] = {}
+        self._device = LyingDevice(self._lie, identity=identity)
+
+    def take(self, data: bytes) -> None:
+        """What the page sent."""
+        self._device.write(data)
+        while reply := self._device.read(1.0):
+            os.write(self.writer, reply)
+
+    def _lie(self, frame: Frame, reply: int, told: bytes) -> tuple[int, bytes] | None:
+        kind = Request(frame.type)
+        if kind in self.lies:
+            return self.lies[kind]
+        return reply, self.hello() if kind == HELLO else told
+
+    def hello(self, model: bytes = b"v2", board: bytes = b"liar", **other) -> bytes:
+        """A right reply but for what is given."""
+        fixed = honest_hello(**{"identity_crc": self.identity, **other})
+        return fixed + named(model, board) + b"boot"
+
+
+@pytest.fixture
+def port(page: Page, page_folder: Path) -> Iterator[Port]:
+    told = json.loads((page_folder.parent / "model.json").read_text())
+    made = Port(page, told["identity_crc"])
+    yield made
+    os.close(made.writer)
+    os.close(made.reader)
+
+
+def says(page: Page, text: str) -> Locator:
+    """Waits until the page says it, in whatever case."""
+    told = page.locator("#told")
+    expect(told).to_contain_text(text, ignore_case=True)
+    return told
+
+
+def connect(page: Page, text: str) -> None:
+    """The board is met, and what it answers is told."""
+    page.click("#connect")
+    says(page, text)
+    expect(page.locator("#told")).to_have_class("told bad")
+    expect(page.locator("#connect")).to_have_text("Connect")
+
+
+def test_what_is_wrong_is_said(page: Page, site: str, port: Port) -> None:
+    open_page(page, site)
+    page.click("#sample")
+    expect(page.locator("#caption")).to_contain_text("Test image")
+    for kind, told, payload, match in LIES:
+        port.lies = {kind: (told, payload)}
+        connect(page, match)
+        assert kind.name in page.inner_text("#told")
+    for classes in (7, 64):
+        port.lies = {HELLO: (HELLO | REPLY, port.hello(classes=classes))}
+        connect(page, f"but with {classes} classes")
+    another = port.hello(b"v1", identity_crc=port.identity ^ 1)
+    port.lies = {HELLO: (HELLO | REPLY, another)}
+    connect(page, "install this page's firmware")
+    port.lies = {HELLO: (HELLO | REPLY, port.hello(engines=2))}
+    connect(page, "no engine int8")
+    page.check("[value=f16]", force=True)
+    for match, payload in F16_ANSWERS.items():
+        port.lies = {INFER: (INFER | REPLY, payload)}
+        connect(page, match)
+    port.lies = {}
+    page.click("#connect")
+    expect(page.locator("#equal")).to_have_text("10 of 10 logits differ")
+
+
+def test_markup_in_a_name_is_text(page: Page, site: str, port: Port) -> None:
+    page.set_viewport_size({"width": 320, "height": 900})
+    open_page(page, site)
+    images = page.locator("img").count()
+    port.lies = {HELLO: (HELLO | REPLY, port.hello(MARKUP, MARKUP))}
+    page.click("#connect")
+    says(page, MARKUP.decode())
+    assert MARKUP.decode() in page.inner_text("#where")
+    assert page.locator("img").count() == images
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_silence_and_another_firmware_come_to_an_end(
+    page: Page, site: str, port: Port
+) -> None:
+    page.clock.install()
+    open_page(page, site)
+    page.click("#sample")
+    for text, told in ((b"", "does not answer"), (b"Arduino", "not this firmware")):
+        port.lies = {HELLO: None}
+        page.click("#connect")
+        os.write(port.writer, text)
+        says(page, "waiting for the board")
+        page.clock.run_for(9_000)
+        says(page, told)
+    port.lies = {INFER: None}
+    page.click("#connect")
+    says(page, "runs this very model")
+    page.clock.run_for(30_000)
+    says(page, "does not answer")
