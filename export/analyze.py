@@ -27,6 +27,7 @@ from export.emit.engine import Engine
 from export.frontend.sources import Options, load
 from export.frontend.support import SUPPORTED, core_of, problems, require_supported
 from export.graph.network import read_tflite
+from export.kernels.int8.row_step import RowStep
 
 CORES = {"xtensa": "Xtensa", "riscv": "RISC-V"}
 FLASH = 1 << 20  # an ESP-IDF project's application, where nobody says otherwise
@@ -161,32 +162,16 @@ def _size(engines: Engines, profile: str) -> Size:
 
 
 def _peak(engine: Engine) -> str:
-    """The layer whose inputs, output and scratch are largest together."""
-
-    def used(number: int) -> int:
-        stage, kernel = engine.stages[number], engine.kernels[number]
-        sizes = {s.tensor: s.pitch * s.region[0] for s in stage.sources}
-        sizes[stage.output] = kernel.out_bytes
-        known = engine.memory.offsets
-        spans = [(known[t], known[t] + n) for t, n in sizes.items() if t in known]
-        if kernel.scratch:
-            at = engine.memory.scratch[stage.number]
-            spans.append((at, at + kernel.scratch))
-        return _covered(spans)
-
+    """The layer at which most is in use, with what later ones want again."""
     if not engine.stages:
         return "nothing"
+    used = engine.memory.used
     most = max(range(len(engine.stages)), key=used)
-    return f"{engine.stages[most].name} ({used(most):,} bytes)"
-
-
-def _covered(spans: list[tuple[int, int]]) -> int:
-    """Bytes that lie in any of the spans."""
-    total = end = 0
-    for first, last in sorted(spans):
-        total += max(last - max(first, end), 0)
-        end = max(end, last)
-    return total
+    rows = sum(isinstance(kernel, RowStep) for kernel in engine.kernels)
+    name = engine.stages[most].name
+    if rows and most < rows:
+        name = f"the first {rows} layers, which run row by row"
+    return f"{name} ({used(most):,} bytes)"
 
 
 def _chips(engines: Engines, sizes: tuple[Size, ...]) -> dict[str, str]:

@@ -28,7 +28,7 @@ SIGNED = ("signed", "triple")
 INT32_MAX = (1 << 31) - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Steps:
     """A channel's exact function: its thresholds and the range that can occur."""
 

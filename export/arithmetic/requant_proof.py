@@ -18,6 +18,7 @@ from export.arithmetic import requant_checked
 from export.arithmetic.requant import INT32_MAX, SIGNED, Channel, Requant, Steps, fits
 
 FAR = np.int64(1 << 60)  # an open side of a range
+NEAR = 2  # a threshold is rarely farther from where a straight line has it
 FEW = 4  # bits of a scale that are tried one by one
 SHIFTS = {"single": 30, "split": 44, "signed": 44, "triple": 52}  # the most tried
 
@@ -27,17 +28,22 @@ def thresholds(
     goals: np.ndarray,
     least: np.ndarray | int,
     greatest: np.ndarray | int,
+    near: np.ndarray | None = None,
 ) -> np.ndarray:
     """T[goals] of a function that rises monotonely on [least, greatest].
 
     `greatest` + 1 stands for a value that is never reached. For several functions at
-    once, (channels, 1) bounds give (channels, goals).
+    once, (channels, 1) bounds give (channels, goals). Where they are thought to be,
+    `near` says: it saves most of the search where that is right.
     """
     shape = np.broadcast_shapes(goals.shape, np.shape(least))
     left = np.broadcast_to(np.asarray(least, np.int64) - 1, shape)  # not reached
     right = np.broadcast_to(np.asarray(greatest, np.int64) + 1, shape)  # reached
+    guesses = [] if near is None else [near - NEAR, near + NEAR]
     while np.any(right - left > 1):
         middle = (left + right) // 2
+        if guesses:
+            middle = np.clip(guesses.pop(), left + 1, np.maximum(right - 1, left + 1))
         reached = function(np.clip(middle, least, greatest)) >= goals
         split = right - left > 1
         right = np.where(split & reached, middle, right)

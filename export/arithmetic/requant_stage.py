@@ -91,6 +91,27 @@ def steps_of(
     stage: Stage, goals: np.ndarray, low: int, high: int
 ) -> tuple[list[Steps], bool]:
     """Where each channel of a weighted sum reaches the goals; whether all rise."""
+    asked = Asked(stage.network, stage.head, goals.tobytes(), low, high, stage, goals)
+    steps, plain = _stepped(asked)
+    return list(steps), plain
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the steps depend on: the kernels of all cores ask for the same."""
+
+    network: Network
+    head: Operator
+    reached: bytes
+    low: int
+    high: int
+    stage: Stage = field(compare=False, repr=False)
+    goals: np.ndarray = field(compare=False, repr=False)
+
+
+@lru_cache(maxsize=KNOWN)
+def _stepped(asked: Asked) -> tuple[tuple[Steps, ...], bool]:
+    stage, goals, low, high = asked.stage, asked.goals, asked.low, asked.high
     zero = stage.head_output.zero_point + 128
     mantissas, shifts = int8.channel_multipliers(stage.network, stage.head)
     weights, bias = stage.flat_weights(), folded_bias(stage)
@@ -105,13 +126,15 @@ def steps_of(
     if plain:
         columns = (mantissas[: len(weights), None], shifts[: len(weights), None])
         function = _function(*columns, zero, low, high)
+        unit = 2.0 ** (31 - columns[1]) / columns[0]  # of the sum, a step of u
+        near = np.rint((goals - zero - 0.5) * unit).astype(np.int64)
         at = requant_proof.thresholds(
-            function, goals, least[:, None], greatest[:, None]
+            function, goals, least[:, None], greatest[:, None], near
         )
-    steps = [
+    steps = tuple(
         Steps(b, m, s, lo, hi, row)
         for (m, s, b, lo, hi), row in zip(numbers, at, strict=True)
-    ]
+    )
     return steps, plain
 
 

@@ -6,6 +6,7 @@ From the stages to what `c_source` writes down: the cheapest kernel that the pro
 allows for every stage, the arena, the calls, the constants.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -25,7 +26,7 @@ from export.kernels.int8 import row_wise
 from export.kernels.kernel import Kernel, Options
 from export.kernels.registry import Core
 from export.plan import row_buffers
-from export.plan.arena import Lags, allocate
+from export.plan.arena import Lags, allocate, least_size
 from export.plan.record import StagePlan
 
 Price = Callable[[Kernel], float]
@@ -69,30 +70,41 @@ def _rows(
     if whole.arena <= row_engine.SMALL or core is not registry.PORTABLE:
         return None
     most = _cost(whole.kernels, core) * (1 + row_engine.MOST_SLOWER)
-    best, rest, least = None, whole.kernels, whole.arena
-    for found in row_engine.chains(whole.stages, options, core):
+    best, rest, least = None, whole.kernels, float(whole.arena)
+    # From the last, which often is the best, so that most others end early. Among
+    # equals the first is taken.
+    for found in reversed(list(row_engine.chains(whole.stages, options, core))):
         kernels = (*found.kernels, *rest[found.count :])
         if _cost(kernels, core) > most:
             continue
-        made = _chained(found, kernels)
-        if made.arena < least:
-            best, least = found, made.arena
+        arena = _arena(found, kernels, least if best is None else least + 1)
+        if arena < math.inf:
+            best, least = found, arena
     if best is None:
         return None
-    made = _chained(best, (*best.kernels, *rest[best.count :]))
+    taken = (*best.kernels, *rest[best.count :])
     for stage in whole.stages[best.count :]:
         for other in ways[stage.number]:
-            kernels = _replaced(made.kernels, stage.number, other)
-            if other.scratch >= made.kernels[stage.number].scratch:
+            if other.scratch >= taken[stage.number].scratch:
                 continue
-            trial = _chained(best, kernels)
-            if trial.arena < made.arena and _cost(kernels, core) <= most:
-                made = trial
-    return made if made.arena < whole.arena * (1 - row_engine.LEAST_SAVED) else None
+            kernels = _replaced(taken, stage.number, other)
+            if _cost(kernels, core) > most:
+                continue
+            arena = _arena(best, kernels, least)
+            if arena < least:
+                taken, least = kernels, arena
+    if least >= whole.arena * (1 - row_engine.LEAST_SAVED):
+        return None
+    return _engine(best.stages, taken, best.count, best.sizes, found=best)
 
 
-def _chained(found: RowEngine, kernels: tuple[Kernel, ...]) -> Engine:
-    return _engine(found.stages, kernels, found.count, found.sizes, found=found)
+def _arena(found: RowEngine, kernels: tuple[Kernel, ...], below: float) -> float:
+    """Bytes of a chain's engine where they are `below`; else infinite."""
+    stages = found.stages
+    scratch = {s.number: k.scratch for s, k in zip(stages, kernels, strict=True)}
+    sizes, wanted = _wanted(stages, kernels, scratch, found.count, found.sizes, found)
+    lags = _lags(stages, kernels)
+    return least_size(stages, sizes, wanted, found.count, lags, 4, below)
 
 
 def _replaced(
@@ -167,13 +179,8 @@ def _engine(
     scratch = {s.number: k.scratch for s, k in zip(stages, kernels, strict=True)}
     homes = row_buffers.homes(stream, stages, scratch)
     lent = row_buffers.lent(stream, stages, scratch)
-    housed = homes.keys() | lent.keys()
-    wanted = {n: 0 if n in housed else size for n, size in scratch.items()}
-    sizes = {s.output: k.out_bytes for s, k in zip(stages, kernels, strict=True)}
-    sizes |= kept or {}
-    if found is not None:
-        room = 0 if found.shared is not None else found.scratch
-        wanted |= dict.fromkeys(range(streamed), room)
+    rest = {n: s for n, s in scratch.items() if n not in homes and n not in lent}
+    sizes, wanted = _wanted(stages, kernels, rest, streamed, kept or {}, found)
     lags = _lags(stages, kernels)
     memory = allocate(stages, sizes, wanted, streamed, lags, core.alignment)
     places = {
@@ -193,6 +200,22 @@ def _engine(
         lines += calls.whole(stage)
     plans = tuple(_plan(s, k) for s, k in zip(stages, kernels, strict=True))
     return Engine(stages, kernels, tuple(lines), memory, plans)
+
+
+def _wanted(
+    stages: tuple[Stage, ...],
+    kernels: tuple[Kernel, ...],
+    scratch: dict[int, int],
+    streamed: int,
+    kept: dict[int, int],
+    found: RowEngine | None,
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Bytes of every value and of every stage's working memory."""
+    sizes = {s.output: k.out_bytes for s, k in zip(stages, kernels, strict=True)}
+    if found is not None:
+        room = 0 if found.shared is not None else found.scratch
+        scratch = scratch | dict.fromkeys(range(streamed), room)
+    return sizes | kept, scratch
 
 
 def _lags(stages: tuple[Stage, ...], kernels: tuple[Kernel, ...]) -> Lags:

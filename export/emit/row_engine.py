@@ -92,8 +92,10 @@ def chains(
                 continue
             if stage.head.kind not in row_chain.KINDS:
                 break
+            sums = any(s.head.kind == "ADD" for s in stages[: len(rows)])
             plans = [
-                row_chain.plan(stages, tuple(rows), late) for late in (True, False)
+                row_chain.plan(stages, tuple(rows), late)
+                for late in ((True, False) if sums else (True,))
             ]
             for i, chain in enumerate(plans):
                 if chain is not None and chain not in plans[:i]:

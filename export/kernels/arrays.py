@@ -1,6 +1,7 @@
 """Constants of the generated C, as they are written down."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,15 +12,22 @@ class Array:
 
     name: str
     type: str
-    values: tuple[str, ...]
+    source: tuple[str, ...] | np.ndarray  # as C has them, or numbers
     comment: str
     width: int  # values a line
     size: int  # bytes
 
+    @cached_property
+    def values(self) -> tuple[str, ...]:
+        """As C has them: of many ways to make a stage only one is written down."""
+        if isinstance(self.source, tuple):
+            return self.source
+        return tuple(map(literal, self.source.tolist()))
+
     @property
     def count(self) -> int:
         """Of the values."""
-        return len(self.values)
+        return len(self.source)
 
     @property
     def lines(self) -> list[str]:
@@ -35,13 +43,13 @@ def literal(value: int) -> str:
 
 def byte_array(name: str, comment: str, values: np.ndarray, kind: str) -> Array:
     """Weights or a table."""
-    texts = [str(int(v)) for v in values]
-    size = len(texts) * (2 if kind in ("int16_t", "uint16_t") else 1)
-    abreast = 12 if max(map(len, texts)) < 5 else 10  # in 80 columns
-    return Array(name, kind, tuple(texts), comment, abreast, size)
+    numbers = np.array(values, np.int64).reshape(-1)
+    size = len(numbers) * (2 if kind in ("int16_t", "uint16_t") else 1)
+    short = numbers.min(initial=0) > -1000 and numbers.max(initial=0) < 10000
+    return Array(name, kind, numbers, comment, 12 if short else 10, size)
 
 
 def word_array(name: str, comment: str, values: np.ndarray) -> Array:
     """int32 constants."""
-    texts = [literal(int(v)) for v in values]
-    return Array(name, "int32_t", tuple(texts), comment, 6, 4 * len(texts))
+    numbers = np.array(values, np.int64).reshape(-1)
+    return Array(name, "int32_t", numbers, comment, 6, 4 * len(numbers))

@@ -8,24 +8,15 @@ says how many bytes before its input such an output has to start; `export.plan.o
 finds them from the loops.
 """
 
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from export.graph.stage import Stage
 
 EFFORT = 1000  # blocks placed while looking for a good order
 Lags = dict[tuple[int, int], int]  # (tensor read, tensor written): bytes before
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Where everything lies in the arena."""
-
-    offsets: dict[int, int]  # of each value, by tensor index
-    scratch: dict[int, int]  # of each stage's working memory, by stage number
-    size: int  # bytes
-    shared: frozenset[tuple[int, int]]  # (tensor read, tensor written) that overlap
 
 
 @dataclass(frozen=True)
@@ -36,6 +27,26 @@ class Block:
     first: int  # stages from which and to which it is used
     last: int
     size: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where everything lies in the arena."""
+
+    offsets: dict[int, int]  # of each value, by tensor index
+    scratch: dict[int, int]  # of each stage's working memory, by stage number
+    size: int  # bytes
+    shared: frozenset[tuple[int, int]]  # (tensor read, tensor written) that overlap
+    blocks: tuple[tuple[int, Block], ...]  # all of it, with its offset
+
+    def used(self, number: int) -> int:
+        """Bytes that are in use while a stage runs."""
+        total = end = 0
+        live = (p for p in self.blocks if p[1].first <= number <= p[1].last)
+        for at, block in sorted(live, key=lambda pair: pair[0]):
+            total += max(at + block.size - max(at, end), 0)
+            end = max(end, at + block.size)
+        return total
 
 
 def allocate(
@@ -53,13 +64,7 @@ def allocate(
     network's input and output are the caller's.
     """
     blocks = _blocks(stages, sizes, scratch or {}, streamed, alignment)
-    allowed = {
-        (source, target): _aligned(lag, alignment)
-        for (source, target), lag in (lags or {}).items()
-        if source in blocks
-        and target in blocks
-        and blocks[source].last == blocks[target].first >= streamed
-    }
+    allowed = _allowed(blocks, lags or {}, streamed, alignment)
     offsets = arrange(blocks, allowed)
     places = {-1 - key: at for key, at in offsets.items() if key < 0}
     for number in range(streamed):
@@ -69,7 +74,36 @@ def allocate(
         places,
         span(offsets, blocks),
         frozenset(pair for pair in allowed if _meet(offsets, blocks, *pair)),
+        tuple((at, blocks[key]) for key, at in offsets.items()),
     )
+
+
+def least_size(
+    stages: tuple[Stage, ...],
+    sizes: dict[int, int],
+    scratch: dict[int, int],
+    streamed: int,
+    lags: Lags,
+    alignment: int,
+    below: float,
+) -> float:
+    """The size of what `allocate` gives, where that is `below`; else infinite."""
+    blocks = _blocks(stages, sizes, scratch, streamed, alignment)
+    found = _best(blocks, _allowed(blocks, lags, streamed, alignment), below)
+    return math.inf if found is None else span(found, blocks)
+
+
+def _allowed(
+    blocks: dict[int, Block], lags: Lags, streamed: int, alignment: int
+) -> Lags:
+    """Which blocks may overlap: written by who reads the other for the last time."""
+    return {
+        (source, target): _aligned(lag, alignment)
+        for (source, target), lag in lags.items()
+        if source in blocks
+        and target in blocks
+        and blocks[source].last == blocks[target].first >= streamed
+    }
 
 
 def arrange(blocks: dict[int, Block], lags: Lags) -> dict[int, int]:
@@ -77,10 +111,40 @@ def arrange(blocks: dict[int, Block], lags: Lags) -> dict[int, int]:
 
     Where all sizes and lags are multiples of a unit, all offsets are.
     """
-    tries = [_place(order, lags) for order in _orders(list(blocks.values()))]
-    offsets = min(tries, key=lambda found: span(found, blocks))
+    offsets = _best(blocks, lags, math.inf) or {}
     least = min(offsets.values(), default=0)
     return {key: at - least for key, at in offsets.items()}
+
+
+def _best(blocks: dict[int, Block], lags: Lags, below: float) -> dict[int, int] | None:
+    """The first of the orders that need least; None where all need `below` or more."""
+    best, bound = None, _bound(blocks, lags)
+    for order in _orders(list(blocks.values())):
+        if below <= bound:
+            break
+        offsets = _place(order, lags, below)
+        if offsets is not None:
+            best, below = offsets, span(offsets, blocks)
+    return best
+
+
+def _bound(blocks: dict[int, Block], lags: Lags) -> int:
+    """What no order can go below: the bytes that are in use at one time."""
+    most = 0
+    for time in {block.first for block in blocks.values()}:
+        live = {k for k, b in blocks.items() if b.first <= time <= b.last}
+        pairs = [pair for pair in lags if live.issuperset(pair)]
+        apart = live.difference(*pairs)
+        together = (
+            max(
+                blocks[target].size,
+                blocks[source].size + min(lags[source, target], blocks[target].size),
+            )
+            for source, target in pairs
+        )
+        used = sum(blocks[key].size for key in apart) + max(together, default=0)
+        most = max(most, used)
+    return most
 
 
 def _blocks(
@@ -92,11 +156,11 @@ def _blocks(
 ) -> dict[int, Block]:
     """All that needs memory, rounded up."""
     found = []
+    read = {tensor: stage.number for stage in stages for tensor in stage.inputs}
     for stage in stages:
         if not (stage.is_output or stage.is_state):
-            readers = [s.number for s in stages if stage.output in s.inputs]
             born = max(stage.number, streamed - 1)
-            dies = max(*readers, stage.number, streamed - 1)
+            dies = max(read.get(stage.output, 0), born)
             found.append(Block(stage.output, born, dies, sizes[stage.output]))
     wanted = dict(scratch)
     if streamed:  # row functions take turns: one piece of memory for all
@@ -110,7 +174,7 @@ def _aligned(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
-def _orders(blocks: list[Block]) -> list[list[Block]]:
+def _orders(blocks: list[Block]) -> Iterator[list[Block]]:
     """Orders in which to place the blocks: some that are often good, some drawn."""
     rules: tuple[Callable[[Block], tuple[int, ...]], ...] = (
         lambda b: (-b.size, b.key),
@@ -118,32 +182,37 @@ def _orders(blocks: list[Block]) -> list[list[Block]]:
         lambda b: (b.key < 0, b.first, b.key),
         lambda b: (b.first, -b.size, b.key),
     )
+    for rule in rules:
+        yield sorted(blocks, key=rule)
     draw = random.Random(0)
-    shuffled = [
-        draw.sample(blocks, len(blocks)) for _ in range(EFFORT // (len(blocks) + 1))
-    ]
-    return [sorted(blocks, key=rule) for rule in rules] + shuffled
+    for _ in range(EFFORT // (len(blocks) + 1)):
+        yield draw.sample(blocks, len(blocks))
 
 
-def _place(blocks: list[Block], lags: Lags) -> dict[int, int]:
-    """Offsets, each block where it makes the whole least; they may be negative."""
+def _place(blocks: list[Block], lags: Lags, below: float) -> dict[int, int] | None:
+    """Offsets, each block where it makes the whole least; they may be negative.
+
+    None as soon as the whole is no less than `below`.
+    """
     offsets: dict[int, int] = {}
-    placed: dict[int, Block] = {}
+    placed: list[Block] = []
     low = high = 0
     for block in blocks:
         taken = [  # (first, last) offsets that the block cannot have
             _forbidden(block, other, offsets[other.key], lags)
-            for other in placed.values()
+            for other in placed
             if other.first <= block.last and block.first <= other.last
         ]
-        spots = {0, *(end for pair in taken for end in pair)}
-        free = [at for at in spots if all(not a < at < b for a, b in taken)]
-        grown = [
-            (max(high, at + block.size) - min(low, at), abs(at), at) for at in free
-        ]
-        at = min(grown)[2]
+        spots = sorted(
+            (max(high, at + block.size) - min(low, at), abs(at), at)
+            for at in {0, *(end for pair in taken for end in pair)}
+        )
+        at = next(at for _, _, at in spots if all(not a < at < b for a, b in taken))
         low, high = min(low, at), max(high, at + block.size)
-        offsets[block.key], placed[block.key] = at, block
+        if high - low >= below:
+            return None
+        offsets[block.key] = at
+        placed.append(block)
     return offsets
 
 

@@ -24,16 +24,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.arithmetic import int8
+from export.arithmetic import envelope, int8
 from export.arithmetic.requant_proof import thresholds
 from export.graph.stage import Stage
 
 GOALS = np.arange(-127, 128, dtype=np.int64)  # outputs that are stepped up to
 INT32 = (1 << 31) - 1
+LEAST = 1e-9  # outputs a unit of the sum: a channel below it never steps
 MOST_SHIFT = 24  # of k and s
 LESS = 2  # than the greatest k are tried
 REACH = 400  # multipliers looked at on either side of the real one
 TRIES = 8  # of them that are tried in full
+NODE = 50  # multipliers from one to the next at which all steps are looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,13 +117,17 @@ def weighted(stage: Stage) -> Steps | None:
         return int8.clamp(scaled + out.zero_point).astype(np.int64)
 
     real = mantissa / 2.0**31 * 2.0**shift
-    return stepped(function, real, least, greatest, -extra)
+    near = (GOALS - out.zero_point - 0.5) / np.maximum(real, LEAST)[:, None]
+    near = np.rint(near - extra[:, None])
+    return stepped(function, real, least, greatest, -extra, near.astype(np.int64))
 
 
-def stepped(function, real, least, greatest, turn) -> Steps:  # type: ignore[no-untyped-def]
+def stepped(  # type: ignore[no-untyped-def]
+    function, real, least, greatest, turn, near=None
+) -> Steps:
     """Where a function of sums (C, N) steps that rises in each channel."""
     goals = np.broadcast_to(GOALS, (len(least), len(GOALS)))
-    at = thresholds(function, goals, least[:, None], greatest[:, None])
+    at = thresholds(function, goals, least[:, None], greatest[:, None], near)
     ends = function(np.stack([least, greatest], 1))
     return Steps(real, least, greatest, turn, at, ends)
 
@@ -169,12 +175,10 @@ def _channel(
     goals, sums = GOALS[live], at[live]
     if not len(tries) or not len(sums):
         return _flat(steps, c, k, s, precise)
-    unit = 2.0 ** (s + 39) / tries[:, None]  # of x, a step of the output
-    low = goals * unit - sums * 2.0**k
-    high = low + 2.0**k
+    unit = 2.0 ** (s + 39) / tries  # of x, a step of the output
     falling = sums <= steps.turn[c]
-    positive = _interval(low[:, ~falling], high[:, ~falling])
-    negative = _interval(low[:, falling], high[:, falling])
+    positive = _interval(goals[~falling], sums[~falling], unit, k)
+    negative = _interval(goals[falling], sums[falling], unit, k)
     back, least, greatest = _together(positive, negative, 2.0**31 / tries)
     lost = 0 * tries if precise else (tries & 0xFFFF) / tries * 2.0**16  # at most
     room = greatest - least
@@ -254,12 +258,16 @@ def _one(steps: Steps, c: int) -> Steps:
     )
 
 
-def _interval(low: np.ndarray, high: np.ndarray) -> Pair:
+def _interval(goals: np.ndarray, sums: np.ndarray, unit: np.ndarray, k: int) -> Pair:
     """Offsets that satisfy all steps, for each multiplier; endless without steps."""
-    if not low.shape[1]:
-        count = len(low)
-        return np.full(count, -np.inf), np.full(count, np.inf)
-    return low.max(1), high.min(1)
+    if not len(goals):
+        return np.full(len(unit), -np.inf), np.full(len(unit), np.inf)
+    ordered = np.sort(unit)
+    nodes = np.append(ordered[::NODE], ordered[-1])[:, None]
+    at_nodes = goals * nodes - sums * 2.0**k
+    outer = envelope.highest(at_nodes) | envelope.lowest(at_nodes)
+    low = goals[outer] * unit[:, None] - sums[outer] * 2.0**k
+    return low.max(1), low.min(1) + 2.0**k
 
 
 def _exact(steps: Steps, constants: Constants) -> bool:

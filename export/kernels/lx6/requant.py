@@ -15,19 +15,24 @@ was chosen is proved here: at all thresholds of the exact function, and both are
 monotone in between.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
+from export.arithmetic import envelope
 from export.arithmetic.requant import INT32_MAX, Steps
 from export.arithmetic.requant_proof import FAR
 
 INT16_MAX = 32767
+KNOWN = 256  # answers that are remembered
 LEAST = 4  # S
 MOST_SHIFT = 30
 NEAR = 24  # multipliers tried on either side
 MOST_SCALE = 8  # bits of S that are of use
 TRIES = 96  # multipliers tried on either side where there is no C
+NODE = 16  # of them, from one to the next at which all steps are looked at
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,29 @@ class Sums:
     heaviest: np.ndarray  # largest transformed weight of each channel, times 1
 
 
-def solve(steps: list[Steps], goals: np.ndarray, sums: Sums) -> Narrow | None:
+def solve(steps: Sequence[Steps], goals: np.ndarray, sums: Sums) -> Narrow | None:
     """Constants of every channel; None where a channel has none.
 
     `goals` are u = q + 128, whose thresholds the steps hold.
     """
+    key = goals.tobytes(), sums.factor, sums.odd, sums.heaviest.tobytes()
+    return _solved(Question(tuple(steps), key, goals, sums))
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the constants depend on: two profiles ask for the same."""
+
+    steps: tuple[Steps, ...]
+    key: tuple[bytes | int, ...]
+    goals: np.ndarray = field(compare=False, repr=False)
+    sums: Sums = field(compare=False, repr=False)
+
+
+@lru_cache(maxsize=KNOWN)
+def _solved(asked: Question) -> Narrow | None:
+    """The answer."""
+    steps, goals, sums = list(asked.steps), asked.goals, asked.sums
     if any(one.mantissa <= 0 or one.shift > 0 for one in steps):
         return None
     plain = _plain(steps, goals, sums)
@@ -133,9 +156,18 @@ def _plain_channel(
     step = max(centre / span / TRIES, 1.0)
     tried = np.round(centre + step * np.arange(-TRIES, TRIES + 1)).astype(np.int64)
     tried = tried[(tried > 0) & (tried <= INT32_MAX)][:, None]
-    # the least y that gives a goal: ceil(goal * 2^(32 + s) / M)
-    low = -((-((must_goals - 128) << (32 + shift))) // tried) - must * total
-    high = -((-((not_goals - 128) << (32 + shift))) // tried) - 1 - must_not * total
+    if not len(tried):
+        return None
+
+    def bounds(goal: np.ndarray, acc: np.ndarray, m: np.ndarray) -> np.ndarray:
+        """The least bias that gives a goal: ceil(goal * 2^(32 + s) / M) - y."""
+        return np.asarray(-((-((goal - 128) << (32 + shift))) // m) - acc * total)
+
+    nodes = np.append(tried[::NODE], tried[-1:], axis=0)
+    outer = envelope.highest(bounds(must_goals, must, nodes))
+    low = bounds(must_goals[outer], must[outer], tried)
+    outer = envelope.lowest(bounds(not_goals, must_not, nodes))
+    high = bounds(not_goals[outer], must_not[outer], tried) - 1
     least = low.max(axis=1, initial=-FAR)
     greatest = high.min(axis=1, initial=FAR)
     good = np.flatnonzero((least <= greatest) & (least > -FAR) & (greatest < FAR))

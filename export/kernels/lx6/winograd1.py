@@ -50,7 +50,7 @@ def emit(layer: Layer) -> Made | None:
     lines = np.einsum("ja,oakc->ojkc", G, weights)  # (O, 6, Kw, C)
     flat = lines.reshape(len(lines), -1)
     sums = Sums(FACTOR, ODD, np.abs(flat).max(axis=1))
-    narrow = requant.solve(list(layer.steps), layer.goals, sums)
+    narrow = requant.solve(layer.steps, layer.goals, sums)
     if narrow is None:
         return None
     return _Maker(layer, lines, narrow).kernel()

@@ -41,7 +41,7 @@ def emit(layer: Layer) -> Made | None:
     tiles = np.einsum("ia,jb,oabc->oijc", G, G, weights)  # (O, 6, 6, C)
     flat = tiles.reshape(len(tiles), -1)
     sums = Sums(FACTOR, ODD, np.abs(flat).max(axis=1))
-    narrow = requant.solve(list(layer.steps), layer.goals, sums)
+    narrow = requant.solve(layer.steps, layer.goals, sums)
     if narrow is None or narrow.inverse:
         return None
     return _Maker(layer, tiles, narrow).kernel()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from export.arithmetic import (
+    envelope,
     int8,
     requant,
     requant_checked,
@@ -82,6 +83,25 @@ def test_what_has_no_narrow_form_stays_wide() -> None:
 def test_thresholds_are_the_first_accumulators_of_their_value() -> None:
     at = requant_proof.thresholds(lambda x: x // 10, np.arange(1, 8), -5, 60)
     assert at.tolist() == [10, 20, 30, 40, 50, 60, 61]
+    for guess in (at, at + 1, at - 9, np.full(7, -(1 << 62)), np.full(7, 1 << 62)):
+        near = requant_proof.thresholds(
+            lambda x: x // 10, np.arange(1, 8), -5, 60, guess
+        )
+        assert np.array_equal(near, at)
+
+
+def test_what_cannot_be_outermost_changes_no_bound() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        slopes, starts = rng.integers(-99, 99, 200), rng.integers(-9999, 9999, 200)
+        points = np.arange(200, 260)[:, None]
+        curves = -(-starts // points) + slopes  # each rises or falls throughout
+        kept = envelope.highest(curves[::10])
+        assert 0 < kept.sum() < 100
+        assert np.array_equal(curves[:51, kept].max(1), curves[:51].max(1))
+        kept = envelope.lowest(curves[::10])
+        assert 0 < kept.sum() < 100
+        assert np.array_equal(curves[:51, kept].min(1), curves[:51].min(1))
 
 
 @pytest.mark.parametrize("scale", [1, 4])

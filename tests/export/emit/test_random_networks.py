@@ -90,7 +90,9 @@ def check(seed: int, profile: str, folder: Path, reached: Counter[str]) -> bool:
     network = integer_core(whole)
     require_supported(network)
     inputs = random_inputs(network, seed, INPUTS)
-    expected = oracle.compare(model, inputs, label)[network.outputs[0]]
+    values, end = oracle.compare(model, inputs, label), network.outputs[0]
+    # What only renames its input ends in a copy that the file does not have.
+    expected = values[end if end in values else whole.outputs[0]]
     generate.generate(network, None, folder, profile, "net", IDENTITY)
     native = Native(folder, folder / "native", options=OPTIONS)
     found = native.run("int8", (inputs.astype(np.int16) + 128).astype(np.uint8))

@@ -94,3 +94,6 @@ def test_a_chain_gives_the_references_bytes(seed: int, tmp_path: Path) -> None:
 def test_most_of_these_networks_have_a_chain() -> None:
     engines = [lower.int8(network(seed), "balanced", "net") for seed in range(8)]
     assert sum(map(chained, engines)) >= 5
+    for engine in engines:  # a chain's values are in use all at once, not whole
+        used = [engine.memory.used(stage.number) for stage in engine.stages]
+        assert engine.arena * 3 // 4 < max(used) <= engine.arena

@@ -1,6 +1,7 @@
 """The arena: what the planner promises, what the linker makes of it, what overlaps."""
 
 import itertools
+import math
 import re
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from export.graph.fusion import plan_stages
 from export.graph.network import Network, read_tflite
 from export.kernels.int8.conv import Conv
 from export.kernels.int8.strip import PooledStrip
-from export.plan.arena import allocate
+from export.plan.arena import allocate, least_size
 from tests.support.components import Components, Linked
 from tools.bench import profiler
 from tools.bench.drawn.networks import random_network
@@ -129,6 +130,9 @@ def test_values_overlap_only_where_the_lag_is_kept() -> None:
             shared += 1
         ends = [at + sizes[i] for i, at in found.offsets.items()]
         assert max(ends, default=0) <= found.size
+        for below in (found.size, found.size + 1):  # a trial that ends early
+            least = least_size(stages, sizes, {}, 0, lags, 4, below)
+            assert least == (found.size if below > found.size else math.inf)
     assert shared > 20
 
 
