@@ -16,7 +16,7 @@ from export.graph.geometry import geometry, hwc
 from export.graph.network import Network, Operator
 from export.graph.stage import Stage
 
-BATCH = 250  # images at a time: the accumulators of one layer stay in the cache
+BATCH = 100  # images at a time: the accumulators of one layer stay in the cache
 
 
 def run(network: Network, pixels: np.ndarray) -> dict[int, np.ndarray]:
@@ -67,22 +67,40 @@ def _stage(network: Network, stage: Stage, x: np.ndarray, start: int) -> np.ndar
         pads, kernel = (own.top, own.left), (own.kernel_h, own.kernel_w)
         out_hw = hwc(network.output(op).shape)[:2]
         x = _pad(x, pads, stride, out_hw, kernel)
-    start_value = np.zeros_like(bias) if first else bias
-    acc = np.empty((count, *out_hw, len(bias)), np.float32)
-    acc[...] = start_value
-    for ky in range(weights.shape[1]):
-        for kx in range(weights.shape[2]):
-            rows = slice(ky, ky + (out_hw[0] - 1) * stride[0] + 1, stride[0])
-            columns = slice(kx, kx + (out_hw[1] - 1) * stride[1] + 1, stride[1])
-            taps = x[:, rows, columns]
-            for k in range(weights.shape[3]):
-                acc += taps[..., k : k + 1] * weights[:, ky, kx, k]
+    sums = _summed(x, weights, np.zeros_like(bias) if first else bias, stride, out_hw)
+    acc = np.ascontiguousarray(np.moveaxis(sums, 0, -1))
     acc = _activate(op.attributes["activation"], acc) if not first else acc
     acc = _pool(stage, acc)
     if first:
         acc = acc * PIXEL_SCALE + bias
         acc = _activate(op.attributes["activation"], acc)
     return _finish(stage, acc)
+
+
+def _summed(
+    x: np.ndarray,
+    weights: np.ndarray,
+    start: np.ndarray,
+    stride: tuple[int, int],
+    out_hw: tuple[int, int],
+) -> np.ndarray:
+    """A convolution's sums (O, N, H, W) of padded x (N, Hp, Wp, I), tap by tap.
+
+    The channels lie outside: numpy is fast where its innermost loop is long.
+    """
+    x = np.ascontiguousarray(np.moveaxis(x, -1, 0))
+    acc = np.empty((len(start), x.shape[1], *out_hw), np.float32)
+    acc[...] = start[:, None, None, None]
+    product = np.empty_like(acc[0])
+    for ky in range(weights.shape[1]):
+        for kx in range(weights.shape[2]):
+            rows = slice(ky, ky + (out_hw[0] - 1) * stride[0] + 1, stride[0])
+            columns = slice(kx, kx + (out_hw[1] - 1) * stride[1] + 1, stride[1])
+            taps = np.ascontiguousarray(x[:, :, rows, columns])
+            for k in range(weights.shape[3]):
+                for o, weight in enumerate(weights[:, ky, kx, k]):
+                    acc[o] += np.multiply(taps[k], weight, out=product)
+    return acc
 
 
 def _finish(stage: Stage, x: np.ndarray) -> np.ndarray:

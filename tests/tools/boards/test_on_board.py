@@ -27,6 +27,7 @@ def test_a_board_without_hardware_passes_what_a_chip_must(
 ) -> None:
     flashed("v2", board)
     monkeypatch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)  # meant for us alone
     code = on_board.main(["--model", "v2", "--board", board, *FEW])
     told = capfd.readouterr().out
     assert code == EXIT_OK, told
