@@ -75,6 +75,7 @@ FIGURES = {
     "budget": Verb("tools.bench.budget", "our figures, committed"),
     "profiler": Verb("tools.bench.profiler", "count one engine of a component"),
     "fit-cost": Verb("tools.bench.fit_cost", "weights of the cost model anew"),
+    "kills": Verb("tools.faults.kills", "commands killed at every change to a file"),
     "chaos": Verb("tools.faults.chaos", "requests over a damaged line"),
     "fuzz": Verb("tools.faults.fuzz", "libFuzzer over the device's parsers"),
     "soak": Verb("tools.soak.soak", "everything at once, against a model of the link"),

@@ -2,6 +2,7 @@
 
 import configparser
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from training.data import load
 EXAMPLES = ROOT / "examples"
 FIXTURES = ROOT / "tests" / "firmware" / "fixtures"
 IMAGES = 12
+HARD = "ein Häuschen ☃ it's $HOME [a]* (b) & %2, ~@!"
 Exported = Callable[[str], Path]
 
 
@@ -43,16 +45,44 @@ def answers(folder: Path, model: str, images: np.ndarray) -> list[tuple[int, int
     return list(zip(first.tolist(), second.tolist(), strict=True))
 
 
+def below(folder: Path, name: str, *copied: Path) -> Path:
+    """A folder of that name, and in it copies of what is built there."""
+    made = folder / name
+    for source in copied:
+        shutil.copytree(source, made / source.name)
+    return made
+
+
 def test_host_c_answers_as_the_references(
     exported: Exported, images: np.ndarray, tmp_path: Path
 ) -> None:
+    """Example, component and build all lie below a path that is hard to quote."""
     folder = exported("v3")
-    where = f"-DMODEL_DIR={folder / 'component'}"
-    run("cmake", "-S", EXAMPLES / "host_c", "-B", tmp_path, where)
-    run("cmake", "--build", tmp_path)
-    told = run(tmp_path / "classify", data=images.tobytes()).splitlines()
+    here = below(tmp_path, HARD, EXAMPLES / "host_c", folder / "component")
+    where = f"-DMODEL_DIR={here / 'component'}"
+    run("cmake", "-S", here / "host_c", "-B", here / "build", where)
+    run("cmake", "--build", here / "build")
+    told = run(here / "build" / "classify", data=images.tobytes()).splitlines()
     wanted = answers(folder, "v3", images)
     assert told == [f"int8 {a}, float16 {b}" for a, b in wanted]
+
+
+@pytest.mark.parametrize("name", ["a;b", 'a"b', "a|b", "a$(b)", "a${b}", "a\nb"])
+def test_a_path_that_cmake_cannot_take_is_said(
+    exported: Exported, name: str, tmp_path: Path
+) -> None:
+    copied = [EXAMPLES / "host_c", EXAMPLES / "two_models"]
+    component = exported("v3") / "component"
+    here = below(tmp_path, name, *copied)
+    (here / "component").mkdir()
+    shutil.copy(component / "CMakeLists.txt", here / "component")
+    for source in ("host_c", "two_models", "component"):
+        for there in (here / f"{source}_build", tmp_path / f"{source}_build"):
+            command = ["cmake", "-S", str(here / source), "-B", str(there)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            told = " ".join(done.stderr.split())
+            assert done.returncode == 1 and "or a line end:" in told, told
+            assert not (there / "CMakeFiles" / "CMakeOutput.log").exists()
 
 
 def test_two_models_answer_in_one_program(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -215,6 +216,20 @@ def test_a_model_that_was_not_exported_is_said(
     monkeypatch.setenv("ESP8K_MODEL_DIR", str(tmp_path))
     with pytest.raises(AssertionError, match=r"make\s+export"):
         asked("components/model")
+
+
+def test_a_model_below_a_path_that_is_hard_to_quote_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "ü ☃ it's $HOME [a]*? (b)" / "model"
+    shutil.copytree(FIXTURES / "model", place)
+    (place / "flags.json").write_text("{}")
+    monkeypatch.setenv("ESP8K_MODEL_DIR", str(place))
+    assert asked("components/model")["sources"] == str(place / "src" / "model.c")
+    for name in ("a;b", 'a"b', "a|b", "a$(b)", "a${b}"):
+        monkeypatch.setenv("ESP8K_MODEL_DIR", str(tmp_path / name))
+        with pytest.raises(AssertionError, match=r"or\s+a\s+line\s+end"):
+            asked("components/model")
 
 
 def test_every_call_has_its_row_in_the_table_and_its_declaration() -> None:

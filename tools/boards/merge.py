@@ -5,8 +5,9 @@
     esp8k web --model v3              # the page can now install it
 
 Reads the flasher_args.json that every ESP-IDF build leaves: which file goes where, for
-which chip. Writes build/<model>/<board>/merged.bin, of the chip's first board; a build
-by PlatformIO (`make build BOARD=...`) needs no such step.
+which chip. Writes build/<model>/<board>/merged.bin, of the chip's first board. Builds
+in firmware/, by `idf.py` or PlatformIO (`make build BOARD=...`), need no such step:
+this is for a project of your own, or a build folder from elsewhere.
 """
 
 import json

@@ -21,6 +21,7 @@ from tools.boards import catalogue
 PACKAGES = Path(__file__).parent / "npm"  # package.json and its lock
 NPM_TIMEOUT_S = 180
 DIRECT_OFFSET = 0x1000  # in place of the second-stage bootloader
+BY_IDF = "idf-"  # begins the folder to which firmware/merged.cmake writes
 FAMILIES = {
     "esp32": "ESP32",
     "esp32s2": "ESP32-S2",
@@ -42,7 +43,11 @@ class Image:
 def add(exported: Path, page: Path) -> None:
     """Put images and flasher into `page`, and a manifest that may list none."""
     told = json.loads((exported / "model.json").read_text())
-    images = [image for image in built(exported) if _holds(image, told)]
+    chosen: dict[str, Image] = {}
+    for image in built(exported):
+        if image.chip not in chosen and _holds(image, told):
+            chosen[image.chip] = image
+    images = list(chosen.values())
     flasher = _flasher() if images else None
     if images and flasher is None:
         print("note: without npm this page cannot install firmware", file=sys.stderr)
@@ -66,10 +71,12 @@ def _holds(image: Image, told: dict[str, Any]) -> bool:
     """Was the image built from this very export? An older one is said, and left out."""
     if str(told["weights_hash"]).encode() in image.path.read_bytes():
         return True
-    board = image.path.parent.name
+    board, model = image.path.parent.name, told["model"]
+    anew = f"make build BOARD={board} MODEL={model}"
+    if board.startswith(BY_IDF):
+        anew = f"MODEL={model} idf.py build, in firmware/"
     print(
-        f"note: {board}'s firmware holds other weights and is left out; "
-        f"make build BOARD={board} MODEL={told['model']}",
+        f"note: {board}'s firmware holds other weights and is left out; {anew}",
         file=sys.stderr,
     )
     return False
@@ -85,16 +92,20 @@ def _listed(image: Image) -> dict[str, Any]:
 
 
 def built(exported: Path) -> list[Image]:
-    """One image a chip: ESP-IDF's merged one where it was built, else direct boot."""
-    found: dict[str, Image] = {}
-    for kind in catalogue.KINDS:
-        merged = exported / kind.name / "merged.bin"
-        direct = exported / kind.name / "app.bin"
-        if merged.exists():
-            found[kind.chip] = Image(kind.chip, merged, 0)
-        elif kind.direct and direct.exists():
-            found.setdefault(kind.chip, Image(kind.chip, direct, DIRECT_OFFSET))
-    return list(found.values())
+    """What there is for each chip, what is preferred first.
+
+    ESP-IDF's merged image of a board, or of `idf.py build` in firmware/; then direct
+    boot's.
+    """
+    kinds = [(kind.name, kind.chip) for kind in catalogue.KINDS]
+    kinds += [(f"{BY_IDF}{chip}", chip) for chip in FAMILIES]
+    found = [Image(chip, exported / name / "merged.bin", 0) for name, chip in kinds]
+    found += [
+        Image(kind.chip, exported / kind.name / "app.bin", DIRECT_OFFSET)
+        for kind in catalogue.KINDS
+        if kind.direct
+    ]
+    return [image for image in found if image.path.exists()]
 
 
 def _flasher() -> Path | None:

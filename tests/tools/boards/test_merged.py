@@ -1,11 +1,15 @@
 """One file for installers: what ESP-IDF's build leaves, from address 0."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from core.errors import Esp8kError
+from core.paths import ROOT
+from tests.support.echo import FIXTURES
 from tools.boards import boards, catalogue, flash, merge, pio
 from tools.web import installer
 
@@ -66,6 +70,32 @@ def test_a_build_by_idf_py_is_merged_for_its_chip(
     assert told["chip"] == "esp32c3" and told["bytes"] == 0x10000 + 5000
     (image,) = installer.built(tmp_path / "build" / "v2")
     assert (image.chip, str(image.path), image.offset) == ("esp32c3", told["file"], 0)
+
+
+def test_a_build_in_firmware_merges_by_itself(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real CMake and esptool, over a project.cmake that is none of ESP-IDF's."""
+    chip, exported = "esp32c6", tmp_path / "with space" / "v2"
+    (exported / "component").mkdir(parents=True)
+    (exported / "model.json").write_text("{}")
+    monkeypatch.setenv("IDF_PATH", str(FIXTURES / "idf_project"))
+    monkeypatch.setenv("ESP8K_MODEL_DIR", str(exported / "component"))
+    monkeypatch.setenv("FAKE_PARTS", str(built))
+    monkeypatch.setenv("FAKE_CHIP", chip)
+    monkeypatch.setenv("FAKE_PYTHON", sys.executable)
+    there = tmp_path / "idf"
+    for words in (["-S", ROOT / "firmware", "-B", there], ["--build", there]):
+        done = subprocess.run(["cmake", *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    (image,) = installer.built(exported)
+    assert (image.chip, image.offset) == (chip, 0)
+    assert image.path == exported / f"idf-{chip}" / "merged.bin"
+    data = image.path.read_bytes()
+    assert data == (there / "merged.bin").read_bytes()
+    for at, name in ((0, "bootloader"), (0x8000, "partitions"), (0x10000, "firmware")):
+        part = (built / f"{name}.bin").read_bytes()
+        assert data[at + 4 : at + len(part)] == part[4:]  # esptool sets flash's mode
 
 
 @pytest.mark.parametrize(
