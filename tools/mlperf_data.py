@@ -35,6 +35,7 @@ from core.cli import parse
 from core.errors import Esp8kError
 from core.paths import build_root, model_dir
 from core.program import run
+from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from tools.link.client import Device
 
@@ -80,6 +81,7 @@ class Config:
     microseconds: int = 0  # of an inference: sets --iterations for 12 s a loop
     port: str = ""  # of a board that is asked for those microseconds
     warmups: int = 10  # inferences before them
+    json: bool = False  # print what was written as JSON
 
 
 def measured(config: Config, images: np.ndarray) -> Config:
@@ -90,6 +92,13 @@ def measured(config: Config, images: np.ndarray) -> Config:
         results = [device.infer("int8", image) for image in images[:ASKED]]
     slowest = max(result.microseconds or 0 for result in results)
     return replace(config, microseconds=slowest)
+
+
+def inferences(config: Config) -> int:
+    """Inferences a loop."""
+    if config.microseconds:
+        return min(round(LOOP_US / config.microseconds), MOST_ITERATIONS)
+    return config.iterations
 
 
 def write(config: Config, images: np.ndarray, labels: np.ndarray) -> Path:
@@ -106,9 +115,7 @@ def write(config: Config, images: np.ndarray, labels: np.ndarray) -> Path:
             f"the first {config.images} images hold no {names}: a runner wants all",
             f"--images {enough} or more",
         )
-    timed = config.iterations
-    if config.microseconds:
-        timed = min(round(LOOP_US / config.microseconds), MOST_ITERATIONS)
+    timed = inferences(config)
     folder = build_root() / "mlperf"
     shutil.rmtree(folder, ignore_errors=True)
     inputs = folder / "datasets" / MODEL
@@ -142,8 +149,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "mlperf-data", __doc__ or "")
     own = data.of_exported(model_dir(config.model))
     images, labels = np.asarray(own.test_images), np.asarray(own.test_labels)
-    folder = write(measured(config, images), images, labels)
-    print(folder)
+    timed = measured(config, images)
+    folder = write(timed, images, labels)
+    if config.json:
+        counts = {"images": timed.images, "microseconds": timed.microseconds}
+        counts |= {"iterations": inferences(timed), "warmups": timed.warmups}
+        print(for_json({"folder": str(folder), "model": MODEL, **counts}))
+    else:
+        print(folder)
     return 0
 
 

@@ -8,7 +8,6 @@ else, or published, is marked so. No wall-clock time: the runtimes of this machi
 given as a ratio to ours, in one interleaved run.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from core import paths
 from core.cli import parse
 from core.errors import Esp8kError
 from core.program import run
+from core.text import for_json
 from core.words import MODELS
 from export.emit import host_build
 from tools.bench import cores, ours, show
@@ -94,7 +94,7 @@ def save(rows: list[Row]) -> None:
     """Write bench.json."""
     path = result_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([row.json() for row in rows], indent=1) + "\n")
+    path.write_text(for_json([row.json() for row in rows], 1) + "\n")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from core.cli import parse
 from core.program import run
+from core.text import for_json
 from export.emit import generate, lower
 from export.frontend.identity import Identity
 from export.graph.network import Network, read_tflite
@@ -151,14 +152,20 @@ def lines(core: str) -> tuple[list[Line], list[Line]]:
 @dataclass(frozen=True)
 class Config:
     core: Literal["all", "xtensa", "riscv"] = "all"  # whose weights
+    json: bool = False  # print them as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Count, fit, print."""
     config = parse(Config, argv, "fit-cost", __doc__ or "")
+    found = {}
     for core in CORES if config.core == "all" else (config.core,):
         direct, tiled = lines(core)
-        print(core, fit(tiled, fit(direct, KNOWN[core])))
+        found[core] = fit(tiled, fit(direct, KNOWN[core]))
+        if not config.json:
+            print(core, found[core], flush=True)
+    if config.json:
+        print(for_json(found))
 
 
 if __name__ == "__main__":

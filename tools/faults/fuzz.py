@@ -18,6 +18,7 @@ from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.paths import build_root
 from core.program import run
+from core.text import for_json
 from tools.faults.loopback import FIRMWARE, includes, sources
 
 CLANGS = ("clang-19", "clang-14", "clang")
@@ -40,6 +41,7 @@ class Config:
     seconds: int = 60  # for all harnesses together
     seed: int = 1  # of libFuzzer; 0 draws one
     keep: bool = False  # merge what was found into the kept corpus
+    json: bool = False  # print the counts as JSON
 
 
 def compiler() -> str:
@@ -118,12 +120,18 @@ def keep(name: str, found: Path) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "fuzz", __doc__ or "")
     share = max(1, config.seconds // len(HARNESSES))
+    told = []
     for name in HARNESSES:
         runs, found = fuzz(name, share, config.seed)
-        line = f"{name:8} {runs:>12,} inputs in {share} s: no crash"
-        if config.keep:
-            line += f", corpus {keep(name, found)} files"
-        print(line, flush=True)
+        kept = keep(name, found) if config.keep else None
+        counts = {"inputs": runs, "seconds": share, "corpus_files": kept}
+        told.append({"harness": name, **counts})
+        if not config.json:
+            line = f"{name:8} {runs:>12,} inputs in {share} s: no crash"
+            line += "" if kept is None else f", corpus {kept} files"
+            print(line, flush=True)
+    if config.json:
+        print(for_json({"seed": config.seed, "harnesses": told}))
     return 0
 
 

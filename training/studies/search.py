@@ -60,6 +60,7 @@ class Config:
     images: int | None = None  # train on the first N of them only
     note: str = ""  # what this run tries, for the record
     record: Path | None = None  # file of results; build/search.jsonl if absent
+    json: bool = False  # print the result as JSON
 
 
 class Averages(Trainer):
@@ -153,7 +154,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     record.parent.mkdir(parents=True, exist_ok=True)
     with record.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
-    print(line)
+    print(line if config.json else _told(result, record))
+
+
+def _told(result: dict[str, Any], record: Path) -> str:
+    """One line an average of the weights, on the validation images."""
+    head = (
+        f"{result['spec']}, seed {result['seed']}: {result['parameters']:,} parameters"
+    )
+    rows = [f"{head}, {result['macs']:,} MACs"]
+    for name, seen in result["validation"].items():
+        rows.append(f"{name:>6} {seen['accuracy']:7.2f} % loss {seen['loss']:.5f}")
+    return "\n".join([*rows, f"kept in {record}"])
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ class Config:
     parallel: int = 0  # trials side by side; 0: one a core
     gpu: float = 0.0  # share of a GPU for each trial, say 0.1; 0: none
     name: str = "sweep"  # folder of the results; the same name goes on
+    json: bool = False  # print all trials as JSON
 
 
 def space(tune: Any, seeds: int) -> dict[str, Any]:
@@ -175,14 +176,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = sweep(config)
     if not rows:
         raise Esp8kError("no trial finished an epoch", "see the messages above")
+    target = build_root() / "sweeps" / f"{config.name}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_json(target, rows)
+    if config.json:
+        print(for_json({"best": rows[0], "table": str(target), "trials": rows}))
+        return
     columns = list(rows[0])
     print(" ".join(f"{name:>9}" for name in columns))
     for row in rows:
         print(" ".join(f"{row[name]:>9.4g}" for name in columns))
-    target = build_root() / "sweeps" / f"{config.name}.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_json(target, rows)
-    print(for_json({"best": rows[0], "table": str(target)}, None))
+    print(f"the best first; kept in {target}")
 
 
 if __name__ == "__main__":

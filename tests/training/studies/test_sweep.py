@@ -89,11 +89,13 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
         first.kill()
     before = epochs()
     assert sum(before) >= 3, "it ended by itself"
-    again = subprocess.run(command, cwd=ROOT, env=place, capture_output=True, text=True)
+    again = subprocess.run(
+        [*command, "--json"], cwd=ROOT, env=place, capture_output=True, text=True
+    )
     assert again.returncode == 0, again.stderr[-3_000:]
     rows = json.loads((tmp_path / "sweeps" / "sweep.json").read_text())
     assert len(rows) == 2 and rows[0]["epoch"] == 3
     assert all(0 < row["accuracy"] <= 100 for row in rows)
     assert "Restoring the run" in again.stderr
-    best = json.loads(again.stdout.splitlines()[-1])["best"]
-    assert best == rows[0]
+    told = json.loads(again.stdout)
+    assert told["trials"] == rows and told["best"] == rows[0]
