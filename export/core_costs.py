@@ -115,8 +115,11 @@ def _vector(network: Network) -> CoreCost:
     engine = lower_s3(network, "net")
     text = assembly(engine)
     counts = {f.name: on_s3(f) for f in source.parse(text)}
-    own = sum(counts[call.kernel.name] for call in engine.calls if _own(call))
-    other = len(engine.calls) * CALL + sum(
+    own = sum(
+        call.steps * counts[call.kernel.name] for call in engine.calls if _own(call)
+    )
+    other = sum(call.steps for call in engine.calls) * CALL + engine.overhead
+    other += sum(
         max(k.kernel.cost("xtensa"), 0) or PLAIN * k.kernel.stage.size
         for k in engine.portables
     )

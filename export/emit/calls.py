@@ -5,12 +5,10 @@ from functools import cached_property
 
 from export.emit.held import places
 from export.graph.stage import Operand, Stage
-from export.kernels.c_text import total
+from export.kernels.c_text import folded, indented, total
 from export.plan import row_buffers
 from export.plan.arena import Memory
 from export.plan.row_buffers import Link, Stream
-
-WIDTH = 76  # columns, where the function's body begins
 
 
 @dataclass(frozen=True)
@@ -169,21 +167,3 @@ class Calls:
     def place(self, offset: int) -> str:
         """An address in the arena: bytes for int8, floats for float16."""
         return total("a", offset) if self.engine == "int8" else f"nn_at(a, {offset})"
-
-
-def folded(lines: list[str]) -> list[str]:
-    """Calls that are too long for a line, with further ones for the arguments."""
-    found = []
-    for line in lines:
-        margin = " " * (line.find("(") + 1)
-        while len(line) > WIDTH and ", " in line[:WIDTH]:
-            end = line.rindex(", ", 0, WIDTH) + 1
-            found.append(line[:end])
-            line = margin + line[end + 1 :]
-        found.append(line)
-    return found
-
-
-def indented(lines: list[str]) -> list[str]:
-    """One level deeper."""
-    return ["    " + line for line in lines]

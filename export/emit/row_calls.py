@@ -1,19 +1,17 @@
-"""Lines of C that run a chain of int8 stages row by row (`export.plan.row_chain`)."""
+"""How a chain of the portable int8 engine runs row by row (`export.plan.row_chain`)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from export.emit.calls import Calls, folded, indented
+from export.emit.calls import Calls
 from export.graph.stage import Stage
-from export.kernels.c_text import total
+from export.kernels.c_text import folded, indented, total
 from export.kernels.int8.row_step import RowStep
-from export.plan.row_chain import Chain, Node, Read, Rows, head_rows
-
-Place = Callable[[int], str]  # C of a row, by its number in the step
+from export.kernels.row_loop import RowLoop
+from export.plan.row_chain import Chain, Node, head_rows
 
 
 @dataclass(frozen=True)
-class RowCalls:
+class RowCalls(RowLoop):
     """The variables in scope are those of `Calls`."""
 
     calls: Calls
@@ -21,67 +19,31 @@ class RowCalls:
     kernels: tuple[RowStep, ...]  # of the chain's stages
 
     def lines(self) -> list[str]:
-        """Of the nodes that can run the last one does."""
-        found = [self._declared(rows) for rows in self.chain.kept.values()]
-        found += [f"int32_t {self._at(node)} = 0;" for node in self.chain.nodes]
-        *others, last = self.chain.nodes
-        found += ["", f"while ({self._at(last)} < {last.steps}) {{"]
-        turn = "if"
-        for node in (last, *reversed(others)):
-            ready = self._ready(node)
-            if node is not last:
-                ready.insert(0, f"{self._at(node)} < {node.steps}")
-            head = f"{turn} ({' && '.join(ready)}) {{"
-            found += indented([head, *indented(self._step(node))])
-            turn = "} else if"
-            kept = self.chain.kept.get(node.output)
-            if kept is not None and kept.bottom:
-                found += indented(self._border(node, kept))
-        return folded([*found, "    }", "}"])
+        """Lines that fit."""
+        return folded(super().lines())
 
-    def _border(self, node: Node, kept: Rows) -> list[str]:
-        """The rows below an image, once it is there and its readers want them."""
-        rows, end = self._rows(kept.tensor), kept.top + node.rows * node.steps
-        place, size = self._next(kept, kept.bottom), kept.bottom * kept.width
-        return [
-            f"}} else if ({rows}.made == {end}) {{",
-            f"    nn_words_fill({place}, {kept.fill}, {size});",
-        ]
+    def name(self, number: int) -> str:
+        """As of RowLoop."""
+        return self._stage(number).name
 
-    def _ready(self, node: Node) -> list[str]:
-        """What has to be true before a step of what reads kept rows."""
-        return [
-            f"{self._rows(read.tensor)}.made >= "
-            + total((self._at(node), read.advance), read.start + read.need)
-            for read in node.reads
-        ]
-
-    # ==== Names ====
+    def memory(self, tensor: int) -> str:
+        """As of RowLoop."""
+        return self.calls.place(self.calls.memory.offsets[tensor])
 
     def _stage(self, number: int) -> Stage:
         return self.calls.stages[number]
 
-    def _at(self, node: Node) -> str:
-        return f"at_{self._stage(node.members[-1]).name}"
-
-    def _rows(self, tensor: int) -> str:
-        return f"rows_{self._stage(self.chain.kept[tensor].writer).name}"
-
-    def _declared(self, rows: Rows) -> str:
-        place = self.calls.place(self.calls.memory.offsets[rows.tensor])
-        sizes = f"{rows.width}, {rows.room}, {rows.top}, {rows.fill}"
-        return f"nn_rows_t {self._rows(rows.tensor)} = nn_rows({place}, {sizes});"
-
     # ==== A step ====
 
-    def _step(self, node: Node) -> list[str]:
-        at, stage = self._at(node), self._stage(node.members[-1])
+    def step(self, node: Node) -> list[str]:
+        """As of RowLoop."""
+        at, stage = self.at(node), self._stage(node.members[-1])
         kept = self.chain.kept.get(node.output)
         if kept is None:
             pitch = stage.width
             place = total(self.calls.target(stage), (at, node.rows * pitch))
         else:
-            pitch, next_rows = kept.width, self._next(kept, node.rows)
+            pitch, next_rows = kept.width, self.next(kept, node.rows)
             place = total(next_rows, kept.left)
         found = [f"uint8_t *const to_{stage.name} = {place};"]
         to = f"to_{stage.name}"
@@ -100,15 +62,6 @@ class RowCalls:
         room = max(self.kernels[member].scratch for member in node.members)
         return total(self.calls.scratch_of(self._stage(number)), -(-room // 4) * 4)
 
-    def _next(self, kept: Rows, count: int) -> str:
-        wanted = ""
-        for node, read in self.chain.readers(kept.tensor):
-            one = total((self._at(node), read.advance), read.start)
-            wanted = f"nn_min({wanted}, {one})" if wanted else one
-        return (
-            f"nn_rows_next(&{self._rows(kept.tensor)}, {count}, {kept.room}, {wanted})"
-        )
-
     def _made(self, node: Node, number: int, to: str, pitch: int) -> list[str]:
         """The call of one stage, a row at a time where it is a sum."""
         stage, kernel = self._stage(number), self.kernels[number]
@@ -119,7 +72,9 @@ class RowCalls:
         for source in stage.sources:
             read = next((r for r in node.reads if r.tensor == source.tensor), None)
             if read is not None:
-                call.append(self._read(node, read, sums and node.rows > 1))
+                call.append(
+                    self.place(node, read, "r" if sums and node.rows > 1 else 0)
+                )
             elif source.tensor in self.calls.held or number == 0:
                 text, before = self._first(stage, kernel, node)
                 call.append(text)
@@ -136,17 +91,11 @@ class RowCalls:
             lines = [head, *indented(lines), "}"]
         return [*before, *lines, *self._hooked(stage, node, to, pitch, row)]
 
-    def _read(self, node: Node, read: Read, looped: bool) -> str:
-        """C of where a step reads."""
-        row = total((self._at(node), read.advance), read.start, "r" if looped else 0)
-        found = f"nn_rows_row(&{self._rows(read.tensor)}, {row})"
-        return total(found, read.column)
-
     def _first(
         self, stage: Stage, kernel: RowStep, node: Node
     ) -> tuple[str, list[str]]:
         """What is not kept in rows: read where it lies, or through a line buffer."""
-        source, at = self.calls.source(stage.sources[0]), self._at(node)
+        source, at = self.calls.source(stage.sources[0]), self.at(node)
         buffer = kernel.line_buffer
         if buffer is None:
             step = head_rows(stage, node.rows) * stage.geometry.stride_h

@@ -3,6 +3,8 @@
 total("in", ("y", 28), ("x", 1), 0)    # in + y * 28 + x
 """
 
+WIDTH = 76  # columns, where a function's body begins
+
 Term = str | int | tuple[str, int]  # text, a number, or (text, factor)
 
 
@@ -47,3 +49,21 @@ def position(width: int, channels: int, rows: int = 2) -> str:
     """C of where the bytes of position (y, x) are among `rows` of `width`."""
     y = product("y", width) if rows > 1 else "0"
     return product(total(y, "x" if width > 1 else "0"), channels)
+
+
+def folded(lines: list[str]) -> list[str]:
+    """Calls that are too long for a line, with further ones for the arguments."""
+    found = []
+    for line in lines:
+        margin = " " * (line.find("(") + 1)
+        while len(line) > WIDTH and ", " in line[:WIDTH]:
+            end = line.rindex(", ", 0, WIDTH) + 1
+            found.append(line[:end])
+            line = margin + line[end + 1 :]
+        found.append(line)
+    return found
+
+
+def indented(lines: list[str]) -> list[str]:
+    """One level deeper."""
+    return ["    " + line for line in lines]

@@ -106,20 +106,24 @@ def _allowed(
     }
 
 
-def arrange(blocks: dict[int, Block], lags: Lags) -> dict[int, int]:
+def arrange(
+    blocks: dict[int, Block], lags: Lags, effort: int = EFFORT
+) -> dict[int, int]:
     """Offsets of blocks by their keys, in the best of a few orders.
 
     Where all sizes and lags are multiples of a unit, all offsets are.
     """
-    offsets = _best(blocks, lags, math.inf) or {}
+    offsets = _best(blocks, lags, math.inf, effort) or {}
     least = min(offsets.values(), default=0)
     return {key: at - least for key, at in offsets.items()}
 
 
-def _best(blocks: dict[int, Block], lags: Lags, below: float) -> dict[int, int] | None:
+def _best(
+    blocks: dict[int, Block], lags: Lags, below: float, effort: int = EFFORT
+) -> dict[int, int] | None:
     """The first of the orders that need least; None where all need `below` or more."""
     best, bound = None, _bound(blocks, lags)
-    for order in _orders(list(blocks.values())):
+    for order in _orders(list(blocks.values()), effort):
         if below <= bound:
             break
         offsets = _place(order, lags, below)
@@ -174,7 +178,7 @@ def _aligned(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
-def _orders(blocks: list[Block]) -> Iterator[list[Block]]:
+def _orders(blocks: list[Block], effort: int) -> Iterator[list[Block]]:
     """Orders in which to place the blocks: some that are often good, some drawn."""
     rules: tuple[Callable[[Block], tuple[int, ...]], ...] = (
         lambda b: (-b.size, b.key),
@@ -185,7 +189,7 @@ def _orders(blocks: list[Block]) -> Iterator[list[Block]]:
     for rule in rules:
         yield sorted(blocks, key=rule)
     draw = random.Random(0)
-    for _ in range(EFFORT // (len(blocks) + 1)):
+    for _ in range(effort // (len(blocks) + 1)):
         yield draw.sample(blocks, len(blocks))
 
 

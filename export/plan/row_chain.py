@@ -8,6 +8,7 @@ of padding. A sum is added where one of its operands was just written. Which row
 kept how long is found by playing the C's loops.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from export.graph.stage import Stage
@@ -27,11 +28,12 @@ class Rows:
     width: int  # of a row
     fill: int  # the border's byte
     room: int = 0  # rows
+    spill: int = 0  # of a row's border, in the memory of the next row
 
     @property
     def size(self) -> int:
         """Bytes."""
-        return self.room * self.width
+        return self.room * self.width + self.spill
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Node:
     steps: int
     reads: tuple[Read, ...]
     output: int  # tensor
+    waits: bool = False  # it reads nothing that is kept: until its rows are wanted
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def plan(
     nodes = [_node(stage, n, kept) for stage, n in zip(chain, rows, strict=True)]
     nodes = _passed(_merged(nodes, chain, late), kept)
     written = {node.output for node in nodes}
-    return _played(Chain(tuple(nodes), {t: r for t, r in kept.items() if t in written}))
+    return played(Chain(tuple(nodes), {t: r for t, r in kept.items() if t in written}))
 
 
 def head_rows(stage: Stage, rows: int) -> int:
@@ -208,47 +211,88 @@ def _passed(nodes: list[Node], kept: dict[int, Rows]) -> list[Node]:
     return found
 
 
-def _played(chain: Chain) -> Chain | None:
-    """The room that each value's rows take, by going through all steps.
+class Play:
+    """The C's loops: of the steps that can run the last node's does.
 
-    Of the nodes that can run the last one does, so that rows are soon done with.
+    So rows are soon done with. Each turn is told before it counts.
     """
-    made = {rows.tensor: rows.top for rows in chain.kept.values()}
-    room, at = dict.fromkeys(made, 0), [0] * len(chain.nodes)
-    places = {id(node): i for i, node in enumerate(chain.nodes)}
 
-    def ready(i: int) -> bool:
-        node = chain.nodes[i]
-        return at[i] < node.steps and all(
-            made[r.tensor] >= at[i] * r.advance + r.start + r.need for r in node.reads
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.at = [0] * len(chain.nodes)  # steps done, by node
+        self.made = {rows.tensor: rows.top for rows in chain.kept.values()}
+        self._places = {id(node): i for i, node in enumerate(chain.nodes)}
+
+    @property
+    def done(self) -> bool:
+        """Whether the last node has run all its steps."""
+        return self.at[-1] >= self.chain.nodes[-1].steps
+
+    def turns(self) -> Iterator[tuple[int, bool]]:
+        """(node, whether it is the border below its rows), as far as it goes."""
+        while not self.done:
+            turn = self._turn()
+            if turn is None:
+                return
+            yield turn
+            i, below = turn
+            node = self.chain.nodes[i]
+            if node.output in self.made:
+                self.made[node.output] += self.rows(i, below)
+            self.at[i] += not below
+
+    def rows(self, i: int, below: bool) -> int:
+        """That a turn makes."""
+        node = self.chain.nodes[i]
+        return self.chain.kept[node.output].bottom if below else node.rows
+
+    def room(self, i: int, below: bool) -> int:
+        """Rows that a node's value has before a turn's end, with those it makes."""
+        tensor = self.chain.nodes[i].output
+        wanted = [first for first, _ in self._wanted(tensor)]
+        return self.made[tensor] - min(*wanted, self.made[tensor]) + self.rows(i, below)
+
+    def _wanted(self, tensor: int) -> list[tuple[int, int]]:
+        """(first row, the one behind the last) that each reader's next step reads."""
+        firsts = [
+            (self.at[self._places[id(n)]] * r.advance + r.start, r.need)
+            for n, r in self.chain.readers(tensor)
+        ]
+        return [(first, first + need) for first, need in firsts]
+
+    def _turn(self) -> tuple[int, bool] | None:
+        for i in reversed(range(len(self.at))):
+            node = self.chain.nodes[i]
+            if self._ready(i):
+                return i, False
+            kept = self.chain.kept.get(node.output)
+            if kept is None or not kept.bottom:
+                continue
+            if self.made[node.output] == kept.top + node.rows * node.steps:
+                return i, True
+        return None
+
+    def _ready(self, i: int) -> bool:
+        node = self.chain.nodes[i]
+        if self.at[i] >= node.steps:
+            return False
+        if node.waits:
+            made = self.made[node.output]
+            return any(made < end for _, end in self._wanted(node.output))
+        return all(
+            self.made[r.tensor] >= self.at[i] * r.advance + r.start + r.need
+            for r in node.reads
         )
 
-    def grows(tensor: int, count: int) -> None:
-        wanted = [
-            at[places[id(n)]] * r.advance + r.start for n, r in chain.readers(tensor)
-        ]
-        here = made[tensor] - min(*wanted, made[tensor])
-        room[tensor] = max(room[tensor], here + count)
-        made[tensor] += count
 
-    ends = {
-        node.output: rows.top + node.rows * node.steps
-        for node in chain.nodes
-        if (rows := chain.kept.get(node.output))
-    }
-    while at[-1] < chain.nodes[-1].steps:
-        for i in reversed(range(len(at))):
-            node = chain.nodes[i]
-            border = chain.kept[node.output].bottom if node.output in ends else 0
-            if ready(i):
-                if node.output in ends:
-                    grows(node.output, node.rows)
-                at[i] += 1
-                break
-            if border and made[node.output] == ends[node.output]:
-                grows(node.output, border)
-                break
-        else:
-            return None
+def played(chain: Chain) -> Chain | None:
+    """With the room that each value's rows take, by going through all steps."""
+    play, room = Play(chain), dict.fromkeys(chain.kept, 0)
+    for i, below in play.turns():
+        tensor = chain.nodes[i].output
+        if tensor in room:
+            room[tensor] = max(room[tensor], play.room(i, below))
+    if not play.done:
+        return None
     kept = {t: replace(rows, room=room[t]) for t, rows in chain.kept.items()}
     return Chain(chain.nodes, kept)

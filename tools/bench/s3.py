@@ -43,14 +43,14 @@ def measure(model: Model, folder: Path) -> dict[str, Any]:
         )
     functions = source.parse(assembly(engine))
     code = sum(translate.size(PIE, function) for function in functions)
-    calls = len(engine.calls)
+    calls = sum(call.steps for call in engine.calls)
     return {
         "model": model.name,
         "target": "s3",
         "engine": "int8",
         "profile": "speed",
-        "instructions": built.instructions + calls * CALL + OUTPUT,
-        "code_bytes": code + calls * CALL_BYTES,
+        "instructions": built.instructions + calls * CALL + engine.overhead + OUTPUT,
+        "code_bytes": code + len(engine.calls) * CALL_BYTES,
         "const_bytes": engine.constant_bytes,
         "ram_bytes": engine.arena,
     }

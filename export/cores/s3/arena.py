@@ -1,12 +1,13 @@
 """Where the values and the scratch of this core lie in the arena."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from export.cores.s3.kernel import Call
 from export.cores.s3.layout import Layout, up
-from export.plan.arena import Block, arrange, span
+from export.plan.arena import EFFORT, Block, arrange, span
 
-SPARE = 32  # bytes behind a value that a step of output may write
+SPARE = 32  # bytes that a step of output may write behind a value
 
 
 @dataclass(frozen=True)
@@ -14,33 +15,63 @@ class Memory:
     """Offsets in the arena, all multiples of 16."""
 
     values: dict[int, int]  # by tensor
-    scratch: dict[int, int]  # by call
+    scratch: dict[int, int]  # by unit
     size: int
 
 
+def spare(layout: Layout) -> int:
+    """Bytes behind a value that a step of output may write: none by whole vectors."""
+    return SPARE if layout.pixel % 16 else 0
+
+
+class Unit(Protocol):
+    """A call, or several that take turns."""
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The tensors that it reads."""
+
+    @property
+    def output(self) -> int:
+        """The one that it writes."""
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """Bytes of tensors that only it knows, and keeps a part of."""
+
+    @property
+    def scratch(self) -> int:
+        """Bytes."""
+
+    @property
+    def lags(self) -> dict[int, int]:
+        """Bytes before each input that the output may start, where it may."""
+
+
 def allocate(
-    output: int,
-    layouts: dict[int, Layout],
-    calls: tuple[Call, ...],
+    output: int, layouts: dict[int, Layout], units: Sequence[Unit], effort: int = EFFORT
 ) -> Memory:
-    """Place all values by their lifetimes, counted in calls; the output stays."""
+    """Place all values by their lifetimes, counted in units; the output stays."""
     blocks: dict[int, Block] = {}
+    uses: dict[int, list[int]] = {}
+    sizes: dict[int, int] = {}
+    for i, unit in enumerate(units):
+        for tensor in (unit.output, *unit.inputs, *unit.sizes):
+            uses.setdefault(tensor, []).append(i)
+        sizes |= unit.sizes
+        if unit.scratch:
+            blocks[-1 - i] = Block(-1 - i, i, i, up(unit.scratch, 16))
     for tensor, layout in layouts.items():
-        uses = [i for i, c in enumerate(calls) if tensor in (c.output, *c.inputs)]
-        last = len(calls) if tensor == output else max(uses)
-        blocks[tensor] = Block(tensor, min(uses), last, layout.size + SPARE)
-    for i, call in enumerate(calls):
-        if call.kernel.scratch:
-            size = up(call.kernel.scratch, 16)
-            blocks[-1 - i] = Block(-1 - i, i, i, size)
+        size = up(sizes.get(tensor, layout.size), 16) + spare(layout)
+        last = len(units) if tensor == output else max(uses[tensor])
+        blocks[tensor] = Block(tensor, min(uses[tensor]), last, size)
     lags = {
-        (tensor, call.output): up(max(call.lag, 0), 16)
-        for i, call in enumerate(calls)
-        for tensor in call.inputs
-        if call.lag is not None
-        and blocks[tensor].last == blocks[call.output].first == i
+        (tensor, unit.output): up(max(lag, 0), 16)
+        for i, unit in enumerate(units)
+        for tensor, lag in unit.lags.items()
+        if blocks[tensor].last == blocks[unit.output].first == i
     }
-    offsets = arrange(blocks, lags)
+    offsets = arrange(blocks, lags, effort)
     return Memory(
         {key: at for key, at in offsets.items() if key >= 0},
         {-1 - key: at for key, at in offsets.items() if key < 0},

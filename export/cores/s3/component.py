@@ -4,12 +4,14 @@ text = assembly(engine)        # <prefix>_int8_s3.S
 lines = body(engine)           # of the run function
 """
 
-from export.cores.s3.kernel import Call, Kernel, Portable
-from export.cores.s3.layout import Layout
+from export.cores.s3.kernel import Kernel
+from export.cores.s3.loop import Loop
 from export.cores.s3.lower import Engine
+from export.cores.s3.places import Places, strided
+from export.cores.s3.rows import Run
 from export.kernels.arrays import Array
+from export.kernels.c_text import folded, indented
 
-SIGNATURE = "(const void *, void *, const void *, void *, const void *)"
 COLUMNS = 12  # values a line
 
 
@@ -48,83 +50,29 @@ def body(engine: Engine, shown: dict[int, int]) -> list[str]:
 
     `shown`: the number under which a hook is told of a value, by tensor.
     """
-    lines: list[str] = []
-    for number, call in enumerate(engine.calls):
-        if isinstance(call.kernel, Kernel):
-            lines += _call(engine, number, call, call.kernel)
+    places, lines = Places(engine, shown), list[str]()
+    by_rows = {unit.output for unit in engine.units if isinstance(unit, Run)}
+    for number, unit in enumerate(engine.units):
+        if isinstance(unit, Run):
+            lines += ["{", *indented(Loop(places, unit, number).lines()), "}"]
+        elif isinstance(unit.kernel, Kernel):
+            lines += places.called(unit, unit.kernel, number)
         else:
-            lines += _portable(engine, number, call, call.kernel)
-        ends = number + 1 == len(engine.calls)
-        ends = ends or engine.calls[number + 1].stage != call.stage
-        if call.output in shown and call.stage >= 0 and ends:
-            lines += _hook(engine, call, shown[call.output])
-    return lines + _output(engine)
-
-
-def _at(engine: Engine, tensor: int) -> int:
-    """Offset in the arena of a value's first pixel."""
-    return engine.memory.values[tensor] + engine.layouts[tensor].start
-
-
-def _call(engine: Engine, number: int, call: Call, kernel: Kernel) -> list[str]:
-    memory = engine.memory
-    target = _at(engine, call.output)
-    if call.whole:
-        target = memory.values[call.output]
-    first = "a" if call.whole else "input"
-    if call.inputs:
-        first = f"a + {_at(engine, call.inputs[0]) + call.start}"
-    weights = f"{kernel.name}_weights" if kernel.weights else "NULL"
-    if len(call.inputs) > 1:  # a second input takes the weights' place
-        weights = f"a + {_at(engine, call.inputs[1])}"
-    scratch = f"a + {memory.scratch[number]}" if kernel.scratch else "NULL"
-    constant = f"{kernel.name}_constants" if kernel.constants else "NULL"
-    margin = " " * (len(kernel.name) + 1)
-    return [
-        f"{kernel.name}({first}, a + {target}, {weights},",
-        f"{margin}{scratch}, {constant});",
-    ]
-
-
-def _portable(engine: Engine, number: int, call: Call, portable: Portable) -> list[str]:
-    base = engine.memory.scratch[number]
-    places = [f"a + {base + at}" for at in portable.places]
-    lines = []
-    for tensor, place in zip(call.inputs, places, strict=False):
-        layout = _layout(engine.layouts[tensor])
-        lines.append(f"nn_strided_pack({place}, a + {_at(engine, tensor)},")
-        lines.append(f"                {layout}, NN_STRIDED_SIGN);")
-    arguments = places if portable.kernel.scratch else places[:-1]
-    lines.append(f"{portable.kernel.name}({', '.join(arguments)});")
-    layout = _layout(engine.layouts[call.output])
-    target = _at(engine, call.output)
-    lines.append(f"nn_strided_unpack(a + {target}, {places[-2]},")
-    lines.append(f"                  {layout}, NN_STRIDED_SIGN);")
-    return lines
-
-
-def _layout(layout: Layout) -> str:
-    sizes = (layout.height, layout.width, layout.channels, layout.pixel, layout.row)
-    return f"nn_strided({', '.join(map(str, sizes))})"
-
-
-def _hook(engine: Engine, call: Call, number: int) -> list[str]:
-    flip = "0" if engine.stages[call.stage].is_output else "NN_STRIDED_SIGN"
-    return [
-        "if (hook) {",
-        f"    nn_strided_show(hook, context, {number}, a + {_at(engine, call.output)},",
-        f"                    {_layout(engine.layouts[call.output])}, {flip});",
-        "}",
-    ]
+            lines += places.portable(unit, unit.kernel, number)
+        following = engine.units[number + 1 : number + 2]
+        ends = not any(other.output == unit.output for other in following)
+        if ends and unit.output not in by_rows:
+            lines += places.hook(unit.output, places.of(unit.output))
+    return folded(lines + _output(engine))
 
 
 def _output(engine: Engine) -> list[str]:
     tensor = next(stage.output for stage in engine.stages if stage.is_output)
     one = engine.layouts[tensor]
     if one.height * one.width == 1:
-        return [f"memcpy(output, a + {_at(engine, tensor)}, {one.channels});"]
-    layout = _layout(one)
+        return [f"memcpy(output, a + {Places(engine, {}).at(tensor)}, {one.channels});"]
+    layout = strided(one)
     return [
-        f"nn_strided_pack((uint8_t *)output, a + {_at(engine, tensor)},",
+        f"nn_strided_pack((uint8_t *)output, a + {Places(engine, {}).at(tensor)},",
         f"                {layout}, 0);",
     ]

@@ -11,27 +11,30 @@ constants, a8 15, a9 the shift, a10 rows, a11 columns, a12 positions of a block.
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from export.cores.s3 import patch, steps
+from export.cores.s3 import dense, patch, steps
 from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
 from export.cores.s3.layout import up
 from export.cores.s3.place import row_block
 from export.cores.s3.sums import OVER, Order, Sum, chained, plain, sums
-from export.cores.s3.windows import BEYOND, Way, cheapest
+from export.cores.s3.windows import Way, arranged, cheapest
 
 SHORT = 12  # vectors of a window for which clearing ACCX less often pays
 
 
+def best(job: Job) -> Kernel:
+    """The kernel of a convolution, with chained sums where they pay."""
+    return make(_chained_where_it_pays(job))
+
+
 def make(job: Job) -> Kernel:
     """The kernel of a convolution."""
-    found = patch.make(job) if job.way is None else None
+    found = patch.make(job) if job.way is None else dense.make(job, job.way)
     return found if found is not None else _Positions(job).kernel()
 
 
-def chained_where_it_pays(job: Job) -> Job:
+def _chained_where_it_pays(job: Job) -> Job:
     """The job with sums that go on from one another, if its lanes allow that."""
     if job.target.packed or job.finish.window > 1 or job.channels < 6:
         return job
@@ -86,7 +89,7 @@ class _Positions:
         text = code.end()
         order = [one.channel for one in self._wanted(8)]
         lanes = self.way.lanes[list(self.order.vectors)]
-        weights = _arranged(job.weights[order], lanes)
+        weights = arranged(job.weights[order], lanes)
         scratch = self.sum_bytes + self.way.scratch
         constants = job.finish.bytes(job.lane_channels())
         return Kernel(job.name, text, weights + bytes(OVER), constants, scratch)
@@ -158,10 +161,3 @@ def _block(job: Job, lanes: int) -> int:
     if lanes == 8:
         return 2
     return row_block(job.columns, lanes, 16 // math.gcd(lanes, 16))
-
-
-def _arranged(weights: np.ndarray, lanes: np.ndarray) -> bytes:
-    """(O, taps) by the taps of lanes (V, 16): zero where a lane has none."""
-    padded = np.pad(weights, ((0, 0), (0, 1)))  # BEYOND picks the last
-    assert BEYOND == -1
-    return np.ascontiguousarray(padded[:, lanes]).astype(np.int8).tobytes()

@@ -1,13 +1,16 @@
 """Stages without weights on this core: pools, elementwise functions."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from export.arithmetic import int8
 from export.cores.s3 import add, choose, depthwise, lines, passes, pool, requant
 from export.cores.s3.finish import Clamp, Finish
-from export.cores.s3.kernel import Call
+from export.cores.s3.kernel import Call, Kernel
 from export.cores.s3.layout import Layout, lag
-from export.cores.s3.weighted import activation, followed, rested
+from export.cores.s3.weighted import activation, call, followed, rested
 from export.graph.network import Network, Operator
 from export.graph.stage import Stage
 
@@ -44,9 +47,14 @@ def _add(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     low, high = int(table.min()), int(table.max())
     plain = np.array_equal(table, np.clip(int8.ALL_INT8, low, high))
     after = Clamp(low, high) if plain and (low, high) != (-128, 127) else None
-    kernel = add.make(name, (first, second), target, constants, after)
     far = max(lag(one, target, 0, 1, target.height) for one in (first, second))
-    found = [Call(kernel, stage.inputs, stage.output, stage.number, lag=far)]
+
+    def kernel(rows: int) -> Kernel:
+        few = replace(target, height=rows)
+        return add.make(name, (first, second), few, constants, after)
+
+    whole, row = kernel(target.height), partial(kernel, 1)
+    found = [Call(whole, stage.inputs, stage.output, stage.number, lag=far, row=row)]
     return found if plain else [*found, *over(table, stage, layouts, name)]
 
 
@@ -139,7 +147,7 @@ def _max_pool(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     if made is None:
         return None
     far = lag(source, target, job.start, stride[0], job.rows)
-    first = Call(made, stage.inputs, stage.output, stage.number, job.start, lag=far)
+    first = call(made, stage, job.start, far, lambda: pool.make(replace(job, rows=1)))
     return [first, *over(activation(stage), stage, layouts, name)]
 
 

@@ -1,5 +1,6 @@
 """What a kernel of this core is, and a call of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from export.kernels import kernel as portable
@@ -14,6 +15,9 @@ class Kernel:
     weights: bytes  # read in the order in which they lie
     constants: bytes
     scratch: int  # bytes
+
+
+RowMaker = Callable[[], Kernel | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,3 +41,20 @@ class Call:
     start: int = 0  # bytes from the input's first pixel to where the kernel begins
     whole: bool = False  # the output's memory, not its first pixel
     lag: int | None = None  # bytes before its input that the output may start
+    row: RowMaker | None = None  # the same for a row of output
+    steps: int = 1  # times that it is called
+
+    @property
+    def scratch(self) -> int:
+        """Bytes."""
+        return self.kernel.scratch
+
+    @property
+    def lags(self) -> dict[int, int]:
+        """Bytes before each input that the output may start, where it may."""
+        return {} if self.lag is None else dict.fromkeys(self.inputs, self.lag)
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """Bytes of what is not kept whole: nothing."""
+        return {}

@@ -7,11 +7,13 @@ or, where there is none, the portable one between two copies; then the arena.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
-from export.cores.s3 import choose, elementwise, fallback, passes, weighted
-from export.cores.s3.arena import Memory, allocate
+from export.cores.s3 import choose, elementwise, fallback, partition, passes, weighted
+from export.cores.s3.arena import Memory
 from export.cores.s3.kernel import Call, Kernel, Portable
 from export.cores.s3.layout import Layout
+from export.cores.s3.rows import Part, Run, strip
 from export.graph.fusion import plan_stages
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network
@@ -26,9 +28,22 @@ class Engine:
 
     prefix: str
     stages: tuple[Stage, ...]
-    calls: tuple[Call, ...]
+    units: tuple[Call | Run, ...]  # calls, and runs of some row by row
     layouts: dict[int, Layout]
     memory: Memory
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """All of them."""
+        found: list[Call] = []
+        for unit in self.units:
+            found += unit.calls if isinstance(unit, Run) else [unit]
+        return tuple(found)
+
+    @property
+    def overhead(self) -> int:
+        """Instructions of the C that runs stages row by row, about."""
+        return sum(unit.overhead for unit in self.units if isinstance(unit, Run))
 
     @property
     def kernels(self) -> list[Kernel]:
@@ -63,24 +78,31 @@ def lower(network: Network, prefix: str) -> Engine:
     stages = plan_stages(network)
     layouts = choose.layouts(network, stages)
     start, name = network.inputs[0], f"{prefix}_s3"
-    calls = [Call(passes.image(f"{name}_image", layouts[start]), (), start, -1)]
-    calls += _border(layouts, start, -1, name)
-    for stage in stages:
-        calls += _stage(stage, layouts, name)
-        calls += _border(layouts, stage.output, stage.number, name)
+    parts = [Part(None, (_image(layouts[start], start, name),), None)]
+    parts += [
+        Part(stage, tuple(_stage(stage, layouts, name)), None) for stage in stages
+    ]
+    parts = [replace(part, border=_border(layouts, part, name)) for part in parts]
     output = next(stage.output for stage in stages if stage.is_output)
-    memory = allocate(output, layouts, tuple(calls))
-    return Engine(prefix, stages, tuple(calls), layouts, memory)
+    units, memory = partition.choose(tuple(parts), layouts, stages, output)
+    return Engine(prefix, stages, units, layouts, memory)
 
 
-def _border(
-    layouts: dict[int, Layout], tensor: int, stage: int, name: str
-) -> list[Call]:
+def _image(layout: Layout, tensor: int, name: str) -> Call:
+    """What brings the network's input into its layout."""
+    name = f"{name}_image"
+    kernel = passes.image(name, layout)
+    row = partial(passes.image, name, strip(layout))
+    return Call(kernel, (), tensor, -1, row=row)
+
+
+def _border(layouts: dict[int, Layout], part: Part, name: str) -> Call | None:
     """What fills the border of a value, if it has one."""
-    if not layouts[tensor].border:
-        return []
-    kernel = passes.border(f"{name}_border{tensor}", layouts[tensor])
-    return [Call(kernel, (), tensor, stage, whole=True)]
+    layout, tensor = layouts[part.tensor], part.tensor
+    if not layout.border:
+        return None
+    kernel = passes.border(f"{name}_border{tensor}", layout)
+    return Call(kernel, (), tensor, part.number, whole=True)
 
 
 def _stage(stage: Stage, layouts: dict[int, Layout], name: str) -> list[Call]:

@@ -100,11 +100,7 @@ def border(name: str, layout: Layout) -> Kernel:
     word = int.from_bytes(bytes([fill] * 4), "little", signed=True)
     code(f"movi a8,{word}")
     gap = layout.row - layout.width * layout.pixel
-    head = layout.border.left * layout.pixel
-    if layout.border.top:
-        _run(code, 0, layout.start)
-    else:
-        _run(code, layout.start - head, layout.start)
+    _run(code, 0, layout.start)
     if layout.height > 1 and gap:
         code.add("a9", layout.start + layout.width * layout.pixel, "a3")
         code(f"movi a10,{layout.height - 1}")

@@ -1,12 +1,14 @@
 """Stages of weighted sums on this core: which kernel, with which constants."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from export.arithmetic import int8
 from export.cores.s3 import choose, conv, depthwise, lines, passes, requant
 from export.cores.s3.finish import After, Clamp, Finish
 from export.cores.s3.job import Job
-from export.cores.s3.kernel import Call
+from export.cores.s3.kernel import Call, Kernel, RowMaker
 from export.cores.s3.layout import Layout, lag, up
 from export.cores.s3.windows import BEYOND, Aligned, Shape, Way
 from export.graph.stage import Stage
@@ -46,11 +48,17 @@ def calls(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
         Finish(constants, after, pool[0] * pool[1]),
         _whole(stage, source) if dense else None,
     )
-    kernel = conv.make(conv.chained_where_it_pays(job))
-    made = Call(
-        kernel, stage.inputs, stage.output, stage.number, job.start, lag=job.lag
-    )
+    row = None if dense else lambda: conv.best(replace(job, rows=1))
+    made = call(conv.best(job), stage, job.start, job.lag, row)
     return [made, *rested(rest, stage, layouts, name)]
+
+
+def call(
+    kernel: Kernel, stage: Stage, start: int, lag: int, row: RowMaker | None
+) -> Call:
+    """Of a kernel that goes over its input by windows, as a whole and by rows."""
+    place = (stage.inputs, stage.output, stage.number)
+    return Call(kernel, *place, start, lag=lag, row=row)
 
 
 def rested(
@@ -114,7 +122,9 @@ def _depthwise(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     if made is None:
         return None
     far = lag(source, target, job.start, own.stride_h, job.rows)
-    first = Call(made, stage.inputs, stage.output, stage.number, job.start, lag=far)
+    first = call(
+        made, stage, job.start, far, lambda: depthwise.make(replace(job, rows=1))
+    )
     return [first, *rested(rest, stage, layouts, name)]
 
 

@@ -291,3 +291,10 @@ def _words(shape: Shape, layout: Layout) -> Way | None:
         return None
     flat = _vectors(np.concatenate(lanes).reshape(-1))
     return Words(flat, 2 * len(offsets) + 1, tuple(offsets))
+
+
+def arranged(weights: np.ndarray, lanes: np.ndarray) -> bytes:
+    """(O, taps) by the taps of lanes (V, 16): zero where a lane has none."""
+    padded = np.pad(weights, ((0, 0), (0, 1)))  # BEYOND picks the last
+    assert BEYOND == -1
+    return np.ascontiguousarray(padded[:, lanes]).astype(np.int8).tobytes()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.paths import ROOT
-from core.pixels import to_bytes
+from core.pixels import to_bytes, to_int8
 from export.emit import s3_host
 from export.emit.component import random_inputs
 from export.emit.generate import flags, generate
@@ -14,6 +14,7 @@ from export.graph.network import Network
 from export.reference import int8
 from tests.support.components import IDENTITY
 from tests.support.native import Native
+from tests.support.traces import assert_as_expected
 from tools.bench import build, count, models
 from tools.bench.mlperf_shapes import SHAPES
 
@@ -28,8 +29,9 @@ S3 = {  # the same of the kernels; a last SOFTMAX is portable C
     "resnet8": 1_800_000,
     "ds_cnn": 530_000,
     "mobilenet": 1_850_000,
-    "autoencoder": 35_000,
+    "autoencoder": 36_000,
 }
+MORE_RAM = 1.5  # times the portable engine's arena, in the profile for speed
 INPUTS = 3
 Case = tuple[str, Network, np.ndarray, np.ndarray]
 
@@ -48,10 +50,15 @@ def case(request: pytest.FixtureRequest) -> Case:
 def test_the_vector_unit_is_exact_in_its_budget(case: Case, tmp_path: Path) -> None:
     name, network, pixels, expected = case
     place = (network, None, tmp_path, "speed", "net", IDENTITY)
-    generate(*place, s3=True, lx6=False)
+    plan = generate(*place, s3=True, lx6=False)
     engine = s3_host.S3(tmp_path, tmp_path / "s3", "-O0")
     np.testing.assert_array_equal(engine.run(pixels), expected)
     assert engine.instructions < S3[name]
+    assert engine.arena_bytes <= MORE_RAM * plan.int8_arena_bytes
+    np.testing.assert_array_equal(engine.run(pixels[:1], 1), expected[:1])
+    shape = network.tensors[network.inputs[0]].shape
+    seen = engine.trace(pixels[0])
+    assert_as_expected(seen, plan, network, to_int8(pixels[:1]).reshape(shape))
 
 
 @pytest.mark.emulator
