@@ -173,7 +173,7 @@ class Trainer:
         return {
             "epoch": self.epoch,
             "seed": self.seed,
-            "recipe": asdict(self.recipe),
+            "recipe": self.recipe.record(),
             "images": len(self.images),
             "engine": self.engine,
             "teacher": self.teacher.record()["weights"] if self.teacher else None,
@@ -211,7 +211,17 @@ class Trainer:
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
     def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        output = self._logits(views)  # (N, 10)
+        loss, output = self._gradients(views, labels)
+        if self.recipe.sharpness:
+            self._sharpen(views, labels)
+        self.optimizer.step()
+        if self.recipe.ema:
+            torch._foreach_lerp_(self.average, self.live, 1 - self.keep)
+        return loss, (output.argmax(1) == labels).sum()
+
+    def _gradients(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """(loss, logits (N, 10)) of a batch; the gradients lie in the model."""
+        output = self._logits(views)
         loss = functional.cross_entropy(output, labels)
         if self.teacher:
             hints, share = self.teacher(views), self.recipe.distill
@@ -219,10 +229,24 @@ class Trainer:
             loss = loss * (1 - share) + lesson * share
         self.optimizer.zero_grad()
         loss.backward()
-        self.optimizer.step()
-        if self.recipe.ema:
-            torch._foreach_lerp_(self.average, self.live, 1 - self.keep)
-        return loss.detach(), (output.detach().argmax(1) == labels).sum()
+        return loss.detach(), output.detach()
+
+    def _sharpen(self, views: Tensor, labels: Tensor) -> None:
+        """Put the gradients of the worst place nearby in the place of those here.
+
+        Sharpness-aware minimization (SAM; Foret, Kleiner, Mobahi, Neyshabur 2021): the
+        same images a second time, from `sharpness` further up the loss's slope.
+        """
+        weights: list[Tensor] = list(self.model.parameters())
+        here = [w.detach().clone() for w in weights]
+        slope = [w.grad for w in weights if w.grad is not None]
+        norm = torch.nn.utils.get_total_norm(slope) + 1e-12
+        climb = torch._foreach_mul(slope, float(self.recipe.sharpness / norm))
+        with torch.no_grad():
+            torch._foreach_add_(weights, climb)
+        self._gradients(views, labels)
+        with torch.no_grad():
+            torch._foreach_copy_(weights, here)
 
     def _logits(self, views: Tensor) -> Tensor:
         if self.fused:

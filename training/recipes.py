@@ -27,7 +27,7 @@ RECIPES = {
     "v3": replace(_STEEP, peak=0.02, distill=0.7, soften=2.0),
     "v3-small": _STEEP,
 }
-ALONE = RECIPES | {"v3": _STEEP}  # without a teacher
+ALONE = RECIPES | {"v3": replace(_STEEP, sharpness=0.07)}  # without a teacher
 TEACHER = replace(_STEEP, epochs=10, peak=0.01)  # of training/teacher.py
 
 # What divides the logits for calibrated probabilities: fitted on the 5,000 validation

@@ -1,7 +1,8 @@
 """A recipe: the numbers of one training run, and the cycle of its learning rate."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from core.errors import Esp8kError
 from training.augment import Affine
@@ -26,6 +27,17 @@ class Recipe:
     distill: float = 0.0  # share of the loss that a teacher gives
     soften: float = 2.0  # temperature at which teacher and student are compared
     affine: Affine = field(default_factory=Affine)
+    sharpness: float = 0.0  # radius of sharpness-aware steps; 0: plain ones
+
+    def record(self) -> dict[str, Any]:
+        """What a result or an interrupted run says of it.
+
+        What is off is left out: a run from before there was such a choice is the same.
+        """
+        found = asdict(self)
+        if not self.sharpness:
+            del found["sharpness"]
+        return found
 
     def check(self, images: int) -> None:
         """Refuse what cannot be trained."""

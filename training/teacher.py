@@ -17,7 +17,7 @@ another data set or the 55,000 images of the split each get their own. The one f
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def _path(key: str) -> Path:
 
 def _key(images: np.ndarray, labels: np.ndarray) -> str:
     """sha256 over what decides a teacher's weights, but for the engine."""
-    digest = hashlib.sha256(f"{SPEC} {SEED} {asdict(RECIPE)}".encode())
+    digest = hashlib.sha256(f"{SPEC} {SEED} {RECIPE.record()}".encode())
     digest.update(np.ascontiguousarray(images).tobytes())
     digest.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
     return digest.hexdigest()

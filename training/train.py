@@ -219,7 +219,7 @@ def _metrics(
         "dataset": config.dataset,
         "seed": config.seed,
         "config": config.record(),
-        "recipe": asdict(trainer.recipe),
+        "recipe": trainer.recipe.record(),
         "engine": trainer.engine,
         "teacher": trainer.teacher.record() if trainer.teacher else None,
         "parameters": models.parameters(trainer.model),

@@ -17,7 +17,7 @@ import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class Case:
     def origin(self) -> dict[str, Any]:
         """What a stored run must have been made with to count."""
         share = {"percent": self.percent, "way": self.way}
-        return series(self.model).wanted() | {"recipe": asdict(self.recipe)} | share
+        return series(self.model).wanted() | {"recipe": self.recipe.record()} | share
 
     @property
     def recipe(self) -> Recipe:
@@ -175,7 +175,7 @@ def summary(config: Config) -> dict[str, Any]:
         for percent in PERCENTS:
             cases = [Case(model, percent, way, seed) for seed in range(config.n)]
             records = [seeds.stored_at(c.path, c.origin()) for c in cases]
-            chosen = asdict(cases[0].recipe)
+            chosen = cases[0].recipe.record()
             found = point(percent, way, [r for r in records if r])
             points.append(found | {k: chosen[k] for k in ("epochs", "ema")})
     command = f"esp8k less-data --model {model} --n {config.n}"

@@ -52,6 +52,7 @@ class Config:
     beta2: float | None = None  # decay of the squared gradients
     distill: float | None = None  # share of the loss that a teacher gives
     soften: float | None = None  # temperature of the distillation
+    sharpness: float | None = None  # radius of sharpness-aware steps
     degrees: float | None = None  # rotation of the augmentation
     scale: float | None = None  # scale of the augmentation
     shear: float | None = None  # shear of the augmentation
@@ -139,7 +140,7 @@ def attempt(config: Config) -> dict[str, Any]:
         "seed": config.seed,
         "parameters": models.parameters(model),
         "macs": models.macs(model),
-        "recipe": asdict(trainer.recipe),
+        "recipe": trainer.recipe.record(),
         "train_accuracy": round(trainer.history[-1].train_accuracy, 3),
         "validation": validation,
     }

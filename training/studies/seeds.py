@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ class Series:
         module = models.build(self.model)
         return {
             "model": self.model,
-            "recipe": asdict(self.recipe),
+            "recipe": self.recipe.record(),
             "parameters": models.parameters(module),
             "macs": models.macs(module),
         }
@@ -189,7 +189,7 @@ def train_one(
     result = models.build(model)
     result.load_state_dict(trainer.weights())
     seen = evaluate(result, images.test_images, images.test_labels)
-    settings = {"seed": seed, "recipe": asdict(chosen)}
+    settings = {"seed": seed, "recipe": chosen.record()}
     weights = path.with_suffix(".pt")
     digest = checkpoint.save(
         weights, model, trainer.weights(), settings, TEMPERATURES.get(model)

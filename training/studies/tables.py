@@ -81,6 +81,7 @@ def _how(r: dict[str, Any]) -> tuple[str, str, str]:
     views = f"{a['degrees']:g}°, {a['scale']:g}, {a['shift']:g} px"
     views += f", shear {a['shear']:g}" if a["shear"] else ""
     usual = {"warmup": 0.25, "decay": 0.01, "epochs": 5, "beta2": 0.999, "distill": 0}
+    usual |= {"sharpness": 0}
     rest = [r["note"]] if r["note"] else []
     rest += [f"{k} {c[k]:g}" for k, v in usual.items() if c.get(k, v) != v]
     rest += ["linear"] if c.get("descent") == "linear" else []
