@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 
 from core.errors import CheckFailed, Esp8kError
-from export.frontend import calibration, float_tflite, onnx_files, tflite
+from export.frontend import (
+    calibration,
+    float_tflite,
+    onnx_files,
+    open_shapes,
+    tflite,
+)
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import quantized, real, separate
 from export.frontend.taken import Cost, Options, Taken
@@ -58,6 +64,8 @@ def _told(inputs: np.ndarray) -> str:
 
 def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     network = read_tflite(raw, shown)
+    if open_shapes.is_open(network):
+        raw = open_shapes.settled(raw)
     if len(network.inputs) != 1:
         raise Esp8kError(
             f"the float model has {len(network.inputs)} inputs: calibration takes one",

@@ -5,7 +5,12 @@ RECURRENT = (
     "write it with keras.layers.LSTM(..., unroll=True), or as one step with its state "
     "as a second input and output"
 )
+DILATED = (
+    "convert with keras.Input(shape, batch_size=1): a dilated convolution then is one"
+)
 CURES = {
+    "SPACE_TO_BATCH_ND": DILATED,
+    "BATCH_TO_SPACE_ND": DILATED,
     "IF": CONTROL,
     "WHILE": CONTROL,
     "CALL": CONTROL,

@@ -14,7 +14,7 @@ from core.errors import Esp8kError
 from core.inputs import MODEL_BYTES, read_bytes
 from core.isolate import isolated
 from core.text import one_line
-from export.frontend import c_array, conversion
+from export.frontend import c_array, conversion, open_shapes
 from export.frontend.taken import Options, Taken
 from export.graph.network import Network, read_tflite
 
@@ -47,11 +47,15 @@ def load(source: str, options: Options) -> Taken:
 
 
 def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
-    if is_float(read_tflite(raw, shown)):
+    network = read_tflite(raw, shown)
+    if is_float(network):
         return _converted("tflite", shown, raw, shown, options)
     notes: tuple[str, ...] = ()
     if options.calibration is not None:
         notes = ("the model is quantized already: --calibration was not read",)
+    if open_shapes.is_open(network):
+        raw = isolated(open_shapes.settled, (raw,), "TensorFlow Lite", fresh=True)
+        notes += ("its batch is free: shapes are those of a batch of 1",)
     return Taken(raw, shown, notes)
 
 

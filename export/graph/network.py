@@ -58,6 +58,7 @@ class Tensor:
     dtype: str  # int8 | int32 | float32 | float16 | ...
     quant: Quant | None
     data: np.ndarray | None
+    signature: tuple[int, ...] = ()  # the shape, -1 for lengths that were left open
 
     @property
     def scale(self) -> np.float32:
@@ -293,6 +294,7 @@ def _tensor(model: Any, raw: bytes, index: int, t: Any) -> Tensor:
         dtype,
         _quant(t, shape),
         _data(model, raw, t, shape),
+        _indices(t.shapeSignature),
     )
 
 

@@ -10,7 +10,15 @@ convolution of 1x1. The function and its bytes stay the same.
 """
 
 from core.errors import Esp8kError
-from export.frontend.canonical import batch, islands, rules, state, static, tidy
+from export.frontend.canonical import (
+    batch,
+    dilated,
+    islands,
+    rules,
+    state,
+    static,
+    tidy,
+)
 from export.graph.network import Network
 
 __all__ = ["canonical"]
@@ -36,6 +44,7 @@ def canonical(network: Network) -> Network:
 
 
 def _made(network: Network) -> Network:
-    network = batch.single(state.resolve(static.fold(network)))
+    network = dilated.undone(static.fold(network))
+    network = batch.single(state.resolve(network))
     network = islands.tabled(network)
     return tidy.shapes(batch.led(rules.apply(static.fold(network))))

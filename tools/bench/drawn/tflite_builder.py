@@ -79,12 +79,15 @@ class TfliteBuilder:
         dtype: str = "int8",
         axis: int = 0,
         variable: bool = False,
+        signature: tuple[int, ...] | None = None,
     ) -> int:
         """Add a tensor; `scale` may be a sequence (per channel along `axis`)."""
         t = schema.TensorT()
         t.name = f"t{len(self.graph.tensors)}"
         t.shape = np.array(shape, np.int32)
         t.type, t.isVariable = TYPES[dtype], variable
+        if signature is not None:
+            t.shapeSignature = np.array(signature, np.int32)
         if scale is not None:
             q = schema.QuantizationParametersT()
             q.scale = np.atleast_1d(np.asarray(scale, np.float32))

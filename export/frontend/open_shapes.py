@@ -1,0 +1,73 @@
+"""The shapes that a .tflite of a free batch leaves open, found for a batch of 1.
+
+    if is_open(read_tflite(raw, name)):
+        raw = settled(raw)
+
+Keras writes 1 for every length that depends on the batch: right for most, wrong where
+the batch is mixed with others (UpSampling2D, dilated Conv1D). TensorFlow Lite finds
+the real ones when it runs. It runs in this process: `core.isolate` keeps its crashes
+away.
+"""
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from core.errors import Esp8kError
+from export.frontend.tflite import silent
+from export.graph.network import Network
+
+MIXED = ("SPACE_TO_BATCH_ND",)  # what makes one of the batch and what lies in it
+
+
+def is_open(network: Network) -> bool:
+    """Whether a length beside the batch, or one made of it, is not known."""
+    computed = [network.tensors[i] for op in network.operators for i in op.outputs]
+    if any(-1 in tensor.signature[1:] for tensor in computed):
+        return True
+    mixed = any(op.kind in MIXED for op in network.operators)
+    return mixed and any(-1 in tensor.signature for tensor in computed)
+
+
+def settled(raw: bytes) -> bytes:
+    """The model with the shapes that its values have, all inputs with a batch of 1."""
+    shapes = _run(raw)
+    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    graph = model.subgraphs[0]
+    computed = {int(i) for op in graph.operators for i in op.outputs}
+    for index in computed | set(map(int, graph.inputs)):
+        tensor = graph.tensors[index]
+        if index in shapes:
+            tensor.shape, tensor.shapeSignature = shapes[index], None
+    builder = flatbuffers.Builder(len(raw))
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _run(raw: bytes) -> dict[int, np.ndarray]:
+    """Shapes of all values, by tensor, when the model has run once."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+
+    try:
+        with silent():
+            interpreter = Interpreter(
+                model_content=raw,
+                num_threads=1,
+                # A delegate keeps the shapes of what it computes to itself.
+                experimental_op_resolver_type=resolver,
+            )
+            interpreter.allocate_tensors()
+            for end in interpreter.get_input_details():
+                zeros = np.zeros(end["shape"], end["dtype"])
+                interpreter.set_tensor(end["index"], zeros)
+            interpreter.invoke()
+    except (RuntimeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
+        raise Esp8kError(
+            f"TensorFlow Lite cannot run the model to find its shapes: {reason}",
+            "convert it with a batch of 1: keras.Input(shape, batch_size=1)",
+        ) from error
+    details = interpreter.get_tensor_details()
+    return {d["index"]: np.asarray(d["shape"], np.int32) for d in details}
