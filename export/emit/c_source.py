@@ -134,8 +134,12 @@ def describe(stage: Stage, kernel: Kernel) -> str:
     lines.append(f"{way} required, of {_shape(hwc(out.shape))}")
     a = stage.head.attributes
     if "stride_h" in a:
+        padding = a["padding"]
+        if "pads" in a:
+            (top, bottom), (left, right) = a["pads"]
+            padding = f"{top}, {bottom} rows, {left}, {right} columns"
         lines.append(
-            f"stride {a['stride_h']}x{a['stride_w']}, padding {a['padding']}, "
+            f"stride {a['stride_h']}x{a['stride_w']}, padding {padding}, "
             f"activation {a['activation']}"
         )
     lines.append(f"{stage.macs} MACs, {stage.effective_macs} effective")

@@ -24,6 +24,7 @@ TFLITE = (".tflite", ".lite", ".tfl")
 C_SOURCES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".ino")
 CONVERTED = {".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".hdf5": "keras"}
 KINDS = ".tflite, .lite, .onnx, .keras, .h5, .c, .cc, .h, or module:function of torch"
+INTEGERS = ("int8", "uint8", "int16")
 FLOATS = ("float32", "float16", "bfloat16", "float64")
 
 
@@ -69,11 +70,15 @@ def _converted(
 
 
 def is_float(network: Network) -> bool:
-    """Whether anything but its ends is computed in floating point."""
-    return any(
-        network.tensors[i].dtype in FLOATS
+    """Whether all but its ends is computed in floating point.
+
+    Of a quantized model converters leave some operators in float, between others.
+    """
+    types = {
+        network.tensors[i].dtype
         for op in network.operators
         if op.kind not in ("QUANTIZE", "DEQUANTIZE")
         for i in op.outputs
         if i >= 0
-    )
+    }
+    return not types.isdisjoint(FLOATS) and types.isdisjoint(INTEGERS)

@@ -177,6 +177,8 @@ def same_padding(size: int, kernel: int, stride: int, dilation: int, out: int) -
 def pads_before(network: Network, op: Operator) -> tuple[int, int]:
     """(top, left) implicit padding of a convolution or a pool."""
     a = op.attributes
+    if "pads" in a:
+        return a["pads"][0][0], a["pads"][1][0]
     if a["padding"] == "VALID":
         return 0, 0
     _, height, width, _ = network.tensors[op.inputs[0]].shape

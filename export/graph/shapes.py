@@ -174,7 +174,7 @@ def _windowed(network: Network, op: Operator, source: Shape) -> Shape | None:
         span = (kernel[axis] - 1) * dilation + 1
         if not 1 <= min(kernel[axis], dilation) <= span <= LARGEST_WINDOW:
             return None
-        size = source[1 + axis]
+        size = source[1 + axis] + sum(a["pads"][axis] if "pads" in a else ())
         if a["padding"] == "SAME":
             sizes.append(-(-size // stride))
         else:

@@ -23,7 +23,9 @@ from core.files import write_text
 from core.paths import ROOT
 from core.program import run
 from export.compile import compile_model
+from export.frontend import open_shapes
 from export.frontend.tflite import silent, tensorflow
+from export.graph.network import read_tflite
 from tools.bench.drawn.recurrent import Recurrent
 
 PAGE = ROOT / "docs" / "models.md"
@@ -203,27 +205,45 @@ def keras_models() -> Iterator[tuple[str, str, bytes]]:
     tf = tensorflow()
     layers = tf.keras.layers
     for ends in ("int8", "uint8", None):
-        model = tf.keras.Sequential(
-            [
-                tf.keras.Input((28, 28, 1)),
-                layers.Conv2D(8, 3, activation="relu"),
-                layers.MaxPooling2D(),
-                layers.Flatten(),
-                layers.Dense(10, activation="softmax"),
-            ]
-        )
-        made = tf.lite.TFLiteConverter.from_keras_model(model)
-        rng = np.random.default_rng(0)
-        made.optimizations = [tf.lite.Optimize.DEFAULT]
-        made.representative_dataset = lambda rng=rng: (
-            [rng.random((1, 28, 28, 1)).astype(np.float32)] for _ in range(EXAMPLES)
-        )
-        made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        if ends:
-            made.inference_input_type = made.inference_output_type = getattr(tf, ends)
-        with silent(), redirect_stdout(io.StringIO()):
-            content = bytes(made.convert())
+        cnn = [
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ]
+        content = keras_model((28, 28, 1), cnn, ends)
         yield "Keras CNN, free batch", f"{ends or 'float32'} ends", content
+    tcn = [
+        layers.Conv1D(8, 3, padding="causal", dilation_rate=n, activation="relu")
+        for n in (1, 2, 4)
+    ]
+    tcn += [layers.GlobalMaxPooling1D(), layers.Dense(2)]
+    yield "Keras TCN, free batch", "dilated Conv1D", keras_model((40, 3), tcn, "int8")
+    strided = [
+        layers.ZeroPadding2D(((0, 1), (0, 1))),
+        layers.SeparableConv2D(8, 3, 2, activation="relu"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(3),
+    ]
+    content = keras_model((16, 16, 3), strided, "int8")
+    yield "Keras CNN, free batch", "ZeroPadding2D, stride 2", content
+
+
+def keras_model(shape: Shape, layers: list[Any], ends: str | None) -> bytes:
+    """A sequential model as the converter writes it."""
+    tf = tensorflow()
+    model = tf.keras.Sequential([tf.keras.Input(shape), *layers])
+    made = tf.lite.TFLiteConverter.from_keras_model(model)
+    rng = np.random.default_rng(0)
+    made.optimizations = [tf.lite.Optimize.DEFAULT]
+    made.representative_dataset = lambda: (
+        [rng.random((1, *shape)).astype(np.float32)] for _ in range(EXAMPLES)
+    )
+    made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if ends:
+        made.inference_input_type = made.inference_output_type = getattr(tf, ends)
+    with silent(), redirect_stdout(io.StringIO()):
+        return bytes(made.convert())
 
 
 def streaming(layers: int) -> bytes:
@@ -291,6 +311,8 @@ def rows(models: Iterator[tuple[str, str, bytes]]) -> list[Row]:
     """Compile each, hold it to TFLite Micro."""
     found = []
     for name, what, model in models:
+        if open_shapes.is_open(read_tflite(model, name)):
+            model = open_shapes.settled(model)
         with tempfile.TemporaryDirectory() as folder:
             try:
                 result = compile_model(model, "net", name, Path(folder), "balanced")

@@ -14,6 +14,7 @@ from export.frontend.canonical import (
     batch,
     dilated,
     islands,
+    padded,
     rules,
     state,
     static,
@@ -47,4 +48,5 @@ def _made(network: Network) -> Network:
     network = dilated.undone(static.fold(network))
     network = batch.single(state.resolve(network))
     network = islands.tabled(network)
-    return tidy.shapes(batch.led(rules.apply(static.fold(network))))
+    network = tidy.shapes(batch.led(rules.apply(static.fold(network))))
+    return padded.joined(network)

@@ -13,6 +13,7 @@ from export.emit import host_build
 from export.frontend import open_shapes
 from export.frontend.canonical.ends import End, quantized, real, separate
 from export.frontend.canonical.moving import nearest
+from export.frontend.sources import is_float
 from export.frontend.support import core_of, require_supported
 from export.graph.moves import factor
 from export.graph.network import read_tflite
@@ -170,7 +171,11 @@ def test_float_operators_between_integers_are_a_table() -> None:
     b.operator("DEQUANTIZE", [start], first)
     b.operator("ELU", [first], second)
     b.operator("QUANTIZE", [second], end)
-    assert held(b.build([start], [end])) == ["TABLE"]
+    last = b.tensor((1, 8), 0.02, -50)
+    b.operator("RELU", [end], last)
+    model = b.build([start], [last])
+    assert held(model) == ["TABLE", "RELU"]
+    assert not is_float(read_tflite(model, "net"))  # nobody is asked for calibration
 
 
 @pytest.mark.parametrize(("kind", "first"), PAIRS)

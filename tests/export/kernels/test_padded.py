@@ -6,16 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.pixels import to_bytes
 from export.emit import generate, lower
+from export.emit.component import joined, random_values
+from export.frontend.support import integer_core, require_supported
 from export.graph.fusion import plan_stages
 from export.graph.network import Network, read_tflite
 from export.kernels.int8.skipping import Skipping
 from export.kernels.kernel import Kernel, Options
-from export.reference import int8
+from export.reference import int8, tflm
 from tests.support.components import IDENTITY
 from tests.support.native import Native
 from tools.bench.drawn.networks import Generator
-from tools.bench.drawn.values import SAME, Value
+from tools.bench.drawn.tflite_builder import TfliteBuilder
+from tools.bench.drawn.values import SAME, VALID, Value
 
 OPTIONS = ("-O0", "-fsanitize=undefined", "-fno-sanitize-recover")
 INPUTS = 4
@@ -64,6 +68,88 @@ class Padded(Generator):
         x = self.depthwise_layer(x)
         x = self.square(x, 1, int(self.pick(16, 20, 24)))
         return self.builder.build([start.index], [x.index])
+
+
+class Bordered(Generator):
+    """Convolutions, each behind a PAD of its input; the first PAD has two readers."""
+
+    extreme = False
+
+    def bordered(self, x: Value, depthwise: bool) -> Value:
+        """Any kernel, strides and dilation, any border that SAME could have."""
+        kh, kw = self.integer(1, 5), self.integer(1, 5)
+        dh, dw = (self.integer(1, 2) if k <= 3 else 1 for k in (kh, kw))
+        pads = np.zeros((4, 2), np.int64)
+        for row, size, step in ((1, kh, dh), (2, kw, dw)):
+            span = (size - 1) * step
+            pads[row] = self.integer(0, span // 2), self.integer(0, (span + 1) // 2)
+        shape = tuple(s + int(p.sum()) for s, p in zip(x.shape, pads, strict=True))
+        table = self.builder.tensor((4, 2), None, 0, pads, "int32")
+        y = self.value(shape, x.scale, x.zero_point)
+        self.builder.operator("PAD", [x.index, table], y.index)
+        o = {"padding": VALID, "strideH": self.integer(1, 2)}
+        o |= {"strideW": self.integer(1, 2), "dilationHFactor": dh}
+        o |= {"dilationWFactor": dw}
+        if dh * dw > 1:
+            o |= {"strideH": 1, "strideW": 1}
+        spatial = self.spatial(y, kh, kw, o)
+        if depthwise:
+            weights = self.weights((1, kh, kw, x.shape[3]))
+            o |= {"depthMultiplier": 1}
+            out = (1, *spatial, x.shape[3])
+            return self.weighted(y, "DEPTHWISE_CONV_2D", weights, 3, out, **o)
+        channels = self.integer(3, 9)
+        weights = self.weights((channels, kh, kw, x.shape[3]))
+        return self.weighted(y, "CONV_2D", weights, 0, (1, *spatial, channels), **o)
+
+    def build(self) -> bytes:
+        side, wide, deep = (self.integer(*r) for r in ((12, 17), (12, 17), (2, 6)))
+        start = x = self.value((1, side, wide, deep), 1 / 255, self.zero_point())
+        for _ in range(3):
+            x = self.bordered(x, bool(self.rng.integers(2)))
+        return self.builder.build([start.index], [x.index])
+
+
+@pytest.mark.skipif(not tflm.available(), reason=tflm.SKIPPED)
+@pytest.mark.parametrize("seed", range(6))
+def test_a_pad_is_the_border_of_the_convolution_behind_it(
+    seed: int, tmp_path: Path
+) -> None:
+    model = Bordered(seed).build()
+    net = integer_core(read_tflite(model, "net"))
+    require_supported(net)
+    assert not any(op.kind == "PAD" for op in net.operators)
+    inputs = random_values(net, INPUTS, seed)
+    expected = tflm.sequence(model, inputs, 1)[0]
+    profile = ("speed", "balanced", "size")[seed % 3]
+    generate.generate(net, None, tmp_path, profile, "net", IDENTITY)
+    native = Native(tmp_path, tmp_path / "native", options=OPTIONS)
+    found = native.run("int8", to_bytes(joined(inputs)))
+    assert np.array_equal(found, expected.reshape(INPUTS, -1))
+
+
+def test_a_pad_stays_where_it_is_more_than_a_border() -> None:
+    kinds = []
+    for pads, fill in ((3, None), (1, None), (1, 5)):
+        b = TfliteBuilder()
+        table = np.array([[0, 0], [pads, pads], [pads, pads], [0, 0]])
+        given = [
+            b.tensor((1, 6, 6, 2), 0.1, -3),
+            b.tensor((4, 2), None, 0, table, "int32"),
+        ]
+        middle = b.tensor((1, 6 + 2 * pads, 6 + 2 * pads, 2), 0.1, -3)
+        end = b.tensor((1, 4 + 2 * pads, 4 + 2 * pads, 2), 0.1, 0)
+        if fill is not None:
+            given.append(b.tensor((1,), 0.1, -3, np.array([fill])))
+        b.operator("PAD" if fill is None else "PADV2", given, middle)
+        data = np.ones((2, 3, 3, 2), np.int8)
+        weights = b.tensor(data.shape, [0.1] * 2, 0, data)
+        o = {"padding": VALID, "strideH": 1, "strideW": 1}
+        o |= {"dilationHFactor": 1, "dilationWFactor": 1}
+        b.operator("CONV_2D", [middle, weights, -1], end, **o)
+        net = integer_core(read_tflite(b.build([given[0]], [end]), "net"))
+        kinds.append([op.kind for op in net.operators])
+    assert kinds == [["PAD", "CONV_2D"], ["CONV_2D"], ["PAD", "CONV_2D"]]
 
 
 def network(seed: int) -> Network:

@@ -1,0 +1,83 @@
+"""A PAD in front of convolutions becomes the border that their windows reach into.
+
+What a convolution reads beyond its input's edges counts as the input's zero point.
+A PAD that fills with just that, and whose value only convolutions read, is such a
+border: the same products are summed, and the padded value need not be stored. Borders
+are taken that SAME could have too; kernels know no wider ones.
+"""
+
+import dataclasses
+
+from export.graph.network import Network, Operator, Tensor
+
+Pair = tuple[int, int]  # before, after
+
+
+def joined(network: Network) -> Network:
+    """The network without the PADs that its convolutions can do."""
+    readers: dict[int, list[Operator]] = {}
+    for op in network.operators:
+        for index in op.inputs:
+            readers.setdefault(index, []).append(op)
+    borders: dict[int, tuple[int, tuple[Pair, Pair]]] = {}
+    operators = []
+    for op in network.operators:
+        border = _border(network, op)
+        value = op.outputs[0] if op.outputs else -1
+        users = readers.get(value, [])
+        if border is not None and users and value not in network.ends:
+            if all(_takes(network, user, value, border) for user in users):
+                borders[value] = op.inputs[0], border
+                continue
+        if op.inputs and op.inputs[0] in borders:
+            source, pads = borders[op.inputs[0]]
+            op = dataclasses.replace(
+                op,
+                inputs=(source, *op.inputs[1:]),
+                attributes={**op.attributes, "pads": pads},
+            )
+        operators.append(op)
+    return dataclasses.replace(
+        network,
+        operators=tuple(
+            dataclasses.replace(op, index=i) for i, op in enumerate(operators)
+        ),
+    )
+
+
+def _border(network: Network, op: Operator) -> tuple[Pair, Pair] | None:
+    """Rows and columns that a PAD adds, if it adds these only, as zero points."""
+    if op.kind != "PAD" or len(op.attributes.get("paddings", ())) != 4:
+        return None
+    source, out = network.tensors[op.inputs[0]], network.output(op)
+    if not _alike(source, out) or source.data is not None or len(source.shape) != 4:
+        return None
+    (before, rows, columns, behind) = op.attributes["paddings"]
+    if any((*before, *behind)) or op.attributes["fill"] != out.zero_point:
+        return None
+    height, width = source.shape[1] + sum(rows), source.shape[2] + sum(columns)
+    whole = (source.shape[0], height, width, source.shape[3])
+    return (rows, columns) if out.shape == whole and min(*rows, *columns) >= 0 else None
+
+
+def _alike(source: Tensor, out: Tensor) -> bool:
+    if source.quant is None or out.quant is None:
+        return False
+    single = len(source.quant.scale) == len(out.quant.scale) == 1
+    return single and (source.scale, source.zero_point) == (out.scale, out.zero_point)
+
+
+def _takes(
+    network: Network, op: Operator, value: int, border: tuple[Pair, Pair]
+) -> bool:
+    """Whether a reader can do the padding itself."""
+    if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D") or value in op.inputs[1:]:
+        return False
+    a, kernel = op.attributes, network.tensors[op.inputs[1]].shape
+    if a["padding"] != "VALID" or len(kernel) != 4:
+        return False
+    steps = (a["dilation_h"], a["dilation_w"])
+    return all(
+        before <= (size - 1) * step // 2 and after <= ((size - 1) * step + 1) // 2
+        for (before, after), size, step in zip(border, kernel[1:3], steps, strict=True)
+    )
