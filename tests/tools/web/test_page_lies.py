@@ -5,12 +5,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from core.words import ENGINES
 from tests.support.browser import open_page, put_serial
 from tests.support.lying_device import (
     ANSWERS,
+    ENDS,
     F16_ANSWERS,
     HELLOS,
     LyingDevice,
@@ -18,6 +21,8 @@ from tests.support.lying_device import (
     named,
 )
 from tools.link.framing import REPLY, REPLY_ERROR, REPLY_MISSING, Frame, Request
+from tools.link.messages import ANSWER, parse_identity, parse_result
+from tools.link.schema import Malformed
 
 HELLO, INFER = Request.HELLO, Request.INFER
 MARKUP = b"<img src=x onerror=document.body.remove()>" * 6
@@ -110,6 +115,59 @@ def test_what_is_wrong_is_said(page: Page, site: str, port: Port) -> None:
     port.lies = {}
     page.click("#connect")
     expect(page.locator("#equal")).to_have_text("10 of 10 logits differ")
+
+
+JUDGE = """
+async told => {
+  const { parseHello, parseAnswer, LinkError } = await import("./reply.js");
+  const refused = ([engine, bytes]) => {
+    const view = new DataView(Uint8Array.from(bytes).buffer);
+    try {
+      if (engine) parseAnswer(view, engine, 10); else parseHello(view, 784);
+      return false;
+    } catch (error) {
+      if (error instanceof LinkError) return true;
+      throw error;
+    }
+  };
+  return told.map(refused);
+}
+"""
+
+
+def changed(payload: bytes) -> list[bytes]:
+    """Every truncation of it, and every byte another."""
+    cut = [payload[:length] for length in range(len(payload) + 1)]
+    other = (b"\0", b"\1", b"\x1b", b"\x7f", b"\x80", b"\xff")
+    return cut + [
+        payload[:at] + value + payload[at + 1 :]
+        for at in range(len(payload))
+        for value in other
+    ]
+
+
+def test_page_and_host_refuse_the_same_replies(page: Page, site: str) -> None:
+    def refused(engine: str, payload: bytes) -> bool:
+        try:
+            if engine:
+                parse_result(payload, engine, 10)
+            else:
+                parse_identity(payload)
+        except Malformed:
+            return True
+        return False
+
+    told = [("", one) for one in changed(honest_hello() + ENDS)]
+    for number, engine in enumerate(ENGINES):
+        kind = np.dtype("<f4") if number else np.dtype(np.int8)
+        logits = np.arange(-4, 6).astype(kind).tobytes()
+        answer = ANSWER.pack(number, 9, 1000, 0) + logits
+        told += [(engine, one) for one in changed(answer)]
+    open_page(page, site)
+    by_page = page.evaluate(JUDGE, [[engine, list(one)] for engine, one in told])
+    by_host = [refused(*one) for one in told]
+    assert by_page == by_host
+    assert 200 < sum(by_host) < len(told) - 200
 
 
 def test_markup_in_a_name_is_text(page: Page, site: str, port: Port) -> None:
