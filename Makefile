@@ -74,7 +74,7 @@ endif
 
 BUILD  := $(or $(ESP8K_BUILD),build)
 # This checkout, whichever one the entry point was installed from.
-ESP8K  := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),2) PYTHONPATH="$(CURDIR)" \
+ESP8K  := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),2) PYTHONPATH=$(call quoted,$(CURDIR)) \
           .venv/bin/esp8k
 OUT    := $(BUILD)/$(strip $(MODEL))
 OPTIONS := --model $(MODEL) $(if $(BOARD),--board $(BOARD)) \

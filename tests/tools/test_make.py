@@ -52,7 +52,8 @@ class Checkout:
         return lines
 
 
-@pytest.fixture(params=["plain", "with blank, ü"])
+# The last one: a checkout whose path the shell would read as something else.
+@pytest.fixture(params=["plain", 'with blank, ü, it\'s $HOME `a` "b"'])
 def checkout(request, tmp_path: Path) -> Checkout:
     folder = tmp_path / request.param
     program = folder / ".venv" / "bin" / "esp8k"
@@ -67,6 +68,13 @@ def checkout(request, tmp_path: Path) -> Checkout:
     for mark in (".python-ready", ".debian-ready"):
         (folder / "build" / mark).touch()
     return Checkout(folder)
+
+
+def test_a_verb_runs_this_checkout_and_no_other(checkout):
+    program = checkout.folder / ".venv" / "bin" / "esp8k"
+    program.write_text('#!/bin/sh\nprintf "%s" "$PYTHONPATH" > seen\n')
+    assert checkout.make("bench").returncode == 0
+    assert (checkout.folder / "seen").read_text() == str(checkout.folder)
 
 
 def test_the_trained_checkpoint_is_what_later_verbs_use(checkout):

@@ -43,6 +43,8 @@ OFFLINE = (
     "~/.platformio of a computer that has built one, or `idf.py build` in firmware/; "
     "without a board: BOARD=virtual"
 )
+# SCons and the shell that it calls take these for their own, wherever they stand.
+UNBUILDABLE = re.compile(r"""["'`$();%|:\\\n]""")
 
 SCONS_MAIN = '"""PyPI\'s SCons where PlatformIO looks for its own."""\n' + (
     "import sys\n\nimport SCons.Script\n\nsys.exit(SCons.Script.main())\n"
@@ -120,6 +122,17 @@ def require_espressif(board: str) -> None:
     )
 
 
+def require_path(*places: Path) -> None:
+    """Refuse a folder below which SCons builds nothing, or something else."""
+    for place in places:
+        found = UNBUILDABLE.search(str(place)) if os.name == "posix" else None
+        if found:
+            raise Esp8kError(
+                f"PlatformIO cannot build below {place}: the path has {found[0]!r}",
+                "move it, or set ESP8K_BUILD where only build/ is meant",
+            )
+
+
 def _scons_version() -> str:
     """The version that this PlatformIO asks for: '~4.41101.0' is 4.41101.0."""
     from platformio.dependencies import get_core_dependencies
@@ -160,6 +173,7 @@ def build(
 ) -> Path:
     """`pio run -e board`; returns the .elf. `targets` as in `pio run -t upload`."""
     require_compiler(board)
+    require_path(FIRMWARE, model_dir(model).resolve())
     require_espressif(board)
     env = environment(board, model, extra)
     generated = Path(env["ESP8K_MODEL_DIR"])

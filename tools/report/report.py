@@ -8,6 +8,9 @@ net); with --limit into report-of-N, so that a whole one stays. Refuses a device
 runs other weights. Exit code 1 if an answer or the int8 digest is not the host's. What
 depends on the clock or the line stands under "timing" and "link" in the JSON; the rest
 is the same whenever the inputs are.
+
+Of v2 it took 15 s of one core's time on twin and 100 s on virtual (measured). On a
+board the line alone takes 24 minutes at 115200 baud (computed: 20,000 images).
 """
 
 import time

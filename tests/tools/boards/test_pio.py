@@ -57,6 +57,16 @@ def test_nothing_is_sent_home_and_all_output_is_below_build(
     assert "PLATFORMIO_CORE_DIR" not in pio.environment("esp32dev", "v2")
 
 
+@pytest.mark.parametrize("char", "\"'`$();%|:\\\n")
+def test_a_path_that_scons_cannot_take_is_said(
+    char: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / f"a{char}b"))
+    with pytest.raises(Esp8kError, match="PlatformIO cannot build below") as error:
+        pio.build("v2", "twin")
+    assert repr(char) in error.value.message and "\n" not in repr(char)
+
+
 def test_a_missing_compiler_names_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pio.shutil, "which", lambda _: None)
     with pytest.raises(Esp8kError) as error:
