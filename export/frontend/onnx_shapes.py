@@ -152,13 +152,16 @@ def _gather(b: Builder, step: Step) -> Value:
     rank = len(value.tensor.shape)
     if indices.ndim == 1:
         axis = b.axis(value.layout, step.attributes.get("axis", 0), rank)
-        size = int(value.tensor.shape[axis])
-        wrapped = np.where(indices < 0, indices + size, indices)
-        return Value(b.tf.gather(value.tensor, wrapped, axis=axis), value.layout)
+        positions = _positions(indices, value.tensor.shape[axis])
+        return Value(b.tf.gather(value.tensor, positions, axis=axis), value.layout)
     axis = step.attributes.get("axis", 0) % rank
     plain = b.plain(value)
-    wrapped = np.where(indices < 0, indices + int(plain.shape[axis]), indices)
-    return Value(b.tf.gather(plain, wrapped, axis=axis))
+    return Value(b.tf.gather(plain, _positions(indices, plain.shape[axis]), axis=axis))
+
+
+def _positions(indices: np.ndarray, size: int) -> np.ndarray:
+    """From the front, of the type that TFLite Micro knows."""
+    return np.where(indices < 0, indices + int(size), indices).astype(np.int32)
 
 
 def _resize(b: Builder, step: Step) -> Value:

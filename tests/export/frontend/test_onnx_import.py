@@ -21,6 +21,7 @@ from tests.export.frontend.test_fold import Residual, shaken
 from tests.support import oracle
 
 SHAPE = (1, 1, 28, 28)
+node = onnx.helper.make_node
 
 
 class Wide(nn.Module):
@@ -102,6 +103,16 @@ def test_a_quantized_onnx_keeps_its_scales(
     assert np.abs(real - expected).max() <= 3 * out.scale
 
 
+def test_positions_are_of_the_type_that_tflite_micro_knows() -> None:
+    at = onnx.helper.make_tensor("", onnx.TensorProto.INT64, [2], [3, -1])
+    nodes = node("Constant", [], ["at"], value=at), node("Gather", ["x", "at"], ["y"])
+    nodes[1].attribute.append(onnx.helper.make_attribute("axis", 3))
+    model = tflite.convert(graph_of(*nodes).SerializeToString())
+    network = read_tflite(model, "net")
+    gather = next(op for op in network.operators if op.kind == "GATHER")
+    assert network.tensors[gather.inputs[1]].dtype == "int32"
+
+
 # ==== What has no form ====
 
 
@@ -123,9 +134,6 @@ def refused(match: str, *nodes: onnx.NodeProto, **weights: np.ndarray) -> None:
     with pytest.raises(Esp8kError, match=match) as caught:
         tflite.convert(graph_of(*nodes, **weights).SerializeToString())
     assert caught.value.hint and caught.value.code == 2
-
-
-node = onnx.helper.make_node
 
 
 def test_a_max_pool_padded_by_more_than_half_a_window_is_refused() -> None:
