@@ -9,7 +9,7 @@ intermediate over the reachable sums. Where a table follows, steps that the tabl
 not tell apart are not asked for. If no such constants exist, the 64-bit form stays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,36 +152,15 @@ def _channel(
     low_bits: int,
 ) -> Channel | None:
     """M and C for one channel at one shift, or None."""
-    real = one.mantissa * 2.0 ** (one.shift - 31) / trial.scale * (1 << trial.drop)
-    centre = round(real * 2.0**shift)
     triple = trial.form == "triple"
-    if not 2 <= centre <= (1 << 36 if triple else INT32_MAX >> 4):
-        return None
-    half = 1 << (shift - 1) if trial.signed else 0  # K holds it
-    always = one.thresholds <= one.least
-    never = one.thresholds > one.greatest
-    live = ~always & ~never
-    first = trial.view(one, one.thresholds[live])  # least that must reach the goal
-    below = trial.view(one, one.thresholds[live] - 1)  # greatest that must not
-    if np.any(first <= below):
-        return None
-    reach = max(2, min(64, centre >> 8))
-    m = np.arange(max(centre - reach, 1), centre + reach + 1, dtype=np.int64)[:, None]
-    step = ((goals - trial.zero) << shift) - half
-    # (accumulator's view, goal) pairs that must, and must not, reach the goal
-    must = _pairs(first, step[live], bound[0], step[always])
-    must_not = _pairs(below, step[live], bound[1], step[never])
-    signs = (False, True) if trial.signed else (None,)
-    ranges = [_offsets(m, must, must_not, negative) for negative in signs]
     unit = 1 << low_bits if triple else 1  # of C
-    ranges = [(-(-low // unit), high // unit) for low, high in ranges]
-    good = np.flatnonzero(np.all([low <= high for low, high in ranges], axis=0))
-    for index in good[np.argsort(np.abs(m[good, 0] - centre), kind="stable")]:
-        multiplier = int(m[index, 0])
+    under = low_bits * (2 if triple else 1)
+    k = (2 * trial.zero + 1) << (shift - under - 1) if trial.signed else 0
+    for multiplier, sides in _candidates(trial, one, bound, goals, shift, unit):
         middle: list[int] = []
-        for low, high in ranges:
+        for low, high in sides:
             near = middle[0] if middle else 0
-            middle.append(_pick(int(low[index]), int(high[index]), near))
+            middle.append(_pick(low, high, near))
         bias, moved = one.bias * trial.scale, 0
         if trial.form == "single":
             bias = 0
@@ -191,11 +170,50 @@ def _channel(
         elif unit * middle[1] > unit * middle[0] + multiplier:
             continue  # would fall between -1 and 0
         part = bound[0] + moved, bound[1] + moved
-        under = low_bits * (2 if triple else 1)
-        k = (2 * trial.zero + 1) << (shift - under - 1) if half else 0
         if all(fits(part, multiplier, c, low_bits, k, triple) for c in middle):
             return Channel(bias, multiplier, middle[0], middle[-1], 0)
     return None
+
+
+def _candidates(
+    trial: Trial,
+    one: Steps,
+    bound: tuple[int, int],
+    goals: np.ndarray,
+    shift: int,
+    unit: int,
+) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """Each M that can step where TFLite does, nearest to the real scale first.
+
+    With it the range of C, in units of `unit`: one, or one for each sign.
+    """
+    real = one.mantissa * 2.0 ** (one.shift - 31) / trial.scale * (1 << trial.drop)
+    centre = round(real * 2.0**shift)
+    if not 2 <= centre <= (1 << 36 if trial.form == "triple" else INT32_MAX >> 4):
+        return
+    half = 1 << (shift - 1) if trial.signed else 0  # K holds it
+    always = one.thresholds <= one.least
+    never = one.thresholds > one.greatest
+    live = ~always & ~never
+    first = trial.view(one, one.thresholds[live])  # least that must reach the goal
+    below = trial.view(one, one.thresholds[live] - 1)  # greatest that must not
+    if np.any(first <= below):
+        return
+    reach = max(2, min(64, centre >> 8))
+    m = np.arange(max(centre - reach, 1), centre + reach + 1, dtype=np.int64)[:, None]
+    step = ((goals - trial.zero) << shift) - half
+    # (accumulator's view, goal) pairs that must, and must not, reach the goal
+    must = _pairs(first, step[live], bound[0], step[always])
+    must_not = _pairs(below, step[live], bound[1], step[never])
+    signs = (False, True) if trial.signed else (None,)
+    ranges = [_offsets(m, must, must_not, negative) for negative in signs]
+    ranges = [(-(-low // unit), high // unit) for low, high in ranges]
+    good = np.flatnonzero(np.all([low <= high for low, high in ranges], axis=0))
+    for index in good[np.argsort(np.abs(m[good, 0] - centre), kind="stable")]:
+        yield (
+            int(m[index, 0]),
+            [(int(low[index]), int(high[index])) for low, high in ranges],
+        )
 
 
 def _pairs(

@@ -88,16 +88,8 @@ def publish(
         s3=cores in ("all", "s3"),
         lx6=cores in ("all", "lx6"),
     )
-    if doubt is not None:
-        end = network_int8.tensors[network_int8.outputs[0]]
-        scale, zero_point = float(end.scale), end.zero_point
-        texts = decide.sources(doubt, prefix, scale, zero_point)
-        for name, text in texts.items():
-            (out_dir / name).write_text(text)
-    if prepare:
-        prepared.require(network_int8)
-        for name, text in prepared.sources(prefix).items():
-            (out_dir / name).write_text(text)
+    for name, text in _beside(network_int8, prefix, doubt, prepare).items():
+        (out_dir / name).write_text(text)
     networks = {"int8": network_int8}
     if network_f16 is not None:
         networks["f16"] = network_f16
@@ -111,6 +103,20 @@ def publish(
         target.write_text(environment.get_template(f"{template}.jinja").render(context))
     lay_out(out_dir)
     return plan
+
+
+def _beside(
+    network: Network, prefix: str, doubt: Doubt | None, prepare: bool
+) -> dict[str, str]:
+    """C that stands beside the network's, by its place in the component."""
+    texts: dict[str, str] = {}
+    if doubt is not None:
+        end = network.tensors[network.outputs[0]]
+        texts |= decide.sources(doubt, prefix, float(end.scale), end.zero_point)
+    if prepare:
+        prepared.require(network)
+        texts |= prepared.sources(prefix)
+    return texts
 
 
 def lay_out(folder: Path) -> None:

@@ -144,20 +144,34 @@ def _fix_shapes(
             f"{shown}: its input is {name.lower()}, not float", "export it in float32"
         )
     dims = kind.shape.dim
-    notes = []
+    notes: tuple[str, ...] = ()
     if given is not None:
-        if len(given) != len(dims):
-            what = f"--input-shape {given} has {len(given)} sizes, {shown} {len(dims)}"
-            raise Esp8kError(what, "give one for each axis")
-        for dim, size in zip(dims, given, strict=True):
-            if dim.dim_value not in (0, size):
-                what = f"--input-shape {given}: {shown} fixes a size to {dim.dim_value}"
-                raise Esp8kError(what, "leave --input-shape out")
-            dim.dim_value = size
+        _give(dims, given, shown)
     elif dims and dims[0].dim_value <= 0:
         name = one_line(dims[0].dim_param) or "the batch"
-        notes.append(f"{name}, which the model leaves open, is 1")
+        notes = (f"{name}, which the model leaves open, is 1",)
         dims[0].dim_value = 1
+    _check_fixed(dims, shown)
+    del proto.graph.value_info[:]
+    for value in proto.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    return notes
+
+
+def _give(dims: Any, given: tuple[int, ...], shown: str) -> None:
+    """The sizes that --input-shape says."""
+    if len(given) != len(dims):
+        what = f"--input-shape {given} has {len(given)} sizes, {shown} {len(dims)}"
+        raise Esp8kError(what, "give one for each axis")
+    for dim, size in zip(dims, given, strict=True):
+        if dim.dim_value not in (0, size):
+            what = f"--input-shape {given}: {shown} fixes a size to {dim.dim_value}"
+            raise Esp8kError(what, "leave --input-shape out")
+        dim.dim_value = size
+
+
+def _check_fixed(dims: Any, shown: str) -> None:
+    """Every size is known, and the first one is a batch of 1."""
     shape = tuple(dim.dim_value for dim in dims)
     if not shape or min(shape) <= 0:
         open_ = [one_line(d.dim_param) or "?" for d in dims if d.dim_value <= 0]
@@ -170,10 +184,6 @@ def _fix_shapes(
             f"{shown} takes {shape[0]} inputs at once, shape {shape}",
             "export with a batch of 1: torch.onnx.export(module, (example[:1],), ...)",
         )
-    del proto.graph.value_info[:]
-    for value in proto.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    return tuple(notes)
 
 
 def _inferred(proto: onnx.ModelProto, shown: str) -> onnx.ModelProto:

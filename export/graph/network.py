@@ -203,34 +203,38 @@ def read_tflite(source: Path | str | bytes, name: str) -> Network:
     else:
         label = one_line(Path(source).name)
         raw = read_bytes(Path(source), MODEL_BYTES, "a .tflite")
-    damaged = Esp8kError(
-        f"{label} is damaged or cut short ({len(raw)} bytes)",
-        "make it again: make export, or convert the model again",
-    )
     if len(raw) < 16 or raw[4:8] != b"TFL3":
         raise Esp8kError(
             f"{label} is not a .tflite file",
             "a .tflite carries the identifier TFL3 in bytes 4 to 7",
         )
     try:
-        model = schema.ModelT.InitFromPackedBuf(raw, 0)
-        graph = model.subgraphs[0]
-        tensors = [_tensor(model, raw, i, t) for i, t in enumerate(graph.tensors)]
-        kinds = [kind_of(code) for code in model.operatorCodes]
-        operators = [
-            _operator(kinds, tensors, op)
-            for op in ([] if graph.operators is None else graph.operators)
-        ]
-        ends = _indices(graph.inputs), _indices(graph.outputs)
-        initial = _initial(model, raw, kinds, operators)
+        return _network(raw, name)
     except Esp8kError:
         raise
     except Exception as error:  # the flatbuffers reader raises whatever it meets
-        raise damaged from error
+        raise Esp8kError(
+            f"{label} is damaged or cut short ({len(raw)} bytes)",
+            "make it again: make export, or convert the model again",
+        ) from error
+
+
+def _network(raw: bytes, name: str) -> Network:
+    """What the flatbuffer holds; raises anything where it is damaged."""
+    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    graph = model.subgraphs[0]
+    tensors = [_tensor(model, raw, i, t) for i, t in enumerate(graph.tensors)]
+    kinds = [kind_of(code) for code in model.operatorCodes]
+    operators = [
+        _operator(kinds, tensors, op)
+        for op in ([] if graph.operators is None else graph.operators)
+    ]
+    ends = _indices(graph.inputs), _indices(graph.outputs)
+    initial = _initial(model, raw, kinds, operators)
     count = len(tensors)
     used = [i for op in operators for i in (*op.inputs, *op.outputs)]
     if any(not -1 <= i < count for i in (*used, *ends[0], *ends[1])):
-        raise damaged
+        raise IndexError("an operator or an end names a tensor that there is not")
     tensors, operators = _collapse_float16(tensors, operators)
     return Network(
         name=name,

@@ -35,6 +35,13 @@ def product(text: str, factor: int) -> str:
     return f"{text} * {factor}" if _is_one(text) else f"({text}) * {factor}"
 
 
+def half(text: str) -> str:
+    """C of half of an even number."""
+    if text.isdigit():
+        return str(int(text) // 2)
+    return f"{text} / 2" if _is_one(text) else f"({text}) / 2"
+
+
 def _is_one(text: str) -> bool:
     """Whether it needs no parentheses: a name, a call, or what has them already."""
     depth = 0

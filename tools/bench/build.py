@@ -175,7 +175,14 @@ def build(
         for i, path in enumerate(program.sources)
     ]
     objects.append(_compile(where, folder / "adapter.c", own, folder / "adapter.o"))
-    harness = _harness(where, folder, includes)
+    objects += _harness(where, folder, includes)
+    elf, link_map = _link(where, objects, folder)
+    sizes = sections(link_map.read_text())
+    return Built(elf, where, tuple(flags), version(where), *_shares(sizes))
+
+
+def _link(where: Target, objects: list[Path], folder: Path) -> tuple[Path, Path]:
+    """The program, and the linker's map of it."""
     elf, link_map = folder / "program.elf", folder / "program.map"
     _run(
         [
@@ -184,15 +191,14 @@ def build(
             "-Wl,--gc-sections",
             "-Wl,--no-warn-rwx-segments",
             *("-Xlinker", f"-Map={link_map}"),  # -Wl, would part it at a comma
-            *map(str, (*objects, *harness)),
+            *map(str, objects),
             *(["-lgcc"] if where.evidence == "emulated" else ["-lm"]),
             "-o",
             str(elf),
         ],
         where,
     )
-    sizes = sections(link_map.read_text())
-    return Built(elf, where, tuple(flags), version(where), *_shares(sizes))
+    return elf, link_map
 
 
 def _adapter(program: Program) -> str:

@@ -12,14 +12,15 @@ from core.errors import CheckFailed
 from core.words import ENGINES, PROFILES
 from export.emit.generate import Plan, flags
 from tools.bench import build, count
-from tools.bench.build import TARGETS
+from tools.bench.build import TARGETS, Built, Program
+from tools.bench.count import Counted
 from tools.bench.models import (
     Model,
     effective_macs,
     generate,
     program,
 )
-from tools.bench.rows import HERE, OURS, Row, compare
+from tools.bench.rows import HERE, OURS, Exactness, Row, compare
 
 IMAGES = {"int8": 2, "f16": 1}  # counted; soft float takes 25 M instructions each
 Say = Callable[[str], None]
@@ -53,50 +54,61 @@ def _engine(
 ) -> Iterator[Row]:
     source = program(place / "component", plan, engine)
     images = model.images[: IMAGES[engine]]
-    exact = outputs = None
-    for target in ("host", *(t for t in targets if t != "host")):
-        if not TARGETS[target].takes(engine, plan.profile):
-            continue
+
+    def built_for(target: str) -> Built:
         options = flags(TARGETS[target].family)
         work = place / f"{engine}_{target}"
-        built = build.build(source, target, options, images, work, with_stages)
-        if target == "host":
-            outputs = count.run_host(built, model.images)
-            exact = compare(outputs, model.expected) if engine == "int8" else None
-            if target not in targets:
-                continue
+        return build.build(source, target, options, images, work, with_stages)
+
+    host = built_for("host")
+    outputs = count.run_host(host, model.images)
+    exact = compare(outputs, model.expected) if engine == "int8" else None
+    for target in sorted(targets, key=lambda name: name != "host"):
+        if not TARGETS[target].takes(engine, plan.profile):
+            continue
+        built = host if target == "host" else built_for(target)
         counted = count.count(built, images, stages=with_stages)
-        assert outputs is not None
         if not (counted.outputs == outputs[: len(images)]).all():
             raise CheckFailed(
                 f"{source.name}: {target} and this machine give different bits",
                 "a bug of export/emit/generate.py or of the target's soft float",
             )
-        names = {stage.number: stage.name for stage in plan.engine(engine)}
-        where = TARGETS[target]
-        yield Row(
-            source=OURS,
-            model=model.name,
-            target=target,
-            engine=engine,
-            evidence=HERE,
-            run_on=where.evidence,
-            profile=plan.profile,
-            compiler=built.compiler,
-            flags=" ".join(options),
-            instructions=counted.instructions,
-            per_layer={
-                names.get(number, str(number)): part
-                for number, part in sorted(counted.per_stage.items())
-            },
-            macs=model.int8.macs(),
-            effective_macs=effective_macs(plan),
-            code_bytes=built.code_bytes,
-            const_bytes=built.const_bytes,
-            ram_bytes=built.ram_bytes,
-            io_bytes=source.image_bytes + source.output_bytes,
-            stack_bytes=counted.stack_bytes,
-            helper_bytes=built.helper_bytes,
-            exact=exact,
-            exact_text="" if exact else "same bits on every target",
-        )
+        yield _row(model, plan, engine, source, built, counted, exact)
+
+
+def _row(
+    model: Model,
+    plan: Plan,
+    engine: str,
+    source: Program,
+    built: Built,
+    counted: Counted,
+    exact: Exactness | None,
+) -> Row:
+    names = {stage.number: stage.name for stage in plan.engine(engine)}
+    return Row(
+        source=OURS,
+        model=model.name,
+        target=built.target.name,
+        engine=engine,
+        evidence=HERE,
+        run_on=built.target.evidence,
+        profile=plan.profile,
+        compiler=built.compiler,
+        flags=" ".join(built.flags),
+        instructions=counted.instructions,
+        per_layer={
+            names.get(number, str(number)): part
+            for number, part in sorted(counted.per_stage.items())
+        },
+        macs=model.int8.macs(),
+        effective_macs=effective_macs(plan),
+        code_bytes=built.code_bytes,
+        const_bytes=built.const_bytes,
+        ram_bytes=built.ram_bytes,
+        io_bytes=source.image_bytes + source.output_bytes,
+        stack_bytes=counted.stack_bytes,
+        helper_bytes=built.helper_bytes,
+        exact=exact,
+        exact_text="" if exact else "same bits on every target",
+    )

@@ -187,9 +187,25 @@ def build(
         command += ["-t", target]
     if port:
         command += ["--upload-port", port]
+    done = _run(command, board, env)
+    if done.returncode and "upload" in targets:
+        raise DeviceError(
+            f"writing to {board} on {port or 'its port'} failed",
+            "PlatformIO said why above; the same command again, BOOT held while it "
+            "connects (the ROM's loader cannot be overwritten); else make doctor",
+        )
+    if done.returncode:
+        raise _build_error(board, done.stdout or "")
+    return Path(env["PLATFORMIO_BUILD_DIR"]) / board / "firmware.elf"
+
+
+def _run(
+    command: list[str], board: str, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """PlatformIO; a build that downloads shows what it does while it does it."""
     local = board in LOCAL_BOARDS
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -203,15 +219,6 @@ def build(
             f"the build for {board} did not end within {error.timeout:.0f} s",
             f"see what it waits for: {' '.join(command[1:])}",
         ) from error
-    if done.returncode and "upload" in targets:
-        raise DeviceError(
-            f"writing to {board} on {port or 'its port'} failed",
-            "PlatformIO said why above; the same command again, BOOT held while it "
-            "connects (the ROM's loader cannot be overwritten); else make doctor",
-        )
-    if done.returncode:
-        raise _build_error(board, done.stdout or "")
-    return Path(env["PLATFORMIO_BUILD_DIR"]) / board / "firmware.elf"
 
 
 def require_compiler(board: str) -> None:

@@ -247,13 +247,20 @@ def engine_statistics(
         ),
         "label_is_argmax": bool((logits.argmax(1) == device_labels).all()),
         "confusion": confusion(truth, device_labels, own.shape[1]).tolist(),
-        "misclassified": [
-            {
-                "index": int(i),
-                "true": int(truth[i]),
-                "host": int(host_labels[i]),
-                "device": int(device_labels[i]),
-            }
-            for i in np.flatnonzero(~(device_right & host_right))
-        ],
+        "misclassified": misclassified(truth, host_labels, device_labels),
     }
+
+
+def misclassified(
+    truth: np.ndarray, host: np.ndarray, device: np.ndarray
+) -> list[dict[str, int]]:
+    """The images that one of the two has wrong; all labels are (N,)."""
+    return [
+        {
+            "index": int(i),
+            "true": int(truth[i]),
+            "host": int(host[i]),
+            "device": int(device[i]),
+        }
+        for i in np.flatnonzero((host != truth) | (device != truth))
+    ]

@@ -196,13 +196,31 @@ def _work_row(
 
 def memory(stored: dict[str, Any] | None) -> list[dict[str, Any]]:
     """Flash and RAM as stacked bars."""
-    if not stored:
-        return []
+    return [
+        {
+            "name": name,
+            "total": f"{total:,}",
+            "parts": [
+                {
+                    "name": part,
+                    "bytes": f"{size:,}",
+                    "share": f"{100 * size / max(total, 1):.2f}",
+                }
+                for part, size in parts
+                if size
+            ],
+        }
+        for name, total, parts in (_bars(stored) if stored else ())
+    ]
+
+
+def _bars(stored: dict[str, Any]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+    """(name, bytes, its parts) of each memory."""
     arena, stack = stored["arena_bytes"], stored.get("stack_bytes", 0)
     header = stored["flash_bytes"] - sum(
         stored[f"{part}_bytes"] for part in ("code", "const", "data")
     )
-    bars = [
+    return [
         (
             "Flash",
             stored["flash_bytes"],
@@ -222,22 +240,6 @@ def memory(stored: dict[str, Any] | None) -> list[dict[str, Any]]:
                 ("buffers and the rest", max(0, stored["ram_bytes"] - arena - stack)),
             ],
         ),
-    ]
-    return [
-        {
-            "name": name,
-            "total": f"{total:,}",
-            "parts": [
-                {
-                    "name": part,
-                    "bytes": f"{size:,}",
-                    "share": f"{100 * size / max(total, 1):.2f}",
-                }
-                for part, size in parts
-                if size
-            ],
-        }
-        for name, total, parts in bars
     ]
 
 

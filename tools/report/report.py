@@ -86,10 +86,7 @@ def make_report(
 ) -> dict[str, Any]:
     """Ask host and device about every image; the content of report.json."""
     engines = ENGINES if config.engine == "both" else (config.engine,)
-    own = {}
-    for engine in engines:
-        say(f"host: {engine} on {len(asked.images):,} images")
-        own[engine] = host.logits(engine, asked.images)
+    own = host_logits(host, engines, asked.images)
     identity: list[Any] = []
 
     def check(device: Device) -> None:
@@ -105,7 +102,6 @@ def make_report(
     counts = counted(target, check, engines, asked.images, got)
     counter = identity[-1].counter  # of the device that counted, if one did
     truth = asked.labels.astype(int)
-    frames = camera_frames(config, target, check, host, asked)
     report: dict[str, Any] = {
         "format": FORMAT,
         **provenance(config, target, host, asked),
@@ -113,7 +109,7 @@ def make_report(
             e: engine_statistics(host, e, own[e], got.answers[e], truth, asked.images)
             for e in engines
         },
-        "frames": frames,
+        "frames": camera_frames(config, target, check, host, asked),
         "instructions": counts,
         "counter": counter,
         "memory": read_json(host.folder / target.name / "memory.json"),
@@ -121,15 +117,31 @@ def make_report(
     }
     report["failures"] = failures(report)
     report["passed"] = not report["failures"]
-    report["link"] = {
+    report["link"] = link_statistics(got, workers)
+    report["timing"] = timing(target, got, seconds)
+    return report
+
+
+def host_logits(
+    host: Host, engines: Sequence[str], images: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What the host says to every image, (N, outputs) an engine."""
+    own = {}
+    for engine in engines:
+        say(f"host: {engine} on {len(images):,} images")
+        own[engine] = host.logits(engine, images)
+    return own
+
+
+def link_statistics(got: Collected, workers: int) -> dict[str, Any]:
+    """What the line did while all images crossed it."""
+    return {
         "devices_at_once": workers,
         "resets": got.resets,
         "reopened": len(got.losses),
         "losses": got.losses,
         "retries": got.retries,
     }
-    report["timing"] = timing(target, got, seconds)
-    return report
 
 
 def provenance(

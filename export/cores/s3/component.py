@@ -68,11 +68,11 @@ def body(engine: Engine, shown: dict[int, int]) -> list[str]:
 
 def _output(engine: Engine) -> list[str]:
     tensor = next(stage.output for stage in engine.stages if stage.is_output)
-    one = engine.layouts[tensor]
+    one, start = engine.layouts[tensor], Places(engine, {}).of(tensor)
     if one.height * one.width == 1:
-        return [f"memcpy(output, a + {Places(engine, {}).at(tensor)}, {one.channels});"]
+        return [f"memcpy(output, {start}, {one.channels});"]
     layout = strided(one)
     return [
-        f"nn_strided_pack((uint8_t *)output, a + {Places(engine, {}).at(tensor)},",
+        f"nn_strided_pack((uint8_t *)output, {start},",
         f"                {layout}, 0);",
     ]

@@ -7,11 +7,19 @@ more register, and two positions are summed from the 3x4 pixels under them.
 
 import numpy as np
 
+from export.kernels.c_text import total
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import L32I_REACH, Block
 from export.kernels.lx6.first import products
 from export.kernels.lx6.layer import Layer, Made, groups, pair, table, words
 from export.kernels.lx6.requant import Narrow, Sums
+from export.kernels.lx6.text import (
+    block_function,
+    layer_function,
+    stored,
+    strips,
+    turns,
+)
 
 RECORD = 9  # words of a channel
 ROOM = 2048  # bytes of gathered rows
@@ -68,41 +76,36 @@ class _Maker:
 
     def _function(self, cost: int) -> tuple[str, int, int]:
         layer, name = self.layer, self.layer.name
-        kind = "int8_t" if layer.last else "uint8_t"
-        groups = -(-layer.out_h // self.rows)
         rows = (self.rows - 1) * layer.stride_h + 3
         times = layer.out_c // layer.in_c
-        source = "c" if times == 1 else f"c / {times}"
-        lines = [
-            f"NN_LAYER void {name}(const uint8_t *in, {kind} *out, void *scratch)",
-            "{",
-            "    uint32_t *const lines = (uint32_t *)scratch;",
-            "",
-            f"    for (int32_t g = 0; g < {groups * self.rows}; g += {self.rows}) {{",
-            f"        const int32_t top = nn_min(g, {layer.out_h - self.rows});",
-            "",
-            f"        for (int32_t c = 0; c < {layer.out_c}; ++c) {{",
-            f"            const uint32_t *const w = {name}_weights + {RECORD} * c;",
-            f"            {kind} *o = out + top * {layer.out_pitch} + c;",
-            "",
-            f"            nn_lx6_plane(lines, {self.step}, in + {source}, "
-            f"{layer.in_h}, {layer.in_w},",
-            f"                         {layer.pitch}, {layer.in_c}, "
-            f"top * {layer.stride_h} - {layer.top}, {rows}, {-layer.left}, "
-            f"{self.wide},",
-            f"                         {layer.fill});",
-            f"            for (int32_t y = 0; y < {self.rows}; ++y) {{",
-            f"                {name}_row(lines + y * {layer.stride_h * self.step}, "
-            "w, o);",
-            f"                o += {layer.out_pitch};",
-            "            }",
-            "        }",
-            "    }",
-            "}",
-        ]
+
+        def strip(top: str) -> list[str]:
+            return turns("c", layer.out_c, lambda c: channel(top, c))
+
+        def channel(top: str, c: str) -> list[str]:
+            source = total("in", c if times == 1 or c == "0" else f"c / {times}")
+            first = total((top, layer.stride_h), -layer.top)
+            start = total("out", (top, layer.out_pitch), c)
+            return [
+                f"const uint32_t *const w = {total(f'{name}_weights', (c, RECORD))};",
+                f"{stored(layer)} *o = {start};",
+                "",
+                f"nn_lx6_plane(lines, {self.step}, {source}, {layer.in_h}, "
+                f"{layer.in_w}, {layer.pitch}, {layer.in_c}, {first}, {rows}, "
+                f"{-layer.left}, {self.wide}, {layer.fill});",
+                *turns("y", self.rows, row),
+            ]
+
+        def row(y: str) -> list[str]:
+            source = total("lines", (y, layer.stride_h * self.step))
+            more = [f"o += {layer.out_pitch};"] if self.rows > 1 else []
+            return [f"{name}_row({source}, w, o);", *more]
+
+        text = layer_function(layer, strips("g", "top", layer.out_h, self.rows, strip))
         gather = int(rows * (self.wide * 4.2 + 45))
-        total = groups * layer.out_c * (gather + self.rows * (cost + 10) + 20)
-        return "\n".join(lines) + "\n", total, rows
+        groups = -(-layer.out_h // self.rows)
+        cost = groups * layer.out_c * (gather + self.rows * (cost + 10) + 20)
+        return text, cost, rows
 
     def _row(self) -> tuple[str, int]:
         layer = self.layer
@@ -116,25 +119,20 @@ class _Maker:
             block.loop("positions", "r", turns, self._positions(self.abreast))
         if self.tail:
             block.add(self._positions(self.tail))
-        out = block.used(("a", "b", "c", "d", "e", "f", "r", "s", "x"))
-        into = block.used(("t", "j"))
-        kind = "int8_t" if layer.last else "uint8_t"
-        lines = [
+        text = block_function(
+            layer,
             f"NN_INLINE void {layer.name}_row(const uint32_t *values, "
-            f"const uint32_t *weights, {kind} *out)",
-            "{",
-            "    uintptr_t v = (uintptr_t)values, o = (uintptr_t)out;",
-            "    uintptr_t k = (uintptr_t)weights - 4u;",
-            f"    uintptr_t {', '.join(out)};",
-        ]
-        if "t" in into:
-            lines.append(
-                f"    const uintptr_t t = (uintptr_t)({layer.name}_table + 128);"
-            )
-        if "j" in into:
-            lines.append(f"    const uintptr_t j = {layer.out_c}u;")
-        statement = block.statement(("v", "o", "k"), out, into, 4)
-        return "\n".join([*lines, "", *statement, "}"]), block.count
+            f"const uint32_t *weights, {stored(layer)} *out)",
+            {
+                "v": "(uintptr_t)values",
+                "o": "(uintptr_t)out",
+                "k": "(uintptr_t)weights - 4u",
+            },
+            block.used(("a", "b", "c", "d", "e", "f", "r", "s", "x")),
+            block,
+            {"j": f"{layer.out_c}u"} if block.used(("j",)) else None,
+        )
+        return text, block.count
 
     def _positions(self, count: int) -> Block:
         """One position, or two side by side; k at the word before the bias."""

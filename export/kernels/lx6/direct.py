@@ -6,10 +6,19 @@ run of them, and all of it where the input is no wider than the kernel.
 
 import numpy as np
 
+from export.kernels.c_text import total
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import Block, Weights, dot
 from export.kernels.lx6.layer import Layer, Made, even, groups, paired, table, words
 from export.kernels.lx6.requant import Narrow, Sums
+from export.kernels.lx6.text import (
+    block_function,
+    layer_function,
+    positions,
+    stored,
+    strips,
+    turns,
+)
 
 ROOM = 2048  # bytes of widened rows that are kept for several rows of outputs
 MOST = 60  # runs of a kernel that are written one after the other
@@ -103,42 +112,34 @@ class _Maker:
         )
 
     def _function(self, cost: int) -> tuple[str, int]:
-        layer, name = self.layer, self.layer.name
-        kind = "int8_t" if layer.last else "uint8_t"
-        groups = -(-layer.out_h // self.rows)
+        layer = self.layer
         rows = (self.rows - 1) * layer.stride_h + self.reach_h
-        top = layer.out_h - self.rows
         helper = "nn_lx6_pixels" if self.pixels else "nn_lx6_rows"
-        depth = "" if self.pixels else f" {layer.in_c},"
-        lines = [
-            f"NN_LAYER void {name}(const uint8_t *in, {kind} *out, void *scratch)",
-            "{",
-            "    uint32_t *const lines = (uint32_t *)scratch;",
-            "",
-            f"    for (int32_t g = 0; g < {groups * self.rows}; g += {self.rows}) {{",
-            f"        const int32_t top = nn_min(g, {top});",
-            "",
-            f"        {helper}(lines, {self.pitch // 4}, in, {layer.in_h}, "
-            f"{layer.in_w}, {layer.pitch},{depth}",
-            f"                    top * {layer.stride_h} - {layer.top}, {rows}, "
-            f"{-layer.left}, {self.wide}, {layer.fill});",
-            f"        for (int32_t y = 0; y < {self.rows}; ++y) {{",
-            f"            const uint32_t *v = lines + y * "
-            f"{layer.stride_h * self.pitch // 4};",
-            f"            {kind} *o = out + (top + y) * {layer.out_pitch};",
-            "",
-            f"            for (int32_t x = 0; x < {layer.out_w}; ++x) {{",
-            f"                {name}_sums(v, o);",
-            f"                v += {layer.stride_w * self.column // 4};",
-            f"                o += {layer.out_c};",
-            "            }",
-            "        }",
-            "    }",
-            "}",
-        ]
+        depth = "" if self.pixels else f"{layer.in_c}, "
+
+        def strip(top: str) -> list[str]:
+            first = total((top, layer.stride_h), -layer.top)
+            return [
+                f"{helper}(lines, {self.pitch // 4}, in, {layer.in_h}, {layer.in_w}, "
+                f"{layer.pitch}, {depth}{first}, {rows}, {-layer.left}, {self.wide}, "
+                f"{layer.fill});",
+                *turns("y", self.rows, lambda y: row(top, y)),
+            ]
+
+        def row(top: str, y: str) -> list[str]:
+            return positions(
+                layer,
+                layer.out_w,
+                total("lines", (y, layer.stride_h * self.pitch // 4)),
+                total("out", (total(top, y), layer.out_pitch)),
+                (layer.stride_w * self.column // 4, layer.out_c),
+            )
+
+        text = layer_function(layer, strips("g", "top", layer.out_h, self.rows, strip))
         widen = int(rows * (self.wide * layer.in_c * 2.9 + 45))
-        total = groups * (widen + self.rows * (layer.out_w * (cost + 12) + 12))
-        return "\n".join(lines) + "\n", total
+        groups = -(-layer.out_h // self.rows)
+        row_cost = layer.out_w * (cost + 12) + 12
+        return text, groups * (widen + self.rows * row_cost)
 
     def _sums(self) -> tuple[str, int]:
         layer = self.layer
@@ -167,24 +168,21 @@ class _Maker:
         block = Block()
         weights.start(block)
         block.repeat("channels", "n", layer.out_c, body)
-        out = block.used(("m", "p", "q", "x", "y"))
-        kind = "int8_t" if layer.last else "uint8_t"
-        into = ("t",) if layer.table is not None else ()
-        lines = [
-            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, {kind} *out)",
-            "{",
-            "    uintptr_t v = (uintptr_t)values - 4u, o = (uintptr_t)out,"
-            f" n = {layer.out_c}u;",
-            f"    uintptr_t w = (uintptr_t){layer.name}_weights - 4u;",
-            f"    uintptr_t k = (uintptr_t){layer.name}_channels;",
-            f"    uintptr_t {', '.join(out)};",
-        ]
-        if into:
-            lines.append(
-                f"    const uintptr_t t = (uintptr_t)({layer.name}_table + 128);"
-            )
-        statement = block.statement(("v", "o", "n", "w", "k"), out, into, 4)
-        return "\n".join([*lines, "", *statement, "}"]), block.count
+        text = block_function(
+            layer,
+            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, "
+            f"{stored(layer)} *out)",
+            {
+                "v": "(uintptr_t)values - 4u",
+                "o": "(uintptr_t)out",
+                "n": f"{layer.out_c}u",
+                "w": f"(uintptr_t){layer.name}_weights - 4u",
+                "k": f"(uintptr_t){layer.name}_channels",
+            },
+            block.used(("m", "p", "q", "x", "y")),
+            block,
+        )
+        return text, block.count
 
 
 def _joined(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:

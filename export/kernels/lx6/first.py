@@ -8,10 +8,19 @@ the next channel's weights ride on the last position's products.
 
 import numpy as np
 
+from export.kernels.c_text import total
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import Block
 from export.kernels.lx6.layer import Layer, Made, groups, pair, table, words
 from export.kernels.lx6.requant import Narrow, Sums
+from export.kernels.lx6.text import (
+    block_function,
+    layer_function,
+    positions,
+    stored,
+    strips,
+    turns,
+)
 
 LAST = 8  # the tap whose weight is in an address register
 RECORD = 9  # words of a channel
@@ -83,40 +92,35 @@ class _Maker:
         return found
 
     def _function(self, cost: int) -> tuple[str, int]:
-        layer, name = self.layer, self.layer.name
-        kind = "int8_t" if layer.last else "uint8_t"
-        rounds = -(-self.groups // self.together)
+        layer = self.layer
         rows = (self.together - 1) * self.down + self.lines
         wide = 1 if layer.pool else 2  # stored positions of a pass
-        lines = [
-            f"NN_LAYER void {name}(const uint8_t *in, {kind} *out, void *scratch)",
-            "{",
-            "    uint32_t *const lines = (uint32_t *)scratch;",
-            "",
-            f"    for (int32_t g = 0; g < {rounds * self.together};"
-            f" g += {self.together}) {{",
-            f"        const int32_t top = nn_min(g, {self.groups - self.together});",
-            "",
-            f"        nn_lx6_pixels(lines, {self.step}, in, {layer.in_h}, "
-            f"{layer.in_w}, {layer.pitch},",
-            f"                      top * {self.down} - {layer.top}, {rows}, "
-            f"{-layer.left}, {self.wide}, {layer.fill});",
-            f"        for (int32_t y = 0; y < {self.together}; ++y) {{",
-            f"            const uint32_t *v = lines + y * {self.down * self.step};",
-            f"            {kind} *o = out + (top + y) * {layer.out_pitch};",
-            "",
-            f"            for (int32_t x = 0; x < {layer.out_w // 2}; ++x) {{",
-            f"                {name}_sums(v, o);",
-            "                v += 1;",
-            f"                o += {wide * layer.out_c};",
-            "            }",
-            "        }",
-            "    }",
-            "}",
-        ]
+
+        def strip(top: str) -> list[str]:
+            first = total((top, self.down), -layer.top)
+            return [
+                f"nn_lx6_pixels(lines, {self.step}, in, {layer.in_h}, {layer.in_w}, "
+                f"{layer.pitch}, {first}, {rows}, {-layer.left}, {self.wide}, "
+                f"{layer.fill});",
+                *turns("y", self.together, lambda y: row(top, y)),
+            ]
+
+        def row(top: str, y: str) -> list[str]:
+            return positions(
+                layer,
+                layer.out_w // 2,
+                total("lines", (y, self.down * self.step)),
+                total("out", (total(top, y), layer.out_pitch)),
+                (1, wide * layer.out_c),
+            )
+
+        text = layer_function(
+            layer, strips("g", "top", self.groups, self.together, strip)
+        )
         widen = int(rows * (self.wide * 2.9 + 45))
-        row = layer.out_w // 2 * (cost + 12) + 12
-        return "\n".join(lines) + "\n", rounds * (widen + self.together * row)
+        rounds = -(-self.groups // self.together)
+        row_cost = layer.out_w // 2 * (cost + 12) + 12
+        return text, rounds * (widen + self.together * row_cost)
 
     def _sums(self) -> tuple[str, int]:
         layer = self.layer
@@ -131,23 +135,19 @@ class _Maker:
         body = self._pooled() if layer.pool else self._beside()
         block.op("MOVI", "x", layer.out_c)
         block.loop("channels", "x", layer.out_c, body)
-        out = block.used((*cells[:-1], "x", "r", "m", "p", "q"))
-        kind = "int8_t" if layer.last else "uint8_t"
-        into = ("t",) if layer.table is not None else ()
-        lines = [
-            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, {kind} *out)",
-            "{",
-            "    uintptr_t o = (uintptr_t)out,"
-            f" w = (uintptr_t){layer.name}_weights - 4u;",
-            f"    uintptr_t {', '.join(out)};",
-            f"    uintptr_t {base} = (uintptr_t)values;",
-        ]
-        if layer.table is not None:
-            lines.append(
-                f"    const uintptr_t t = (uintptr_t)({layer.name}_table + 128);"
-            )
-        statement = block.statement(("o", "w", base), out, into, 4)
-        return "\n".join([*lines, "", *statement, "}"]), block.count
+        text = block_function(
+            layer,
+            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, "
+            f"{stored(layer)} *out)",
+            {
+                "o": "(uintptr_t)out",
+                "w": f"(uintptr_t){layer.name}_weights - 4u",
+                base: "(uintptr_t)values",
+            },
+            block.used((*cells[:-1], "x", "r", "m", "p", "q")),
+            block,
+        )
+        return text, block.count
 
     def _beside(self) -> Block:
         """Two positions side by side; w at w8."""

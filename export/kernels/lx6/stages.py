@@ -3,6 +3,7 @@
 import numpy as np
 
 from export.arithmetic import requant_stage
+from export.graph.geometry import Geometry
 from export.graph.kinds import MAC_KINDS
 from export.graph.stage import Stage
 from export.kernels.lx6.layer import Layer
@@ -17,19 +18,10 @@ def layer_of(
 
     `function` and `out_pitch` are its own, unless a pool wants its rows elsewhere.
     """
-    if stage.head.kind not in MAC_KINDS:
+    pool = stage.pool
+    if stage.head.kind not in MAC_KINDS or (pool and not _side_by_side(pool)):
         return None
-    pool = None
-    if stage.pool is not None:
-        own = stage.pool
-        pool = (own.kernel_h, own.kernel_w)
-        if (own.stride_h, own.stride_w) != pool or own.top or own.left:
-            return None
-    values = requant_stage.table(stage)
-    low, high = requant_stage.u_range(stage.head, stage.head_output)
-    if (low, high) != FULL:  # the table clamps
-        values = np.arange(256) if values is None else values
-        values = values[np.clip(np.arange(256), low, high)]
+    values = _table(stage)
     goals = requant_stage.goals_of(*FULL, values)
     steps, rises = requant_stage.steps_of(stage, goals, *FULL)
     if not rises:
@@ -55,7 +47,7 @@ def layer_of(
         out_h=stage.head_region[0],
         out_w=stage.head_region[1],
         out_c=stage.head_region[2],
-        pool=pool,
+        pool=(pool.kernel_h, pool.kernel_w) if pool else None,
         out_pitch=stage.width if out_pitch is None else out_pitch,
         weights=weights,
         depthwise=stage.head.kind == "DEPTHWISE_CONV_2D",
@@ -64,3 +56,19 @@ def layer_of(
         table=values,
         last=stage.is_output,
     )
+
+
+def _side_by_side(pool: Geometry) -> bool:
+    """Whether its windows cover the input once each."""
+    apart = (pool.stride_h, pool.stride_w) == (pool.kernel_h, pool.kernel_w)
+    return apart and not pool.top and not pool.left
+
+
+def _table(stage: Stage) -> np.ndarray | None:
+    """What follows a requantised byte, (256,) or nothing; it clamps as well."""
+    values = requant_stage.table(stage)
+    low, high = requant_stage.u_range(stage.head, stage.head_output)
+    if (low, high) != FULL:
+        values = np.arange(256) if values is None else values
+        values = values[np.clip(np.arange(256), low, high)]
+    return values

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from export.kernels.c_text import total
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import L32I_REACH, Block, Weights, dot
 from export.kernels.lx6.layer import (
@@ -28,6 +29,14 @@ from export.kernels.lx6.layer import (
     words,
 )
 from export.kernels.lx6.requant import Narrow, Sums
+from export.kernels.lx6.text import (
+    block_function,
+    layer_function,
+    place,
+    stored,
+    strips,
+    turns,
+)
 
 ROWS = 4  # of outputs
 LINES = 6  # rows of inputs
@@ -116,54 +125,41 @@ class _Maker:
     def _function(self) -> tuple[str, int]:
         layer, name = self.layer, self.layer.name
         body, cost = self._sums()
-        turn, turn_cost, turn_words = self._transform()
-        kind = "int8_t" if layer.last else "uint8_t"
+        turn, turn_cost = self._transform()
         step_x = 2 if layer.pool else 1
-        groups = -(-layer.out_h // ROWS)
-        blocks = -(-layer.out_w // self.columns)
         wide = (self.columns - 1) * layer.stride_w + layer.kernel[1]
-        out_y = "y / 2" if layer.pool else "y"
-        out_x = "x / 2" if layer.pool else "x"
-        rows = [
-            f"NN_LAYER void {name}(const uint8_t *in, {kind} *out, void *scratch)",
-            "{",
-            "    uint32_t *const lines = (uint32_t *)scratch;",
-            "",
-            f"    for (int32_t g = 0; g < {groups * ROWS}; g += {ROWS}) {{",
-            f"        const int32_t y = nn_min(g, {layer.out_h - ROWS});",
-            "",
-            f"        for (int32_t b = 0; b < {blocks * self.columns};"
-            f" b += {self.columns}) {{",
-            "            const int32_t left = "
-            f"nn_min(b, {layer.out_w - self.columns});",
-            "",
-            "            nn_lx6_rows(lines, "
-            f"{self.pitch // 4}, in, {layer.in_h}, {layer.in_w}, {layer.pitch},",
-            f"                        {layer.in_c}, y - {layer.top}, {LINES}, "
-            f"left * {layer.stride_w} - {layer.left}, {wide}, {layer.fill});",
-            f"            {name}_lines(lines);",
-            f"            for (int32_t x = left; x < left + {self.columns};"
-            f" x += {step_x}) {{",
-            f"                {name}_sums(lines + (x - left) * "
-            f"{layer.stride_w * layer.even_c // 2},",
-            f"                    out + ({out_y}) * {layer.out_pitch} + ({out_x}) * "
-            f"{layer.out_c});",
-            "            }",
-            "        }",
-            "    }",
-            "}",
-        ]
-        calls = groups * blocks
-        total = calls * (turn_cost + self._widen_cost(wide))
-        total += calls * (self.columns // step_x) * (cost + 16)
-        return "\n".join([turn, "", body, "", *rows]) + "\n", total
+
+        def strip(y: str) -> list[str]:
+            return strips(
+                "b", "left", layer.out_w, self.columns, lambda left: part(y, left)
+            )
+
+        def part(y: str, left: str) -> list[str]:
+            first = total((left, layer.stride_w), -layer.left)
+            return [
+                f"nn_lx6_rows(lines, {self.pitch // 4}, in, {layer.in_h}, "
+                f"{layer.in_w}, {layer.pitch}, {layer.in_c}, {total(y, -layer.top)}, "
+                f"{LINES}, {first}, {wide}, {layer.fill});",
+                f"{name}_lines(lines);",
+                *turns("x", self.columns, lambda x: sums(y, left, x), step_x),
+            ]
+
+        def sums(y: str, left: str, x: str) -> list[str]:
+            source = total("lines", (x, layer.stride_w * layer.even_c // 2))
+            return [f"{name}_sums({source}, {place(layer, y, total(left, x))});"]
+
+        text = layer_function(layer, strips("g", "y", layer.out_h, ROWS, strip))
+        calls = -(-layer.out_h // ROWS) * -(-layer.out_w // self.columns)
+        every = calls * (turn_cost + self._widen_cost(wide))
+        every += calls * (self.columns // step_x) * (cost + 16)
+        return "\n".join([turn, "", body, "", text]), every
 
     def _widen_cost(self, wide: int) -> int:
         return int(LINES * (wide * self.layer.in_c * 2.9 + 40))
 
     # ==== B' d ====
 
-    def _transform(self) -> tuple[str, int, int]:
+    def _transform(self) -> tuple[str, int]:
         """Six lines in place; each word is two channels."""
         count = self.pitch // 4
         unroll = 2 if count % 2 == 0 else 1
@@ -186,37 +182,59 @@ class _Maker:
             ),
             "}",
         ]
-        return "\n".join(lines), block.count + 10, count
+        return "\n".join(lines), block.count + 10
 
     # ==== Sums ====
 
     def _sums(self) -> tuple[str, int]:
         layer = self.layer
         body = Block()
-        weights = Weights("w")
         body.op("L32I", "x", "w", 0)
         if layer.pool:
-            self._four(body, weights)
-            body.op("MAX", "f", "a", "c")
-            body.op("MAX", "g", "b", "d")
-            body.move("v", 2 * layer.stride_w * layer.even_c)
-            body.move("w", -4 * (LINES * self.words + 2))
-            body.op("L32I", "x", "w", 0)
-            self._four(body, weights)
-            body.move("v", -2 * layer.stride_w * layer.even_c)
-            body.op("MAX", "a", "a", "c")
-            body.op("MAX", "b", "b", "d")
-            body.op("MAX", "a", "a", "f")
-            body.op("MAX", "b", "b", "g")
-            outputs, free = ["a", "b"], ("c", "d", "e")
+            self._pooled(body, Weights("w"))
+            self._store(body, ("a", "b"), ("c", "d", "e"))
         else:
-            self._four(body, weights)
-            outputs, free = ["a", "c", "b", "d"], ("e", "f", "g")
+            self._four(body, Weights("w"))
+            self._store(body, ("a", "c", "b", "d"), ("e", "f", "g"))
+        block = Block()
+        block.repeat("channels", "x", layer.out_c, body)
+        text = block_function(
+            layer,
+            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, "
+            f"{stored(layer)} *out)",
+            {
+                "v": "(uintptr_t)values - 4u",
+                "o": "(uintptr_t)out",
+                "w": f"(uintptr_t){layer.name}_weights",
+            },
+            block.used(("a", "b", "c", "d", "e", "f", "g", "x")),
+            block,
+        )
+        return text, block.count
+
+    def _pooled(self, body: Block, weights: Weights) -> None:
+        """The maxima of two columns' sums, two rows each: in a and b."""
+        beside = 2 * self.layer.stride_w * self.layer.even_c
+        self._four(body, weights)
+        body.op("MAX", "f", "a", "c")
+        body.op("MAX", "g", "b", "d")
+        body.move("v", beside)
+        body.move("w", -4 * (LINES * self.words + 2))
+        body.op("L32I", "x", "w", 0)
+        self._four(body, weights)
+        body.move("v", -beside)
+        for to, other in (("a", "c"), ("b", "d"), ("a", "f"), ("b", "g")):
+            body.op("MAX", to, to, other)
+
+    def _store(
+        self, body: Block, sums: tuple[str, ...], free: tuple[str, str, str]
+    ) -> None:
+        """Sums as bytes, a row each; then all is as the next channel wants it."""
         store.load(body, self.narrow, "w", 0, free)
         far = 0
-        for row, y in enumerate(outputs):
-            store.byte(body, layer, self.narrow, y, "x", free)
-            distance = row * layer.out_pitch
+        for row, y in enumerate(sums):
+            store.byte(body, self.layer, self.narrow, y, "x", free)
+            distance = row * self.layer.out_pitch
             if distance - far > 255:
                 body.move("o", distance - far)
                 far = distance
@@ -224,24 +242,6 @@ class _Maker:
         body.op("L32I", "x", "w", 4 * (store.CONSTANTS - 1))
         body.move("w", 4 * store.CONSTANTS)
         body.move("o", 1 - far)
-        block = Block()
-        block.repeat("channels", "x", layer.out_c, body)
-        out = block.used(("a", "b", "c", "d", "e", "f", "g", "x"))
-        kind = "int8_t" if layer.last else "uint8_t"
-        into = ("t",) if layer.table is not None else ()
-        lines = [
-            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, {kind} *out)",
-            "{",
-            "    uintptr_t v = (uintptr_t)values - 4u, o = (uintptr_t)out;",
-            f"    uintptr_t w = (uintptr_t){layer.name}_weights;",
-            f"    uintptr_t {', '.join(out)};",
-        ]
-        if into:
-            lines.append(
-                f"    const uintptr_t t = (uintptr_t)({layer.name}_table + 128);"
-            )
-        statement = block.statement(("v", "o", "w"), out, into, 4)
-        return "\n".join([*lines, "", *statement, "}"]), block.count
 
     def _four(self, body: Block, weights: Weights) -> None:
         """The four sums, times 24 and with their bias: rows in a, c, b, d."""

@@ -10,6 +10,7 @@ The first half is done once for a band of six rows, the second for each tile. A 
 
 import numpy as np
 
+from export.kernels.c_text import total
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import L32I_REACH, Block, Weights, dot
 from export.kernels.lx6.layer import (
@@ -23,6 +24,13 @@ from export.kernels.lx6.layer import (
     words,
 )
 from export.kernels.lx6.requant import Narrow, Sums
+from export.kernels.lx6.text import (
+    block_function,
+    layer_function,
+    place,
+    stored,
+    strips,
+)
 from export.kernels.lx6.winograd1 import G, inputs, outputs, split
 
 TILE = 4  # outputs
@@ -99,43 +107,35 @@ class _Maker:
 
     def _function(self, line_cost: int, tile_cost: int) -> tuple[str, int]:
         layer, name = self.layer, self.layer.name
-        kind = "int8_t" if layer.last else "uint8_t"
-        down = -(-layer.out_h // TILE)
-        bands = -(-layer.out_w // self.wide)
-        shrink = " / 2" if layer.pool else ""
-        lines = [
-            f"NN_LAYER void {name}(const uint8_t *in, {kind} *out, void *scratch)",
-            "{",
-            "    uint32_t *const lines = (uint32_t *)scratch;",
-            f"    uint32_t *const tile = lines + {LINES * self.pitch // 4};",
-            "",
-            f"    for (int32_t g = 0; g < {down * TILE}; g += {TILE}) {{",
-            f"        const int32_t y = nn_min(g, {layer.out_h - TILE});",
-            "",
-            f"        for (int32_t b = 0; b < {bands * self.wide};"
-            f" b += {self.wide}) {{",
-            f"            const int32_t left = nn_min(b, {layer.out_w - self.wide});",
-            "",
-            f"            nn_lx6_rows(lines, {self.pitch // 4}, in, {layer.in_h}, "
-            f"{layer.in_w}, {layer.pitch},",
-            f"                        {layer.in_c}, y - {layer.top}, {LINES}, "
-            f"left - {layer.left}, {self.wide + 2}, {layer.fill});",
-            f"            {name}_lines(lines);",
-            f"            for (int32_t i = 0; i < {self.wide}; i += {TILE}) {{",
-            f"                const int32_t x = nn_min(i, {self.wide - TILE});",
-            "",
-            f"                {name}_tile(lines + x * {self.words}, tile);",
-            f"                {name}_sums(tile, out + (y{shrink}) * {layer.out_pitch}"
-            f" + ((left + x){shrink}) * {layer.out_c});",
-            "            }",
-            "        }",
-            "    }",
-            "}",
-        ]
+
+        def strip(y: str) -> list[str]:
+            return strips("b", "left", layer.out_w, self.wide, lambda x: band(y, x))
+
+        def band(y: str, left: str) -> list[str]:
+            return [
+                f"nn_lx6_rows(lines, {self.pitch // 4}, in, {layer.in_h}, "
+                f"{layer.in_w}, {layer.pitch}, {layer.in_c}, {total(y, -layer.top)}, "
+                f"{LINES}, {total(left, -layer.left)}, {self.wide + 2}, "
+                f"{layer.fill});",
+                f"{name}_lines(lines);",
+                *strips("i", "x", self.wide, TILE, lambda x: tile(y, left, x)),
+            ]
+
+        def tile(y: str, left: str, x: str) -> list[str]:
+            return [
+                f"{name}_tile({total('lines', (x, self.words))}, tile);",
+                f"{name}_sums(tile, {place(layer, y, total(left, x))});",
+            ]
+
+        text = layer_function(
+            layer,
+            strips("g", "y", layer.out_h, TILE, strip),
+            f"uint32_t *const tile = {total('lines', LINES * self.pitch // 4)};",
+        )
+        bands = -(-layer.out_h // TILE) * -(-layer.out_w // self.wide)
         widen = int(LINES * ((self.wide + 2) * layer.in_c * 2.9 + 40))
         tiles = -(-self.wide // TILE)
-        total = down * bands * (widen + line_cost + tiles * tile_cost)
-        return "\n".join(lines) + "\n", total
+        return text, bands * (widen + line_cost + tiles * tile_cost)
 
     def _lines(self) -> tuple[str, int]:
         """B' d of the band, in place; the numbers in a word still lend and borrow."""
@@ -235,23 +235,20 @@ class _Maker:
         body.move("w", 4 * store.CONSTANTS)
         block = Block()
         block.repeat("channels", "x", layer.out_c, body)
-        kind = "int8_t" if layer.last else "uint8_t"
-        into = ("t",) if layer.table is not None else ()
-        out = block.used(("a", "b", "c", "d", "e", "p", "q", "x"))
-        lines = [
-            f"NN_LAYER void {layer.name}_sums(const uint32_t *tile, {kind} *out)",
-            "{",
-            "    uintptr_t v = (uintptr_t)tile - 4u, o = (uintptr_t)out;",
-            f"    uintptr_t w = (uintptr_t){layer.name}_weights - 4u;",
-            f"    uintptr_t z = (uintptr_t)tile + {self.tile_bytes}u;",
-            f"    uintptr_t {', '.join(out)};",
-        ]
-        if into:
-            lines.append(
-                f"    const uintptr_t t = (uintptr_t)({layer.name}_table + 128);"
-            )
-        statement = block.statement(("v", "o", "w", "z"), out, into, 4)
-        return "\n".join([*lines, "", *statement, "}"]), block.count
+        text = block_function(
+            layer,
+            f"NN_LAYER void {layer.name}_sums(const uint32_t *tile, "
+            f"{stored(layer)} *out)",
+            {
+                "v": "(uintptr_t)tile - 4u",
+                "o": "(uintptr_t)out",
+                "w": f"(uintptr_t){layer.name}_weights - 4u",
+                "z": f"(uintptr_t)tile + {self.tile_bytes}u",
+            },
+            block.used(("a", "b", "c", "d", "e", "p", "q", "x")),
+            block,
+        )
+        return text, block.count
 
     def _line(self, body: Block, weights: Weights, at: int) -> None:
         """Six sums and A' of them, kept at `at`."""

@@ -16,6 +16,10 @@ from tests.support.components import IDENTITY, Components, Natives, Networks
 from tests.support.native import Native
 
 MODELS = ("v1", "v2")
+# plus nothing, times one, a name alone in parentheses
+IDLE = re.compile(
+    r"[-+] 0\b(?!\.)|\b0 [-+*] |[*/] 1\b(?!\.)|\b1 \* |[-+*] \(\w+\)(?!\w)"
+)
 
 
 def as_int8(images: np.ndarray) -> np.ndarray:
@@ -99,12 +103,14 @@ def test_the_code_needs_no_library_and_names_no_path(components: Components) -> 
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("model", ["v2", "v3"])
-def test_the_code_of_int8_is_80_columns_wide(
+def test_the_code_of_int8_is_as_one_would_write_it(
     model: str, profile: str, components: Components
 ) -> None:
-    for source in (components(model, profile) / "src").glob("*_int8_*.[ch]"):
+    """80 columns, and no sum or product that does nothing."""
+    for source in (components(model, profile) / "src").glob("*_int8_*.[chS]"):
         lines = source.read_text().splitlines()
         assert not [line for line in lines if len(line) > 80], source.name
+        assert not [line for line in lines if IDLE.search(line)], source.name
 
 
 def test_an_unknown_profile_is_refused(networks: Networks, tmp_path: Path) -> None:
