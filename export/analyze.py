@@ -133,9 +133,7 @@ def analyze(model: bytes, name: str, notes: tuple[str, ...] = ()) -> Analysis:
         name=name,
         notes=notes,
         operators=dict(Counter(op.kind for op in whole.operators)),
-        made=dict(
-            Counter(op.attributes.get("of", op.kind) for op in network.operators)
-        ),
+        made=dict(Counter(op.attributes.of or op.kind for op in network.operators)),
         problems=wrong,
         macs=0 if wrong else network.macs(),
         weight_bytes=sum(t.data.nbytes for t in constants if t.data is not None),

@@ -20,6 +20,7 @@ scalar by callgrind; 9,757,907 on lx106 and 9,618,295 on RV32IMC in whole number
 import numpy as np
 
 from core.errors import Esp8kError
+from export.graph.attributes import Leaky
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network
 from export.graph.stage import Stage
@@ -71,7 +72,8 @@ def flushed(stages: tuple[Stage, ...]) -> set[int]:
                 grid += least_bit(PIXEL_SCALE)
             grid = min(grid, least_bit(bias))
         for op in stage.unary:
-            grid += min(0, least_bit(np.float32(op.attributes.get("alpha", 1))))
+            if isinstance(op.attributes, Leaky):
+                grid += min(0, least_bit(np.float32(op.attributes.alpha)))
         if after is None or after.head.kind not in MAC_KINDS:
             continue  # the end, or a pool, which passes values on
         if grid + least_bit(weighted(after)[0]) < LEAST_NORMAL:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.arithmetic import fixedpoint
+from export.graph.attributes import Gelu, Leaky, Reduction, Softmax, Table
 from export.graph.network import Network, Operator, Quant, Tensor
 
 INT8_MIN, INT8_MAX = -128, 127
@@ -70,7 +71,7 @@ def _round_away(x: np.float32) -> int:
 
 def activation_range(op: Operator, out: Tensor) -> tuple[int, int]:
     """The int8 bounds of an operator's fused activation."""
-    bounds = FUSED[op.attributes.get("activation", "NONE")]
+    bounds = FUSED[op.attributes.activation]
     low, high = (
         None if b is None else out.zero_point + _round_away(np.float32(b) / out.scale)
         for b in bounds
@@ -157,7 +158,7 @@ def mean_constant(network: Network, op: Operator) -> tuple[int, int]:
     """The multiplier of an int8 MEAN; 1 / count is folded into it."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
     mantissa, shift = multiplier(float(source.scale) / float(out.scale))
-    count = math.prod(source.shape[a] for a in op.attributes["axes"])
+    count = math.prod(source.shape[a] for a in op.told(Reduction).axes or ())
     extra = min(count.bit_length() - 1, 32, 31 + shift)
     return (mantissa << extra) // count, shift - extra
 
@@ -169,13 +170,13 @@ def unary_table(network: Network, op: Operator) -> np.ndarray:
     """A unary int8 operator as int8[256], indexed by q + 128."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
     if op.kind == "TABLE":
-        return np.asarray(op.attributes["values"], np.int8)
+        return np.asarray(op.told(Table).values, np.int8)
     return _TABLES[op.kind](op, source, out)
 
 
 def _leaky_relu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
     x = ALL_INT8 - source.zero_point
-    alpha = np.float32(op.attributes["alpha"])
+    alpha = np.float32(op.told(Leaky).alpha)
     falling = requantize(
         x, *multiplier(float(np.float32(source.scale * alpha) / out.scale))
     )
@@ -291,7 +292,7 @@ def _exp(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
 def _gelu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
     """x times the normal distribution, or its usual curve; TFLite's table."""
     x = _real(source).astype(np.float64)
-    if op.attributes["approximate"]:
+    if op.told(Gelu).approximate:
         inner = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
     else:
         inner = np.array([math.erf(v * math.sqrt(0.5)) for v in x])
@@ -346,7 +347,7 @@ def softmax_table(network: Network, op: Operator) -> np.ndarray:
     `softmax` for the rest.
     """
     scale = float(network.tensors[op.inputs[0]].scale)
-    real = min(op.attributes["beta"] * scale * 2.0**26, 2.0**31 - 1)
+    real = min(op.told(Softmax).beta * scale * 2.0**26, 2.0**31 - 1)
     mantissa, shift = multiplier(real)
     radius = math.floor(31 * 2.0**26 / 2.0**shift)
     difference = -np.arange(256, dtype=np.int64)

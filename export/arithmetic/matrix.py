@@ -3,6 +3,7 @@
 import numpy as np
 
 from export.arithmetic.int8 import multiplier
+from export.graph.attributes import Folded, Resize, Window
 from export.graph.network import Network, Operator
 
 BILINEAR_BITS = 10  # of a weight
@@ -15,7 +16,7 @@ def reduction_constant(network: Network, op: Operator) -> tuple[int, int]:
     mantissa, shift = multiplier(float(source.scale) / float(out.scale))
     if op.kind != "REDUCE_MEAN":
         return mantissa, shift
-    count = op.attributes["count"]
+    count = op.told(Folded).count
     extra = min(count.bit_length() - 1, 32, 31 + shift)
     return (mantissa << extra) // count, shift - extra
 
@@ -28,13 +29,13 @@ def matmul_constant(network: Network, op: Operator) -> tuple[int, int]:
 
 def transposed_padding(network: Network, op: Operator) -> tuple[int, int]:
     """(top, left): rows and columns of the full result that the output leaves out."""
-    if op.attributes["padding"] == "VALID":
+    a = op.told(Window)
+    if a.padding == "VALID":
         return 0, 0
     weights = network.tensors[op.inputs[1]].shape
     out = network.output(op).shape
     found = []
-    for axis, name in ((1, "stride_h"), (2, "stride_w")):
-        stride = op.attributes[name]
+    for axis, stride in ((1, a.stride_h), (2, a.stride_w)):
         steps = -(-out[axis] // stride)
         found.append(max((steps - 1) * stride + weights[axis] - out[axis], 0) // 2)
     return found[0], found[1]
@@ -57,18 +58,18 @@ def bilinear(network: Network, op: Operator) -> tuple[Line, Line]:
     """Of rows and of columns: (first, second neighbour, the second's weight, Q10)."""
     source, out = network.tensors[op.inputs[0]].shape, network.output(op).shape
     return (
-        _line(source[1], out[1], op.attributes),
-        _line(source[2], out[2], op.attributes),
+        _line(source[1], out[1], op.told(Resize)),
+        _line(source[2], out[2], op.told(Resize)),
     )
 
 
-def _line(size: int, out: int, attributes: dict[str, bool]) -> Line:
+def _line(size: int, out: int, a: Resize) -> Line:
     one = 1 << BILINEAR_BITS
     scale = (one * size + out // 2) // out
-    if attributes["corners"] and out > 1:
+    if a.corners and out > 1:
         scale = (one * (size - 1) + (out - 1) // 2) // (out - 1)
     at = np.arange(out, dtype=np.int64) * scale
-    if attributes["centers"]:
+    if a.centers:
         at = at + scale // 2 - (one >> 1)
     # C divides towards zero.
     first = np.maximum(np.trunc(at / one).astype(np.int64), 0)

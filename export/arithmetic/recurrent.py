@@ -12,6 +12,7 @@ import numpy as np
 
 from export.arithmetic.int8 import INT16_MAX, INT16_MIN, clamp, multiplier, requantize
 from export.arithmetic.int8 import wrap as wrapped
+from export.graph import attributes
 from export.graph.network import Network, Operator, Tensor
 
 Scale = tuple[int, int]  # mantissa, shift
@@ -135,7 +136,7 @@ def lstm(network: Network, op: Operator) -> Lstm:
     )
     scale, power = float(cell.scale), cell_power(cell)
     given = CURVE_SCALE * CURVE_SCALE / float(hidden.scale)
-    clip = float(np.float32(op.attributes["cell_clip"]))
+    clip = float(np.float32(op.told(attributes.Lstm).cell_clip))
     left = power + 12
     return Lstm(
         gates=gates,
@@ -217,14 +218,14 @@ def svdf(network: Network, op: Operator) -> Svdf:
     """The constants of a canonical SVDF: input, state, feature, time, bias."""
     source, state, feature, time = (network.tensors[i] for i in op.inputs[:4])
     out, bias = network.output(op), network.input(op, 4)
-    units = feature.shape[0] // op.attributes["rank"]
+    units = feature.shape[0] // op.told(attributes.Svdf).rank
     first = np.float32(np.float32(source.scale * feature.scale) / state.scale)
     second = np.float32(np.float32(state.scale * time.scale) / out.scale)
     return Svdf(
         feature=_whole(feature),
         time=_whole(time),
         bias=np.zeros(units, np.int64) if bias is None else _whole(bias).reshape(-1),
-        rank=op.attributes["rank"],
+        rank=op.told(attributes.Svdf).rank,
         input_zero=source.zero_point,
         state_zero=state.zero_point,
         state_type=state.dtype,

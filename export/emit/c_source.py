@@ -8,6 +8,7 @@ import jinja2
 from export.cores.s3 import component, lower
 from export.emit.engine import Engine
 from export.emit.subject import Subject
+from export.graph.attributes import Window
 from export.graph.geometry import hwc
 from export.graph.stage import Stage
 from export.kernels import registry
@@ -133,14 +134,14 @@ def describe(stage: Stage, kernel: Kernel) -> str:
     way = " -> ".join(_shape(shape) for shape in shapes)
     lines.append(f"{way} required, of {_shape(hwc(out.shape))}")
     a = stage.head.attributes
-    if "stride_h" in a:
-        padding = a["padding"]
-        if "pads" in a:
-            (top, bottom), (left, right) = a["pads"]
+    if isinstance(a, Window):
+        padding = a.padding
+        if a.pads is not None:
+            (top, bottom), (left, right) = a.pads
             padding = f"{top}, {bottom} rows, {left}, {right} columns"
         lines.append(
-            f"stride {a['stride_h']}x{a['stride_w']}, padding {padding}, "
-            f"activation {a['activation']}"
+            f"stride {a.stride_h}x{a.stride_w}, padding {padding}, "
+            f"activation {a.activation}"
         )
     lines.append(f"{stage.macs} MACs, {stage.effective_macs} effective")
     for tensor, name in ((source, "in"), (out, "out")):

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from export.arithmetic import elementwise, int8, matrix, recurrent
+from export.graph.attributes import Attributes, Leaky, Lstm, Softmax
 from export.graph.kinds import MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
 
@@ -32,13 +33,19 @@ def out_of_proportion(network: Network, op: Operator) -> str | None:
         return "its scales are too far from each other"
 
 
+def _slope(a: Attributes) -> float:
+    """What an operator multiplies its input by, where it says so itself."""
+    if isinstance(a, Softmax):
+        return a.beta
+    return a.alpha if isinstance(a, Leaky) else 1.0
+
+
 def _special(network: Network, op: Operator) -> str | None:
     source, out = network.tensors[op.inputs[0]], network.output(op)
-    slope = op.attributes.get("alpha", op.attributes.get("beta", 1.0))
+    slope = _slope(op.attributes)
     if not math.isfinite(slope):
         return f"a slope of {slope}"
-    activation = op.attributes.get("activation", "")
-    bound = BOUNDS.get(op.kind, BOUNDS.get(activation, 0))
+    bound = BOUNDS.get(op.kind, BOUNDS.get(op.attributes.activation, 0))
     if bound / float(out.scale) >= 1 << 31:
         return f"its output scale {out.scale:g} is too small for its activation"
     if op.kind in ("ADD", "SUB"):
@@ -48,13 +55,13 @@ def _special(network: Network, op: Operator) -> str | None:
     if op.kind == "DIV" and not elementwise.div_is_defined(network, op):
         return "some quotients are too far below its output scale"
     if op.kind in ("SOFTMAX", "LOG_SOFTMAX"):
-        if op.attributes.get("beta", 1.0) * float(source.scale) * 2.0**26 <= 1:
+        if slope * float(source.scale) * 2.0**26 <= 1:
             return "its input scale is too small"
     if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":
         power = recurrent.cell_power(network.tensors[op.inputs[2]])
         if not -30 <= power <= CELL_POWER:
             return f"its cell's scale is 2^{power}"
-        if not math.isfinite(op.attributes["cell_clip"]):
+        if not math.isfinite(op.told(Lstm).cell_clip):
             return "its cell's clip is not finite"
     if op.kind in ("LOGISTIC", "TANH") and float(source.scale) < CURVE_SCALE:
         return "its input scale is too small"

@@ -17,6 +17,7 @@ from export.frontend import cures, scales
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import Ends, separate
 from export.frontend.canonical.settle import settle
+from export.graph.attributes import Along, Padding, Reduction, Window
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network, Operator, Tensor
 from export.graph.shapes import RANK, enough_inputs, fitting
@@ -128,20 +129,21 @@ def _check_kind(network: Network, op: Operator) -> None:
             hint = f"a part of the model stayed float: {QUANTIZE_HINT}"
         what = f"{floats[0].name} is {floats[0].dtype}, not int8"
         raise _refuse(network, op, what, hint)
-    of = op.attributes.get("of", op.kind)
+    of = op.attributes.of or op.kind
     raise _refuse(network, op, "not supported", cures.cure(of, SUPPORTED))
 
 
 def _check(network: Network, op: Operator) -> None:
-    fused = op.attributes.get("activation", "NONE")
+    fused = op.attributes.activation
     if fused not in int8.FUSED:
         raise _refuse(network, op, f"fused {fused}", "use it as a layer of its own")
     if not enough_inputs(op):
         raise _refuse(network, op, "inputs are missing", DAMAGED_HINT)
     for tensor in _activations(network, op):
         _check_activation(network, op, tensor)
-    if op.attributes.get("padding", "VALID") not in ("SAME", "VALID"):
-        raise _refuse(network, op, f"{op.attributes['padding']}", DAMAGED_HINT)
+    a = op.attributes
+    if isinstance(a, Window) and a.padding not in ("SAME", "VALID"):
+        raise _refuse(network, op, a.padding, DAMAGED_HINT)
     if op.kind in MAC_KINDS:
         _check_weights(network, op)
     elif op.kind == "TRANSPOSE_CONV":
@@ -289,12 +291,15 @@ def _check_fixed(network: Network, op: Operator) -> None:
 
 def _check_shape(network: Network, op: Operator) -> None:
     a, source = op.attributes, network.tensors[op.inputs[0]]
-    if op.kind == "MEAN" and (len(source.shape) != 4 or a.get("axes") != (1, 2)):
-        what = f"over axes {a.get('axes', 'that are computed')}"
+    usual = len(source.shape) == 4 and isinstance(a, Reduction) and a.axes == (1, 2)
+    if op.kind == "MEAN" and not usual:
+        axes = op.told(Reduction).axes
+        what = f"over axes {'that are computed' if axes is None else axes}"
         raise _refuse(network, op, what, "average over constant axes")
-    if op.kind == "CONCATENATION" and (a["axis"] == 0 or a["activation"] != "NONE"):
+    joins = op.kind == "CONCATENATION"
+    if joins and (op.told(Along).axis == 0 or a.activation != "NONE"):
         raise _refuse(network, op, "over the batch, or fused", "concatenate plainly")
-    if op.kind == "PAD" and any(a.get("paddings", ((1, 1),))[0]):
+    if op.kind == "PAD" and any((op.told(Padding).paddings or ((1, 1),))[0]):
         raise _refuse(network, op, "pads more than (H, W, C)", "pad H, W or C")
     longest = LONGEST.get(op.kind, source.shape[-1])
     if source.shape[-1] > longest:

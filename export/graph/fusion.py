@@ -8,6 +8,7 @@ each value it computes, in `export.graph.regions`.
     stages = plan_stages(read_tflite("build/v2/model_int8.tflite", "v2"))
 """
 
+from export.graph.attributes import Attributes, Leaky, Pool
 from export.graph.geometry import geometry, hwc
 from export.graph.kinds import MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
@@ -90,33 +91,39 @@ def _fuses(group: list[Operator], follower: Operator) -> bool:
     """Whether `follower` can be computed on the accumulators of the group."""
     if follower.kind in UNARY_KINDS:
         return True
-    attributes = follower.attributes
+    if not _commutes(group, follower):
+        return False
+    pool = follower.told(Pool)
     return (
-        _commutes(group, follower)
-        and group[0].kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
-        and attributes["padding"] == "VALID"
-        and attributes["filter_h"] == attributes["stride_h"]
-        and attributes["filter_w"] == attributes["stride_w"]
+        group[0].kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
+        and pool.padding == "VALID"
+        and pool.kernel_h == pool.stride_h
+        and pool.kernel_w == pool.stride_w
     )
 
 
 def _fuses_in_strips(network: Network, group: list[Operator], pool: Operator) -> bool:
     """Whether a pool of windows twice its stride can follow the group row by row."""
-    head, a = group[0], pool.attributes
+    head = group[0]
     if not _commutes(group, pool) or head.kind != "CONV_2D":
         return False
     height, width, _ = hwc(network.output(head).shape)
     in_h, in_w, _ = hwc(network.tensors[head.inputs[0]].shape)
     own = geometry(network, head)
     rows, columns = own.reads(height, width)
+    a = pool.told(Pool)
     return (
         (own.top, own.left) == (0, 0)
         and rows <= in_h
         and columns <= in_w
-        and a["filter_h"] == 2 * a["stride_h"]
-        and a["filter_w"] == 2 * a["stride_w"]
-        and height % a["stride_h"] == 0
+        and a.kernel_h == 2 * a.stride_h
+        and a.kernel_w == 2 * a.stride_w
+        and height % a.stride_h == 0
     )
+
+
+def _rises(a: Attributes) -> bool:
+    return not isinstance(a, Leaky) or a.alpha >= 0
 
 
 def _commutes(group: list[Operator], pool: Operator) -> bool:
@@ -125,6 +132,6 @@ def _commutes(group: list[Operator], pool: Operator) -> bool:
         pool.kind == "MAX_POOL_2D"
         and all(member.kind != "MAX_POOL_2D" for member in group)
         and all(member.kind in ("LEAKY_RELU", "RELU") for member in group[1:])
-        and all(member.attributes.get("alpha", 0) >= 0 for member in group)
-        and pool.attributes["activation"] == "NONE"
+        and all(_rises(member.attributes) for member in group)
+        and pool.attributes.activation == "NONE"
     )

@@ -6,6 +6,7 @@ geometry(network, op)    # Geometry(kernel_h=3, kernel_w=3, ..., top=1, left=1)
 import math
 from dataclasses import dataclass
 
+from export.graph.attributes import Pool, Window
 from export.graph.network import Network, Operator, pads_before
 
 Shape = tuple[int, int, int]  # (H, W, C), batch is always 1
@@ -53,22 +54,22 @@ POINT = Geometry()  # elementwise, fully connected
 def geometry(network: Network, op: Operator) -> Geometry:
     """That of a convolution or a pool; POINT for all else."""
     a = op.attributes
-    if "stride_h" not in a or op.kind == "TRANSPOSE_CONV":
+    if not isinstance(a, Window) or op.kind == "TRANSPOSE_CONV":
         return POINT
     return Geometry(
         *kernel_size(network, op),
-        a["stride_h"],
-        a["stride_w"],
-        a.get("dilation_h", 1),
-        a.get("dilation_w", 1),
+        a.stride_h,
+        a.stride_w,
+        a.dilation_h,
+        a.dilation_w,
         *pads_before(network, op),
     )
 
 
 def kernel_size(network: Network, op: Operator) -> tuple[int, int]:
     """(height, width) of a convolution's or a pool's window."""
-    if "filter_h" in op.attributes:
-        return op.attributes["filter_h"], op.attributes["filter_w"]
+    if isinstance(op.attributes, Pool):
+        return op.attributes.kernel_h, op.attributes.kernel_w
     _, height, width, _ = network.tensors[op.inputs[1]].shape
     return height, width
 

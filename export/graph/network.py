@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -22,8 +22,20 @@ from ai_edge_litert import schema_py_generated as schema
 from core.errors import Esp8kError
 from core.inputs import MODEL_BYTES, read_bytes
 from core.text import one_line
-from export.graph.attributes import kind_of, options
+from export.graph.attributes import (
+    Along,
+    Attributes,
+    Once,
+    Padding,
+    Pool,
+    Reduction,
+    Window,
+)
+from export.graph.attributes import (
+    Variable as Handle,
+)
 from export.graph.kinds import MAC_KINDS
+from export.graph.options import kind_of, options
 from export.graph.sparse import unpack
 
 DTYPES = {
@@ -36,6 +48,7 @@ DTYPES = {
     schema.TensorType.INT16: "int16",
     schema.TensorType.BOOL: "bool",
 }
+Family = TypeVar("Family", bound=Attributes)
 ELEMENTS = 1 << 28  # of one tensor: more is no microcontroller's
 
 
@@ -97,7 +110,12 @@ class Operator:
     kind: str  # TFLite's builtin name, CONV_2D
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    attributes: dict[str, Any]
+    attributes: Attributes
+
+    def told(self, family: type[Family]) -> Family:
+        """Its attributes, which are of the family that its kind has."""
+        assert isinstance(self.attributes, family), self.kind
+        return self.attributes
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,20 +194,21 @@ def same_padding(size: int, kernel: int, stride: int, dilation: int, out: int) -
 
 def pads_before(network: Network, op: Operator) -> tuple[int, int]:
     """(top, left) implicit padding of a convolution or a pool."""
-    a = op.attributes
-    if "pads" in a:
-        return a["pads"][0][0], a["pads"][1][0]
-    if a["padding"] == "VALID":
+    a = op.told(Window)
+    if a.pads is not None:
+        (top, _), (left, _) = a.pads
+        return top, left
+    if a.padding == "VALID":
         return 0, 0
     _, height, width, _ = network.tensors[op.inputs[0]].shape
     _, out_h, out_w, _ = network.output(op).shape
-    if "filter_h" in a:
-        kernel_h, kernel_w = a["filter_h"], a["filter_w"]
+    if isinstance(a, Pool):
+        kernel_h, kernel_w = a.kernel_h, a.kernel_w
     else:
         kernel_h, kernel_w = network.tensors[op.inputs[1]].shape[1:3]
     return (
-        same_padding(height, kernel_h, a["stride_h"], a.get("dilation_h", 1), out_h),
-        same_padding(width, kernel_w, a["stride_w"], a.get("dilation_w", 1), out_w),
+        same_padding(height, kernel_h, a.stride_h, a.dilation_h, out_h),
+        same_padding(width, kernel_w, a.stride_w, a.dilation_w, out_w),
     )
 
 
@@ -257,13 +276,13 @@ def _initial(
     for once in operators:
         if once.kind != "CALL_ONCE":
             continue
-        graph = model.subgraphs[once.attributes["subgraph"]]
+        graph = model.subgraphs[once.told(Once).subgraph]
         tensors = [_tensor(model, raw, i, t) for i, t in enumerate(graph.tensors)]
         names: dict[int, str] = {}
         for packed in graph.operators:
             op = _operator(kinds, tensors, packed)
             if op.kind == "VAR_HANDLE":
-                names[op.outputs[0]] = op.attributes["name"]
+                names[op.outputs[0]] = op.told(Handle).name
             elif op.kind == "ASSIGN_VARIABLE":
                 data = tensors[op.inputs[1]].data
                 if data is None or op.inputs[0] not in names:
@@ -336,16 +355,24 @@ def _data(model: Any, raw: bytes, t: Any, shape: tuple[int, ...]) -> np.ndarray 
 def _operator(kinds: list[str], tensors: list[Tensor], op: Any) -> Operator:
     kind = kinds[op.opcodeIndex]
     inputs, outputs = _indices(op.inputs), _indices(op.outputs)
-    attributes = options(kind, op.builtinOptions)
-    if kind == "MEAN" and tensors[inputs[1]].data is not None:
-        attributes["axes"] = axes_of(tensors[inputs[1]], tensors[inputs[0]])
-    elif kind == "PAD" and tensors[inputs[1]].data is not None:
-        attributes["paddings"] = paddings_of(tensors[inputs[1]])
-    elif kind == "RESHAPE":
-        attributes["new_shape"] = tensors[outputs[0]].shape
-    elif kind == "CONCATENATION":
-        attributes["axis"] %= len(tensors[outputs[0]].shape)
-    return Operator(-1, kind, inputs, outputs, attributes)
+    a = options(kind, op.builtinOptions)
+    if kind == "MEAN" or kind == "PAD":
+        a = resolved(a, tensors[inputs[0]], tensors[inputs[1]])
+    elif isinstance(a, Along) and kind == "CONCATENATION":
+        axis = a.axis % len(tensors[outputs[0]].shape)
+        a = dataclasses.replace(a, axis=axis)
+    return Operator(-1, kind, inputs, outputs, a)
+
+
+def resolved(a: Attributes, source: Tensor, constant: Tensor) -> Attributes:
+    """With the axes or the paddings that a constant holds, where it is known."""
+    if constant.data is None:
+        return a
+    if isinstance(a, Reduction):
+        return dataclasses.replace(a, axes=axes_of(constant, source))
+    if isinstance(a, Padding):
+        return dataclasses.replace(a, paddings=paddings_of(constant))
+    return a
 
 
 def axes_of(axes: Tensor, source: Tensor) -> tuple[int, ...]:

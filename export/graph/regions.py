@@ -4,6 +4,7 @@ Found by walking backwards from the outputs. What is not required is neither com
 nor stored.
 """
 
+from export.graph.attributes import Window
 from export.graph.geometry import Shape, geometry, hwc
 from export.graph.kinds import BINARY_KINDS, UNARY_KINDS, WHOLE_KINDS
 from export.graph.network import Network, Operator
@@ -35,7 +36,7 @@ def required(
             rows, columns = found.get(op.outputs[0], (0, 0))
             below, beside = reads(network, op, rows, columns)
             if op is not group[0] and _overlapping(network, op):
-                below += -below % op.attributes["stride_h"]  # in whole strides
+                below += -below % op.told(Window).stride_h  # in whole strides
             for index in computed(network, op):
                 root = alias.get(index, index)
                 if root != index or op.kind == "FULLY_CONNECTED":
@@ -50,7 +51,7 @@ def reads(network: Network, op: Operator, rows: int, columns: int) -> tuple[int,
     """Rows and columns of its input that `op` needs for so many of its output."""
     if op.kind in (*UNARY_KINDS, *BINARY_KINDS):
         return rows, columns
-    if "stride_h" not in op.attributes or op.kind == "TRANSPOSE_CONV":
+    if not isinstance(op.attributes, Window) or op.kind == "TRANSPOSE_CONV":
         return ALL, ALL
     return geometry(network, op).reads(rows, columns)
 

@@ -2,6 +2,15 @@
 
 import math
 
+from export.graph.attributes import (
+    Along,
+    Movement,
+    Padding,
+    Pool,
+    Reduction,
+    Svdf,
+    Window,
+)
 from export.graph.kinds import BINARY_KINDS
 from export.graph.network import Network, Operator, Tensor
 
@@ -58,7 +67,7 @@ def output_shape(network: Network, op: Operator) -> Shape | None:
     if op.kind == "MEAN":
         return _mean(source, op)
     if op.kind == "PAD":
-        pads = op.attributes.get("paddings", ())
+        pads = op.told(Padding).paddings or ()
         if len(pads) != len(source) or any(min(p) < 0 for p in pads):
             return None
         return tuple(s + a + b for s, (a, b) in zip(source, pads, strict=True))
@@ -71,7 +80,7 @@ def output_shape(network: Network, op: Operator) -> Shape | None:
 
 
 def _moved(network: Network, op: Operator) -> Shape | None:
-    out, moves = network.output(op), op.attributes["moves"]
+    out, moves = network.output(op), op.told(Movement).moves
     reads = moves.index()
     limit = network.tensors[op.inputs[0]].size
     fits = moves.size == out.size and 0 <= reads.min() <= reads.max() < limit
@@ -102,10 +111,10 @@ def _matmul(network: Network, op: Operator) -> Shape | None:
 def _transposed(network: Network, op: Operator) -> Shape | None:
     """Any size that the strides and the kernel can reach is as good as another."""
     source, weights = (network.tensors[i].shape for i in op.inputs[:2])
-    out, a = network.output(op).shape, op.attributes
+    out, a = network.output(op).shape, op.told(Window)
     if len(weights) != 4 or len(source) != 4 or len(out) != 4 or min(out) < 1:
         return None
-    strides = a["stride_h"], a["stride_w"]
+    strides = a.stride_h, a.stride_w
     if not 1 <= min(strides) <= max(strides) <= LARGEST_WINDOW:
         return None
     if weights[3] != source[3] or max(weights[1:3]) > LARGEST_WINDOW:
@@ -128,7 +137,7 @@ def _filtered(network: Network, op: Operator) -> Shape | None:
     source, state, feature, time = (network.tensors[i].shape for i in op.inputs[:4])
     if len(source) != 2 or state != (1, *time) or feature != (time[0], source[1]):
         return None
-    units = time[0] // op.attributes["rank"]
+    units = time[0] // op.told(Svdf).rank
     bias = network.input(op, 4)
     return None if bias is not None and bias.shape != (units,) else (1, units)
 
@@ -155,13 +164,13 @@ def fitting(network: Network, op: Operator) -> bool:
 
 
 def _windowed(network: Network, op: Operator, source: Shape) -> Shape | None:
-    a = op.attributes
-    strides = a["stride_h"], a["stride_w"]
+    a = op.told(Window)
+    strides = a.stride_h, a.stride_w
     if len(source) != 4 or not 1 <= min(strides) <= max(strides) <= LARGEST_WINDOW:
         return None
     channels = source[3]
-    if "filter_h" in a:
-        kernel = a["filter_h"], a["filter_w"]
+    if isinstance(a, Pool):
+        kernel = a.kernel_h, a.kernel_w
     else:
         weights = network.tensors[op.inputs[1]].shape
         kernel = weights[1], weights[2]
@@ -169,13 +178,13 @@ def _windowed(network: Network, op: Operator, source: Shape) -> Shape | None:
         if op.kind == "DEPTHWISE_CONV_2D" and channels % source[3]:
             return None
     sizes = []
-    for axis, name in ((0, "h"), (1, "w")):
-        dilation, stride = a.get(f"dilation_{name}", 1), a[f"stride_{name}"]
+    dilations = a.dilation_h, a.dilation_w
+    for axis, (dilation, stride) in enumerate(zip(dilations, strides, strict=True)):
         span = (kernel[axis] - 1) * dilation + 1
         if not 1 <= min(kernel[axis], dilation) <= span <= LARGEST_WINDOW:
             return None
-        size = source[1 + axis] + sum(a["pads"][axis] if "pads" in a else ())
-        if a["padding"] == "SAME":
+        size = source[1 + axis] + (sum(a.pads[axis]) if a.pads else 0)
+        if a.padding == "SAME":
             sizes.append(-(-size // stride))
         else:
             sizes.append((size - span) // stride + 1)
@@ -198,7 +207,7 @@ def _broadcast(first: Shape, second: Shape) -> Shape | None:
 
 
 def _concatenated(parts: list[Tensor], op: Operator) -> Shape | None:
-    axis = op.attributes["axis"]
+    axis = op.told(Along).axis
     shapes = [list(p.shape) for p in parts]
     if axis >= len(shapes[0]):
         return None
@@ -211,7 +220,8 @@ def _concatenated(parts: list[Tensor], op: Operator) -> Shape | None:
 
 
 def _mean(source: Shape, op: Operator) -> Shape | None:
-    axes = op.attributes["axes"]
-    if op.attributes["keep_dims"]:
+    a = op.told(Reduction)
+    axes = a.axes or ()
+    if a.keep_dims:
         return tuple(1 if i in axes else s for i, s in enumerate(source))
     return tuple(s for i, s in enumerate(source) if i not in axes)

@@ -89,7 +89,7 @@ class Stage:
     @property
     def activation(self) -> str:
         """The activation that is fused into the head."""
-        return str(self.head.attributes.get("activation", "NONE"))
+        return self.head.attributes.activation
 
     def taken(self) -> np.ndarray:
         """The weights, which only stages of MAC_KINDS have."""

@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from core.errors import Esp8kError
 from export.arithmetic.float16 import PIXEL_SCALE, constant, rounded, roundings
+from export.graph.attributes import Leaky
 from export.graph.fusion import plan_stages
 from export.graph.geometry import geometry, hwc
 from export.graph.network import Network, Operator
@@ -49,7 +50,7 @@ def _stage(network: Network, stage: Stage, x: np.ndarray, start: int) -> np.ndar
     op = stage.head
     if op.kind == "MAX_POOL_2D" and stage.inputs[0] != start:
         return _finish(
-            stage, _activate(op.attributes["activation"], _largest(network, op, x))
+            stage, _activate(op.attributes.activation, _largest(network, op, x))
         )
     if op.kind not in ("CONV_2D", "FULLY_CONNECTED"):
         raise Esp8kError(f"no float16 kernel for {op.kind}", "use the int8 engine")
@@ -69,11 +70,11 @@ def _stage(network: Network, stage: Stage, x: np.ndarray, start: int) -> np.ndar
         x = _pad(x, pads, stride, out_hw, kernel)
     sums = _summed(x, weights, np.zeros_like(bias) if first else bias, stride, out_hw)
     acc = np.ascontiguousarray(np.moveaxis(sums, 0, -1))
-    acc = _activate(op.attributes["activation"], acc) if not first else acc
+    acc = _activate(op.attributes.activation, acc) if not first else acc
     acc = _pool(stage, acc)
     if first:
         acc = acc * PIXEL_SCALE + bias
-        acc = _activate(op.attributes["activation"], acc)
+        acc = _activate(op.attributes.activation, acc)
     return _finish(stage, acc)
 
 
@@ -107,7 +108,7 @@ def _finish(stage: Stage, x: np.ndarray) -> np.ndarray:
     """The activations behind a stage's head and pool."""
     for unary in stage.unary:
         if unary.kind == "LEAKY_RELU":
-            alpha = np.float32(unary.attributes["alpha"])
+            alpha = np.float32(unary.told(Leaky).alpha)
             x = np.where(x >= 0, x, x * alpha)
         elif unary.kind == "RELU":
             x = _activate("RELU", x)

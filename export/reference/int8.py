@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from core.errors import Esp8kError
 from export.arithmetic import elementwise, int8
 from export.arithmetic.int8 import clamp, multiplier, requantize, wrap
+from export.graph.attributes import Along, Padding, Pool, Reduction, Window
 from export.graph.kinds import UNARY_KINDS
 from export.graph.network import Network, Operator, Tensor, pads_before
 from export.reference import moving, recurrent, rows
@@ -109,19 +110,18 @@ def _windows(
     network: Network, op: Operator, x: np.ndarray, kernel: tuple[int, int], fill: int
 ) -> np.ndarray:
     """(N, OH, OW, C, Kh, Kw) views of x; padding reads `fill`."""
-    a = op.attributes
+    a = op.told(Window)
     top, left = pads_before(network, op)
     _, out_h, out_w, _ = network.output(op).shape
-    dilation_h, dilation_w = a.get("dilation_h", 1), a.get("dilation_w", 1)
-    span_h = (kernel[0] - 1) * dilation_h + 1
-    span_w = (kernel[1] - 1) * dilation_w + 1
-    bottom = max((out_h - 1) * a["stride_h"] + span_h - x.shape[1] - top, 0)
-    right = max((out_w - 1) * a["stride_w"] + span_w - x.shape[2] - left, 0)
+    span_h = (kernel[0] - 1) * a.dilation_h + 1
+    span_w = (kernel[1] - 1) * a.dilation_w + 1
+    bottom = max((out_h - 1) * a.stride_h + span_h - x.shape[1] - top, 0)
+    right = max((out_w - 1) * a.stride_w + span_w - x.shape[2] - left, 0)
     if top or left or bottom or right:
         sides = ((0, 0), (top, bottom), (left, right), (0, 0))
         x = np.pad(x, sides, constant_values=fill)
     view = sliding_window_view(x, (span_h, span_w), axis=(1, 2))
-    view = view[:, :: a["stride_h"], :: a["stride_w"], :, ::dilation_h, ::dilation_w]
+    view = view[:, :: a.stride_h, :: a.stride_w, :, :: a.dilation_h, :: a.dilation_w]
     return view[:, :out_h, :out_w]
 
 
@@ -164,15 +164,15 @@ def _fully_connected(network: Network, op: Operator, values: Values) -> np.ndarr
 
 
 def _max_pool(network: Network, op: Operator, values: Values) -> np.ndarray:
-    a, x = op.attributes, values[op.inputs[0]]
-    windows = _windows(network, op, x, (a["filter_h"], a["filter_w"]), -128)
+    a, x = op.told(Pool), values[op.inputs[0]]
+    windows = _windows(network, op, x, (a.kernel_h, a.kernel_w), -128)
     bounds = int8.activation_range(op, network.output(op))
     return clamp(windows.max((-2, -1)), *bounds)
 
 
 def _average_pool(network: Network, op: Operator, values: Values) -> np.ndarray:
-    a, x = op.attributes, values[op.inputs[0]].astype(np.int64)
-    kernel = (a["filter_h"], a["filter_w"])
+    a, x = op.told(Pool), values[op.inputs[0]].astype(np.int64)
+    kernel = (a.kernel_h, a.kernel_w)
     total = _windows(network, op, x, kernel, 0).sum((-2, -1))
     inside = np.ones((1, *x.shape[1:3], 1), np.int64)
     count = _windows(network, op, inside, kernel, 0).sum((-2, -1))
@@ -184,7 +184,7 @@ def _average_pool(network: Network, op: Operator, values: Values) -> np.ndarray:
 
 def _mean(network: Network, op: Operator, values: Values) -> np.ndarray:
     x = _offset(network.tensors[op.inputs[0]], values)
-    total = x.sum(op.attributes["axes"], dtype=np.int64)
+    total = x.sum(op.told(Reduction).axes, dtype=np.int64)
     mean = requantize(total, *int8.mean_constant(network, op))
     return clamp(mean + network.output(op).zero_point)
 
@@ -232,13 +232,13 @@ def _concatenation(network: Network, op: Operator, values: Values) -> np.ndarray
     parts = [values[i] for i in op.inputs]
     count = max(len(p) for p in parts)
     parts = [np.broadcast_to(p, (count, *p.shape[1:])) for p in parts]
-    return np.concatenate(parts, op.attributes["axis"])
+    return np.concatenate(parts, op.told(Along).axis)
 
 
 def _pad(network: Network, op: Operator, values: Values) -> np.ndarray:
-    fill = op.attributes.get("fill", network.output(op).zero_point)
-    x = values[op.inputs[0]]
-    return np.pad(x, op.attributes["paddings"], constant_values=fill)
+    a, x = op.told(Padding), values[op.inputs[0]]
+    fill = network.output(op).zero_point if a.fill is None else a.fill
+    return np.pad(x, a.paddings or (), constant_values=fill)
 
 
 KERNELS: dict[str, Callable[[Network, Operator, Values], np.ndarray]] = {

@@ -4,6 +4,7 @@ import numpy as np
 
 from export.arithmetic import int8, matrix
 from export.arithmetic.int8 import clamp, requantize
+from export.graph.attributes import Movement, Window
 from export.graph.network import Network, Operator
 
 Values = dict[int, np.ndarray]
@@ -12,7 +13,7 @@ Values = dict[int, np.ndarray]
 def move(network: Network, op: Operator, values: Values) -> np.ndarray:
     """Elements by their positions."""
     x = values[op.inputs[0]]
-    return x.reshape(len(x), -1)[:, op.attributes["moves"].index()]
+    return x.reshape(len(x), -1)[:, op.told(Movement).moves.index()]
 
 
 def _rows(network: Network, op: Operator, values: Values) -> np.ndarray:
@@ -77,11 +78,11 @@ def transpose_conv(network: Network, op: Operator, values: Values) -> np.ndarray
     source = network.tensors[op.inputs[0]]
     x = values[source.index].astype(np.int64) - source.zero_point
     weights = values[op.inputs[1]].astype(np.int64)  # (O, Kh, Kw, I)
-    out, a = network.output(op), op.attributes
+    out, a = network.output(op), op.told(Window)
     _, height, width, channels = out.shape
     top, left = matrix.transposed_padding(network, op)
     _, kernel_h, kernel_w, _ = weights.shape
-    stride_h, stride_w = a["stride_h"], a["stride_w"]
+    stride_h, stride_w = a.stride_h, a.stride_w
     rows = (x.shape[1] - 1) * stride_h + kernel_h
     columns = (x.shape[2] - 1) * stride_w + kernel_w
     canvas = np.zeros(

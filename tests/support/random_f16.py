@@ -12,10 +12,11 @@ import math
 
 import numpy as np
 
+from export.graph.attributes import Attributes, Leaky, Pool, Window
 from export.graph.network import Network, Operator, Tensor, read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
-Attributes = dict[str, int | float | str]
+NONE = Attributes()
 
 
 class Draw:
@@ -38,11 +39,15 @@ class Draw:
         return index
 
     def operator(
-        self, kind: str, inputs: tuple[int, ...], shape: tuple[int, ...], **a: object
+        self,
+        kind: str,
+        inputs: tuple[int, ...],
+        shape: tuple[int, ...],
+        a: Attributes = NONE,
     ) -> int:
         index = self.tensor(shape)
         number = len(self.operators)
-        self.operators.append(Operator(number, kind, inputs, (index,), dict(a)))
+        self.operators.append(Operator(number, kind, inputs, (index,), a))
         return index
 
     def shape(self, x: int) -> tuple[int, ...]:
@@ -77,9 +82,9 @@ class Draw:
             "CONV_2D",
             (x, w, b),
             (1, *out, channels),
-            **_window(stride, "VALID", self.activation()),
-            dilation_h=1,
-            dilation_w=1,
+            Window(
+                stride_h=stride[0], stride_w=stride[1], activation=self.activation()
+            ),
         )
 
     def pool(self, x: int) -> int:
@@ -99,22 +104,25 @@ class Draw:
             "MAX_POOL_2D",
             (x,),
             (1, *out, depth),
-            **_window(stride, padding, self.activation()),
-            filter_h=kernel[0],
-            filter_w=kernel[1],
+            Pool(
+                kernel_h=kernel[0],
+                kernel_w=kernel[1],
+                stride_h=stride[0],
+                stride_w=stride[1],
+                padding=padding,
+                activation=self.activation(),
+            ),
         )
 
     def unary(self, x: int) -> int:
         if self.rng.integers(3):
             alpha = float(np.float32(self.rng.choice([0.01, 0.25, 1.0])))
-            return self.operator("LEAKY_RELU", (x,), self.shape(x), alpha=alpha)
+            return self.operator("LEAKY_RELU", (x,), self.shape(x), Leaky(alpha=alpha))
         return self.operator("RELU", (x,), self.shape(x))
 
     def dense(self, x: int, channels: int) -> int:
         w, b = self.constants((channels, math.prod(self.shape(x))))
-        return self.operator(
-            "FULLY_CONNECTED", (x, w, b), (1, channels), activation="NONE"
-        )
+        return self.operator("FULLY_CONNECTED", (x, w, b), (1, channels))
 
     def flatten(self, x: int) -> int:
         return self.operator("RESHAPE", (x,), (1, math.prod(self.shape(x))))
@@ -138,15 +146,6 @@ class Draw:
             (x,),
             "",
         )
-
-
-def _window(stride: tuple[int, int], padding: str, activation: str) -> Attributes:
-    return {
-        "stride_h": stride[0],
-        "stride_w": stride[1],
-        "padding": padding,
-        "activation": activation,
-    }
 
 
 def random_f16(seed: int) -> Network:

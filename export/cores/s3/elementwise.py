@@ -11,6 +11,7 @@ from export.cores.s3.finish import Clamp, Finish
 from export.cores.s3.kernel import Call, Kernel
 from export.cores.s3.layout import Layout, lag
 from export.cores.s3.weighted import activation, call, followed, rested
+from export.graph.attributes import Pool, Reduction
 from export.graph.network import Network, Operator
 from export.graph.stage import Stage
 
@@ -62,13 +63,13 @@ def _mean(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
     source, target = layouts[stage.inputs[0]], layouts[stage.output]
     op = stage.head
     if op.kind == "MEAN":
-        if op.attributes["axes"] != (1, 2):
+        if op.told(Reduction).axes != (1, 2):
             return None
         kernel = stride = (source.height, source.width)
     else:
         own = stage.geometry
         kernel, stride = (own.kernel_h, own.kernel_w), (own.stride_h, own.stride_w)
-        if op.attributes["padding"] != "VALID":
+        if op.told(Pool).padding != "VALID":
             return None
     count = kernel[0] * kernel[1]
     if count * 128 > depthwise.MOST:

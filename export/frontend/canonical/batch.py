@@ -3,7 +3,7 @@
 import dataclasses
 
 from core.errors import Esp8kError
-from export.graph.network import Network, Operator, Tensor
+from export.graph.network import Network
 
 
 def single(network: Network) -> Network:
@@ -35,15 +35,7 @@ def single(network: Network) -> Network:
             )
         shape = (tensor.shape[0] // many, *tensor.shape[1:])
         tensors[index] = dataclasses.replace(tensor, shape=shape)
-    operators = tuple(_reshaped(tensors, op) for op in network.operators)
-    return dataclasses.replace(network, tensors=tuple(tensors), operators=operators)
-
-
-def _reshaped(tensors: list[Tensor], op: Operator) -> Operator:
-    if op.kind != "RESHAPE":
-        return op
-    a = {**op.attributes, "new_shape": tensors[op.outputs[0]].shape}
-    return dataclasses.replace(op, attributes=a)
+    return dataclasses.replace(network, tensors=tuple(tensors))
 
 
 def led(network: Network) -> Network:
@@ -59,5 +51,4 @@ def led(network: Network) -> Network:
         shape = tensors[index].shape
         if tensors[index].data is None and shape[:1] != (1,):
             tensors[index] = dataclasses.replace(tensors[index], shape=(1, *shape))
-    operators = tuple(_reshaped(tensors, op) for op in network.operators)
-    return dataclasses.replace(network, tensors=tuple(tensors), operators=operators)
+    return dataclasses.replace(network, tensors=tuple(tensors))

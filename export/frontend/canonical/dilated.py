@@ -5,12 +5,13 @@ Its converter sees through that only where the batch is fixed. The sums are the 
 ones: of the value with SPACE_TO_BATCH_ND's padding around it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from export.frontend.canonical import moving
 from export.frontend.canonical.rewriter import Rewriter
+from export.graph.attributes import Padding, Window
 from export.graph.network import Network, Operator
 
 RENAMES = ("EXPAND_DIMS", "SQUEEZE", "RESHAPE")
@@ -72,9 +73,9 @@ def _one(network: Network, chain: list[Operator]) -> Found | None:
         return None
     if any(op.kind not in RENAMES for op in rest):
         return None
-    a, given = convs[0].attributes, (*split.inputs[1:], *joined.inputs[1:])
-    plain = a["padding"] == "VALID" and a["stride_h"] == a["stride_w"] == 1
-    single = a["dilation_h"] == a["dilation_w"] == 1
+    a, given = convs[0].told(Window), (*split.inputs[1:], *joined.inputs[1:])
+    plain = a.padding == "VALID" and a.stride_h == a.stride_w == 1
+    single = a.dilation_h == a.dilation_w == 1
     if not plain or not single or any(network.tensors[i].data is None for i in given):
         return None
     pairs = ((split.inputs[0], split.outputs[0]), (joined.inputs[0], joined.outputs[0]))
@@ -106,7 +107,7 @@ def _emit(r: Rewriter, found: Found) -> None:
     given = split.inputs[0]
     if any(map(any, pads)):
         given = r.value(shape, source)
-        r.emit("PAD", (split.inputs[0],), given, {"paddings": pads})
+        r.emit("PAD", (split.inputs[0],), given, Padding(paddings=pads))
     # In four dimensions a missing one is where the convolution has it.
     in_4d, out_4d = r.tensor(conv, 0).shape, r.tensors[conv.outputs[0]].shape
     steps = block + [1] * (2 - len(block))
@@ -117,7 +118,8 @@ def _emit(r: Rewriter, found: Found) -> None:
     _, height, width, _ = r.tensor(conv, 1).shape
     reaches = [(n - 1) * s for n, s in zip((height, width), steps, strict=True)]
     ends = [n - reach for n, reach in zip(sizes, reaches, strict=True)]
-    a = {**conv.attributes, "dilation_h": steps[0], "dilation_w": steps[1]}
+    down, across = steps
+    a = replace(conv.told(Window), dilation_h=down, dilation_w=across)
     whole = (source.shape[0], *ends, out_4d[3])
     made = r.value(whole, r.tensors[conv.outputs[0]])
     r.emit(conv.kind, (given, *conv.inputs[1:]), made, a)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from export.frontend.canonical.ends import End, quantized, real
+from export.graph.attributes import Table
 from export.graph.network import Network, Operator, Tensor
 
 ALL = np.arange(-128, 128, dtype=np.int64).astype(np.int8)
@@ -63,7 +64,7 @@ def tabled(network: Network) -> Network:
             "TABLE",
             first.inputs[:1],
             last.outputs,
-            {"values": values, "of": ", ".join(op.kind for op in chain[1:-1])},
+            Table(values=values, of=", ".join(op.kind for op in chain[1:-1])),
         )
         operators[operators.index(last)] = made
         operators = [op for op in operators if op not in chain[:-1]]
@@ -119,7 +120,7 @@ def _values(network: Network, chain: list[Operator]) -> np.ndarray | None:
 def _applied(network: Network, op: Operator, previous: int, x: Values) -> Values | None:
     if op.kind in UNARY and len(op.inputs) == 1:
         return UNARY[op.kind](x)
-    fused = op.attributes.get("activation", "NONE")
+    fused = op.attributes.activation
     if op.kind not in BINARY or len(op.inputs) != 2 or fused != "NONE":
         return None
     if op.inputs == (previous, previous):

@@ -7,6 +7,7 @@ import numpy as np
 from core.errors import Esp8kError
 from export.frontend.canonical import static
 from export.frontend.canonical.rewriter import Rewriter
+from export.graph.attributes import Along, Blocks, Mirror, Movement, Resize
 from export.graph.moves import factor
 from export.graph.network import Operator, Tensor
 
@@ -19,12 +20,12 @@ def move(r: Rewriter, op: Operator, index: Index, output: int, source: int) -> N
     if index.size != target.size or index.size == 0:
         raise refusal(r, op, "its output's shape does not follow from its inputs")
     if np.array_equal(index.reshape(-1), np.arange(start.size)):
-        r.emit("RESHAPE", (source,), output, {"new_shape": target.shape})
+        r.emit("RESHAPE", (source,), output)
         return
     moves = factor(index)
     if moves is None:
         raise refusal(r, op, "its data move in no regular way")
-    r.emit("MOVE", (source,), output, {"moves": moves, "of": op.kind})
+    r.emit("MOVE", (source,), output, Movement(moves=moves, of=op.kind))
 
 
 def refusal(r: Rewriter, op: Operator, what: str) -> Esp8kError:
@@ -73,16 +74,17 @@ def _transpose(r: Rewriter, op: Operator) -> Index:
 
 def _mirror_pad(r: Rewriter, op: Operator) -> Index:
     pads = [(int(a), int(b)) for a, b in _constant(r, op, 1)]
-    mode = "symmetric" if op.attributes["symmetric"] else "reflect"
+    mode = "symmetric" if op.told(Mirror).symmetric else "reflect"
     padded = np.pad(_positions(r.tensor(op, 0)), pads, mode=mode)  # type: ignore[call-overload]
     return np.asarray(padded)
 
 
 def _gather(r: Rewriter, op: Operator) -> Index:
-    if op.attributes["batch_dims"]:
+    a = op.told(Along)
+    if a.batch_dims:
         raise refusal(r, op, "batch_dims")
     x = _positions(r.tensor(op, 0))
-    return np.take(x, _constant(r, op, 1), op.attributes["axis"])
+    return np.take(x, _constant(r, op, 1), a.axis)
 
 
 def _tile(r: Rewriter, op: Operator) -> Index:
@@ -101,25 +103,24 @@ def _reverse(r: Rewriter, op: Operator) -> Index:
 
 
 def _space_to_depth(r: Rewriter, op: Operator) -> Index:
-    b, x = op.attributes["block"], _positions(r.tensor(op, 0))
+    b, x = op.told(Blocks).block, _positions(r.tensor(op, 0))
     n, h, w, c = x.shape
     x = x.reshape(n, h // b, b, w // b, b, c).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(n, h // b, w // b, b * b * c)
 
 
 def _depth_to_space(r: Rewriter, op: Operator) -> Index:
-    b, x = op.attributes["block"], _positions(r.tensor(op, 0))
+    b, x = op.told(Blocks).block, _positions(r.tensor(op, 0))
     n, h, w, c = x.shape
     x = x.reshape(n, h, w, b, b, c // (b * b)).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(n, h * b, w * b, c // (b * b))
 
 
 def _resize_nearest(r: Rewriter, op: Operator) -> Index:
-    x, a = _positions(r.tensor(op, 0)), op.attributes
+    x, a = _positions(r.tensor(op, 0)), op.told(Resize)
     sizes = _constant(r, op, 1).reshape(-1)
     rows, columns = (
-        nearest(x.shape[1 + i], int(sizes[i]), a["corners"], a["centers"])
-        for i in (0, 1)
+        nearest(x.shape[1 + i], int(sizes[i]), a.corners, a.centers) for i in (0, 1)
     )
     return x[:, rows][:, :, columns]
 
@@ -180,7 +181,7 @@ def split(r: Rewriter, op: Operator) -> None:
 
 def unpack(r: Rewriter, op: Operator) -> None:
     """UNPACK: a MOVE for each slice."""
-    x, axis = _positions(r.tensor(op, 0)), op.attributes["axis"]
+    x, axis = _positions(r.tensor(op, 0)), op.told(Along).axis
     if x.shape[axis] != len(op.outputs):
         raise refusal(r, op, "its parts are not the whole")
     for number, output in enumerate(op.outputs):

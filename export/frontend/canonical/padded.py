@@ -8,9 +8,8 @@ are taken that SAME could have too; kernels know no wider ones.
 
 import dataclasses
 
+from export.graph.attributes import Padding, Pair, Window
 from export.graph.network import Network, Operator, Tensor
-
-Pair = tuple[int, int]  # before, after
 
 
 def joined(network: Network) -> Network:
@@ -34,7 +33,7 @@ def joined(network: Network) -> Network:
             op = dataclasses.replace(
                 op,
                 inputs=(source, *op.inputs[1:]),
-                attributes={**op.attributes, "pads": pads},
+                attributes=dataclasses.replace(op.told(Window), pads=pads),
             )
         operators.append(op)
     return dataclasses.replace(
@@ -47,13 +46,16 @@ def joined(network: Network) -> Network:
 
 def _border(network: Network, op: Operator) -> tuple[Pair, Pair] | None:
     """Rows and columns that a PAD adds, if it adds these only, as zero points."""
-    if op.kind != "PAD" or len(op.attributes.get("paddings", ())) != 4:
+    if op.kind != "PAD":
+        return None
+    told = op.told(Padding)
+    if told.paddings is None or len(told.paddings) != 4:
         return None
     source, out = network.tensors[op.inputs[0]], network.output(op)
     if not _alike(source, out) or source.data is not None or len(source.shape) != 4:
         return None
-    (before, rows, columns, behind) = op.attributes["paddings"]
-    if any((*before, *behind)) or op.attributes["fill"] != out.zero_point:
+    (before, rows, columns, behind) = told.paddings
+    if any((*before, *behind)) or told.fill != out.zero_point:
         return None
     height, width = source.shape[1] + sum(rows), source.shape[2] + sum(columns)
     whole = (source.shape[0], height, width, source.shape[3])
@@ -73,10 +75,10 @@ def _takes(
     """Whether a reader can do the padding itself."""
     if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D") or value in op.inputs[1:]:
         return False
-    a, kernel = op.attributes, network.tensors[op.inputs[1]].shape
-    if a["padding"] != "VALID" or len(kernel) != 4:
+    a, kernel = op.told(Window), network.tensors[op.inputs[1]].shape
+    if a.padding != "VALID" or len(kernel) != 4:
         return False
-    steps = (a["dilation_h"], a["dilation_w"])
+    steps = (a.dilation_h, a.dilation_w)
     return all(
         before <= (size - 1) * step // 2 and after <= ((size - 1) * step + 1) // 2
         for (before, after), size, step in zip(border, kernel[1:3], steps, strict=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.frontend.canonical.rewriter import Rewriter
+from export.graph.attributes import Lstm, Svdf
 from export.graph.network import Operator, Tensor, Variable
 
 DAMAGED = "the file is damaged: convert the model again"
@@ -31,8 +32,9 @@ def lstm(r: Rewriter, op: Operator) -> None:
         raise _refusal(r, op, "it has no input gate, or no state", PLAIN)
     if max(inputs[i] for i in VARIANTS) >= 0:
         raise _refusal(r, op, "peepholes, a projection or a normalization", PLAIN)
-    if op.attributes["activation"] != "TANH":
-        raise _refusal(r, op, f"activation {op.attributes['activation']}", "use tanh")
+    told = op.told(Lstm)
+    if told.activation != "TANH":
+        raise _refusal(r, op, f"activation {told.activation}", "use tanh")
     source = r.tensors[inputs[0]]
     units = r.tensors[inputs[RECURRENT[0]]].shape[-1]
     steps, rest = divmod(source.size, max(source.shape[-1], 1))
@@ -49,7 +51,7 @@ def lstm(r: Rewriter, op: Operator) -> None:
         (given, hidden, cell, *constants),
         shape,
         op.outputs[0],
-        {"cell_clip": op.attributes["cell_clip"]},
+        Lstm(cell_clip=told.cell_clip),
     )
 
 
@@ -58,7 +60,7 @@ def svdf(r: Rewriter, op: Operator) -> None:
     if len(op.inputs) < 5 or min(op.inputs[i] for i in (0, 1, 2, SVDF_STATE)) < 0:
         raise _refusal(r, op, "inputs are missing", DAMAGED)
     feature, time = r.tensor(op, 1), r.tensor(op, 2)
-    rank, target = op.attributes["rank"], r.tensors[op.outputs[0]]
+    rank, target = op.told(Svdf).rank, r.tensors[op.outputs[0]]
     two = len(feature.shape) == len(time.shape) == 2
     if not two or feature.shape[0] != time.shape[0] or rank < 1:
         raise _refusal(r, op, "its weights do not fit each other", DAMAGED)
@@ -67,7 +69,7 @@ def svdf(r: Rewriter, op: Operator) -> None:
     state = _variable(r, op, op.inputs[SVDF_STATE], (1, *time.shape))
     given = r.reshaped(op.inputs[0], (1, r.tensor(op, 0).size))
     inputs = (given, state, op.inputs[1], op.inputs[2], op.inputs[3])
-    r.deliver(op.kind, inputs, (1, target.size), op.outputs[0], {"rank": rank})
+    r.deliver(op.kind, inputs, (1, target.size), op.outputs[0], Svdf(rank=rank))
 
 
 def _variable(r: Rewriter, op: Operator, index: int, shape: tuple[int, ...]) -> int:

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from export.graph.attributes import Attributes
 from export.graph.network import Network, Operator, Tensor, Variable
 
 Shape = tuple[int, ...]
+NONE = Attributes()
 
 
 class Rewriter:
@@ -41,10 +43,10 @@ class Rewriter:
         kind: str,
         inputs: tuple[int, ...],
         output: int,
-        attributes: dict[str, Any] | None = None,
+        attributes: Attributes = NONE,
     ) -> int:
         """Add an operator of one output, which is given back."""
-        self.operators.append(Operator(-1, kind, inputs, (output,), attributes or {}))
+        self.operators.append(Operator(-1, kind, inputs, (output,), attributes))
         return output
 
     def value(self, shape: Shape, like: Tensor, name: str = "") -> int:
@@ -75,7 +77,7 @@ class Rewriter:
         if tensor.data is not None:
             return self.constant(tensor.data.reshape(shape), tensor)
         found = self.value(shape, tensor)
-        return self.emit("RESHAPE", (index,), found, {"new_shape": shape})
+        return self.emit("RESHAPE", (index,), found)
 
     def deliver(
         self,
@@ -83,7 +85,7 @@ class Rewriter:
         inputs: tuple[int, ...],
         shape: Shape,
         output: int,
-        attributes: dict[str, Any],
+        attributes: Attributes,
     ) -> None:
         """An operator whose result has `shape`, and a RESHAPE to the output's."""
         target = self.tensors[output]
@@ -91,7 +93,7 @@ class Rewriter:
             self.emit(kind, inputs, output, attributes)
             return
         made = self.emit(kind, inputs, self.value(shape, target), attributes)
-        self.emit("RESHAPE", (made,), output, {"new_shape": target.shape})
+        self.emit("RESHAPE", (made,), output)
 
 
 def size(shape: Shape) -> int:

@@ -10,9 +10,18 @@ from export.arithmetic import elementwise, int8
 from export.frontend import scales
 from export.frontend.canonical import moving, recurrent
 from export.frontend.canonical.rewriter import Rewriter, Shape, size
+from export.graph.attributes import (
+    Along,
+    Folded,
+    Padding,
+    Pool,
+    Product,
+    Reduction,
+    Table,
+    Window,
+)
 from export.graph.network import Network, Operator, Tensor
 
-PLAIN = {"stride_h": 1, "stride_w": 1, "padding": "VALID"}
 BINARY = (
     "ADD",
     "SUB",
@@ -43,8 +52,7 @@ def _keep(r: Rewriter, op: Operator) -> None:
 
 def _reshape(r: Rewriter, op: Operator) -> None:
     """EXPAND_DIMS, SQUEEZE, RESHAPE: the same bytes."""
-    shape = r.tensors[op.outputs[0]].shape
-    r.emit("RESHAPE", op.inputs[:1], op.outputs[0], {"new_shape": shape})
+    r.emit("RESHAPE", op.inputs[:1], op.outputs[0])
 
 
 # ==== Weighted sums ====
@@ -63,7 +71,7 @@ def _fully_connected(r: Rewriter, op: Operator) -> None:
         return _keep(r, op)
     kernel = r.constant(weights.data.reshape(channels, 1, 1, depth), weights)
     given = r.reshaped(op.inputs[0], (1, rows, 1, depth))
-    a = {**op.attributes, **PLAIN, "dilation_h": 1, "dilation_w": 1, "dense": True}
+    a = Window(activation=op.attributes.activation)
     shape = (1, rows, 1, channels)
     r.deliver("CONV_2D", (given, kernel, *op.inputs[2:]), shape, op.outputs[0], a)
 
@@ -106,16 +114,17 @@ def _transpose_conv(r: Rewriter, op: Operator) -> None:
 
 def _reduction(r: Rewriter, op: Operator) -> None:
     """Over any axes: (1, before, over, behind), one axis, perhaps behind a MOVE."""
-    axes = op.attributes.get("axes")
-    if axes is None:
+    told = op.attributes
+    if not isinstance(told, Reduction) or told.axes is None:
         return _keep(r, op)
+    axes = told.axes
     source, target = r.tensor(op, 0), r.tensors[op.outputs[0]]
     shape = source.shape
     usual = len(shape) == 4 and shape[0] == 1 and axes == (1, 2)
     if op.kind == "MEAN" and usual:
         return _keep(r, op)
     if op.kind in ("REDUCE_MAX",) and usual and target.quant is not None:
-        a = {**PLAIN, "filter_h": shape[1], "filter_w": shape[2], "activation": "NONE"}
+        a = Pool(kernel_h=shape[1], kernel_w=shape[2])
         return r.deliver(
             "MAX_POOL_2D", op.inputs[:1], (1, 1, 1, shape[3]), op.outputs[0], a
         )
@@ -141,11 +150,11 @@ def _reduction(r: Rewriter, op: Operator) -> None:
             (given,),
             (1, behind),
             op.outputs[0],
-            {"axes": (1, 2), "keep_dims": False},
+            Reduction(axes=(1, 2)),
         )
     shape = (1, before, 1, behind)
     kind = {"MEAN": "REDUCE_MEAN", "SUM": "REDUCE_SUM"}.get(op.kind, op.kind)
-    r.deliver(kind, (given,), shape, op.outputs[0], {"count": over})
+    r.deliver(kind, (given,), shape, op.outputs[0], Folded(count=over))
 
 
 # ==== Two operands ====
@@ -186,7 +195,7 @@ def _tabled(r: Rewriter, op: Operator) -> bool:
         return False
     at = single.index(False)
     network = dataclasses.replace(r.network, tensors=tuple(r.tensors))
-    if op.attributes.get("activation", "NONE") not in int8.FUSED:
+    if op.attributes.activation not in int8.FUSED:
         return False
     if given[at].size != out.size or scales.out_of_proportion(network, op):
         return False
@@ -194,7 +203,7 @@ def _tabled(r: Rewriter, op: Operator) -> bool:
     if values is None:
         return False
     source = r.reshaped(op.inputs[at], out.shape)
-    r.emit("TABLE", (source,), op.outputs[0], {"values": values, "of": op.kind})
+    r.emit("TABLE", (source,), op.outputs[0], Table(values=values, of=op.kind))
     return True
 
 
@@ -232,12 +241,12 @@ def _merged(shapes: list[Shape]) -> tuple[list[int], list[int]]:
 def _concatenation(r: Rewriter, op: Operator) -> None:
     """Of whole batches, or of many dimensions: as (1, before, along, behind)."""
     target = r.tensors[op.outputs[0]]
-    axis = op.attributes["axis"]
+    axis = op.told(Along).axis
     inputs = [i for i in op.inputs if i >= 0]
     if not 0 <= axis < len(target.shape) or not inputs:
         return _keep(r, op)
     if len(inputs) == 1:
-        r.emit("RESHAPE", (inputs[0],), op.outputs[0], {"new_shape": target.shape})
+        r.emit("RESHAPE", (inputs[0],), op.outputs[0])
         return None
     shape = target.shape
     if shape[0] == 1 and 0 < axis and len(shape) <= 4:
@@ -251,7 +260,7 @@ def _concatenation(r: Rewriter, op: Operator) -> None:
         along = part.size // (before * behind)
         given.append(r.reshaped(index, (1, before, along, behind)))
     whole = (1, before, shape[axis], behind)
-    a = {**op.attributes, "axis": 2}
+    a = dataclasses.replace(op.told(Along), axis=2)
     r.deliver("CONCATENATION", tuple(given), whole, op.outputs[0], a)
     return None
 
@@ -259,17 +268,16 @@ def _concatenation(r: Rewriter, op: Operator) -> None:
 def _pack(r: Rewriter, op: Operator) -> None:
     """PACK: a concatenation along a new axis."""
     target = r.tensors[op.outputs[0]]
-    axis = op.attributes["axis"] % max(len(target.shape), 1)
+    axis = op.told(Along).axis % max(len(target.shape), 1)
     if any(r.tensors[i].shape != _without(target.shape, axis) for i in op.inputs):
         raise moving.refusal(r, op, "its parts are not the whole")
     before, behind = size(target.shape[:axis]), size(target.shape[axis + 1 :])
     given = tuple(r.reshaped(i, (1, before, 1, behind)) for i in op.inputs)
     shape = (1, before, len(given), behind)
-    a = {"axis": 2, "activation": "NONE"}
     if len(given) == 1:
-        r.emit("RESHAPE", given, op.outputs[0], {"new_shape": target.shape})
+        r.emit("RESHAPE", given, op.outputs[0])
     else:
-        r.deliver("CONCATENATION", given, shape, op.outputs[0], a)
+        r.deliver("CONCATENATION", given, shape, op.outputs[0], Along(axis=2))
 
 
 def _without(shape: Shape, axis: int) -> Shape:
@@ -278,7 +286,7 @@ def _without(shape: Shape, axis: int) -> Shape:
 
 def _pad(r: Rewriter, op: Operator) -> None:
     """PAD and PADV2 of any shape, as (1, H, W, C); `fill` is a quantized value."""
-    pads = op.attributes.get("paddings")
+    pads = op.told(Padding).paddings
     source, target = r.tensor(op, 0), r.tensors[op.outputs[0]]
     if pads is None or len(pads) != len(source.shape) or target.quant is None:
         return _keep(r, op)
@@ -288,7 +296,7 @@ def _pad(r: Rewriter, op: Operator) -> None:
         if value.data is None or value.data.size != 1:
             return _keep(r, op)
         fill = int(value.data.reshape(-1)[0])
-    a = {"paddings": pads, "fill": fill}
+    a = Padding(paddings=pads, fill=fill)
     if len(pads) == 4 and source.shape[0] == 1 and pads[0] == (0, 0):
         r.emit("PAD", op.inputs[:1], op.outputs[0], a)
         return None
@@ -309,7 +317,7 @@ def _pad(r: Rewriter, op: Operator) -> None:
     given = r.reshaped(op.inputs[0], tuple(sizes))
     shape = tuple(s + b + e for s, (b, e) in zip(sizes, grown, strict=True))
     r.deliver(
-        "PAD", (given,), shape, op.outputs[0], {"paddings": tuple(grown), "fill": fill}
+        "PAD", (given,), shape, op.outputs[0], Padding(paddings=tuple(grown), fill=fill)
     )
     return None
 
@@ -321,11 +329,12 @@ def _batch_matmul(r: Rewriter, op: Operator) -> None:
     if min(len(x.shape), len(y.shape), len(target.shape)) < 2:
         return _keep(r, op)
     given = []
-    for index, flag in ((0, "adjoint_x"), (1, "adjoint_y")):
+    told = op.told(Product)
+    for index, by_columns in enumerate((told.adjoint_x, told.adjoint_y)):
         tensor = r.tensor(op, index)
         rows, columns = tensor.shape[-2:]
         many = size(tensor.shape[:-2])
-        turned = op.attributes[flag] != (index == 1)  # the second by columns
+        turned = by_columns != (index == 1)  # the second shall lie by columns
         found = op.inputs[index]
         if turned:
             place = np.arange(tensor.size).reshape(many, rows, columns)
@@ -351,7 +360,7 @@ def _batch_matmul(r: Rewriter, op: Operator) -> None:
         tuple(given),
         whole,
         op.outputs[0],
-        {"adjoint_x": False, "adjoint_y": True},
+        Product(adjoint_x=False, adjoint_y=True),
     )
 
 

@@ -8,6 +8,7 @@ value of the network; else a copy is made at the end.
 import dataclasses
 
 from export.frontend.canonical.rewriter import Rewriter
+from export.graph.attributes import Movement
 from export.graph.kinds import UNARY_KINDS
 from export.graph.moves import Axis, Moves
 from export.graph.network import Network, Variable
@@ -56,7 +57,7 @@ def _copy(r: Rewriter, index: int) -> int:
     tensor = r.tensors[index]
     moves = Moves(0, (Axis(tensor.size, 1),))
     made = r.value(tensor.shape, tensor, f"copy of {tensor.name}")
-    return r.emit("MOVE", (index,), made, {"moves": moves, "of": "copy"})
+    return r.emit("MOVE", (index,), made, Movement(moves=moves, of="copy"))
 
 
 def _variables(

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.frontend.canonical.rewriter import Rewriter
+from export.graph.attributes import Variable as Handle
 from export.graph.network import Network, Operator, Variable
 
 HINT = "convert the model again with experimental_enable_resource_variables"
@@ -25,7 +26,7 @@ def resolve(network: Network) -> Network:
         if op.kind == "CALL_ONCE":
             continue
         if op.kind == "VAR_HANDLE":
-            names[op.outputs[0]] = op.attributes["name"]
+            names[op.outputs[0]] = op.told(Handle).name
         elif op.kind == "READ_VARIABLE":
             _read(r, op, _name(names, op), old, now)
         elif op.kind == "ASSIGN_VARIABLE":
@@ -51,8 +52,7 @@ def _read(
     if name in now:
         if name not in old:
             old[name] = r.value(r.tensors[now[name]].shape, r.tensors[now[name]])
-        shape = r.tensors[op.outputs[0]].shape
-        r.emit("RESHAPE", (now[name],), op.outputs[0], {"new_shape": shape})
+        r.emit("RESHAPE", (now[name],), op.outputs[0])
         return
     old[name] = now[name] = op.outputs[0]
 

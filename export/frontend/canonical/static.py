@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from core.errors import Esp8kError
+from export.graph.attributes import Along, Reduction, Slice
 from export.graph.network import (
     Network,
     Operator,
     Tensor,
-    axes_of,
-    paddings_of,
+    resolved,
 )
 
 Arrays = list[np.ndarray]
@@ -61,18 +61,10 @@ def _needed(
 
 def _resolved(tensors: list[Tensor], op: Operator) -> Operator:
     """Attributes that stand in a constant, perhaps one that was just computed."""
-    known = len(op.inputs) > 1 and tensors[op.inputs[1]].data is not None
-    if not known:
+    if len(op.inputs) < 2:
         return op
-    a = dict(op.attributes)
-    if op.kind in REDUCTIONS:
-        a["axes"] = axes_of(tensors[op.inputs[1]], tensors[op.inputs[0]])
-    elif op.kind in ("PAD", "PADV2", "MIRROR_PAD"):
-        a["paddings"] = paddings_of(tensors[op.inputs[1]])
+    a = resolved(op.attributes, *(tensors[i] for i in op.inputs[:2]))
     return dataclasses.replace(op, attributes=a)
-
-
-REDUCTIONS = ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD")
 
 
 def _value(tensors: list[Tensor], op: Operator) -> np.ndarray | None:
@@ -123,29 +115,29 @@ def slices(
     strides: np.ndarray,
 ) -> tuple[int | slice | None, ...]:
     """STRIDED_SLICE's masks as numpy's index."""
-    a = op.attributes
+    a = op.told(Slice)
     found: list[int | slice | None] = []
     count = len(begin)
     real = 0  # dimensions of the input used so far
     for i in range(count):
         bit = 1 << i
-        if a["ellipsis_mask"] & bit:
+        if a.ellipsis_mask & bit:
             later = sum(
-                1 for j in range(i + 1, count) if not a["new_axis_mask"] & (1 << j)
+                1 for j in range(i + 1, count) if not a.new_axis_mask & (1 << j)
             )
             passed = len(shape) - real - later
             found += [slice(None)] * passed
             real += passed
-        elif a["new_axis_mask"] & bit:
+        elif a.new_axis_mask & bit:
             found.append(None)
-        elif a["shrink_axis_mask"] & bit:
+        elif a.shrink_axis_mask & bit:
             found.append(int(begin[i]))
             real += 1
         else:
             step = int(strides[i])
-            first = None if a["begin_mask"] & bit else int(begin[i])
-            last = None if a["end_mask"] & bit else int(end[i])
-            if a["offset"] and last is not None:
+            first = None if a.begin_mask & bit else int(begin[i])
+            last = None if a.end_mask & bit else int(end[i])
+            if a.offset and last is not None:
                 last += int(begin[i])
             if step < 0 and last is not None and last < 0:
                 last += shape[real]
@@ -173,7 +165,7 @@ def _quotient(x: Arrays) -> np.ndarray:
 def _reduce(call: Callable[..., Any]) -> Callable[[Operator, Arrays], np.ndarray]:
     def reduced(op: Operator, x: Arrays) -> np.ndarray:
         axes = tuple(int(a) for a in x[1].flat)
-        keep = op.attributes.get("keep_dims", False)
+        keep = op.told(Reduction).keep_dims
         return np.asarray(call(x[0], axis=axes, keepdims=keep))
 
     return reduced
@@ -186,9 +178,9 @@ MOVES: dict[str, Callable[[Operator, Arrays], np.ndarray]] = {
     "STRIDED_SLICE": _strided_slice,
     "SLICE": _slice,
     "TRANSPOSE": lambda op, x: x[0].transpose(tuple(int(i) for i in x[1].flat)),
-    "GATHER": lambda op, x: np.take(x[0], x[1], op.attributes["axis"]),
-    "PACK": lambda op, x: np.stack(x, op.attributes["axis"]),
-    "CONCATENATION": lambda op, x: np.concatenate(x, op.attributes["axis"]),
+    "GATHER": lambda op, x: np.take(x[0], x[1], op.told(Along).axis),
+    "PACK": lambda op, x: np.stack(x, op.told(Along).axis),
+    "CONCATENATION": lambda op, x: np.concatenate(x, op.told(Along).axis),
     "TILE": lambda op, x: np.tile(x[0], tuple(int(i) for i in x[1].flat)),
     "BROADCAST_TO": lambda op, x: np.broadcast_to(x[0], tuple(x[1].flat)),
     "FILL": lambda op, x: np.full(tuple(int(i) for i in x[0].flat), x[1]),

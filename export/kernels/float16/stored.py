@@ -13,6 +13,7 @@ import numpy as np
 from core.errors import Esp8kError
 from export.arithmetic.float16 import PIXEL_SCALE, constant
 from export.arithmetic.scales import Scales
+from export.graph.attributes import Leaky
 from export.graph.network import Network
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
@@ -107,7 +108,7 @@ def value_of(stage: Stage, job: Job) -> Value:
         if op.kind == "LEAKY_RELU":
             name = f"slope{len(constants)}" if "slope" in constants else "slope"
             text = f"nn_leaky({text}, {name})"
-            constants[name] = _constant(_slope(op.attributes["alpha"]))
+            constants[name] = _constant(_slope(op.told(Leaky).alpha))
         elif op.kind == "RELU":
             text = f"nn_relu({text})"
         else:

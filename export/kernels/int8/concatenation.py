@@ -8,6 +8,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.arithmetic import requant_stage
+from export.graph.attributes import Along
 from export.graph.geometry import hwc
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array
@@ -71,7 +72,7 @@ class Concatenation(Plain):
 
 def _parts(stage: Stage, stem: str) -> Iterator[Part]:
     op, out = stage.head, stage.head_output
-    axis = AXES[len(out.shape)][op.attributes["axis"]]
+    axis = AXES[len(out.shape)][op.told(Along).axis]
     if axis is None:
         raise Esp8kError(f"CONCATENATION of batches (tensor {out.name})", "axis 1 to 3")
     height, width, channels = stage.region

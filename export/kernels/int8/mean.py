@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 from core.errors import Esp8kError
 from export.arithmetic import int8, requant_stage
+from export.graph.attributes import Reduction
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
 from export.kernels.int8.scaled import Scaled
@@ -25,11 +26,11 @@ class Mean(Scaled):
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
         op, out = stage.head, stage.head_output
+        axes = op.told(Reduction).axes
         source = stage.network.tensors[op.inputs[0]]
-        if tuple(op.attributes["axes"]) != (1, 2) or len(source.shape) != 4:
+        if axes != (1, 2) or len(source.shape) != 4:
             raise Esp8kError(
-                f"MEAN over axes {op.attributes['axes']} (tensor {out.name})"
-                " is not generated",
+                f"MEAN over axes {axes} (tensor {out.name}) is not generated",
                 "average over height and width, axes 1 and 2",
             )
         count, zero = source.shape[1] * source.shape[2], source.zero_point + 128

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.arithmetic import requant_stage
+from export.graph.attributes import Movement
 from export.graph.moves import Moves
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, word_array
@@ -29,7 +30,7 @@ class Move(Plain):
         """One."""
         if stage.head.kind in cls.kinds:
             table = requant_stage.table(stage)
-            yield cls(stage, options, table, stage.head.attributes["moves"])
+            yield cls(stage, options, table, stage.head.told(Movement).moves)
 
     def table_of(self, number: int) -> str:
         """Name of a loop's offsets."""

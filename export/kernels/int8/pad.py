@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 from core.errors import Esp8kError
 from export.arithmetic import requant_stage
+from export.graph.attributes import Padding
 from export.graph.stage import Stage
 from export.kernels.int8.plain import Plain
 from export.kernels.kernel import Options
@@ -26,9 +27,8 @@ class Pad(Plain):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """One."""
-        pads = stage.head.attributes["paddings"]
-        source = stage.network.tensors[stage.head.inputs[0]]
-        if len(source.shape) != 4 or pads[0] != (0, 0):
+        pads = stage.head.told(Padding).paddings or ()
+        if len(pads) != 4 or pads[0] != (0, 0):
             raise Esp8kError(
                 "PAD of other than (N, H, W, C)", "pad height, width, channel"
             )
@@ -48,5 +48,6 @@ class Pad(Plain):
     @property
     def fill(self) -> str:
         """C of the border's byte."""
-        zero = self.stage.head_output.zero_point
-        return self.store(str(self.stage.head.attributes.get("fill", zero) + 128))
+        fill = self.stage.head.told(Padding).fill
+        q = self.stage.head_output.zero_point if fill is None else fill
+        return self.store(str(q + 128))

@@ -110,7 +110,7 @@ def _rectified(network: Network, stage: Stage) -> bool:
         return False
     while index in makers:
         op = makers[index]
-        if op.kind in RELUS or op.attributes.get("activation") in RELUS:
+        if op.kind in RELUS or op.attributes.activation in RELUS:
             return True
         if op.kind not in ("RESHAPE", "MAX_POOL_2D"):
             return False

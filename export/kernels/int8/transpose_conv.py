@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.arithmetic import matrix, requant_stage
+from export.graph.attributes import Window
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array, word_array
 from export.kernels.int8.plain import Plain
@@ -55,8 +56,8 @@ class TransposeConv(Plain):
     @property
     def strides(self) -> tuple[int, int]:
         """(down, across)"""
-        a = self.stage.head.attributes
-        return a["stride_h"], a["stride_w"]
+        a = self.stage.head.told(Window)
+        return a.stride_h, a.stride_w
 
     @property
     def before(self) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from export.arithmetic.float16 import PIXEL_SCALE
 from export.arithmetic.scales import MISSING
+from export.graph.attributes import Leaky
 from export.graph.stage import Stage
 from export.kernels.float16.conv import Conv
 from export.kernels.lx6.assembly import BYTES, L32I_REACH, LOOP_BYTES, Block
@@ -312,7 +313,7 @@ def _constants(conv: Conv) -> dict[str, float]:
         found["scale"] = 2.0**late
     for k, op in enumerate(stage.unary):
         if op.kind == "LEAKY_RELU":
-            found[f"slope{k}"] = float(op.attributes["alpha"])
+            found[f"slope{k}"] = op.told(Leaky).alpha
     kinds = {kind for kind, _ in _activations(stage)}
     if conv.job.rounding == "flush":
         found["limit"] = LEAST_NORMAL * 2.0**late

@@ -19,6 +19,7 @@ from core.errors import Esp8kError
 from export.arithmetic import scales
 from export.arithmetic.float16 import roundings
 from export.emit import generate
+from export.graph.attributes import Attributes
 from export.graph.fusion import plan_stages
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network
@@ -120,7 +121,7 @@ def test_an_operator_without_a_float16_kernel_is_named(
 ) -> None:
     network = random_f16(0)
     *operators, last = network.operators
-    other = replace(last, kind=kind, attributes={})
+    other = replace(last, kind=kind, attributes=Attributes())
     broken = replace(network, operators=(*operators, other))
     with pytest.raises(Esp8kError, match=kind):
         generate.generate(twin(network), broken, tmp_path, "speed", "net", IDENTITY)

@@ -20,6 +20,7 @@ from core.words import PROFILES
 from export.arithmetic import int8
 from export.emit import generate
 from export.frontend.support import integer_core, require_supported
+from export.graph.attributes import Window
 from export.graph.network import Network, read_tflite
 from export.reference import int8 as reference
 from export.reference import tflm
@@ -116,9 +117,9 @@ def features(network: Network) -> set[str]:
         if op.kind == "RESHAPE" and len(network.output(op).shape) == 4:
             found.add("an image made of another shape")
         found.add(f"zero point {network.output(op).zero_point}")
-        if "padding" in op.attributes:
-            found.add(f"padding {op.attributes['padding']}")
-            found.add(f"stride {op.attributes['stride_h']}")
+        if isinstance(op.attributes, Window):
+            found.add(f"padding {op.attributes.padding}")
+            found.add(f"stride {op.attributes.stride_h}")
             odd = network.output(op).shape[-1] % 2
             found |= {"an odd number of channels"} if odd else set()
         if op.kind not in WEIGHTED:

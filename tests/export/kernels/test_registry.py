@@ -9,6 +9,7 @@ import pytest
 from core.errors import Esp8kError
 from export.emit import lower
 from export.frontend.support import integer_core
+from export.graph.attributes import Attributes
 from export.graph.network import read_tflite
 from export.kernels import registry
 from export.kernels.kernel import Kernel
@@ -37,7 +38,7 @@ def test_every_kernel_is_held_to_a_reference() -> None:
 def test_an_operator_without_a_kernel_is_named_with_what_there_is() -> None:
     network = integer_core(read_tflite(random_network(3), "net"))
     *rest, last = network.operators
-    odd = dataclasses.replace(last, kind="CUMSUM", attributes={})
+    odd = dataclasses.replace(last, kind="CUMSUM", attributes=Attributes())
     broken = dataclasses.replace(network, operators=(*rest, odd))
     with pytest.raises(Esp8kError, match="no int8 kernel for CUMSUM") as error:
         lower.int8(broken, "size", "net")
