@@ -98,7 +98,7 @@ def compile_model(
             url=url,
             prepare=prepare,
         )
-        _check_example(made.stage)
+        check_example(made.stage)
         compared = _check_outputs(network, ends, model, made.stage)
     return Result(
         name=name,
@@ -158,7 +158,7 @@ def _replaced(made: Published) -> list[str]:
     return [f"replaced {count} files of an earlier run, removed {gone}"]
 
 
-def _check_example(folder: Path) -> None:
+def check_example(folder: Path) -> None:
     """Compile the example as a user would, warnings as errors, and run it."""
     with scratch() as work:
         program = work / "golden"

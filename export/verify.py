@@ -157,12 +157,13 @@ def verify(
         say(f"check {name}")
         content = artefacts.files[name]
         v.add(name, evidence, len(content), runner(content, v.images))
-    _verify_int8(v, say)
-    _verify_c(v, folder, plan, say)
+    verify_int8(v, say)
+    verify_c(v, folder, plan, say)
     return v.rows
 
 
-def _verify_int8(v: Verifier, say: Say) -> None:
+def verify_int8(v: Verifier, say: Say) -> None:
+    """The .tflite in TFLite Micro and in the integer reference."""
     name = "model_int8.tflite"
     content = v.artefacts.files[name]
     inputs = quantized_input(v.artefacts.int8, v.images)
@@ -177,7 +178,8 @@ def _verify_int8(v: Verifier, say: Say) -> None:
     v.int8("integer reference", "numpy", None, expected)
 
 
-def _verify_c(v: Verifier, folder: Path, plan: "Plan", say: Say) -> None:
+def verify_c(v: Verifier, folder: Path, plan: "Plan", say: Say) -> None:
+    """The generated C of both engines, and the float16 reference."""
     say("build and run the generated C")
     with scratch() as work:
         library = host_build.build(folder / "component", work)

@@ -149,7 +149,7 @@ class Trainer:
             step = self.epoch * count + index
             rate = self._set_rate(step, steps)
             views = augment(self.images[chosen], self.recipe.affine, random)
-            loss, correct = self._step(normalise(views), self.labels[chosen])
+            loss, correct = self.step(normalise(views), self.labels[chosen])
             total += loss * len(chosen)
             right += correct
             if on_step and (index % 50 == 49 or index == count - 1):
@@ -210,7 +210,8 @@ class Trainer:
         self.epoch = int(state["epoch"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
-    def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One batch of (N, 1, 28, 28) and (N,); its loss, and how many are right."""
         loss, output = self._gradients(views, labels)
         if self.recipe.sharpness:
             self._sharpen(views, labels)

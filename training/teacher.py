@@ -88,8 +88,8 @@ def teacher_for(
         raise Esp8kError("there are no training images", "choose a larger subset")
     # The student's own weights are drawn by the same generator.
     with torch.random.fork_rng():
-        key = _key(images, labels)
-        state = _filed(key) or _train(images, labels, key, classes=classes)
+        key = key_of(images, labels)
+        state = _filed(key) or train(images, labels, key, classes=classes)
         return Teacher(state, device)
 
 
@@ -104,7 +104,7 @@ def _filed(key: str) -> dict[str, Tensor] | None:
     return None
 
 
-def _train(
+def train(
     images: np.ndarray,
     labels: np.ndarray,
     key: str,
@@ -127,7 +127,7 @@ def _path(key: str) -> Path:
     return build_root() / "teacher" / f"{key[:16]}.pt"
 
 
-def _key(images: np.ndarray, labels: np.ndarray) -> str:
+def key_of(images: np.ndarray, labels: np.ndarray) -> str:
     """sha256 over what decides a teacher's weights, but for the engine."""
     digest = hashlib.sha256(f"{SPEC} {SEED} {RECIPE.record()}".encode())
     digest.update(np.ascontiguousarray(images).tobytes())
@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     mnist = data.load()
     images, labels = mnist.train_images, mnist.train_labels
-    state = _train(images, labels, _key(images, labels), config.out)
+    state = train(images, labels, key_of(images, labels), config.out)
     model = network(SPEC)
     model.load_state_dict(state)
     seen = evaluate(model, mnist.test_images, mnist.test_labels)

@@ -66,7 +66,7 @@ _MEMORY: Table = {
     "s16i": Operation("a b i:0:510:2", "xt_s16i({0}, {1}, {2});"),
     "s32i": Operation("a b i:0:1020:4", "xt_s32i({0}, {1}, {2});"),
 }
-_FLOW: Table = {
+FLOW: Table = {
     "j": Operation("l", "goto {0};"),
     "beqz": Operation("a l", "if ((int32_t){0} == 0) goto {1};"),
     "bnez": Operation("a l", "if ((int32_t){0} != 0) goto {1};"),
@@ -82,7 +82,7 @@ _FLOW: Table = {
     "loopnez": Operation("a l", ""),
     "loopgtz": Operation("a l", ""),
 }
-BASE: Table = {**_MOVES, **_ARITHMETIC, **_SHIFTS, **_MEMORY, **_FLOW}
+BASE: Table = {**_MOVES, **_ARITHMETIC, **_SHIFTS, **_MEMORY, **FLOW}
 FAR = {"j": 131_000, "beqz": 2_000, "bnez": 2_000, "bltz": 2_000, "bgez": 2_000}
 NEAR = 120  # bytes that any other branch reaches
 XTENSA = Core(BASE, REGISTERS, ("xtensa_model.h",), "int64_t sar = 0;")

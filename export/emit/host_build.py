@@ -9,7 +9,6 @@ Compiled with the house's warnings as errors and the flags that CODEGEN keeps in
 """
 
 import ctypes
-import json
 import os
 import re
 import shutil
@@ -21,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from core.errors import CheckFailed, Esp8kError
-from core.paths import ROOT
+from export.emit.generate import flags
 from export.plan.record import load_plan
 
-NN = ROOT / "firmware" / "components" / "nn"
 GUARD = 1024  # bytes behind the arena that the code must leave alone
 GUARD_BYTE = 0xA5
 OK = 0  # <PREFIX>_OK
+STATE_ALIGNMENT = 16
 WARNINGS = (
     "-Wall",
     "-Wextra",
@@ -39,7 +38,7 @@ WARNINGS = (
 TIMEOUT_S = 300  # for one compilation
 
 
-def compiler() -> str:
+def host_compiler() -> str:
     """The host's C compiler."""
     name = os.environ.get("CC") or "gcc"
     if shutil.which(name) is None:
@@ -47,12 +46,6 @@ def compiler() -> str:
             f"there is no C compiler {name!r}", "apt install gcc, or set CC"
         )
     return name
-
-
-def flags(target: str = "host") -> list[str]:
-    """Compiler flags for `target`."""
-    table = json.loads((NN / "flags.json").read_text())
-    return [*table.get("all", []), *table.get(target, [])]
 
 
 def defines(header: Path) -> dict[str, str]:
@@ -65,73 +58,102 @@ def number(text: str) -> int:
     return int(text.strip("()").rstrip("uUlL"), 0)
 
 
-class Library:
-    """A loaded model; arrays in, arrays out."""
+def pointer(array: np.ndarray) -> ctypes.c_void_p:
+    """To an array's first element; the array has to outlive it."""
+    return ctypes.c_void_p(array.ctypes.data)
 
-    def __init__(self, path: Path, header: Path, prefix: str) -> None:
-        self._library = ctypes.CDLL(str(path))
-        self.prefix = prefix
+
+class Library:
+    """A compiled component, loaded; arrays in, arrays out."""
+
+    def __init__(self, component: Path, path: Path) -> None:
+        self.plan = load_plan(component / "plan.json")
+        self.path = path
+        prefix = self.plan.prefix
+        header = component / "src" / f"{prefix}_model.h"
         self.defines = {
             key.removeprefix(f"{prefix.upper()}_"): value
             for key, value in defines(header).items()
         }
+        self._library = ctypes.CDLL(str(path))
 
     def int8(self, images: np.ndarray) -> np.ndarray:
         """Logits of raw pixels (N, 28, 28) uint8 by the int8 engine."""
-        return self._run("int8", images, np.int8)
+        return self.run("int8", images)
 
     def f16(self, images: np.ndarray) -> np.ndarray:
         """Logits of raw pixels (N, 28, 28) uint8 by the float16 engine."""
-        return self._run("f16", images, np.float32)
+        return self.run("f16", images)
 
-    def _run(self, engine: str, images: np.ndarray, dtype: type) -> np.ndarray:
-        size = number(self.defines[f"{engine.upper()}_ARENA_BYTES"])
-        outputs = number(self.defines["OUTPUT_SIZE"])
-        alignment = number(self.defines["ARENA_ALIGNMENT"])
-        function = getattr(self._library, f"{self.prefix}_{engine}_run")
-        arena = np.full(size + GUARD + alignment, GUARD_BYTE, np.uint8)
-        start = -arena.ctypes.data % alignment
-        images = np.ascontiguousarray(images, np.uint8).reshape(len(images), -1)
+    def run(self, engine: str, images: np.ndarray) -> np.ndarray:
+        """Outputs (N, ...) of N inputs of raw bytes."""
+        images = self.inputs(images)
+        logits = self.outputs(engine, len(images))
+        arena, size = self.arena(engine), self.arena_bytes(engine)
         state = self._reset(engine)
-        logits: np.ndarray = np.zeros((len(images), outputs), dtype)
         for image, row in zip(images, logits, strict=True):
-            status = function(
-                ctypes.c_void_p(arena.ctypes.data + start),
-                *state,
-                ctypes.c_void_p(image.ctypes.data),
-                ctypes.c_void_p(row.ctypes.data),
-            )
-            if status != OK:
-                raise CheckFailed(
-                    f"the generated {engine} code gives status {status}",
-                    "a bug of the generator: report it with this model",
-                )
-        if (arena[start + size : start + size + GUARD] != GUARD_BYTE).any():
+            self.call(f"{engine}_run", arena, *state, image, row)
+        if (arena[size:] != GUARD_BYTE).any():
             raise CheckFailed(
                 f"the generated {engine} code writes behind its arena of {size} bytes",
                 "a bug of export/graph/fusion.py: report it with this model",
             )
         return logits
 
-    def _reset(self, engine: str) -> list[Any]:
+    def inputs(self, images: np.ndarray) -> np.ndarray:
+        """As the C takes them: (N, bytes)."""
+        size = number(self.defines["INPUT_BYTES"])
+        return np.ascontiguousarray(images, np.uint8).reshape(-1, size)
+
+    def outputs(self, engine: str, count: int) -> np.ndarray:
+        """Room for `count` outputs, (N, elements)."""
+        kind = np.int8 if engine == "int8" else np.float32
+        return np.zeros((count, number(self.defines["OUTPUT_SIZE"])), kind)
+
+    def arena_bytes(self, engine: str) -> int:
+        """As the header says."""
+        return number(self.defines[f"{engine.upper()}_ARENA_BYTES"])
+
+    def arena(self, engine: str, fill: int = GUARD_BYTE) -> np.ndarray:
+        """Aligned working memory with a guard behind it, every byte `fill`."""
+        alignment = number(self.defines["ARENA_ALIGNMENT"])
+        size = self.arena_bytes(engine) + GUARD
+        room = np.full(size + alignment, fill, np.uint8)
+        start = -room.ctypes.data % alignment
+        return room[start : start + size]
+
+    def call(self, function: str, *arguments: Any) -> None:
+        """A function of the component, arrays as pointers; raises CheckFailed."""
+        given = (pointer(x) if isinstance(x, np.ndarray) else x for x in arguments)
+        status = getattr(self._library, f"{self.plan.prefix}_{function}")(*given)
+        if status != OK:
+            raise CheckFailed(
+                f"the generated code's {function} gives status {status}",
+                "a bug of the generator: report it with this model",
+            )
+
+    def _reset(self, engine: str) -> list[np.ndarray]:
         """A state as it is before the first call, where the network has one."""
         size = self.defines.get(f"{engine.upper()}_STATE_BYTES")
         if size is None:
             return []
-        state = ctypes.create_string_buffer(number(size) + 16)
-        at = ctypes.c_void_p(-(-ctypes.addressof(state) // 16) * 16)
-        getattr(self._library, f"{self.prefix}_{engine}_reset")(at)
-        self._state = state  # kept alive
-        return [at]
+        room = np.zeros(number(size) + STATE_ALIGNMENT, np.uint8)
+        state = room[-room.ctypes.data % STATE_ALIGNMENT :]
+        self.call(f"{engine}_reset", state)
+        return [state]
 
 
 def compile_c(
-    sources: Sequence[Path], includes: Sequence[Path], target: Path, *extra: str
+    sources: Sequence[Path],
+    includes: Sequence[Path],
+    target: Path,
+    *extra: str,
+    compiler: str = "",
 ) -> None:
     """Compile and link C for the host; a warning is an error."""
     command = [
-        compiler(),
-        *flags(),
+        compiler or host_compiler(),
+        *flags("host"),
         *WARNINGS,
         *extra,
         *(f"-I{folder}" for folder in includes),
@@ -149,10 +171,18 @@ def compile_c(
         )
 
 
-def build(component: Path, scratch: Path) -> Library:
-    """Compile a component into a shared object below `scratch` and load it."""
-    prefix = load_plan(component / "plan.json").prefix
+def shared_object(
+    component: Path, scratch: Path, *extra: str, compiler: str = ""
+) -> Path:
+    """A component compiled below `scratch`, to be loaded."""
+    scratch.mkdir(parents=True, exist_ok=True)
     target = scratch / "model.so"
     sources = sorted((component / "src").glob("*.c"))
-    compile_c(sources, [component / "src"], target, "-shared", "-fPIC")
-    return Library(target, component / "src" / f"{prefix}_model.h", prefix)
+    options = ("-shared", "-fPIC", *extra)
+    compile_c(sources, [component / "src"], target, *options, compiler=compiler)
+    return target
+
+
+def build(component: Path, scratch: Path) -> Library:
+    """Compile a component below `scratch` and load it."""
+    return Library(component, shared_object(component, scratch))

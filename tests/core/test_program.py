@@ -142,12 +142,12 @@ def test_a_log_that_cannot_be_written_is_told_instead(tmp_path, monkeypatch, cap
 
 
 PROGRAM = """
-import sys, time
+import signal
 from core.program import run
 def main():
     try:
         print("at work", flush=True)
-        time.sleep(60)
+        signal.pause()
     except KeyboardInterrupt as stop:
         stop.add_note("go on so")
         raise

@@ -104,7 +104,7 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
 def test_terminating_leaves_no_stage(tmp_path: Path) -> None:
     program = textwrap.dedent(
         """
-        import pathlib, sys, time
+        import pathlib, signal, sys
         from core.program import run
         from core.published import published
 
@@ -112,7 +112,7 @@ def test_terminating_leaves_no_stage(tmp_path: Path) -> None:
             with published(pathlib.Path(sys.argv[1])) as made:
                 (made.stage / "half").write_text("half")
                 print("ready", flush=True)
-                time.sleep(60)
+                signal.pause()
 
         run(main)
         """

@@ -208,7 +208,7 @@ def test_where_tflite_micro_is_missing_its_row_says_so(
 ) -> None:
     monkeypatch.setattr(tflm, "available", lambda: False)
     v = verify.Verifier(point.module(), artefacts, shortened(data, 10))
-    verify._verify_int8(v, lambda text: None)
+    verify.verify_int8(v, lambda text: None)
     assert v.rows[0].skipped == "skipped: no tflite-micro wheel for this platform"
     assert v.rows[1].digest
 

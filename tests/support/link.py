@@ -76,29 +76,29 @@ class PtyHost:
     """Something behind a PTY: `answer(bytes) -> bytes` is what it says."""
 
     def __init__(self, answer: Callable[[bytes], bytes], greeting: bytes = b"") -> None:
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._master)
+        self.master, self._slave = pty.openpty()
+        tty.setraw(self.master)
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
         self._answer = answer
         self._stop, self._stopped = os.pipe()
-        os.write(self._master, greeting)
+        os.write(self.master, greeting)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:
         while True:
-            ready, _, _ = select.select([self._master, self._stop], [], [])
+            ready, _, _ = select.select([self.master, self._stop], [], [])
             if self._stop in ready:
                 return
-            out = self._answer(os.read(self._master, 4096))
+            out = self._answer(os.read(self.master, 4096))
             while out:
-                out = out[os.write(self._master, out) :]
+                out = out[os.write(self.master, out) :]
 
     def close(self) -> None:
         os.write(self._stopped, b"x")
         self._thread.join()
-        for fd in (self._master, self._slave, self._stop, self._stopped):
+        for fd in (self.master, self._slave, self._stop, self._stopped):
             os.close(fd)
 
 

@@ -32,7 +32,7 @@ class Firmware:
 
     def rate(self) -> int:
         assert self.host is not None
-        return RATES.get(termios.tcgetattr(self.host._master)[5], 0)
+        return RATES.get(termios.tcgetattr(self.host.master)[5], 0)
 
     def reply(self, frame) -> bytes:
         if frame.type == Request.HELLO:

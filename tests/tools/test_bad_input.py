@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,7 +85,7 @@ def terminal(answer: bytes | None = None) -> Iterator[str]:
                 os.write(master, answer or b"")
             except OSError:
                 pass
-            time.sleep(0.02)
+            stop.wait(0.02)
 
     thread = threading.Thread(target=talk, daemon=True)
     if answer is not None:

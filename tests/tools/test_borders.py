@@ -90,7 +90,7 @@ FIGURES = dict.fromkeys("code const flash data bss arena stack".split(), 1)
 SIZES = {f"{name}_bytes": size for name, size in FIGURES.items()}
 TERMINAL: dict[str, Callable[[str, Path], object]] = {
     "an error": lambda word, _: errors.report(word, word, 2),
-    "the client": lambda word, _: client._tell(word),
+    "the client": lambda word, _: client.tell(word),
     "a panic": lambda word, _: print(
         *silence.explain(b"Guru Meditation Error: " + noise(word))
     ),

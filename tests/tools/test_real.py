@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -91,9 +92,9 @@ def test_a_board_that_dies_in_mid_batch_costs_no_answer(
         nonlocal answers
         answers += count
         if answers == 120:
-            process = running[0]._process
-            assert process is not None
-            process.kill()
+            pid = running[0].pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
 
     def check(device: Device) -> None:
         require_identity(device, folder.parent)

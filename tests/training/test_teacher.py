@@ -34,13 +34,13 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     trained: list[int] = []
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
     monkeypatch.setattr(teacher, "RECIPE", replace(teacher.RECIPE, epochs=1))
-    train = teacher._train
+    train = teacher.train
 
     def watched(images: np.ndarray, *rest: Any, **options: Any) -> dict[str, Tensor]:
         trained.append(len(images))
         return train(images, *rest, **options)
 
-    monkeypatch.setattr(teacher, "_train", watched)
+    monkeypatch.setattr(teacher, "train", watched)
     return trained
 
 
@@ -62,7 +62,7 @@ def test_a_step_weighs_label_and_teacher(pairs: Pairs, short: list[int]) -> None
     output, hints = twin(views), found(views) if found else torch.zeros(())
     expected = 0.3 * functional.cross_entropy(output, labels)
     expected = expected + 0.7 * distillation(output, hints, 2.0)
-    loss, _ = trainer._step(views, labels)
+    loss, _ = trainer.step(views, labels)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
@@ -128,7 +128,7 @@ def test_without_distillation_there_is_no_teacher(
 
 
 def test_the_shipped_teacher_is_of_all_training_images(mnist: data.Data) -> None:
-    key = teacher._key(mnist.train_images, mnist.train_labels)
+    key = teacher.key_of(mnist.train_images, mnist.train_labels)
     content = checkpoint.read(teacher.SHIPPED)
     assert content["key"] == key
     filed = json.loads((ROOT / "training" / "results" / "v3.json").read_text())

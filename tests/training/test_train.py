@@ -96,7 +96,7 @@ def test_an_epoch_shows_every_image_once(
         seen.append(labels)
         return torch.zeros(()), torch.zeros((), dtype=torch.long)
 
-    monkeypatch.setattr(trainer, "_step", spy)
+    monkeypatch.setattr(trainer, "step", spy)
     trainer.run_epoch()
     assert [len(part) for part in seen] == [64, 64, 64, 8]
     shown = torch.cat(seen).sort().values

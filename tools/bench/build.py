@@ -178,13 +178,13 @@ def build(
     objects += _harness(where, folder, includes)
     elf, link_map = _link(where, objects, folder)
     sizes = sections(link_map.read_text())
-    return Built(elf, where, tuple(flags), version(where), *_shares(sizes))
+    return Built(elf, where, tuple(flags), version(where), *shares(sizes))
 
 
 def _link(where: Target, objects: list[Path], folder: Path) -> tuple[Path, Path]:
     """The program, and the linker's map of it."""
     elf, link_map = folder / "program.elf", folder / "program.map"
-    _run(
+    run_tool(
         [
             f"{where.prefix}gcc",
             *where.link,
@@ -264,15 +264,16 @@ def _compile(
         text = source.read_text()
         if source.suffix != ".s":
             command = [f"{target.prefix}gcc", *flags, "-S", str(source), "-o", "-"]
-            text = _run(command, target)
+            text = run_tool(command, target)
         assemble(text, out)
         return out
     chosen = compiler or (f"{target.prefix}gcc",)
-    _run([*chosen, *flags, "-c", str(source), "-o", str(out)], target)
+    run_tool([*chosen, *flags, "-c", str(source), "-o", str(out)], target)
     return out
 
 
-def _run(command: list[str], target: Target) -> str:
+def run_tool(command: list[str], target: Target) -> str:
+    """Stdout of a compiler or a linker; raises CheckFailed with the line that tells."""
     if shutil.which(command[0]) is None:
         raise Esp8kError(f"there is no {command[0]}", target.install)
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
@@ -293,7 +294,8 @@ def _cause(stderr: str) -> str:
 
 def version(target: Target) -> str:
     """Compiler and its version."""
-    return "gcc " + _run([f"{target.prefix}gcc", "-dumpfullversion"], target).strip()
+    told = run_tool([f"{target.prefix}gcc", "-dumpfullversion"], target)
+    return f"gcc {told.strip()}"
 
 
 # ==== The linker's map ====
@@ -310,7 +312,7 @@ def sections(text: str) -> list[tuple[str, int, str]]:
     return [(name, int(size, 16), file) for name, size, file in LINE.findall(kept)]
 
 
-def _shares(kept: list[tuple[str, int, str]]) -> tuple[int, int, int, int]:
+def shares(kept: list[tuple[str, int, str]]) -> tuple[int, int, int, int]:
     """(code, const, RAM, helpers) bytes."""
     code = const = ram = helpers = 0
     for section, size, file in kept:

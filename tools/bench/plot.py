@@ -51,7 +51,7 @@ def plot(rows: list[Row], path: Path) -> None:
     matplotlib.rcParams.update(
         {"font.size": 10, "hatch.linewidth": 0.7, "font.family": "DejaVu Sans"}
     )
-    groups = _groups(rows)
+    groups = grouped(rows)
     counts = [len(group.rows) for group in groups]
     figure, axes = pyplot.subplots(
         len(groups),
@@ -86,7 +86,7 @@ def plot(rows: list[Row], path: Path) -> None:
     pyplot.close(figure)
 
 
-def _groups(rows: list[Row]) -> list[Group]:
+def grouped(rows: list[Row]) -> list[Group]:
     """The cores that have rows, each with v2's and v3's networks."""
     found = []
     for core in DRAWN:

@@ -20,7 +20,8 @@ from core.errors import CheckFailed
 from core.paths import ROOT
 from core.program import run
 from core.text import for_json
-from export.emit.host_build import WARNINGS, flags
+from export.emit.generate import flags
+from export.emit.host_build import WARNINGS
 from export.reference.prepare import prepare
 from tools.bench import count, frames
 from tools.bench.build import Program, build

@@ -60,8 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(board.port, flush=True)
         print(f"{config.board} is there until Ctrl-C", file=sys.stderr)
         try:
-            while board.alive():
-                time.sleep(0.2)
+            board.wait()
         except KeyboardInterrupt:
             return 0
     raise board.failure()
@@ -155,6 +154,11 @@ class VirtualBoard:
     def alive(self) -> bool:
         """Whether the board still runs (a reset does not end it)."""
         return self.status is None
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until it ends for good; whether it did."""
+        self._thread.join(timeout_s)
+        return not self.alive()
 
     def failure(self) -> DeviceError:
         """Why it no longer runs."""

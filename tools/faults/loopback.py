@@ -158,7 +158,7 @@ class MemoryLine:
         self.now = 0.0
         self.follows_baud = True  # False: our side stays behind when told to switch
         self.reads = 0
-        self._up, self._down = up, down
+        self.up, self.down = up, down
         board.slow(round(compute_s * 1e6))
         self._busy_until = 0.0  # the board computes: bytes wait in its driver,
         self._buffer_bytes = buffer_bytes  # at most so many,
@@ -166,7 +166,7 @@ class MemoryLine:
         self.overflowed = 0  # bytes that found that buffer full
         self._up_free = self._down_free = 0.0  # when each direction is idle again
         self._to_board: deque[tuple[float, bytes]] = deque()
-        self._to_host: deque[tuple[float, bytes]] = deque()
+        self.to_host: deque[tuple[float, bytes]] = deque()
         self._deaf_until = 0.0
         self._answer(board.boot())
 
@@ -176,11 +176,11 @@ class MemoryLine:
         self.reads += 1
         end = self.now + max(0.0, timeout_s)
         while True:
-            first = self._to_host[0][0] if self._to_host else end
+            first = self.to_host[0][0] if self.to_host else end
             if self._to_board and self._to_board[0][0] <= min(first, end):
                 self._deliver()
-            elif self._to_host and first <= end:
-                at, data = self._to_host.popleft()
+            elif self.to_host and first <= end:
+                at, data = self.to_host.popleft()
                 self.now = max(self.now, at)
                 return data
             else:
@@ -191,8 +191,8 @@ class MemoryLine:
         for at in range(0, len(data), PIECE_BYTES):
             piece, late = data[at : at + PIECE_BYTES], 0.0
             took = len(piece) * BITS_A_BYTE / self.baud
-            if self._up is not None:
-                piece, late = self._up.send(piece, self.now)
+            if self.up is not None:
+                piece, late = self.up.send(piece, self.now)
             self._up_free = max(self._up_free, self.now) + took + late
             self._to_board.append((self._up_free, piece))
 
@@ -238,7 +238,7 @@ class MemoryLine:
     def _answer(self, data: bytes, at: float = 0.0) -> None:
         late = 0.0
         took = len(data) * BITS_A_BYTE / self.baud
-        if self._down is not None:
-            data, late = self._down.send(data, max(at, self.now))
+        if self.down is not None:
+            data, late = self.down.send(data, max(at, self.now))
         self._down_free = max(self._down_free, at, self.now) + took + late
-        self._to_host.append((self._down_free, data))
+        self.to_host.append((self._down_free, data))

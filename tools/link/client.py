@@ -41,16 +41,15 @@ DEFAULT_BAUD = 115200
 CLEAN_STREAK = 4  # fragmented images without a loss: try whole frames again
 
 
-def _tell(message: str) -> None:
+def tell(message: str) -> None:
+    """On stderr, without what could move a terminal."""
     print(for_terminal(message), file=sys.stderr)
 
 
 class Device:
     """A device behind a serial port. Use it as a context manager."""
 
-    def __init__(
-        self, transport: Transport, say: Callable[[str], None] = _tell
-    ) -> None:
+    def __init__(self, transport: Transport, say: Callable[[str], None] = tell) -> None:
         """Say hello over `transport`; `open` is the way for a port's name."""
         self.session = Session(transport, say)
         self._fragmented = False  # the line is bad: images go in fragments
@@ -62,7 +61,7 @@ class Device:
         cls,
         port: str,
         baud: int = DEFAULT_BAUD,
-        say: Callable[[str], None] = _tell,
+        say: Callable[[str], None] = tell,
     ) -> "Device":
         """Open `port`, let a board that reset itself boot, and say hello."""
         transport = SerialTransport(port, baud)

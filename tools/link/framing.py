@@ -95,17 +95,17 @@ class Splitter:
     """A byte stream in, intact frames out."""
 
     def __init__(self) -> None:
-        self._open = bytearray()  # since the last delimiter
+        self.unfinished = bytearray()  # since the last delimiter
         self._noise = bytearray()
         self.damaged = 0  # chunks between delimiters that were no frame
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take what arrived; give the frames that it completed."""
         frames = []
-        self._open += data
+        self.unfinished += data
         if DELIMITER[0] in data:
-            *chunks, rest = bytes(self._open).split(DELIMITER)
-            self._open = bytearray(rest)
+            *chunks, rest = bytes(self.unfinished).split(DELIMITER)
+            self.unfinished = bytearray(rest)
             for chunk in chunks:
                 frame = decode(chunk) if chunk else None
                 if frame is not None:
@@ -113,15 +113,15 @@ class Splitter:
                 elif chunk:
                     self.damaged += 1
                     self._keep(chunk)
-        if len(self._open) > FRAME_KEPT:
-            self._keep(bytes(self._open[:-FRAME_KEPT]))
-            del self._open[:-FRAME_KEPT]
+        if len(self.unfinished) > FRAME_KEPT:
+            self._keep(bytes(self.unfinished[:-FRAME_KEPT]))
+            del self.unfinished[:-FRAME_KEPT]
         return frames
 
     @property
     def noise(self) -> bytes:
         """The latest bytes that were no frame."""
-        return bytes(self._noise + self._open)[-NOISE_KEPT:]
+        return bytes(self._noise + self.unfinished)[-NOISE_KEPT:]
 
     def forget_noise(self) -> None:
         """What was said before an answer explains no later silence."""

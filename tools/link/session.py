@@ -78,7 +78,7 @@ class Session:
         self._pace = Pace()
         self.progress_at = transport.clock()  # when the last reply came
         # A restarted host begins elsewhere: nothing old can fit by accident.
-        self._sequence = zlib.crc32(struct.pack("<d", transport.clock())) & 0xFFFF
+        self.sequence = zlib.crc32(struct.pack("<d", transport.clock())) & 0xFFFF
 
     # ==== One request ====
 
@@ -105,11 +105,11 @@ class Session:
     def prepare(self, kind: Request, payload: bytes) -> Pending:
         """A request with a number of its own; not sent yet."""
         while True:
-            self._sequence = (self._sequence + 1) & 0xFFFF
-            if self._sequence not in self._pending:
+            self.sequence = (self.sequence + 1) & 0xFFFF
+            if self.sequence not in self._pending:
                 break
-        wire, crc = encode(kind, self._sequence, payload)
-        pending = Pending(kind, key_of(kind, payload), self._sequence, crc, wire)
+        wire, crc = encode(kind, self.sequence, payload)
+        pending = Pending(kind, key_of(kind, payload), self.sequence, crc, wire)
         self._pending[pending.sequence] = pending
         return pending
 

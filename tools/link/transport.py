@@ -61,9 +61,9 @@ class SerialTransport:
         self.name = name
         self.baud = baud
         self._port = open_port(name, baud)
-        self._fd = _descriptor(self._port)
+        self.descriptor = _descriptor(self._port)
         self._early = b""  # what came while we wrote
-        if self._fd is None:
+        if self.descriptor is None:
             self._port.timeout = POLL_S
 
     def read(self, timeout_s: float) -> bytes:
@@ -71,8 +71,8 @@ class SerialTransport:
             data, self._early = self._early, b""
             return data
         try:
-            if self._fd is not None:
-                if not select.select([self._fd], [], [], max(0.0, timeout_s))[0]:
+            if self.descriptor is not None:
+                if not select.select([self.descriptor], [], [], max(0.0, timeout_s))[0]:
                     return b""
                 return bytes(self._port.read(READ_BYTES))
             return self._poll(time.monotonic() + timeout_s)
@@ -89,8 +89,8 @@ class SerialTransport:
 
     def write(self, data: bytes) -> None:
         try:
-            if self._fd is not None and "://" not in self.name:
-                self._write_and_hear(self._fd, memoryview(data))
+            if self.descriptor is not None and "://" not in self.name:
+                self._write_and_hear(self.descriptor, memoryview(data))
             else:
                 self._port.write(data)
         except serial.SerialTimeoutException as error:

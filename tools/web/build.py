@@ -22,7 +22,7 @@ from core.paths import ROOT, model_dir
 from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
-from export.emit.host_build import flags
+from export.emit.generate import flags
 from tools.web import installer
 
 HERE = Path(__file__).parent

@@ -48,7 +48,7 @@ def add(exported: Path, page: Path) -> None:
         if image.chip not in chosen and _holds(image, told):
             chosen[image.chip] = image
     images = list(chosen.values())
-    flasher = _flasher() if images else None
+    flasher = flasher_folder() if images else None
     if images and flasher is None:
         print("note: without npm this page cannot install firmware", file=sys.stderr)
         images = []
@@ -108,7 +108,7 @@ def built(exported: Path) -> list[Image]:
     return [image for image in found if image.path.exists()]
 
 
-def _flasher() -> Path | None:
+def flasher_folder() -> Path | None:
     """esptool-js, installed below the build folder; None without npm."""
     folder = build_root() / "npm"
     package = folder / "node_modules" / "esptool-js"

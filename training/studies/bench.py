@@ -125,7 +125,7 @@ def measure(config: Config) -> Speed:
     ways: list[Callable[[], None]] = [
         lambda: _drain(stock()),
         lambda: _drain(ours()),
-        lambda: _train(model, optimizer, stock()),
+        lambda: train_plainly(model, optimizer, stock()),
         lambda: _step(trainer, ours()),
     ]
     best = [float("inf")] * len(ways)
@@ -145,12 +145,13 @@ def _drain(batches: Batches) -> None:
 def _step(trainer: Trainer, batches: Batches) -> None:
     trainer.model.train()
     for views, labels in batches:
-        trainer._step(views, labels)
+        trainer.step(views, labels)
 
 
-def _train(
+def train_plainly(
     model: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches
 ) -> None:
+    """One pass as torch itself would make it."""
     model.train()
     for views, labels in batches:
         loss = functional.cross_entropy(model(views), labels)

@@ -80,8 +80,9 @@ class Averages(Trainer):
         super().__init__(model, images, labels, recipe, seed, teacher=teacher)
         self.followed = {d: [t.detach().clone() for t in self.live] for d in DECAYS}
 
-    def _step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        result = super()._step(views, labels)
+    def step(self, views: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """As of any trainer, and all averages follow."""
+        result = super().step(views, labels)
         for decay, average in self.followed.items():
             torch._foreach_lerp_(average, self.live, 1 - decay)
         return result

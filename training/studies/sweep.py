@@ -79,7 +79,7 @@ def trial(drawn: dict[str, Any], config: Config) -> None:
         models.build(config.model),
         images.train_images[fit],
         images.train_labels[fit],
-        _recipe(drawn, config),
+        recipe_of(drawn, config),
         drawn["seed"],
         device="cuda" if config.gpu else "cpu",
     )
@@ -99,7 +99,8 @@ def trial(drawn: dict[str, Any], config: Config) -> None:
             tune.report({**figures, "epoch": trainer.epoch}, checkpoint=stored)
 
 
-def _recipe(drawn: dict[str, Any], config: Config) -> Recipe:
+def recipe_of(drawn: dict[str, Any], config: Config) -> Recipe:
+    """The model's own, with what was drawn in its place."""
     names = ("degrees", "scale", "shear", "shift")
     affine = Affine(**{name: drawn[name] for name in names})
     base = recipe(config.model, config.epochs, teacher=False)  # a node has none
@@ -110,7 +111,7 @@ def _recipe(drawn: dict[str, Any], config: Config) -> Recipe:
 def sweep(config: Config) -> list[dict[str, Any]]:
     """Run, or go on with, a sweep; one row a trial, the least loss first."""
     models.build(config.model)  # an unknown name fails here, not in every trial
-    _resources(config)
+    resources_of(config)
     if not os.environ.get("RAY_ADDRESS"):  # a cluster's nodes may have what we lack
         check_device("cuda" if config.gpu else "cpu")
     try:
@@ -122,9 +123,9 @@ def sweep(config: Config) -> list[dict[str, Any]]:
             "Ray Tune is not installed", "run: .venv/bin/pip install -e '.[sweep]'"
         ) from error
     storage = os.environ.get("SWEEP_STORAGE", str(build_root().resolve() / "sweeps"))
-    ray.init(log_to_driver=False, **_place(config))
+    ray.init(log_to_driver=False, **place_of(config))
     work = tune.with_resources(
-        tune.with_parameters(trial, config=config), _resources(config)
+        tune.with_parameters(trial, config=config), resources_of(config)
     )
     path = f"{storage}/{config.name}"
     if tune.Tuner.can_restore(path):
@@ -152,7 +153,7 @@ def sweep(config: Config) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["epoch"], row["loss"]))
 
 
-def _place(config: Config) -> dict[str, Any]:
+def place_of(config: Config) -> dict[str, Any]:
     """A Ray of our own, or the cluster of RAY_ADDRESS, which is sent our sources."""
     if os.environ.get("RAY_ADDRESS"):
         kept_here = [".git", ".venv", "build", "firmware", "tests"]
@@ -163,7 +164,7 @@ def _place(config: Config) -> dict[str, Any]:
     return {"address": "local", "num_cpus": cores, "include_dashboard": False}
 
 
-def _resources(config: Config) -> dict[str, float]:
+def resources_of(config: Config) -> dict[str, float]:
     """What Ray keeps for one trial: 1 / share of them run on a GPU at a time."""
     if not 0 <= config.gpu <= 1:
         raise Esp8kError(f"a trial cannot have {config.gpu} GPUs", "--gpu 0 to 1")

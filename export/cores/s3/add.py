@@ -81,13 +81,13 @@ def solve(network: Network, op: Operator) -> Constants | None:
         low, high = int((least - y).max()), int((most - y).min())
         if low > high:
             continue
-        factors = _factors(low, high)
-        if factors is not None:
-            return Constants(first, second, factors, s)
+        pair = factors(low, high)
+        if pair is not None:
+            return Constants(first, second, pair, s)
     return None
 
 
-def _factors(low: int, high: int) -> tuple[int, int] | None:
+def factors(low: int, high: int) -> tuple[int, int] | None:
     """Two numbers of 16 bits whose product is in a range, near its middle."""
     other = np.arange(GREATEST, 0, -1, dtype=np.int64)
     one = np.rint((low + high) / 2 / other).astype(np.int64)

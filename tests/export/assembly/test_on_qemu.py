@@ -84,7 +84,7 @@ def _body(mnemonic: str, kinds: list[str], numbers: list[int]) -> list[str]:
     store = mnemonic in ("s8i", "s16i", "s32i")
     writes = "l" not in kinds and not store and mnemonic not in AFTER
     registers = iter(("a10", "a8", "a9") if writes else ("a8", "a9"))
-    if mnemonic in xtensa._FLOW and "loop" in mnemonic:
+    if mnemonic in xtensa.FLOW and "loop" in mnemonic:
         registers = iter(("a9",))
     names = {"b": "a3" if store else "a2", "l": "there"}
     operands = [

@@ -142,9 +142,9 @@ def test_lines_are_found_for_what_rises_in_two_slopes_only() -> None:
 
 
 def test_the_factors_of_an_offset_lie_in_its_range() -> None:
-    one, other = add._factors(123_456_000, 123_456_040) or (0, 0)
+    one, other = add.factors(123_456_000, 123_456_040) or (0, 0)
     assert 123_456_000 <= one * other <= 123_456_040
-    assert add._factors(7, 6) is None
+    assert add.factors(7, 6) is None
 
 
 # ==== Networks ====

@@ -64,7 +64,7 @@ def row(**changes: object) -> Row:
 
 def test_only_what_the_linker_kept_of_the_model_counts() -> None:
     kept = build.sections(MAP)
-    code, const, ram, helpers = build._shares(kept)
+    code, const, ram, helpers = build.shares(kept)
     assert (code, const, ram, helpers) == (0x48, 0x64, 0xA4, 0x20)
 
 
@@ -107,10 +107,10 @@ def test_what_does_not_link_names_the_linkers_own_line(tmp_path: Path) -> None:
     (tmp_path / "a.c").write_text("void gone(void);\nint main(void)\n{ gone(); }\n")
     command = ["gcc", str(tmp_path / "a.c"), "-o", str(tmp_path / "a")]
     with pytest.raises(CheckFailed, match="undefined reference to `gone'"):
-        build._run(command, build.TARGETS["host"])
+        build.run_tool(command, build.TARGETS["host"])
     (tmp_path / "b.o").write_bytes(b"\x7fELF cut short")
     with pytest.raises(CheckFailed, match="b.o: file (not|truncated)"):
-        build._run(["gcc", str(tmp_path / "b.o")], build.TARGETS["host"])
+        build.run_tool(["gcc", str(tmp_path / "b.o")], build.TARGETS["host"])
 
 
 @pytest.mark.emulator
@@ -175,7 +175,7 @@ def test_a_rival_is_shown_at_its_best_flags() -> None:
 
 def test_a_rival_is_measured_with_our_flags_too() -> None:
     assert "flags.json" in generated.FLAGS
-    options = generated._options("flags.json", "lx106")
+    options = generated.options_of("flags.json", "lx106")
     assert "-fno-schedule-insns" in options and "-std=c99" not in options
     theirs = row(source="theirs", profile="", flags=" ".join(options))
     assert show.short(theirs) == "flags.json"
@@ -228,7 +228,7 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     from tools.bench import plot
 
     rows = cores.rows()
-    groups = plot._groups(rows)
+    groups = plot.grouped(rows)
     assert [len({r.source == OURS for r in group.rows}) for group in groups] == [2] * 3
     assert all(r.model in plot.NETWORKS for group in groups for r in group.rows)
     first, second = tmp_path / "a.png", tmp_path / "b.png"

@@ -144,7 +144,7 @@ def test_a_build_leaves_it_and_the_page_installs_it(
     flasher.mkdir()
     for name in ("bundle.js", "LICENSE"):
         (flasher / name).touch()
-    monkeypatch.setattr(installer, "_flasher", lambda: flasher)
+    monkeypatch.setattr(installer, "flasher_folder", lambda: flasher)
     page = tmp_path / "page"
     page.mkdir()
     installer.add(exported, page)

@@ -33,8 +33,8 @@ def test_a_line_too_bad_to_use_is_reported_in_time(library: Path) -> None:
     line = MemoryLine(MemoryBoard(library))
     device = chaos.Device(line, lambda message: None)
     oracle = chaos.Oracle(device, IMAGES)
-    line._up = FaultyLine(Faults(rate=0.15), 2)
-    line._down = FaultyLine(Faults(rate=0.15), 3)
+    line.up = FaultyLine(Faults(rate=0.15), 2)
+    line.down = FaultyLine(Faults(rate=0.15), 3)
     figures = chaos.storm(device, oracle, chaos.Config(requests=40), None)
     assert figures.wrong == figures.hangs == 0
     assert figures.failed > 10 and figures.answered + figures.failed == 40

@@ -159,7 +159,7 @@ def test_a_line_that_recovers_gets_whole_frames_again(board: MemoryBoard) -> Non
     device = Device(line, lambda message: None)
     device.infer("int8", IMAGES[0])
     assert device.session.counts.fragments > 0
-    line._up = None
+    line.up = None
     list(device.infer_many("int8", IMAGES[:10]))
     before = device.session.counts.fragments
     list(device.infer_many("int8", IMAGES[:10]))
@@ -324,10 +324,10 @@ def test_a_late_reply_to_an_older_request_is_not_taken(device: Device) -> None:
     """The sequence number fits, the request's CRC does not."""
     line = device.session.transport
     board = line.board  # type: ignore[attr-defined]
-    number = (device.session._sequence + 1) & 0xFFFF
+    number = (device.session.sequence + 1) & 0xFFFF
     wire, _ = encode(Request.INFER, number, b"\0\0\0\0" + IMAGES[1].tobytes())
     stale = board.feed(wire)
-    line._to_host.append((line.now, stale))  # type: ignore[attr-defined]
+    line.to_host.append((line.now, stale))  # type: ignore[attr-defined]
     assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
     assert device.session.counts.foreign == 1
 

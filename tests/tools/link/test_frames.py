@@ -56,7 +56,7 @@ def test_noise_yields_no_frame_and_bounded_memory(noise: bytes, step: int) -> No
     for at in range(0, len(noise), step):
         assert splitter.feed(noise[at : at + step]) == []
     assert len(splitter.noise) <= NOISE_KEPT
-    assert len(splitter._open) <= FRAME_KEPT + step
+    assert len(splitter.unfinished) <= FRAME_KEPT + step
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.integers(1, 50))

@@ -158,8 +158,8 @@ def test_a_port_that_vanishes_is_reported(
     board.boot()
     host = behind_pty(board.feed)
     device = Device.open(host.port)
-    os.close(host._master)
-    host._master = os.open(os.devnull, os.O_RDONLY)
+    os.close(host.master)
+    host.master = os.open(os.devnull, os.O_RDONLY)
     with pytest.raises(DeviceError, match="gone|no answer"):
         device.statistics()
     with pytest.raises(DeviceError, match="gone"):  # termios has errors of its own
@@ -223,7 +223,7 @@ def test_a_device_behind_rfc2217_answers(
     thread.start()
     port = server.getsockname()[1]
     with Device.open(f"rfc2217://127.0.0.1:{port}") as device:
-        assert device.session.transport._fd is None  # type: ignore[attr-defined]
+        assert device.session.transport.descriptor is None  # type: ignore[attr-defined]
         results = list(device.infer_many("int8", IMAGES))
     assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
     thread.join(timeout=5)

@@ -50,10 +50,10 @@ def test_no_layer_of_a_shipped_model_is_left_to_torch(model: str, mnist: Data) -
     chosen = recipe(model, teacher=False)
     trainer = Trainer(models.build(model), images, labels, chosen, seed=0)
     views = normalise(prepare(images)), torch.from_numpy(labels).long()
-    ours = counted(lambda: trainer._step(*views))
+    ours = counted(lambda: trainer.step(*views))
     plain = models.build(model).train()
     optimizer = torch.optim.AdamW(plain.parameters())
-    stock = counted(lambda: bench._train(plain, optimizer, iter([views])))
+    stock = counted(lambda: bench.train_plainly(plain, optimizer, iter([views])))
     layers = ("convolution", "batch_norm", "max_pool", "addmm", "leaky_relu", "relu")
     assert [ours.of(layer) for layer in layers] == [0] * len(layers)
     assert stock.of("convolution") >= 4 and stock.of("max_pool") >= 2

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ HAS_RAY = importlib.util.find_spec("ray") is not None
 
 
 def test_a_drawn_recipe_replaces_that_of_the_model() -> None:
-    recipe = sweep._recipe(DRAWN, sweep.Config(model="v2", epochs=3))
+    recipe = sweep.recipe_of(DRAWN, sweep.Config(model="v2", epochs=3))
     assert (recipe.epochs, recipe.batch, recipe.peak) == (3, 64, 0.02)
     assert (recipe.decay, recipe.ema) == (0.05, 0.996)
     assert (recipe.affine.degrees, recipe.affine.shear) == (4.0, 0.05)
@@ -39,19 +39,19 @@ def test_ray_address_alone_decides_where_a_sweep_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    here = sweep._place(sweep.Config(parallel=3))
+    here = sweep.place_of(sweep.Config(parallel=3))
     assert (here["address"], here["num_cpus"]) == ("local", 3)
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
-    place = sweep._place(sweep.Config(parallel=3))
+    place = sweep.place_of(sweep.Config(parallel=3))
     assert "num_cpus" not in place
     assert place["runtime_env"]["working_dir"] == str(ROOT)
 
 
 def test_a_share_of_a_gpu_is_asked_for_only_where_it_is_wanted() -> None:
-    assert sweep._resources(sweep.Config()) == {"cpu": 1}
-    assert sweep._resources(sweep.Config(gpu=0.1)) == {"cpu": 1, "gpu": 0.1}
+    assert sweep.resources_of(sweep.Config()) == {"cpu": 1}
+    assert sweep.resources_of(sweep.Config(gpu=0.1)) == {"cpu": 1, "gpu": 0.1}
     with pytest.raises(Esp8kError, match="cannot have 1.5 GPUs"):
-        sweep._resources(sweep.Config(gpu=1.5))
+        sweep.resources_of(sweep.Config(gpu=1.5))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -85,7 +85,8 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
 
     with subprocess.Popen(command, cwd=ROOT, env=place) as first:
         while sum(epochs()) < 3 and first.poll() is None:
-            time.sleep(0.2)
+            with suppress(subprocess.TimeoutExpired):
+                first.wait(0.2)
         first.kill()
     before = epochs()
     assert sum(before) >= 3, "it ended by itself"

@@ -83,7 +83,7 @@ def measure(
             )
 
 
-def _options(chosen: str, target: str) -> list[str]:
+def options_of(chosen: str, target: str) -> list[str]:
     """The compiler's flags; of ours not the dialect, which is the rival's own."""
     if chosen != OUR_FLAGS:
         return chosen.split()
@@ -106,7 +106,7 @@ def _rows(
         for target in ("host", *(t for t in targets if t != "host")):
             if "int8" not in TARGETS[target].engines:  # nor is it any rival's
                 continue
-            work, options = place / target, _options(chosen, target)
+            work, options = place / target, options_of(chosen, target)
             built = build.build(program, target, options, images, work)
             if target == "host":  # the only one that takes all images in no time
                 on_host = count.run_host(built, model.images)
