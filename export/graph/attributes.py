@@ -153,7 +153,7 @@ class Leaky(Attributes):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variable(Attributes):
+class Handle(Attributes):
     """VAR_HANDLE."""
 
     name: str

@@ -25,14 +25,12 @@ from core.text import one_line
 from export.graph.attributes import (
     Along,
     Attributes,
+    Handle,
     Once,
     Padding,
     Pool,
     Reduction,
     Window,
-)
-from export.graph.attributes import (
-    Variable as Handle,
 )
 from export.graph.kinds import MAC_KINDS
 from export.graph.options import kind_of, options

@@ -16,6 +16,7 @@ from export.graph.attributes import (
     Attributes,
     Blocks,
     Gelu,
+    Handle,
     Leaky,
     Lstm,
     Mirror,
@@ -28,7 +29,6 @@ from export.graph.attributes import (
     Slice,
     Softmax,
     Svdf,
-    Variable,
     Window,
 )
 
@@ -168,7 +168,7 @@ def _lstm(o: Any) -> Attributes:
 
 
 def _variable(o: Any) -> Attributes:
-    return Variable(name=f"{_text(o.container)}/{_text(o.sharedName)}")
+    return Handle(name=f"{_text(o.container)}/{_text(o.sharedName)}")
 
 
 def _text(value: Any) -> str:

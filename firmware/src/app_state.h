@@ -24,7 +24,7 @@
 /* Silence inside a frame after which it is given up. */
 #define APP_FRAME_IDLE_MS 500u
 /* Requests that a client may have unanswered. */
-#define APP_WINDOW_FRAMES 16u
+#define APP_WINDOW 16u
 #define APP_FRAGMENT_BYTES 32u
 #define APP_FRAGMENTS \
     ((ESP8K_INPUT_BYTES + APP_FRAGMENT_BYTES - 1u) / APP_FRAGMENT_BYTES)

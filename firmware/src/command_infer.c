@@ -102,49 +102,49 @@ typedef struct {
     uint32_t total;
     uint32_t copied;
     uint8_t *out;
-} stage_window_t;
+} excerpt_t;
 
-static void window_hook(void *context, uint32_t stage, const void *data,
-                        uint32_t bytes)
+static void excerpt_hook(void *context, uint32_t stage, const void *data,
+                         uint32_t bytes)
 {
-    stage_window_t *window = context;
+    excerpt_t *excerpt = context;
     const uint8_t *from = data;
-    if (stage != window->stage) {
+    if (stage != excerpt->stage) {
         return;
     }
     for (uint32_t i = 0; i < bytes; i++) {
-        uint32_t at = window->total + i;
-        if (at >= window->offset && at - window->offset < window->length) {
-            window->out[at - window->offset] = from[i];
-            window->copied = at - window->offset + 1u;
+        uint32_t at = excerpt->total + i;
+        if (at >= excerpt->offset && at - excerpt->offset < excerpt->length) {
+            excerpt->out[at - excerpt->offset] = from[i];
+            excerpt->copied = at - excerpt->offset + 1u;
         }
     }
-    window->total += bytes;
+    excerpt->total += bytes;
 }
 
 void command_stage_bytes(app_t *app, const link_frame_t *frame)
 {
     engine_result_t result;
-    stage_window_t window = {0};
+    excerpt_t excerpt = {0};
     const uint8_t *image = command_image(app, frame, STAGE_HEAD_BYTES);
     if (image == NULL) {
         return;
     }
     uint8_t engine = frame->payload[0];
-    window.stage = frame->payload[1];
-    window.length = link_get16(frame->payload + 2);
-    window.offset = link_get32(frame->payload + 4);
-    window.out = command_payload(app) + 4;
-    if (window.stage >= engine_stages(engine)) {
+    excerpt.stage = frame->payload[1];
+    excerpt.length = link_get16(frame->payload + 2);
+    excerpt.offset = link_get32(frame->payload + 4);
+    excerpt.out = command_payload(app) + 4;
+    if (excerpt.stage >= engine_stages(engine)) {
         command_refuse(app, frame, ERROR_STAGE);
         return;
     }
-    if (window.length == 0 || window.length > APP_STAGE_CHUNK_BYTES) {
+    if (excerpt.length == 0 || excerpt.length > APP_STAGE_CHUNK_BYTES) {
         command_refuse(app, frame, ERROR_RANGE);
         return;
     }
-    engine_run(engine, image, &result, window_hook, &window);
+    engine_run(engine, image, &result, excerpt_hook, &excerpt);
     app->counts.inferences++;
-    link_put32(command_payload(app), window.total);
-    command_reply(app, frame, REQUEST_STAGE_BYTES | REPLY, 4u + window.copied);
+    link_put32(command_payload(app), excerpt.total);
+    command_reply(app, frame, REQUEST_STAGE_BYTES | REPLY, 4u + excerpt.copied);
 }

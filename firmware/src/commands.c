@@ -46,7 +46,7 @@ static void hello(app_t *app, const link_frame_t *frame)
     out[0] = 1u << ENGINE_INT8 | 1u << ENGINE_F16;
     out[1] = (uint8_t)hal_counter();
     out[2] = (uint8_t)hal_reset_reason();
-    out[3] = APP_WINDOW_FRAMES;
+    out[3] = APP_WINDOW;
     link_put16(out + 4, ESP8K_INPUT_BYTES);
     out[6] = ENGINE_CLASSES;
     out[7] = APP_FRAGMENT_BYTES;

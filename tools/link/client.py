@@ -138,7 +138,7 @@ class Device:
                 sent.append(image)
                 yield head + image
 
-        window = self.identity.batch_images
+        window = self.identity.window
         for payload in pipeline.run(self.session, Request.INFER, payloads(), window):
             image = sent.popleft()
             if payload is None:

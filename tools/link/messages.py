@@ -50,7 +50,7 @@ class DeviceIdentity:
     boot_id: int  # another one after every boot, also where the count is lost
     reset_reason: int  # index into RESETS
     baud: int
-    batch_images: int  # images the device takes in one frame
+    window: int  # requests that may be unanswered at one time
     int8_stages: int
     f16_stages: int
     chunk_bytes: int  # of a stage, in one reply
@@ -201,7 +201,7 @@ def parse_identity(payload: bytes) -> DeviceIdentity:
         boot_id=boot_id.value,
         reset_reason=hello.reset_reason,
         baud=hello.baud,
-        batch_images=hello.window,
+        window=hello.window,
         int8_stages=hello.int8_stages,
         f16_stages=hello.f16_stages,
         chunk_bytes=hello.chunk_bytes,

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.frontend.canonical.rewriter import Rewriter
-from export.graph.attributes import Variable as Handle
+from export.graph.attributes import Handle
 from export.graph.network import Network, Operator, Variable
 
 HINT = "convert the model again with experimental_enable_resource_variables"

@@ -18,7 +18,7 @@ from tools.link.identity_lock import require_identity
 from tools.link.session import REQUEST_BUDGET_S, Refused, Silent
 
 IMAGES = random_images(64)
-BATCH = 16
+WINDOW = 16
 FNV = 16777619
 
 
@@ -52,7 +52,7 @@ def test_hello_tells_who_the_device_is(device: Device) -> None:
     assert (identity.int8_stages, identity.f16_stages) == (3, 2)
     assert (identity.logit_scale, identity.logit_zero_point) == (0.125, -3)
     assert (identity.int8_arena_bytes, identity.f16_arena_bytes) == (64, 128)
-    assert identity.batch_images == BATCH and identity.counter == "none"
+    assert identity.window == WINDOW and identity.counter == "none"
 
 
 def test_one_image_is_classified_by_either_engine(device: Device) -> None:
@@ -75,8 +75,8 @@ def test_many_images_come_back_in_order_with_progress(device: Device) -> None:
 def test_batches_of_16_use_nine_tenths_of_the_wire(device: Device) -> None:
     line = device.session.transport
     start = line.clock()
-    sum(1 for _ in device.infer_many("int8", IMAGES[:BATCH]))
-    least = BATCH * 784 * 10 / line.baud
+    sum(1 for _ in device.infer_many("int8", IMAGES[:WINDOW]))
+    least = WINDOW * 784 * 10 / line.baud
     assert least / (line.clock() - start) >= 0.9
 
 

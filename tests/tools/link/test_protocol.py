@@ -41,7 +41,7 @@ def limit(row: str) -> int:
     [
         ("longest request payload", "LINK_MAX_REQUEST_PAYLOAD_BYTES"),
         ("longest reply payload", "LINK_MAX_REPLY_PAYLOAD_BYTES"),
-        ("requests unanswered at one time", "APP_WINDOW_FRAMES"),
+        ("requests unanswered at one time", "APP_WINDOW"),
         (
             "silence inside a frame after which the device gives it up",
             "APP_FRAME_IDLE_MS",
