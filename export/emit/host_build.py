@@ -48,9 +48,16 @@ def host_compiler() -> str:
     return name
 
 
-def defines(header: Path) -> dict[str, str]:
-    """The #define lines of a generated header."""
-    return dict(re.findall(r"^#define (\w+) +(.+?) *$", header.read_text(), re.M))
+def defines(header: Path, *options: str) -> dict[str, str]:
+    """The macros of a generated header, as a compiler with these options has them."""
+    command = [host_compiler(), *flags("host"), *options, "-E", "-dM", str(header)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    if done.returncode:
+        raise CheckFailed(
+            f"{header.name} cannot be read: {done.stderr.strip()}",
+            "a bug of export/emit/generate.py: report it with this model",
+        )
+    return dict(re.findall(r"^#define (\w+) +(.+?) *$", done.stdout, re.M))
 
 
 def number(text: str) -> int:
@@ -64,16 +71,16 @@ def pointer(array: np.ndarray) -> ctypes.c_void_p:
 
 
 class Library:
-    """A compiled component, loaded; arrays in, arrays out."""
+    """A component that was compiled with `options`; arrays in, arrays out."""
 
-    def __init__(self, component: Path, path: Path) -> None:
+    def __init__(self, component: Path, path: Path, *options: str) -> None:
         self.plan = load_plan(component / "plan.json")
         self.path = path
         prefix = self.plan.prefix
         header = component / "src" / f"{prefix}_model.h"
         self.defines = {
             key.removeprefix(f"{prefix.upper()}_"): value
-            for key, value in defines(header).items()
+            for key, value in defines(header, *options).items()
         }
         self._library = ctypes.CDLL(str(path))
 

@@ -34,7 +34,7 @@ class Native(Library):
         options: tuple[str, ...] = (),
     ) -> None:
         path = shared_object(component, work, *options, compiler=compiler)
-        super().__init__(component, path)
+        super().__init__(component, path, *options)
 
     def touched(self, engine: str, image: np.ndarray) -> int:
         """One past the last byte of the arena, and what is behind, that is written."""
