@@ -8,6 +8,7 @@ from export.graph.stage import Stage
 
 WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D")
 PACKS = ("CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D")  # pixels at any alignment
+ANYWHERE = ("CONV_2D", "FULLY_CONNECTED")  # and rows
 LOWEST = -128
 SIDES = ("top", "left", "bottom", "right")
 Size = tuple[int, int, int]  # (H, W, C)
@@ -30,13 +31,17 @@ def layouts(network: Network, stages: tuple[Stage, ...]) -> dict[int, Layout]:
 
 
 def _image(network: Network, readers: list[Reader]) -> Layout:
-    """The input: in the shape in which it is read, if that is one shape."""
+    """The input: in the shape in which it is read, if that is one shape.
+
+    Its rows follow each other without a gap where windows may begin at any address.
+    """
     shape = hwc(network.tensors[network.inputs[0]].shape)
     read = {stage.sources[at].shape for stage, at in readers}
     if len(read) == 1:
         shape = read.pop()
     layout = _layout(shape, readers, True)
-    if layout.border or layout.pixel != layout.channels:
+    anywhere = all(stage.head.kind in ANYWHERE for stage, _ in readers)
+    if layout.border or layout.pixel != layout.channels or not anywhere:
         return layout
     return Layout(*shape, layout.pixel, layout.width * layout.pixel)
 

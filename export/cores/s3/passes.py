@@ -61,10 +61,8 @@ def _rows(code: Code, target: Layout, width: int) -> None:
     else:
         code(f"movi a12,{target.width}")
         pixel = code.label("pixel")
-        for c in range(target.channels):
-            code(f"l8ui a13,a2,{c}", "xor a13,a13,a8", f"s8i a13,a3,{c}")
-        code.add("a2", target.channels)
-        code.add("a3", target.pixel)
+        _words(code, target.channels)
+        code.add("a3", target.pixel - target.channels)
         code.again("a12", pixel)
     code.add("a3", target.row, "a11")
     code.again("a10", row)

@@ -33,6 +33,9 @@ from training.data import load
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))  # 100 in CI, 1000 for a night
 QUICK = "-O0"  # of a thousand lines a kernel; for few images
 FEW = 12  # of them in the fast suite
+# Random networks that begin with what no photograph is.
+POOL_OF_IMAGE = 967  # of eight bytes a row: every other one begins inside a vector
+DEEP_IMAGE = 978  # of more channels than a load's offset reaches
 TARGETS = {  # instructions of the kernels of one inference, and a little of the calls
     "v1": 44_000,
     "v2": 47_500,
@@ -250,6 +253,13 @@ def test_random_networks_have_the_references_bytes(
         reached.update(check(seed, tmp_path / str(seed)))
     if len(seeds) > FEW:
         assert not REACHED - reached.keys()
+
+
+@pytest.mark.parametrize("seed", [POOL_OF_IMAGE, DEEP_IMAGE])
+def test_images_of_odd_sizes_have_the_references_bytes(
+    seed: int, tmp_path: Path
+) -> None:
+    checked(seed, tmp_path)
 
 
 def check(seed: int, folder: Path) -> set[str]:

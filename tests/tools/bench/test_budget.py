@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import CheckFailed
-from core.words import MODELS
+from core.words import MODELS, PROFILES
 from tools.bench import budget
 from tools.bench.build import TARGETS
 
@@ -87,6 +87,19 @@ def test_the_committed_budget_has_every_model_engine_and_profile() -> None:
     }
     assert wanted <= rows
     assert {(model, "s3", "int8", "speed") for model in MODELS} <= rows
+
+
+def test_no_profile_is_slower_with_mac16_than_without() -> None:
+    """Profile `size` has the same C on both: what the cores' start-ups differ by."""
+    counts = {
+        (line["model"], line["profile"], line["target"]): line["instructions"]
+        for line in budget.load()
+        if line["engine"] == "int8"
+    }
+    for model in MODELS:
+        for profile in PROFILES:
+            plain = counts[model, profile, "lx106"]
+            assert counts[model, profile, "lx6"] <= 1.001 * plain, (model, profile)
 
 
 def test_a_failed_check_prints_the_difference(
