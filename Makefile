@@ -128,7 +128,7 @@ classify: flash ## one digit on BOARD: INDEX=7 or IMG=digit.png
 	@$(ESP8K) classify $(OPTIONS) --engine $(ENGINE) \
 	  $(if $(IMG),--image $(PICTURE),--index $(or $(INDEX),0))
 
-report: flash ## all 10,000 test images on BOARD, host against device
+report: flash ## all 10,000 images on BOARD, host against device (2 minutes)
 	@$(ESP8K) report $(OPTIONS)
 
 bisect: flash ## where BOARD parts from the host: stage, channel, position
