@@ -1,29 +1,45 @@
 """What a killed command leaves: nothing half-written, and after the next one nothing.
 
-The quick commands are watched at every change that they make to a file; what lies there
-before each one is what a SIGKILL would leave. One is killed, and ended by SIGTERM, for
-real. `esp8k kills` does it to every command at every change.
+`esp8k kills` does it to every command at every change that it makes to a file; here one
+is killed and one is watched.
 """
 
-import random
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
+from core.paths import ROOT
 from tests.support.products import TEST_BUILD
-from tools.faults.killed import Run, end, kill, whole
+from tools.faults.killed import Run, end, whole
+
+CHANGE = 150  # of some three hundred
 
 
-@pytest.mark.parametrize(("name", "kills"), [("compile", 1), ("train", 0)])
-def test_a_command_that_is_killed(
-    name: str, kills: int, tmp_path: Path, file_shim: Path, exported: Callable
+def test_one_kill_is_found_harmless_by_the_command(exported: Callable) -> None:
+    exported("v2")
+    options = ["--commands", "compile", "--first", str(CHANGE), "--every", "1000"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.main", "kills", *options, "--json"],
+        cwd=ROOT,
+        env=os.environ | {"ESP8K_BUILD": str(TEST_BUILD)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (told,) = json.loads(done.stdout)["commands"]
+    assert told["changes"] > CHANGE and told["killed"] == 1 and told["found"] == []
+
+
+def test_sigterm_leaves_nothing(
+    tmp_path: Path, file_shim: Path, exported: Callable
 ) -> None:
     exported("v2")
-    run = Run(name, tmp_path / "run", TEST_BUILD, file_shim)
-    seen = whole(run)
+    assert end(Run("compile", tmp_path / "run", TEST_BUILD, file_shim), CHANGE) == []
+
+
+def test_no_moment_of_training_is_half_written(tmp_path: Path, file_shim: Path) -> None:
+    seen = whole(Run("train", tmp_path / "run", TEST_BUILD, file_shim))
     assert seen.faults == [] and len(seen.operations) > 10
-    draw = random.Random(name)
-    for number in draw.sample(range(1, len(seen.operations)), kills):
-        assert kill(run, number, seen.final) == []
-        assert end(run, number) == []

@@ -159,8 +159,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.every < 1 or config.first < 1:
         raise Esp8kError("--every and --first are 1 or more", "see esp8k kills --help")
     shim, made = preloaded(argv), build_root().resolve()
-    if not (made / "v2" / "twin" / "memory.json").exists():
-        raise Esp8kError("v2 is not flashed to twin", "make flash MODEL=v2 BOARD=twin")
+    wanted = "twin/memory.json" if "report" in config.commands else "model.json"
+    if not (made / "v2" / wanted).exists():
+        raise Esp8kError(f"no {wanted} of v2 yet", "make flash MODEL=v2 BOARD=twin")
     for module in HEAVY:
         import_module(module)
     told = []
