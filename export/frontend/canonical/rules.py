@@ -8,7 +8,7 @@ import numpy as np
 
 from export.arithmetic import elementwise, int8
 from export.frontend import scales
-from export.frontend.canonical import moving, recurrent
+from export.frontend.canonical import grouped, moving, recurrent
 from export.frontend.canonical.rewriter import Rewriter, Shape, size
 from export.graph.attributes import (
     Along,
@@ -74,30 +74,6 @@ def _fully_connected(r: Rewriter, op: Operator) -> None:
     a = Window(activation=op.attributes.activation)
     shape = (1, rows, 1, channels)
     r.deliver("CONV_2D", (given, kernel, *op.inputs[2:]), shape, op.outputs[0], a)
-
-
-def _conv(r: Rewriter, op: Operator) -> None:
-    """Groups of channels: zeros where a channel does not reach another group."""
-    if len(op.inputs) < 2 or min(op.inputs[:2]) < 0:
-        return _keep(r, op)
-    source, weights = r.tensor(op, 0), r.tensor(op, 1)
-    fits = len(source.shape) == len(weights.shape) == 4 and weights.data is not None
-    depth = weights.shape[3] if fits else 0
-    if not fits or not depth or source.shape[3] in (0, depth):
-        return _keep(r, op)
-    groups = source.shape[3] // depth
-    if groups * depth != source.shape[3] or weights.shape[0] % groups:
-        return _keep(r, op)
-    assert weights.data is not None
-    each = weights.shape[0] // groups
-    whole = np.zeros((*weights.shape[:3], source.shape[3]), weights.data.dtype)
-    for g in range(groups):
-        part = weights.data[g * each : (g + 1) * each]
-        whole[g * each : (g + 1) * each, :, :, g * depth : (g + 1) * depth] = part
-    kernel = r.constant(whole, weights)
-    r.emit(
-        "CONV_2D", (op.inputs[0], kernel, *op.inputs[2:]), op.outputs[0], op.attributes
-    )
 
 
 def _transpose_conv(r: Rewriter, op: Operator) -> None:
@@ -371,7 +347,7 @@ RULES: dict[str, Callable[[Rewriter, Operator], None]] = {
     "SPLIT_V": moving.split,
     "UNPACK": moving.unpack,
     "FULLY_CONNECTED": _fully_connected,
-    "CONV_2D": _conv,
+    "CONV_2D": grouped.conv,
     "TRANSPOSE_CONV": _transpose_conv,
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
     **dict.fromkeys(BINARY, _binary),

@@ -99,6 +99,25 @@ def dilated(free: bool, crops: tuple[int, int] = (1, 2), zero: int = 0) -> bytes
     return b.build([start], [end])
 
 
+@pytest.mark.parametrize(("side", "convolutions"), [(3, 4), (12, 1)])
+def test_groups_are_apart_where_that_saves_more_than_it_takes(
+    side: int, convolutions: int
+) -> None:
+    b = B()
+    rng = np.random.default_rng(2)
+    data = rng.integers(-127, 128, (12, 3, 3, 4)).astype(np.int8)
+    scales = rng.uniform(0.005, 0.02, 12)
+    start, end = (b.tensor((1, side, side, n), 0.1, -7) for n in (16, 12))
+    weights = b.tensor(data.shape, scales, 0, data)
+    bias = b.tensor((12,), scales * 0.1, 0, rng.integers(-999, 999, 12), "int32")
+    o = {"padding": 0, "strideH": 1, "strideW": 1, "fusedActivationFunction": 1}
+    o |= {"dilationHFactor": 1, "dilationWFactor": 1}
+    b.operator("CONV_2D", [start, weights, bias], end, **o)
+    kinds = held(b.build([start], [end]))
+    assert kinds.count("CONV_2D") == convolutions
+    assert kinds.count("CONCATENATION") == (convolutions > 1)
+
+
 @pytest.mark.parametrize("crops", [(0, 0), (1, 2)])
 def test_space_to_batch_around_a_convolution_is_a_dilated_one(
     crops: tuple[int, int],
