@@ -28,9 +28,8 @@ def layer_of(
         return None
     weights = stage.taken().astype(np.int64)
     source, own = stage.sources[0], stage.geometry
-    in_h, in_w, in_c = source.region
-    if stage.head.kind == "FULLY_CONNECTED":
-        in_h, in_w, in_c = 1, 1, weights.shape[3]
+    dense = stage.head.kind == "FULLY_CONNECTED"
+    in_h, in_w, in_c = (1, 1, weights.shape[3]) if dense else source.region
     return Layer(
         name=function or stage.name,
         in_h=in_h,
