@@ -18,7 +18,8 @@ SURE, UNSURE, NO_DIGIT = 0, 1, 2
 WORDS = ("sure", "unsure", "no digit")
 UNIT = 16  # logits are taken in sixteenths
 TOP = 511  # largest input, of either sign
-INPUTS, HIDDEN = 62, 32
+INPUTS, HIDDEN = 80, 32
+INKED = 128  # a pixel that bright is ink, where shape alone is looked at
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,28 @@ def sixteenths(logits: Array) -> Array:
 
 
 def inputs(images: Array, logits: Array) -> Array:
-    """(N, 62) int64 of (N, 28, 28) uint8 and (N, 10) logits in sixteenths."""
+    """(N, 80) int64 of (N, 28, 28) uint8 and (N, 10) logits in sixteenths."""
     blocks = images.astype(np.int64).reshape(-1, 7, 4, 7, 4).sum((2, 4)) // 16
     ordered = np.sort(logits, 1)[:, :-4:-1]
-    found = np.concatenate([logits, ordered, blocks.reshape(-1, 49)], 1)
-    return np.asarray(np.clip(found, -TOP, TOP))
+    parts = [logits, ordered, blocks.reshape(-1, 49), shape(images)]
+    return np.asarray(np.clip(np.concatenate(parts, 1), -TOP, TOP))
+
+
+def shape(images: Array) -> Array:
+    """How the ink hangs together, (N, 18) int64, each scaled to about 500 at most.
+
+    Runs of ink in seven bands of four rows, and of four columns; the Euler number
+    (pieces less holes: 1 of a 3, 0 of a 0, -1 of an 8, 3 of a face); squares of 2x2
+    pixels with one or three of them inked, and with two that touch at a corner.
+    """
+    ink = np.pad(images >= INKED, ((0, 0), (1, 1), (1, 1))).astype(np.int64)
+    inner = ink[:, 1:-1, 1:-1]
+    rows = (inner > ink[:, 1:-1, :-2]).sum(2).reshape(-1, 7, 4).sum(2)
+    columns = (inner > ink[:, :-2, 1:-1]).sum(1).reshape(-1, 7, 4).sum(2)
+    corners = ink[:, :-1, :-1], ink[:, :-1, 1:], ink[:, 1:, :-1], ink[:, 1:, 1:]
+    set_ = sum(corners)
+    one, three = (np.asarray(set_ == n).sum((1, 2)) for n in (1, 3))
+    across = (np.asarray(set_ == 2) & (corners[0] == corners[3])).sum((1, 2))
+    euler = (one - three - 2 * across) // 4  # without a rest
+    numbers = np.stack([64 * euler, 8 * one, 8 * three, 16 * across], 1)
+    return np.concatenate([16 * rows, 16 * columns, numbers], 1)

@@ -3,14 +3,16 @@
     esp8k doubt --model v3        # fit, store, print the figures
 
 A decision in integers, the same on host and device. Two things must hold for "sure":
-the largest logit leads the second by a margin, and a small network (62 inputs, 32
+the largest logit leads the second by a margin, and a small network (80 inputs, 32
 hidden, one output) finds the picture like those that the model learned from. Its
-inputs are the logits, the three largest of them in order, and the ink in 49 blocks of
-4x4 pixels. Below a lower bound of that score it is no digit at all.
+inputs are the logits, the three largest of them in order, the ink in 49 blocks of 4x4
+pixels, and 18 numbers that say how the ink hangs together (`core.doubt.shape`). Below
+a lower bound of that score it is no digit at all.
 
-It is fitted on training images, digits of our own strokes and fonts, letters, scrawls
-and noise; the bounds are quantiles on the 5,000 validation images. Test images have
-no say. It is stored as JSON beside the weights whose hash it carries.
+It is fitted on training images, digits of our own strokes and fonts, letters, scrawls,
+drawings, patches of grey and noise; the bounds are quantiles on the 5,000 validation
+images. Test images have no say. It is stored as JSON beside the weights whose hash it
+carries.
 """
 
 import json
@@ -29,18 +31,18 @@ from core.placing import bounds, place, widen
 from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
-from training import checkpoint, data, nondigits, strokes
+from training import checkpoint, data, drawings, nondigits, strokes
 from training.evaluate import evaluate
 
 Array = np.ndarray
 
 HIDDEN_BITS = 6  # fraction bits of the hidden layer
 INPUT_SCALE = 64.0  # inputs are divided by that while fitting
-STRANGE = 0.003  # share of the validation images below the score of "sure"
+STRANGE = 0.0035  # share of the validation images below the score of "sure"
 FOREIGN = 0.0005  # and below that of "a digit at all"
 CLOSE = 0.006  # and below the margin
 TRAINED = 20_000  # training images that it is fitted on
-EPOCHS, BATCH, RATE = 30, 512, 3e-3
+EPOCHS, BATCH, RATE = 60, 512, 3e-3
 
 
 # ---- fitting ----
@@ -81,6 +83,8 @@ class Material:
             nondigits.letters(8_000, rng, fonts),
             nondigits.scrawls(8_000, rng),
             nondigits.noise(3_000, rng),
+            drawings.drawings(8_000, rng),
+            drawings.patches(4_000, rng),
         ]
         return Material(
             np.concatenate(digits),
@@ -122,7 +126,7 @@ def model_logits(module: nn.Module, images: Array) -> Array:
 
 
 def train(known: Array, strange: Array, seed: int) -> nn.Sequential:
-    """A network that tells (N, 62) inputs of digits from those of anything else."""
+    """A network that tells (N, 80) inputs of digits from those of anything else."""
     generator = torch.Generator().manual_seed(seed)
     state = torch.random.get_rng_state()
     torch.manual_seed(seed)
@@ -264,6 +268,8 @@ def not_sure(doubt: Doubt, module: nn.Module) -> dict[str, float]:
         "letters": nondigits.letters(2_000, rng, nondigits.fonts()),
         "scrawls": nondigits.scrawls(2_000, rng),
         "noise": nondigits.noise(1_000, rng),
+        "drawings": drawings.drawings(2_000, rng),
+        "drawings (never fitted on)": drawings.drawings(2_000, rng, drawings.UNKNOWN),
         "clothes (never fitted on)": data.load("fashion").test_images,
     }
     found = {

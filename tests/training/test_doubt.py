@@ -1,0 +1,59 @@
+"""What is no digit is not taken for sure, by shape as well as by logits."""
+
+import numpy as np
+import pytest
+
+from core.doubt import SURE, shape
+from core.paths import ROOT
+from training import checkpoint, data, doubt, drawings
+from training.hand import written
+
+EULER = 14  # where the number of pieces less that of holes is among the shape's
+
+
+def point(model: str) -> checkpoint.Checkpoint:
+    return checkpoint.load(ROOT / "training" / "pretrained" / f"{model}.pt", model)
+
+
+def not_sure(model: str, images: np.ndarray) -> float:
+    """Share of the images."""
+    found = doubt.stored(point(model))
+    assert found is not None
+    logits = doubt.model_logits(point(model).module(), images)
+    return float((found.decide(images, logits) != SURE).mean())
+
+
+def test_pieces_less_holes_are_counted() -> None:
+    plain = np.zeros((4, 28, 28), np.uint8)
+    plain[0, 5:20, 5:8] = 255  # a stroke
+    plain[1, 5:20, 5:20], plain[1, 8:17, 8:17] = 255, 0  # a ring
+    plain[2] = plain[1]
+    plain[2, 12, 8:17] = 255  # an 8
+    plain[3] = plain[1]
+    plain[3, 10:12, 10:12] = plain[3, 13:15, 13:15] = 255  # a face of two dots
+    numbers = shape(plain)
+    assert (numbers[:, EULER] // 64).tolist() == [1, 0, -1, 2]
+    assert numbers[1, :7].tolist() == [0, 48, 128, 128, 80, 0, 0]  # 16 a run in a row
+
+
+def test_a_ring_that_touches_at_a_corner_is_closed() -> None:
+    plain = np.zeros((1, 28, 28), np.uint8)
+    plain[0, 5:9, 5:9] = 255 * np.array(
+        [[1, 1, 1, 0], [1, 0, 0, 1], [1, 0, 0, 1], [0, 1, 1, 0]]
+    )
+    assert shape(plain)[0, EULER] == 0
+
+
+@pytest.mark.parametrize("model", ["v1", "v2", "v3", "v3-small"])
+def test_faces_are_not_sure_and_digits_are(model: str, mnist: data.Data) -> None:
+    rng = np.random.default_rng(5)
+    faces = drawings.drawings(60, rng, (drawings.face,))
+    assert not_sure(model, faces) > 0.9
+    assert not_sure(model, mnist.test_images[:300]) < 0.05
+
+
+def test_patches_and_unknown_drawings_are_mostly_not_sure() -> None:
+    rng = np.random.default_rng(6)
+    assert not_sure("v3", drawings.patches(40, rng)) > 0.9
+    assert not_sure("v3", drawings.drawings(80, rng, drawings.UNKNOWN)) > 0.75
+    assert not_sure("v3", written(2, seed=3)[0]) < 0.3  # digits of another hand
