@@ -1,9 +1,9 @@
-"""The README's pictures, from real runs: a terminal and the top of a report.
+"""The docs' picture of a terminal, from a real run.
 
-    make flash report BOARD=virtual && esp8k pictures
+    make flash BOARD=virtual && esp8k pictures
 
-Writes docs/classify.png (what `classify --index 321` prints) and docs/report.png
-(the report of build/<model>/virtual). Needs chromium, which draws both.
+Writes docs/classify.png: what `classify --index 321` prints. Needs chromium, which
+draws it.
 """
 
 import io
@@ -47,7 +47,7 @@ class Config:
 
     model: ModelName = DEFAULT_MODEL  # which network
     index: int = 321  # a test image that the model is not quite sure of
-    docs: Path = paths.ROOT / "docs"  # folder of the pictures
+    docs: Path = paths.ROOT / "docs"  # folder of the picture
 
 
 def capture(command: list[str]) -> str:
@@ -114,11 +114,8 @@ def screenshot(page: Path, width: int, height: int, out: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make both pictures."""
+    """Make the picture."""
     config = parse(Config, argv, "pictures", __doc__ or "")
-    report = paths.model_dir(config.model) / "virtual" / "report" / "report.html"
-    if not report.exists():
-        raise Esp8kError(f"there is no {report}", "run: make report")
     words = ["--model", config.model, "--board", "virtual"]
     command = ["classify", *words, "--index", str(config.index)]
     program = [sys.executable, "-m", "tools.main", *command]
@@ -128,7 +125,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         page.write_text(terminal_page(shown), encoding="utf-8")
         lines = shown.count("\n")
         screenshot(page, 900, 96 + 18 * lines, config.docs / "classify.png")
-    screenshot(report, 1200, 1610, config.docs / "report.png")
     return 0
 
 
