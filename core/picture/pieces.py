@@ -23,11 +23,13 @@ SOFT_FROM = 4  # rings: strokes so wide may be light instead of ink
 SOFT_PX = 11  # pixels, twice over, in which the edge of a wide stroke is dark
 REACH = 0.2  # of a piece's extent: what lies so near belongs to it
 BELOW = 0.4  # the same for what lies below or above it, as the dot of a ? does
+CLOSE = 0.1  # of its extent between the ink of two: strokes of one digit, a 5's bar
+ASTRIDE = 0.12  # of the narrower one's width, above the other: no digits of a row
 GAP = 1.0  # of a digit's height: farther apart they are no row
 FRAME_PX = 16  # shorter side of a frame, at least: there is room in it
 ON_FRAME = 0.8  # share of a piece's pixels on a frame: it is a part of the frame
 SHEET_CORE = 0.25  # of a note's extent: strokes are narrower
-SHEET = 0.82  # share of a note, and of its least rectangle, that its core fills
+SHEET = 0.82  # share of a note, and of its least rectangle, that it and its core fill
 MOST = 60  # pieces a level, the largest: the rest are specks
 
 
@@ -227,7 +229,11 @@ def group(chosen: Piece, others: list[Piece], shape: tuple[int, ...]) -> Array:
             other.level == chosen.level
             and alike(chosen, other)
             and not other.straight
-            and (contains(near, other.box) or contains(tall, other.box))
+            and (
+                contains(near, other.box)
+                or contains(tall, other.box)
+                or close(chosen, other)
+            )
             and not contains(other.box, chosen.box)
             and not beside(chosen, other)
             and other.extent > 0.12 * chosen.extent
@@ -247,7 +253,23 @@ def beside(one: Piece, other: Piece) -> bool:
     overlap_y = min(one.box[2], other.box[2]) - max(one.box[0], other.box[0])
     overlap_x = min(one.box[3], other.box[3]) - max(one.box[1], other.box[1])
     narrower = min(one.box[3] - one.box[1], other.box[3] - other.box[1])
-    return overlap_y > 0.7 * max(height, other_height) and overlap_x < 0.2 * narrower
+    tall = overlap_y > 0.7 * max(height, other_height)
+    return tall and overlap_x < ASTRIDE * narrower
+
+
+def close(chosen: Piece, other: Piece) -> bool:
+    """Whether a piece that is no larger has ink right beside that of the chosen one."""
+    by = max(2, round(CLOSE * chosen.extent))
+    top, left, bottom, right = grown(chosen.box, by)
+    y0, x0 = max(top, other.box[0]), max(left, other.box[1])
+    y1, x1 = min(bottom, other.box[2]), min(right, other.box[3])
+    if other.extent > chosen.extent or y0 >= y1 or x0 >= x1:
+        return False
+    around = cv2.copyMakeBorder(chosen.own, by, by, by, by, cv2.BORDER_CONSTANT)
+    around = cv2.dilate(around, np.ones((2 * by + 1,) * 2, np.uint8))
+    mine = around[y0 - top : y1 - top, x0 - left : x1 - left]
+    y, x = other.box[:2]
+    return bool((mine & other.own[y0 - y : y1 - y, x0 - x : x1 - x]).any())
 
 
 def neighbours(chosen: Piece, others: list[Piece]) -> list[Piece]:
@@ -300,8 +322,8 @@ def is_sheet(piece: Piece) -> bool:
     full = cv2.drawContours(np.zeros_like(piece.own), around, -1, 1, cv2.FILLED)
     side = max(3, int(SHEET_CORE * piece.extent))
     core = cv2.morphologyEx(full, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    area = int(core.sum())
-    if area < SHEET * full.sum():
+    area, total = int(core.sum()), int(full.sum())
+    if min(area, int(piece.own.sum())) < SHEET * total:  # the ring of a 0 is none
         return False
     wide, narrow = sides(core)
     return area > SHEET * wide * narrow

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
@@ -164,6 +165,34 @@ def test_what_is_too_faint_to_be_shown_does_not_bound_the_digit():
     out = prepare(Image.fromarray(scene("squared", 0, 9000)))
     top, left, bottom, right = bounds(out > 40)
     assert max(bottom - top, right - left) >= 18
+
+
+def test_strokes_that_do_not_touch_are_one_digit():
+    """A 5's bar reaches farther out than what is near the 5 by its box."""
+    paper = np.full((400, 400), 235, np.uint8)
+    body = [(200, 140), (190, 205), (230, 215), (235, 270), (190, 300), (160, 295)]
+    cv2.polylines(paper, [np.array(body)], False, 40, 16, cv2.LINE_AA)
+    cv2.line(paper, (222, 118), (310, 110), 40, 16, cv2.LINE_AA)
+    found = read(Image.fromarray(paper), "a five")
+    x, y, width, height = found.digits[0].crop
+    assert len(found.digits) == 1 and x + width > 305 and y < 115
+
+
+def test_an_open_four_is_no_pair_of_ones():
+    four = Image.fromarray(load_data().train_images[12327]).resize((217, 217))
+    page = np.full((633, 431), 211.0)
+    page[316:533, 41:258] -= np.asarray(four) * (206 / 255)
+    assert len(read(Image.fromarray(np.uint8(page)), "a four").digits) == 1
+
+
+def test_a_zero_in_chalk_is_no_note_with_ink_in_it():
+    """Thick and square, it is a full surface but for the board that shows in it."""
+    zero = Image.fromarray(load_data().train_images[48218]).resize((251, 251))
+    board = np.full((494, 572), 73.0)
+    board[216:467, 210:461] += np.asarray(zero) * (181 / 255)
+    found = read(Image.fromarray(np.uint8(board)), "a zero")
+    x, y, width, height = found.digits[found.main].crop
+    assert width > 150 and height > 150
 
 
 @pytest.mark.parametrize("label", range(5))
