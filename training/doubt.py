@@ -38,7 +38,7 @@ Array = np.ndarray
 
 HIDDEN_BITS = 6  # fraction bits of the hidden layer
 INPUT_SCALE = 64.0  # inputs are divided by that while fitting
-STRANGE = 0.0035  # share of the validation images below the score of "sure"
+STRANGE = 0.003  # share of the validation images below the score of "sure"
 FOREIGN = 0.0005  # and below that of "a digit at all"
 CLOSE = 0.006  # and below the margin
 TRAINED = 20_000  # training images that it is fitted on

@@ -133,6 +133,9 @@ def _format(files: list[Path]) -> None:
         subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S)
     except FileNotFoundError:
         raise Esp8kError("clang-format is not installed", "run: make setup") from None
+    except subprocess.TimeoutExpired:
+        what = f"clang-format took longer than {TIMEOUT_S} s"
+        raise Esp8kError(what, "try again when this computer is less busy") from None
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from core.errors import Esp8kError
 from core.paths import ROOT
 from core.version import VERSION
-from export.emit.component import STYLE, publish
+from export.emit.component import STYLE, lay_out, publish
 from export.emit.generate import KERNELS, identifier
 from export.emit.host_build import WARNINGS
 from export.emit.subject import kernel_version
@@ -210,3 +211,13 @@ def test_a_component_without_its_kernels_of_the_version_is_refused(
         text=True,
     )
     assert done.returncode and "of another version" in done.stderr
+
+
+def test_a_busy_computer_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.c").write_text("int a;\n")
+    monkeypatch.setattr("export.emit.component.TIMEOUT_S", 1e-6)
+    with pytest.raises(Esp8kError, match="clang-format took longer") as met:
+        lay_out(tmp_path)
+    assert "less busy" in met.value.hint
