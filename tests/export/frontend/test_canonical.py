@@ -122,6 +122,7 @@ def test_groups_are_apart_where_that_saves_more_than_it_takes(
 def test_space_to_batch_around_a_convolution_is_a_dilated_one(
     crops: tuple[int, int],
 ) -> None:
+    ctypes.CDLL(None).mallopt(tflm.M_PERTURB, 85)  # as memory is that was in use
     kinds = held(dilated(False, crops))
     assert kinds.count("CONV_2D") == kinds.count("PAD") == 1
     assert kinds.count("MOVE") == any(crops)
