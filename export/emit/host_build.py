@@ -70,6 +70,13 @@ def pointer(array: np.ndarray) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
+def aligned(size: int, alignment: int, fill: int) -> np.ndarray:
+    """(size,) bytes at a multiple of `alignment`, every byte `fill`."""
+    room = np.full(size + alignment, fill, np.uint8)
+    start = -room.ctypes.data % alignment
+    return room[start : start + size]
+
+
 class Library:
     """A component that was compiled with `options`; arrays in, arrays out."""
 
@@ -123,11 +130,8 @@ class Library:
 
     def arena(self, engine: str, fill: int = GUARD_BYTE) -> np.ndarray:
         """Aligned working memory with a guard behind it, every byte `fill`."""
-        alignment = number(self.defines["ARENA_ALIGNMENT"])
         size = self.arena_bytes(engine) + GUARD
-        room = np.full(size + alignment, fill, np.uint8)
-        start = -room.ctypes.data % alignment
-        return room[start : start + size]
+        return aligned(size, number(self.defines["ARENA_ALIGNMENT"]), fill)
 
     def call(self, function: str, *arguments: Any) -> None:
         """A function of the component, arrays as pointers; raises CheckFailed."""
@@ -144,8 +148,7 @@ class Library:
         size = self.defines.get(f"{engine.upper()}_STATE_BYTES")
         if size is None:
             return []
-        room = np.zeros(number(size) + STATE_ALIGNMENT, np.uint8)
-        state = room[-room.ctypes.data % STATE_ALIGNMENT :]
+        state = aligned(number(size), STATE_ALIGNMENT, 0)
         self.call(f"{engine}_reset", state)
         return [state]
 

@@ -11,7 +11,7 @@ constant itself. Nothing here knows any arithmetic; see `export.arithmetic.int8`
 import dataclasses
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -159,9 +159,22 @@ class Network:
         """The operator's (only) output."""
         return self.tensors[op.outputs[0]]
 
+    def readers(self) -> dict[int, list[Operator]]:
+        """The operators that read a value, by tensor index; once for each input."""
+        found: dict[int, list[Operator]] = {}
+        for op in self.operators:
+            for index in op.inputs:
+                found.setdefault(index, []).append(op)
+        return found
+
     def macs(self) -> int:
         """Multiply-accumulates of one inference, padding included."""
         return sum(operator_macs(self, op) for op in self.operators)
+
+
+def numbered(operators: Iterable[Operator]) -> tuple[Operator, ...]:
+    """Operators in their order, each with its index."""
+    return tuple(dataclasses.replace(op, index=i) for i, op in enumerate(operators))
 
 
 def operator_macs(network: Network, op: Operator) -> int:
@@ -256,9 +269,7 @@ def _network(raw: bytes, name: str) -> Network:
     return Network(
         name=name,
         tensors=tuple(tensors),
-        operators=tuple(
-            dataclasses.replace(op, index=i) for i, op in enumerate(operators)
-        ),
+        operators=numbered(operators),
         inputs=ends[0],
         outputs=ends[1],
         sha256=hashlib.sha256(raw).hexdigest(),

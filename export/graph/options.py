@@ -104,35 +104,27 @@ def _fused(o: Any) -> Attributes:
     return Attributes(activation=_activation(o))
 
 
+def _steps(o: Any) -> dict[str, Any]:
+    """What all windows have."""
+    return {
+        "stride_h": o.strideH,
+        "stride_w": o.strideW,
+        "padding": _padding(o),
+        "activation": _activation(o),
+    }
+
+
 def _conv(o: Any) -> Attributes:
-    return Window(
-        stride_h=o.strideH,
-        stride_w=o.strideW,
-        dilation_h=o.dilationHFactor,
-        dilation_w=o.dilationWFactor,
-        padding=_padding(o),
-        activation=_activation(o),
-    )
+    dilation = {"dilation_h": o.dilationHFactor, "dilation_w": o.dilationWFactor}
+    return Window(**_steps(o), **dilation)
 
 
 def _transpose_conv(o: Any) -> Attributes:
-    return Window(
-        stride_h=o.strideH,
-        stride_w=o.strideW,
-        padding=_padding(o),
-        activation=_activation(o),
-    )
+    return Window(**_steps(o))
 
 
 def _pool(o: Any) -> Attributes:
-    return Pool(
-        stride_h=o.strideH,
-        stride_w=o.strideW,
-        padding=_padding(o),
-        activation=_activation(o),
-        kernel_h=o.filterHeight,
-        kernel_w=o.filterWidth,
-    )
+    return Pool(**_steps(o), kernel_h=o.filterHeight, kernel_w=o.filterWidth)
 
 
 def _reduction(o: Any) -> Attributes:

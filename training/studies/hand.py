@@ -115,7 +115,7 @@ def drawn(config: Config, gain: own.Gain, answers: Answers) -> str:
     for place, i in enumerate(misread.tolist()):
         x = MARGIN + STEP * (place % COLUMNS)
         parts += sample(answers, i, x, middle + 16 + LINE * (place // COLUMNS))
-    old = f"MNIST's {10_000:,} test images"
+    old = "MNIST's 10,000 test images"
     parts += bars(end, "that hand, unseen", gain.own)
     parts += bars(end + 58, old, gain.old)
     return "\n".join([*parts, "</svg>", ""])
@@ -170,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(for_json(asdict(gain)))
         return 0
     print(f"that hand: {gain.own[0]:.2f} % before, {gain.own[1]:.2f} % after")
-    print(f"MNIST:     {gain.old[0]:.2f} % before, {gain.old[1]:.2f} % after")
+    print("MNIST:     {gain.old[0]:.2f} % before, {gain.old[1]:.2f} % after")
     print(f"drawn in {path}")
     return 0
 

@@ -44,10 +44,7 @@ def undone(network: Network) -> Network:
 
 
 def _all(network: Network) -> list[Found]:
-    readers: dict[int, list[Operator]] = {}
-    for op in network.operators:
-        for index in op.inputs:
-            readers.setdefault(index, []).append(op)
+    readers = network.readers()
     found = []
     for op in network.operators:
         if op.kind == "SPACE_TO_BATCH_ND":
@@ -86,7 +83,8 @@ def _one(network: Network, chain: list[Operator]) -> Found | None:
         for a, b in pairs
     ):
         return None
-    # TFLite Micro pads with 0 there, TensorFlow Lite with the zero point.
+    # TensorFlow Lite pads with the zero point there, TFLite Micro with a field of its
+    # arena that it never writes: 0 where the arena is static memory.
     if tensors[split.inputs[0]].zero_point and np.any(tensors[split.inputs[2]].data):
         return None
     first, second = (tensors[op.inputs[1]].data for op in (split, joined))

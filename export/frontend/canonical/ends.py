@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.graph.network import Network, Operator, Quant, Tensor
+from export.graph.network import Network, Operator, Quant, Tensor, numbered
 
 OUTER = ("int8", "uint8", "float32")
 
@@ -57,9 +57,7 @@ def separate(network: Network) -> tuple[Network, Ends]:
     core = dataclasses.replace(
         network,
         tensors=tuple(tensors),
-        operators=tuple(
-            dataclasses.replace(op, index=i) for i, op in enumerate(operators)
-        ),
+        operators=numbered(operators),
         inputs=tuple(inputs),
         outputs=tuple(outputs),
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from export.frontend.canonical.ends import End, quantized, real
 from export.graph.attributes import Table
-from export.graph.network import Network, Operator, Tensor
+from export.graph.network import Network, Operator, Tensor, numbered
 
 ALL = np.arange(-128, 128, dtype=np.int64).astype(np.int8)
 Values = np.ndarray
@@ -68,12 +68,7 @@ def tabled(network: Network) -> Network:
         )
         operators[operators.index(last)] = made
         operators = [op for op in operators if op not in chain[:-1]]
-    return dataclasses.replace(
-        network,
-        operators=tuple(
-            dataclasses.replace(op, index=i) for i, op in enumerate(operators)
-        ),
-    )
+    return dataclasses.replace(network, operators=numbered(operators))
 
 
 def _chain(

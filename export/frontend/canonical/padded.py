@@ -9,15 +9,12 @@ are taken that SAME could have too; kernels know no wider ones.
 import dataclasses
 
 from export.graph.attributes import Padding, Pair, Window
-from export.graph.network import Network, Operator, Tensor
+from export.graph.network import Network, Operator, Tensor, numbered
 
 
 def joined(network: Network) -> Network:
     """The network without the PADs that its convolutions can do."""
-    readers: dict[int, list[Operator]] = {}
-    for op in network.operators:
-        for index in op.inputs:
-            readers.setdefault(index, []).append(op)
+    readers = network.readers()
     borders: dict[int, tuple[int, tuple[Pair, Pair]]] = {}
     operators = []
     for op in network.operators:
@@ -36,12 +33,7 @@ def joined(network: Network) -> Network:
                 attributes=dataclasses.replace(op.told(Window), pads=pads),
             )
         operators.append(op)
-    return dataclasses.replace(
-        network,
-        operators=tuple(
-            dataclasses.replace(op, index=i) for i, op in enumerate(operators)
-        ),
-    )
+    return dataclasses.replace(network, operators=numbered(operators))
 
 
 def _border(network: Network, op: Operator) -> tuple[Pair, Pair] | None:

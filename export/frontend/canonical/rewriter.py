@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from export.graph.attributes import Attributes
-from export.graph.network import Network, Operator, Tensor, Variable
+from export.graph.network import Network, Operator, Tensor, Variable, numbered
 
 Shape = tuple[int, ...]
 NONE = Attributes()
@@ -24,12 +24,9 @@ class Rewriter:
 
     def finished(self, **changes: Any) -> Network:
         """The network as it is now; `changes` are further fields."""
-        operators = tuple(
-            dataclasses.replace(op, index=i) for i, op in enumerate(self.operators)
-        )
         made = {
             "tensors": tuple(self.tensors),
-            "operators": operators,
+            "operators": numbered(self.operators),
             "variables": tuple(self.variables),
         }
         return dataclasses.replace(self.network, **(made | changes))

@@ -16,6 +16,7 @@ from export.graph.network import (
     Network,
     Operator,
     Tensor,
+    numbered,
     resolved,
 )
 
@@ -36,14 +37,9 @@ def fold(network: Network) -> Network:
         folded = np.ascontiguousarray(folded).reshape(target.shape)
         folded.flags.writeable = False
         tensors[target.index] = dataclasses.replace(target, data=folded)
-    ends = (*network.outputs, *(v.written for v in network.variables))
-    operators = _needed(tuple(kept), ends)
+    operators = _needed(tuple(kept), network.ends)
     return dataclasses.replace(
-        network,
-        tensors=tuple(tensors),
-        operators=tuple(
-            dataclasses.replace(op, index=i) for i, op in enumerate(operators)
-        ),
+        network, tensors=tuple(tensors), operators=numbered(operators)
     )
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from export.graph.network import Network, Tensor
+from export.graph.network import Network, Tensor, numbered
 
 
 def shapes(network: Network) -> Network:
@@ -27,10 +27,7 @@ def shapes(network: Network) -> Network:
         operators = kept
         read = {i for op in operators for i in op.inputs} | ends
         kept = [op for op in operators if op.kind != "RESHAPE" or op.outputs[0] in read]
-    return dataclasses.replace(
-        network,
-        operators=tuple(dataclasses.replace(op, index=i) for i, op in enumerate(kept)),
-    )
+    return dataclasses.replace(network, operators=numbered(kept))
 
 
 def _earlier(

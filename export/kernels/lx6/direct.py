@@ -6,18 +6,15 @@ run of them, and all of it where the input is no wider than the kernel.
 
 import numpy as np
 
-from export.kernels.c_text import total
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import Block, Weights, dot
 from export.kernels.lx6.layer import Layer, Made, even, groups, paired, table, words
 from export.kernels.lx6.requant import Narrow, Sums
 from export.kernels.lx6.text import (
+    RowsOfSums,
     block_function,
-    layer_function,
-    positions,
-    stored,
-    strips,
-    turns,
+    fetched,
+    sums_head,
 )
 
 ROOM = 2048  # bytes of widened rows that are kept for several rows of outputs
@@ -115,27 +112,21 @@ class _Maker:
         layer = self.layer
         rows = (self.rows - 1) * layer.stride_h + self.reach_h
         helper = "nn_lx6_pixels" if self.pixels else "nn_lx6_rows"
-        depth = "" if self.pixels else f"{layer.in_c}, "
 
-        def strip(top: str) -> list[str]:
-            first = total((top, layer.stride_h), -layer.top)
-            return [
-                f"{helper}(lines, {self.pitch // 4}, in, {layer.in_h}, {layer.in_w}, "
-                f"{layer.pitch}, {depth}{first}, {rows}, {-layer.left}, {self.wide}, "
-                f"{layer.fill});",
-                *turns("y", self.rows, lambda y: row(top, y)),
-            ]
+        def gather(first: str) -> list[str]:
+            window = (first, rows), (-layer.left, self.wide)
+            depth = not self.pixels
+            return [fetched(layer, helper, self.pitch // 4, *window, depth=depth)]
 
-        def row(top: str, y: str) -> list[str]:
-            return positions(
-                layer,
-                layer.out_w,
-                total("lines", (y, layer.stride_h * self.pitch // 4)),
-                total("out", (total(top, y), layer.out_pitch)),
-                (layer.stride_w * self.column // 4, layer.out_c),
-            )
-
-        text = layer_function(layer, strips("g", "top", layer.out_h, self.rows, strip))
+        text = RowsOfSums(
+            layer,
+            length=layer.out_h,
+            step=self.rows,
+            down=layer.stride_h,
+            line=layer.stride_h * self.pitch // 4,
+            count=layer.out_w,
+            apart=(layer.stride_w * self.column // 4, layer.out_c),
+        ).function(gather)
         widen = int(rows * (self.wide * layer.in_c * 2.9 + 45))
         groups = -(-layer.out_h // self.rows)
         row_cost = layer.out_w * (cost + 12) + 12
@@ -170,8 +161,7 @@ class _Maker:
         block.repeat("channels", "n", layer.out_c, body)
         text = block_function(
             layer,
-            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, "
-            f"{stored(layer)} *out)",
+            sums_head(layer, "values"),
             {
                 "v": "(uintptr_t)values - 4u",
                 "o": "(uintptr_t)out",

@@ -8,18 +8,15 @@ the next channel's weights ride on the last position's products.
 
 import numpy as np
 
-from export.kernels.c_text import total
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import Block
 from export.kernels.lx6.layer import Layer, Made, groups, pair, table, words
 from export.kernels.lx6.requant import Narrow, Sums
 from export.kernels.lx6.text import (
+    RowsOfSums,
     block_function,
-    layer_function,
-    positions,
-    stored,
-    strips,
-    turns,
+    fetched,
+    sums_head,
 )
 
 LAST = 8  # the tap whose weight is in an address register
@@ -96,27 +93,19 @@ class _Maker:
         rows = (self.together - 1) * self.down + self.lines
         wide = 1 if layer.pool else 2  # stored positions of a pass
 
-        def strip(top: str) -> list[str]:
-            first = total((top, self.down), -layer.top)
-            return [
-                f"nn_lx6_pixels(lines, {self.step}, in, {layer.in_h}, {layer.in_w}, "
-                f"{layer.pitch}, {first}, {rows}, {-layer.left}, {self.wide}, "
-                f"{layer.fill});",
-                *turns("y", self.together, lambda y: row(top, y)),
-            ]
+        def gather(first: str) -> list[str]:
+            window = (first, rows), (-layer.left, self.wide)
+            return [fetched(layer, "nn_lx6_pixels", self.step, *window)]
 
-        def row(top: str, y: str) -> list[str]:
-            return positions(
-                layer,
-                layer.out_w // 2,
-                total("lines", (y, self.down * self.step)),
-                total("out", (total(top, y), layer.out_pitch)),
-                (1, wide * layer.out_c),
-            )
-
-        text = layer_function(
-            layer, strips("g", "top", self.groups, self.together, strip)
-        )
+        text = RowsOfSums(
+            layer,
+            length=self.groups,
+            step=self.together,
+            down=self.down,
+            line=self.down * self.step,
+            count=layer.out_w // 2,
+            apart=(1, wide * layer.out_c),
+        ).function(gather)
         widen = int(rows * (self.wide * 2.9 + 45))
         rounds = -(-self.groups // self.together)
         row_cost = layer.out_w // 2 * (cost + 12) + 12
@@ -137,8 +126,7 @@ class _Maker:
         block.loop("channels", "x", layer.out_c, body)
         text = block_function(
             layer,
-            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, "
-            f"{stored(layer)} *out)",
+            sums_head(layer, "values"),
             {
                 "o": "(uintptr_t)out",
                 "w": f"(uintptr_t){layer.name}_weights - 4u",

@@ -17,6 +17,7 @@ function(
 
 import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from export.kernels.c_text import half, total
 from export.kernels.lx6.assembly import WIDTH, Block
@@ -98,6 +99,61 @@ def layer_function(layer: Layer, body: list[str], *more: str) -> str:
     )
     own = ["uint32_t *const lines = (uint32_t *)scratch;", *more, ""]
     return function(head, [*own, *body]) + "\n"
+
+
+def fetched(
+    layer: Layer,
+    helper: str,
+    line: int,
+    rows: tuple[str, int],
+    columns: tuple[str | int, int],
+    depth: bool = False,
+) -> str:
+    """C that gathers pixels as int16 into lines of `line` words.
+
+    `rows` and `columns` are the first one, which may lie outside, and how many.
+    """
+    channels = f"{layer.in_c}, " if depth else ""
+    return (
+        f"{helper}(lines, {line}, in, {layer.in_h}, {layer.in_w}, {layer.pitch}, "
+        f"{channels}{rows[0]}, {rows[1]}, {columns[0]}, {columns[1]}, {layer.fill});"
+    )
+
+
+@dataclass(frozen=True)
+class RowsOfSums:
+    """A layer that gathers some rows of pixels, then sums rows of positions."""
+
+    layer: Layer
+    length: int  # rows of positions, of which
+    step: int  # so many are summed at a time,
+    down: int  # each so many rows of pixels and outputs below the one before
+    line: int  # words from what one row of them reads to what the next one does
+    count: int  # positions of a row,
+    apart: tuple[int, int]  # from each to the next: words that are read, outputs
+
+    def function(self, gather: Inner) -> str:
+        """The C; `gather` gets the first row of pixels."""
+
+        def strip(top: str) -> list[str]:
+            first = total((top, self.down), -self.layer.top)
+            return [*gather(first), *turns("y", self.step, lambda y: row(top, y))]
+
+        def row(top: str, y: str) -> list[str]:
+            source = total("lines", (y, self.line))
+            target = total("out", (total(top, y), self.layer.out_pitch))
+            return positions(self.layer, self.count, source, target, self.apart)
+
+        return layer_function(
+            self.layer, strips("g", "top", self.length, self.step, strip)
+        )
+
+
+def sums_head(layer: Layer, source: str, kind: str = "NN_INLINE") -> str:
+    """Of the function that sums for all channels of a position, or of some."""
+    return (
+        f"{kind} void {layer.name}_sums(const uint32_t *{source}, {stored(layer)} *out)"
+    )
 
 
 def place(layer: Layer, y: str, x: str) -> str:

@@ -31,10 +31,11 @@ from export.kernels.lx6.layer import (
 from export.kernels.lx6.requant import Narrow, Sums
 from export.kernels.lx6.text import (
     block_function,
+    fetched,
     layer_function,
     place,
-    stored,
     strips,
+    sums_head,
     turns,
 )
 
@@ -137,9 +138,14 @@ class _Maker:
         def part(y: str, left: str) -> list[str]:
             first = total((left, layer.stride_w), -layer.left)
             return [
-                f"nn_lx6_rows(lines, {self.pitch // 4}, in, {layer.in_h}, "
-                f"{layer.in_w}, {layer.pitch}, {layer.in_c}, {total(y, -layer.top)}, "
-                f"{LINES}, {first}, {wide}, {layer.fill});",
+                fetched(
+                    layer,
+                    "nn_lx6_rows",
+                    self.pitch // 4,
+                    (total(y, -layer.top), LINES),
+                    (first, wide),
+                    depth=True,
+                ),
                 f"{name}_lines(lines);",
                 *turns("x", self.columns, lambda x: sums(y, left, x), step_x),
             ]
@@ -200,8 +206,7 @@ class _Maker:
         block.repeat("channels", "x", layer.out_c, body)
         text = block_function(
             layer,
-            f"NN_INLINE void {layer.name}_sums(const uint32_t *values, "
-            f"{stored(layer)} *out)",
+            sums_head(layer, "values"),
             {
                 "v": "(uintptr_t)values - 4u",
                 "o": "(uintptr_t)out",

@@ -26,10 +26,11 @@ from export.kernels.lx6.layer import (
 from export.kernels.lx6.requant import Narrow, Sums
 from export.kernels.lx6.text import (
     block_function,
+    fetched,
     layer_function,
     place,
-    stored,
     strips,
+    sums_head,
 )
 from export.kernels.lx6.winograd1 import G, inputs, outputs, split
 
@@ -113,10 +114,14 @@ class _Maker:
 
         def band(y: str, left: str) -> list[str]:
             return [
-                f"nn_lx6_rows(lines, {self.pitch // 4}, in, {layer.in_h}, "
-                f"{layer.in_w}, {layer.pitch}, {layer.in_c}, {total(y, -layer.top)}, "
-                f"{LINES}, {total(left, -layer.left)}, {self.wide + 2}, "
-                f"{layer.fill});",
+                fetched(
+                    layer,
+                    "nn_lx6_rows",
+                    self.pitch // 4,
+                    (total(y, -layer.top), LINES),
+                    (total(left, -layer.left), self.wide + 2),
+                    depth=True,
+                ),
                 f"{name}_lines(lines);",
                 *strips("i", "x", self.wide, TILE, lambda x: tile(y, left, x)),
             ]
@@ -237,8 +242,7 @@ class _Maker:
         block.repeat("channels", "x", layer.out_c, body)
         text = block_function(
             layer,
-            f"NN_LAYER void {layer.name}_sums(const uint32_t *tile, "
-            f"{stored(layer)} *out)",
+            sums_head(layer, "tile", "NN_LAYER"),
             {
                 "v": "(uintptr_t)tile - 4u",
                 "o": "(uintptr_t)out",
