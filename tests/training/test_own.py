@@ -150,3 +150,17 @@ def test_the_picture_names_what_was_misread() -> None:
     assert drawn.count("<image") == 10 + 2
     assert drawn.count('class="wrong"') == 3 and drawn.count('class="right"') == 1
     assert "prefers-color-scheme: dark" in drawn
+
+
+def test_what_a_hand_teaches_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, labels = written(1, seed=1)
+    found = own.Gain((80, 70), (99, 98)), hand.Answers(images, labels, labels, labels)
+    monkeypatch.setattr(hand, "learn", lambda *_: found)
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    assert hand.main([]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "that hand: 80.00 % before, 70.00 % after"
+    assert told[1] == "MNIST:     99.00 % before, 98.00 % after"
+    assert (tmp_path / "own.svg").exists()

@@ -40,11 +40,12 @@ STYLE = """
  .wrong { fill: #b3261e; } .right { fill: #1b7f4b; }
  .before { fill: #b9bdd3; } .after { fill: #4051b5; }
  image { image-rendering: pixelated; }
- .edge { fill: none; stroke: #565a75; }
+ .edge { fill: none; stroke: #565a75; } .paper { fill: #ffffff; }
  @media (prefers-color-scheme: dark) {
   text { fill: #e6e8f5; } .small { fill: #a6abc8; }
   .wrong { fill: #ff8a80; } .right { fill: #69d49b; }
   .before { fill: #5b6080; } .after { fill: #8c9bf0; } .edge { stroke: #a6abc8; }
+  .paper { fill: #14151f; }
  }
 """
 
@@ -105,6 +106,8 @@ def drawn(config: Config, gain: own.Gain, answers: Answers) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {end + 126}" '
         f'role="img" aria-label="{told}">',
         f"<title>{told}</title>\n<style>{STYLE}</style>",
+        # Its own paper: a page's colours may be others than the reader's system has.
+        '<rect class="paper" width="100%" height="100%"/>',
         text(MARGIN, 24, f"{told}: {config.samples} samples of each digit", "title"),
     ]
     firsts = [int(np.flatnonzero(answers.labels == d)[0]) for d in range(10)]
@@ -170,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(for_json(asdict(gain)))
         return 0
     print(f"that hand: {gain.own[0]:.2f} % before, {gain.own[1]:.2f} % after")
-    print("MNIST:     {gain.old[0]:.2f} % before, {gain.old[1]:.2f} % after")
+    print(f"MNIST:     {gain.old[0]:.2f} % before, {gain.old[1]:.2f} % after")
     print(f"drawn in {path}")
     return 0
 
