@@ -341,6 +341,8 @@ def _quant(t: Any, shape: tuple[int, ...]) -> Quant | None:
     if q.zeroPoint is not None:
         zero[:] = q.zeroPoint  # one for all, or one each
     axis = int(q.quantizedDimension)
+    if len(shape) == 1:  # a bias: converters name the weights' dimension there
+        axis = 0
     if len(scale) > 1 and not 0 <= axis < len(shape):
         raise ValueError("quantized along a dimension that there is not")
     return Quant(scale, zero, axis)

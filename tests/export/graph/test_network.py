@@ -82,3 +82,20 @@ def test_an_index_beyond_the_tensors_is_refused() -> None:
     builder.operator("RELU", [start + 7], end)
     with pytest.raises(Esp8kError, match="damaged"):
         read_tflite(builder.build([start], [end]), "x")
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_a_bias_has_one_dimension_whatever_the_file_says(rank: int) -> None:
+    """Older converters give it that of the weights, 3; so has person_detect."""
+    builder = TfliteBuilder()
+    start, end = builder.tensor((1, 4), 0.1), builder.tensor((1, 4), 0.1)
+    builder.operator("RELU", [start], end)
+    shape = (2,) if rank == 1 else (2, 1)
+    builder.tensor(shape, [0.1, 0.2], 0, np.zeros(shape, np.int32), "int32", 3)
+    model = builder.build([start], [end])
+    if rank == 1:
+        quant = read_tflite(model, "x").tensors[-1].quant
+        assert quant is not None and quant.axis == 0
+    else:
+        with pytest.raises(Esp8kError, match="damaged"):
+            read_tflite(model, "x")
