@@ -107,7 +107,7 @@ def _beside(engine: Engine) -> int:
     return sum(
         2 * stage.weights.size
         for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
-        if isinstance(kernel, Lx6) and stage.weights is not None
+        if isinstance(kernel, Lx6) and stage.weighs
     )
 
 

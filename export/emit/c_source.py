@@ -150,7 +150,7 @@ def describe(stage: Stage, kernel: Kernel) -> str:
             lines.append(f"{name}: scale {scale}, zero point {tensor.zero_point}")
     if kernel.requant is not None:
         lines.append(f"requantisation: {kernel.requant.form}")
-        if stage.weights is not None:
+        if stage.weighs:
             counts = (
                 f"{kernel.cost(core):,} on {name}" for core, name in CORES.items()
             )

@@ -47,7 +47,6 @@ class Stage:
     output: int  # tensor index of what the stage writes
     is_output: bool  # the network's output, which the caller holds
     is_state: bool  # a variable's new value, which the caller holds too
-    weights: np.ndarray | None  # (O, Kh, Kw, I) as stored; depthwise (C, Kh, Kw, 1)
     head_region: Shape  # what the head computes, before any pool
     region: Shape  # what is stored
     padded: bool  # whether what is required reads beyond the input's edges
@@ -91,21 +90,31 @@ class Stage:
         """The activation that is fused into the head."""
         return self.head.attributes.activation
 
-    def taken(self) -> np.ndarray:
-        """The weights, which only stages of MAC_KINDS have."""
-        assert self.weights is not None
-        return self.weights
+    @property
+    def weighs(self) -> bool:
+        """Whether it is a weighted sum."""
+        return self.head.kind in MAC_KINDS
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(O, Kh, Kw, I) as stored, depthwise (C, Kh, Kw, 1), of a weighted sum."""
+        data = self.network.tensors[self.head.inputs[1]].data
+        assert self.weighs and data is not None
+        if self.head.kind == "DEPTHWISE_CONV_2D":  # (1, Kh, Kw, C)
+            shape = (data.shape[3], *data.shape[1:3], 1)
+            return np.moveaxis(data, 3, 0).reshape(shape)
+        return data[:, None, None, :] if self.head.kind == "FULLY_CONNECTED" else data
 
     def flat_weights(self) -> np.ndarray:
         """int64 (O, K): what each output is summed over."""
-        weights = self.taken().astype(np.int64)
+        weights = self.weights.astype(np.int64)
         return weights.reshape(len(weights), -1)
 
     @property
     def depth(self) -> int:
         """Channels of the input; all of it where it is read as one position."""
         if self.head.kind == "FULLY_CONNECTED":
-            return int(self.taken().shape[3])
+            return int(self.weights.shape[3])
         return self.sources[0].region[2]
 
     def rows(self, head_rows: int, rows: int, pooled: bool = True) -> "Stage":
@@ -122,17 +131,6 @@ class Stage:
             head_region=(head_rows, *self.head_region[1:]),
             region=(rows, *(self.region if pooled else self.head_region)[1:]),
         )
-
-
-def weights_of(network: Network, op: Operator) -> np.ndarray | None:
-    """(O, Kh, Kw, I) of a weighted sum; a fully connected layer has one position."""
-    if op.kind not in MAC_KINDS:
-        return None
-    data = network.tensors[op.inputs[1]].data
-    assert data is not None
-    if op.kind == "DEPTHWISE_CONV_2D":  # (1, Kh, Kw, C)
-        return np.moveaxis(data, 3, 0).reshape(data.shape[3], *data.shape[1:3], 1)
-    return data[:, None, None, :] if op.kind == "FULLY_CONNECTED" else data
 
 
 def build(
@@ -166,7 +164,6 @@ def build(
         output=output,
         is_output=output in {alias.get(i, i) for i in network.outputs},
         is_state=output in {alias.get(v.written, v.written) for v in network.variables},
-        weights=weights_of(network, head),
         head_region=head_region,
         region=regions[output],
         padded=_is_padded(own, head_region, sources[0].shape),

@@ -36,6 +36,11 @@ class Options:
     wide_weights: bool = False  # int16 in flash: one load where int8 costs three
     winograd: bool = False  # F(2, 3) where it applies: fewer products, more flash
 
+    @property
+    def weight_type(self) -> str:
+        """Of the int8 engine's weights, as they are stored."""
+        return "int16_t" if self.wide_weights else "int8_t"
+
 
 @dataclass(frozen=True, eq=False)
 class Kernel(ABC):

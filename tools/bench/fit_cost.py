@@ -84,7 +84,7 @@ def counted(
         generate.generate(network, None, *place, lx6=False)
         found = profiler.measure(folder, "int8", CORES[core], image=image)
     for kernel in engine.kernels:
-        if kernel.stage.weights is not None:
+        if kernel.stage.weighs:
             yield kernel, kernel.method, found["per_stage"][kernel.name]
 
 

@@ -49,7 +49,7 @@ class Conv(FloatKernel):
     def jobs(cls, stage: Stage, options: Options, job: Job) -> Iterator[Self]:
         """One."""
         own = stage.geometry
-        halves = half(stage.network, stage.head.inputs[1]).reshape(stage.taken().shape)
+        halves = half(stage.network, stage.head.inputs[1]).reshape(stage.weights.shape)
         if stage.padded or (own.dilation_h, own.dilation_w) != (1, 1):
             raise Esp8kError(
                 f"no float16 kernel for {stage.head.kind} with padding or dilation",

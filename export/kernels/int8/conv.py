@@ -13,7 +13,7 @@ import numpy as np
 from export.arithmetic import requant_stage
 from export.graph.geometry import POINT
 from export.graph.stage import Stage
-from export.kernels.arrays import Array
+from export.kernels.arrays import Array, byte_array
 from export.kernels.c_text import position, total
 from export.kernels.int8 import horizontal_max
 from export.kernels.int8.direct import Direct, line_buffer, walk
@@ -110,7 +110,12 @@ class Conv(Direct):
             stage=stage,
             options=options,
             finish=Finish.of(stage, options, stem, found, now),
-            weights=cls.stored(stage, options, order, f", {abreast} channels abreast"),
+            weights=byte_array(
+                f"{stem}_weights",
+                f"{stage.name}: weights, {abreast} channels abreast",
+                order,
+                options.weight_type,
+            ),
             walk=walked,
             line_buffer=line_buffer(stage, rows),
             block_q=abreast,

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.graph.stage import Stage
+from export.kernels.arrays import byte_array
 from export.kernels.int8.depthwise_row import WIDEST
 from export.kernels.int8.direct import Direct, line_buffer, walk
 from export.kernels.kernel import Options
@@ -28,12 +29,16 @@ class Depthwise(Direct):
         if stage.pool is None and stage.geometry.kernel_w <= WIDEST:
             return
         rows, columns, _ = blocks(stage, whole=True)
-        how = ", 1 channels abreast"
         yield cls(
             stage=stage,
             options=options,
             finish=cls.finished(stage, options),
-            weights=cls.stored(stage, options, stage.flat_weights(), how),
+            weights=byte_array(
+                f"{cls.stem_of(stage, options)}_weights",
+                f"{stage.name}: weights, 1 channels abreast",
+                stage.flat_weights(),
+                options.weight_type,
+            ),
             walk=walk(stage, rows, columns),
             line_buffer=line_buffer(stage, rows),
         )

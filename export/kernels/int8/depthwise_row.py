@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.graph.stage import Stage
+from export.kernels.arrays import byte_array
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.summed import Summed
 from export.kernels.kernel import Options
@@ -69,7 +70,12 @@ class DepthwiseRow(Summed):
             stage=stage,
             options=options,
             finish=cls.finished(stage, options),
-            weights=cls.stored(stage, options, stage.flat_weights(), " by channel"),
+            weights=byte_array(
+                f"{cls.stem_of(stage, options)}_weights",
+                f"{stage.name}: weights by channel",
+                stage.flat_weights(),
+                options.weight_type,
+            ),
             tiles=_tiles(stage.region[1], most),
             strip=strip,
         )

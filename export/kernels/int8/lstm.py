@@ -40,11 +40,6 @@ class Lstm(Plain):
         return self.stage.sources[0].shape[0], inputs, units
 
     @property
-    def weight_type(self) -> str:
-        """Of the stored weights."""
-        return "int16_t" if self.options.wide_weights else "int8_t"
-
-    @property
     def arrays(self) -> tuple[Array, ...]:
         """By unit and gate: weights and recurrent ones, the two sums' starts."""
         gates = self.k.gates
@@ -62,7 +57,7 @@ class Lstm(Plain):
                 f"{self.stem}_weights",
                 f"{what}, of the input and of the hidden state",
                 weights.reshape(-1),
-                self.weight_type,
+                self.options.weight_type,
             ),
             word_array(
                 f"{self.stem}_sums", f"{what}, starts of the sums", _int32(sums)

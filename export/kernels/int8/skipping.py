@@ -14,6 +14,7 @@ import numpy as np
 
 from export.graph.network import Network
 from export.graph.stage import Stage
+from export.kernels.arrays import byte_array
 from export.kernels.int8.conv import flattened
 from export.kernels.int8.summed import Summed
 from export.kernels.kernel import Options
@@ -44,7 +45,7 @@ class Skipping(Summed):
             return
         stage = flattened(stage)
         height, _, channels = stage.region
-        taps = stage.taken().shape[1:]
+        taps = stage.weights.shape[1:]
         if height > 1 or taps[:2] != (1, 1) or channels < LEAST_OUTPUTS:
             return
         if stage.geometry.stride_w > 1 or not _rectified(stage.network, stage):
@@ -55,14 +56,18 @@ class Skipping(Summed):
         finish = cls.finished(stage, options)
         if finish.requant.form == "wide":
             return
-        how = f", {block} channels abreast"
         # (O / q, I, q): the order in which the inner loop reads
         order = stage.flat_weights().reshape(channels // block, block, -1)
         yield cls(
             stage=stage,
             options=options,
             finish=finish,
-            weights=cls.stored(stage, options, order.transpose(0, 2, 1), how),
+            weights=byte_array(
+                f"{cls.stem_of(stage, options)}_weights",
+                f"{stage.name}: weights, {block} channels abreast",
+                order.transpose(0, 2, 1),
+                options.weight_type,
+            ),
             block_q=block,
         )
 

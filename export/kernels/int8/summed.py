@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from export.arithmetic import requant_stage
 from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import Array
 from export.kernels.int8.finish import Finish
 from export.kernels.kernel import Kernel, Options
 
@@ -28,16 +26,6 @@ class Summed(Kernel):
         table = requant_stage.table(stage)
         found = requant_stage.weighted(stage, table)
         return Finish.of(stage, options, cls.stem_of(stage, options), found, table)
-
-    @classmethod
-    def stored(
-        cls, stage: Stage, options: Options, order: np.ndarray, how: str
-    ) -> Array:
-        """The weights, in the order in which the loops read them."""
-        kind = "int16_t" if options.wide_weights else "int8_t"
-        stem = cls.stem_of(stage, options)
-        what = f"{stage.name}: weights{how}"
-        return byte_array(f"{stem}_weights", what, order.reshape(-1), kind)
 
     @property
     def arrays(self) -> tuple[Array, ...]:

@@ -36,14 +36,11 @@ class Svdf(Plain):
         return self.k.state_type == "int16"
 
     @property
-    def weight_type(self) -> str:
-        """Of the stored feature weights."""
-        return "int16_t" if self.options.wide_weights else "int8_t"
-
-    @property
     def time_type(self) -> str:
         """Of the stored time weights."""
-        return "int16_t" if np.abs(self.k.time).max() > 127 else self.weight_type
+        return (
+            "int16_t" if np.abs(self.k.time).max() > 127 else self.options.weight_type
+        )
 
     @property
     def arrays(self) -> tuple[Array, ...]:
@@ -51,7 +48,7 @@ class Svdf(Plain):
         zero = self.k.input_zero + 128
         starts = -zero * self.k.feature.sum(1)
         arrays = (
-            ("feature", self.k.feature, self.weight_type),
+            ("feature", self.k.feature, self.options.weight_type),
             ("time", self.k.time, self.time_type),
         )
         return (

@@ -37,7 +37,7 @@ class Winograd(Tiled):
         """Whatever the profile."""
         if not winograd.applies(stage):
             return
-        transformed = winograd.filters(stage.taken().astype(np.int64))  # (O, 16, I)
+        transformed = winograd.filters(stage.weights.astype(np.int64))  # (O, 16, I)
         if not winograd.fits(transformed):
             return
         values = requant_stage.table(stage)

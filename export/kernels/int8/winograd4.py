@@ -40,7 +40,7 @@ class Winograd4(Tiled):
         if found.form == "wide":
             return
         blocks = _blocks(stage.head_region[1] // cls.tile, stage.region[2])
-        filters = winograd.filters4(stage.taken().astype(np.int64))
+        filters = winograd.filters4(stage.weights.astype(np.int64))
         yield cls._of_filters(stage, options, strip, found, filters, blocks)
 
     @property

@@ -26,7 +26,7 @@ def layer_of(
     steps, rises = requant_stage.steps_of(stage, goals, *FULL)
     if not rises:
         return None
-    weights = stage.taken().astype(np.int64)
+    weights = stage.weights.astype(np.int64)
     source, own = stage.sources[0], stage.geometry
     dense = stage.head.kind == "FULLY_CONNECTED"
     in_h, in_w, in_c = (1, 1, weights.shape[3]) if dense else source.region

@@ -103,7 +103,7 @@ def channel(constants: requant.Constants, c: int) -> requant.Constants:
 @pytest.mark.parametrize("model", EACH)
 def test_requantisation_is_exact_on_every_sum(model: str, networks: Networks) -> None:
     for stage in plan_stages(networks(model)[0]):
-        steps = requant.weighted(stage) if stage.weights is not None else None
+        steps = requant.weighted(stage) if stage.weighs else None
         if steps is None:
             continue
         constants = requant.solve(steps)
