@@ -60,19 +60,39 @@ def pieces(
     smallest = max(4, SMALLEST * max(dark.shape))
     need = max(FAINTEST, NOISE_RATIO * noise)
     for level in levels:
-        cut = (dark > level).astype(np.uint8)
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(
-            cut, connectivity=8, ltype=cv2.CV_16U if dark.size < 2**17 else cv2.CV_32S
-        )
-        extents = np.maximum(stats[:, 2], stats[:, 3])
+        labels, boxes, areas = components(dark > level)
+        extents = (boxes[:, 2:] - boxes[:, :2]).max(1)
         extents[0] = 0
         order = np.argsort(-extents, kind="stable")[:MOST]
         for i in order[extents[order] >= smallest].tolist():
-            left, top, wide, tall, area = (int(v) for v in stats[i])
-            box = (top, left, top + tall, left + wide)
-            piece = measure(dark, rgb, labels, i, box, area, level)
+            top, left, bottom, right = boxes[i].tolist()
+            box = (top, left, bottom, right)
+            piece = measure(dark, rgb, labels, i, box, int(areas[i]), level)
             if piece.contrast >= need and piece.score > (RIM_LEAST if piece.rim else 0):
                 yield piece
+
+
+def components(cut: Array) -> tuple[Array, Array, Array]:
+    """Labels (H, W), boxes (count, 4) and pixels (count,); row 0, the paper, is void.
+
+    OpenCV's own statistics say the same, but pass over the paper too: five times the
+    time on a page.
+    """
+    count, labels = cv2.connectedComponents(
+        cut.view(np.uint8),
+        connectivity=8,
+        ltype=cv2.CV_16U if cut.size < 2**17 else cv2.CV_32S,
+    )
+    at = np.flatnonzero(cut)  # rising, so that the last assigned is the lowest
+    own = labels.ravel()[at].astype(np.int64)
+    first, last, left, right = np.zeros((4, count), np.int64)
+    first[own[::-1]], last[own] = at[::-1], at
+    width = cut.shape[1]
+    columns, left[:] = at % width, width
+    np.minimum.at(left, own, columns)
+    np.maximum.at(right, own, columns)
+    boxes = np.stack([first // width, left, last // width + 1, right + 1], 1)
+    return labels, boxes, np.bincount(own, minlength=count)
 
 
 def measure(
@@ -89,9 +109,10 @@ def measure(
     close = cv2.dilate(own, np.ones((5, 5), np.uint8))
     ring = (around > close) & (part == 0)
     values, colour = dark[y0:y1, x0:x1], rgb[y0:y1, x0:x1]
-    core = float(middle(values[own > 0]))
-    bare = float(middle(values[ring])) if ring.any() else core
-    paper = middle(colour[ring]) if ring.any() else np.zeros(3)
+    ink, bare_at = some(own), some(ring)
+    core = float(middle(values[ink]))
+    bare = float(middle(values[bare_at])) if len(bare_at[0]) else core
+    paper = middle(colour[bare_at]) if len(bare_at[0]) else np.zeros(3)
     contrast = core - bare
     extent = max(bottom - top, right - left)
     wide, narrow = sides(own)
@@ -112,7 +133,7 @@ def measure(
         contrast = 0.0
     score *= solidity(stroke, area, wide, narrow)
     score *= 0.15 if rim else CLIPPED if clipped else 1.0
-    score *= surroundings(rgb, box, middle(colour[own > 0]), paper)
+    score *= surroundings(rgb, box, middle(colour[ink]), paper)
     y, x = (top + bottom) / 2 / height - 0.5, (left + right) / 2 / width - 0.5
     score *= 1 - min(0.5, x * x + y * y)
     return Piece(
@@ -120,19 +141,28 @@ def measure(
     )
 
 
-def middle(values: Array) -> Array:
-    """The median along the first axis, of some five hundred values, as floats.
+def some(mask: Array) -> tuple[Array, ...]:
+    """Rows and columns of some five hundred of the pixels that are set."""
+    at = np.flatnonzero(mask)
+    return np.divmod(at[:: max(1, len(at) // 500)], mask.shape[1])
+
+
+def middle(few: Array) -> Array:
+    """The median along the first axis, as floats.
 
     `np.median` says the same, but takes longer to begin than to end.
     """
-    few = values[:: max(1, len(values) // 500)]
     at = len(few) // 2
     return np.asarray(np.partition(few, at, 0)[at], np.float32)
 
 
 def sides(own: Array) -> tuple[float, float]:
     """Longer and shorter side of the least rectangle around the piece, pixels."""
-    size = cv2.minAreaRect(cv2.findNonZero(own))[1]
+    rows = np.flatnonzero(own.any(1))  # its two ends in each bound the piece
+    left = own[rows].argmax(1)
+    right = own.shape[1] - 1 - own[rows, ::-1].argmax(1)
+    ends = np.concatenate([[left, rows], [right, rows]], axis=1).T
+    size = cv2.minAreaRect(ends.astype(np.int32))[1]
     return max(size) + 1, min(size) + 1
 
 
