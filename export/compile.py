@@ -225,7 +225,7 @@ class Config:
     profile: Profile = DEFAULT_PROFILE  # what the C is made for
     core: Cores = DEFAULT_CORES  # whose kernels stand beside the portable C
     name: str | None = None  # prefix of every symbol; the file's name if absent
-    calibration: Path | None = None  # inputs for a float model: .npz .npy .csv folder
+    calibration: Path | None = None  # inputs of a float model: .npz .npy .csv folder
     check: Path | None = None  # further inputs, on which quantization is measured
     input_shape: tuple[int, ...] | None = None  # where the model leaves it open
     url: str = ""  # of your project, for the manifests that registries read

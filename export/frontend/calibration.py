@@ -1,10 +1,12 @@
 """Inputs that somebody gives to find the ranges of a float model, or to check one.
 
     inputs = read(path, shape)    # (N, *shape without the batch) float32
+    several = read_all(path, wanted)  # one such array for each input of the model
 
 `path` is an .npz (its first array), an .npy, a .csv (one input a line), or a folder
-of images or of .csv files. What cannot be right is named: another shape, values that
-are not finite, inputs that are all alike.
+of images or of .csv files. Of a model with several inputs an .npz holds one array for
+each, by its name or in its order; the others hold them one behind another. What cannot
+be right is named: another shape, values that are not finite, inputs that are all alike.
 """
 
 import csv
@@ -19,6 +21,7 @@ from numpy.lib import format as npy
 from core.errors import Esp8kError
 from core.inputs import read_bytes
 from core.text import one_line
+from export.frontend.taken import Wanted
 
 FILE_BYTES = 1 << 30  # of calibration data, compressed or not
 FILES = 10_000  # in a folder
@@ -49,6 +52,48 @@ def read(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     return inputs
 
 
+def read_all(path: Path, wanted: tuple[Wanted, ...]) -> tuple[np.ndarray, ...]:
+    """One array (N, ...) float32 for each input, all of the same N."""
+    if len(wanted) == 1:
+        return (read(path, wanted[0].shape),)
+    if path.suffix != ".npz":
+        sizes = [math.prod(one.shape) for one in wanted]
+        whole = read(path, (1, sum(sizes)))
+        parts = np.split(whole, np.cumsum(sizes)[:-1], axis=1)
+        return tuple(
+            p.reshape(-1, *w.shape[1:]) for p, w in zip(parts, wanted, strict=True)
+        )
+    raw = _members(path, wanted[0].shape[1:])
+    names = [bare(one.name) for one in wanted]
+    by_name = {bare(name): content for name, content in raw.items()}
+    if by_name.keys() >= set(names):
+        contents = [by_name[name] for name in names]
+    elif len(raw) == len(wanted):
+        contents = list(raw.values())
+    else:
+        raise Esp8kError(
+            f"{path} holds {', '.join(map(one_line, raw))}; the model has the inputs "
+            + ", ".join(names),
+            f"numpy.savez({path.name!r}, {', '.join(f'{n}=...' for n in names)})",
+        )
+    found = []
+    for one, content in zip(wanted, contents, strict=True):
+        body = one.shape[1:]
+        found.append(_shaped(path, _array(path, content, body), body))
+        check(path, found[-1])
+    if len({len(array) for array in found}) > 1:
+        counts = ", ".join(
+            f"{len(a)} of {n}" for a, n in zip(found, names, strict=True)
+        )
+        raise Esp8kError(f"{path} holds {counts}", "give as many of each input")
+    return tuple(found)
+
+
+def bare(name: str) -> str:
+    """An input's name without what a converter puts around it."""
+    return one_line(name).removeprefix("serving_default_").partition(":")[0]
+
+
 def check(path: Path, inputs: np.ndarray) -> None:
     """Refuse data that no range can be found from."""
     if len(inputs) == 0:
@@ -72,24 +117,35 @@ def _hint(body: tuple[int, ...]) -> str:
 
 
 def _npz(path: Path, body: tuple[int, ...]) -> np.ndarray:
+    first = next(iter(_members(path, body, 1).values()))
+    return _shaped(path, _array(path, first, body), body)
+
+
+def _members(
+    path: Path, body: tuple[int, ...], most: int | None = None
+) -> dict[str, bytes]:
+    """The arrays of an .npz, unread, by name: the first `most` of them."""
     raw = read_bytes(path, FILE_BYTES, "an .npz")
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
             if not members:
                 raise Esp8kError(f"{path} holds no array", _hint(body))
-            if members[0].file_size > FILE_BYTES:
-                size = members[0].file_size
+            size = sum(m.file_size for m in members[:most])
+            if size > FILE_BYTES:
                 raise Esp8kError(f"{path} unpacks to {size:,} bytes", "give less")
-            with archive.open(members[0]) as file:
-                content = file.read(FILE_BYTES + 1)
+            found = {}
+            for member in members[:most]:
+                with archive.open(member) as file:
+                    name = member.filename.removesuffix(".npy")
+                    found[name] = file.read(FILE_BYTES + 1)
+            return found
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise Esp8kError(f"{path} is not an .npz: {error}", _hint(body)) from error
     except (OSError, ValueError) as error:
         raise Esp8kError(f"{path} is damaged: {error}", _hint(body)) from error
     except Exception as error:  # zlib, lzma and bz2 have errors of their own
         raise Esp8kError(f"{path} is damaged: {error}", _hint(body)) from error
-    return _shaped(path, _array(path, content, body), body)
 
 
 def _array(path: Path, raw: bytes, body: tuple[int, ...]) -> np.ndarray:

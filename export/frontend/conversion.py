@@ -8,6 +8,7 @@ conversion to the model's own runtime, and measures what the quantization costs.
 import importlib
 import io
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from export.frontend import (
 )
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import quantized, real, separate
-from export.frontend.taken import Cost, Options, Taken
+from export.frontend.taken import Cost, Options, Taken, Wanted
 from export.graph.network import read_tflite
 
 CHECKED = 8  # inputs on which a float conversion is held to onnxruntime
@@ -39,23 +40,29 @@ def convert(kind: str, source: str, raw: bytes, shown: str, options: Options) ->
     return opener(source, raw, shown, options)
 
 
-def _required(shown: str, shape: tuple[int, ...], options: Options) -> np.ndarray:
-    """The calibration inputs, (N, ...) as the model has them."""
-    if options.calibration is None:
-        body = ", ".join(map(str, shape[1:]))
-        raise Esp8kError(
-            f"{shown} is a float model: it needs inputs to find its ranges",
-            "give --calibration with some hundred typical inputs: "
-            f"an .npz or .npy of the shape (N, {body}), a .csv, a folder of images",
+def _required(
+    shown: str, wanted: tuple[Wanted, ...], options: Options
+) -> tuple[np.ndarray, ...]:
+    """The calibration inputs, (N, ...) each as the model has them."""
+    if options.calibration is not None:
+        return calibration.read_all(options.calibration, wanted)
+    shapes = [f"(N, {', '.join(map(str, one.shape[1:]))})" for one in wanted]
+    form = f"an .npz or .npy of the shape {shapes[0]}, a .csv, a folder of images"
+    if len(wanted) > 1:
+        each = zip(wanted, shapes, strict=True)
+        form = "an .npz of " + ", ".join(
+            f"{calibration.bare(one.name)} {shape}" for one, shape in each
         )
-    return calibration.read(options.calibration, shape)
+    raise Esp8kError(
+        f"{shown} is a float model: it needs inputs to find its ranges",
+        f"give --calibration with some hundred typical inputs: {form}",
+    )
 
 
-def _told(inputs: np.ndarray) -> str:
-    low, high = float(inputs.min()), float(inputs.max())
+def _told(inputs: tuple[np.ndarray, ...]) -> str:
+    reach = ", ".join(f"from {x.min():.4g} to {x.max():.4g}" for x in inputs)
     return (
-        f"quantized here by {len(inputs):,} calibration inputs, "
-        f"which reach from {low:.4g} to {high:.4g}"
+        f"quantized here by {len(inputs[0]):,} calibration inputs, which reach {reach}"
     )
 
 
@@ -66,15 +73,12 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     network = read_tflite(raw, shown)
     if open_shapes.is_open(network):
         raw = open_shapes.settled(raw)
-    if len(network.inputs) != 1:
-        raise Esp8kError(
-            f"the float model has {len(network.inputs)} inputs: calibration takes one",
-            "quantize it with TensorFlow's representative_dataset",
-        )
-    shape = (1, *network.tensors[network.inputs[0]].shape[1:])
-    inputs = _required(shown, shape, options)
+    ends = [network.tensors[i] for i in network.inputs]
+    wanted = tuple(Wanted(end.name, (1, *end.shape[1:])) for end in ends)
+    inputs = _required(shown, wanted, options)
     model = float_tflite.quantize(raw, inputs)
-    costs = _costs(float_tflite.with_float_constants(raw), model, inputs, options)
+    floats = float_tflite.with_float_constants(raw)
+    costs = _costs(floats, model, _sets(inputs, wanted, options))
     return Taken(model, shown, (_told(inputs),), costs)
 
 
@@ -92,22 +96,21 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
             "save it with model.save('model.keras'); layers of one's own need their "
             "code: convert such a model with tf.lite.TFLiteConverter",
         ) from error
-    if len(model.inputs) != 1:
-        raise Esp8kError(
-            f"{shown} has {len(model.inputs)} inputs: calibration takes one",
-            "quantize it with TensorFlow's representative_dataset",
-        )
-    shape = _fixed(tuple(model.inputs[0].shape), shown, options)
-    inputs = _required(shown, shape, options)
+    wanted = tuple(
+        Wanted(one.name, _fixed(tuple(one.shape), shown, options))
+        for one in model.inputs
+    )
+    inputs = _required(shown, wanted, options)
     written_out = sum(_unrolled(layer) for layer in model._flatten_layers())
-    start = keras.Input(batch_shape=shape)
+    starts = [keras.Input(batch_shape=one.shape) for one in wanted]
+    start = starts if len(starts) > 1 else starts[0]
     fixed = keras.Model(start, model(start, training=False))
     floats = tflite.from_keras(tf, fixed)
     quantized = tflite.from_keras(tf, fixed, inputs)
     notes = [_told(inputs)]
     if written_out:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
-    costs = _costs(floats, quantized, inputs, options)
+    costs = _costs(floats, quantized, _sets(inputs, wanted, options))
     return Taken(quantized, shown, tuple(notes), costs)
 
 
@@ -195,16 +198,21 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         model = tflite.convert_quantized(opened.proto)
         notes = (*opened.notes, "the ONNX model is quantized: its scales are taken")
         return Taken(model, shown, notes)
-    inputs = _required(shown, opened.shape, options)
-    floats, model, last = tflite.convert_opened(opened.proto, inputs)
-    _hold_to_onnxruntime(opened.proto, floats, inputs[:CHECKED], last[:CHECKED])
-    moved = last.shape != inputs.shape or last.ndim == 4
-    costs = _costs(floats, model, last, options, opened.shape if moved else None)
+    inputs = _required(shown, opened.inputs, options)
+    floats, model, graph = tflite.convert_opened(opened.proto, inputs)
+    some = tuple(values[:CHECKED] for values in inputs)
+    last = tflite.as_built(graph, some)
+    _hold_to_onnxruntime(opened.proto, floats, some, last)
+    sets = _sets(inputs, opened.inputs, options, lambda x: tflite.as_built(graph, x))
+    costs = _costs(floats, model, sets)
     return Taken(model, shown, (*opened.notes, _told(inputs)), costs)
 
 
 def _hold_to_onnxruntime(
-    proto: bytes, floats: bytes, inputs: np.ndarray, last: np.ndarray
+    proto: bytes,
+    floats: bytes,
+    inputs: tuple[np.ndarray, ...],
+    last: tuple[np.ndarray, ...],
 ) -> None:
     """The float .tflite must be the same function as the ONNX model."""
     expected = onnx_files.run(proto, inputs)
@@ -228,29 +236,36 @@ def _hold_to_onnxruntime(
 # ==== What quantization costs ====
 
 
-def _costs(
-    floats: bytes,
-    model: bytes,
-    inputs: np.ndarray,
+Inputs = tuple[np.ndarray, ...]  # one (N, ...) for each input of a model
+
+
+def _sets(
+    inputs: Inputs,
+    wanted: tuple[Wanted, ...],
     options: Options,
-    shape: tuple[int, ...] | None = None,
-) -> tuple[Cost, ...]:
-    """On the calibration inputs, and on those of --check; `inputs` as TFLite's."""
+    arranged: Callable[[Inputs], Inputs] = lambda x: x,
+) -> dict[str, Inputs]:
+    """The calibration inputs and those of --check, in the .tflite's layout."""
     sets = {"calibration": inputs}
     if options.check is not None:
-        given = calibration.read(options.check, shape or (1, *inputs.shape[1:]))
-        if shape is not None:
-            given = np.moveaxis(given, 1, -1)
-        sets["check"] = given
+        sets["check"] = calibration.read_all(options.check, wanted)
+    return {
+        name: arranged(tuple(values[:COMPARED] for values in several))
+        for name, several in sets.items()
+    }
+
+
+def _costs(floats: bytes, model: bytes, sets: dict[str, Inputs]) -> tuple[Cost, ...]:
+    """Of every output on every set."""
     _, ends = separate(canonical(read_tflite(model, "quantized")))
     found = []
     for name, data in sets.items():
-        data = data[:COMPARED]
         expected = float_tflite.run(floats, data)
-        values = float_tflite.run(model, quantized(ends.inputs[0], data))
+        bytes_ = (quantized(e, x) for e, x in zip(ends.inputs, data, strict=True))
+        values = float_tflite.run(model, tuple(bytes_))
         for number, end in enumerate(ends.outputs):
-            ours = real(end, values[number]).reshape(len(data), -1)
-            theirs = expected[number].reshape(len(data), -1)
+            ours = real(end, values[number]).reshape(len(data[0]), -1)
+            theirs = expected[number].reshape(len(data[0]), -1)
             found.append(_cost(name, number, ours, theirs))
     return tuple(found)
 

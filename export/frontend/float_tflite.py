@@ -1,6 +1,6 @@
 """A float .tflite made int8: by the ranges that its values take for given inputs.
 
-    model = quantize(raw, inputs)     # inputs (N, ...) float32, in the model's layout
+    model = quantize(raw, inputs)  # one (N, ...) float32 each, in the model's layout
 
 float16 and dynamic-range weights become float32 first; TensorFlow's own calibrator
 does the rest. It runs in this process: `core.isolate` keeps its crashes away.
@@ -23,14 +23,14 @@ HALF, SINGLE, BYTE = (
 )
 
 
-def quantize(raw: bytes, inputs: np.ndarray) -> bytes:
+def quantize(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
     """int8 inputs, outputs and weights, a scale per channel."""
     tf = tensorflow()
     from tensorflow.lite.python.optimize import calibrator
 
     def dataset() -> Iterator[list[np.ndarray]]:
-        for one in inputs:
-            yield [one[None].astype(np.float32)]
+        for several in zip(*inputs, strict=True):
+            yield [one[None].astype(np.float32) for one in several]
 
     try:
         with silent():
@@ -46,18 +46,19 @@ def quantize(raw: bytes, inputs: np.ndarray) -> bytes:
         ) from error
 
 
-def run(raw: bytes, inputs: np.ndarray) -> list[np.ndarray]:
-    """A .tflite's outputs by LiteRT, one (N, ...) each; `inputs` in its type."""
+def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+    """A .tflite's outputs by LiteRT, one (N, ...) each; `inputs` in its types."""
     from ai_edge_litert.interpreter import Interpreter
 
     with silent():
         interpreter = Interpreter(model_content=raw, num_threads=1)
         interpreter.allocate_tensors()
-    source = interpreter.get_input_details()[0]["index"]
+    sources = [d["index"] for d in interpreter.get_input_details()]
     targets = [d["index"] for d in interpreter.get_output_details()]
     found: list[list[np.ndarray]] = [[] for _ in targets]
-    for one in inputs:
-        interpreter.set_tensor(source, one[None])
+    for several in zip(*inputs, strict=True):
+        for source, one in zip(sources, several, strict=True):
+            interpreter.set_tensor(source, one[None])
         interpreter.invoke()
         for values, target in zip(found, targets, strict=True):
             values.append(interpreter.get_tensor(target)[0].copy())

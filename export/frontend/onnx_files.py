@@ -19,6 +19,7 @@ from core.errors import Esp8kError
 from core.files import scratch
 from core.inputs import MODEL_BYTES, read_bytes
 from core.text import one_line
+from export.frontend.taken import Wanted
 
 DAMAGED = "export it again: torch.onnx.export(module, (example,), 'model.onnx')"
 ELEMENTS = 1 << 28  # of one tensor
@@ -31,7 +32,7 @@ class Opened:
     """An ONNX model, ready to be mapped."""
 
     proto: bytes
-    shape: tuple[int, ...]  # of the input
+    inputs: tuple[Wanted, ...]
     quantized: bool  # whether it holds its own scales
     notes: tuple[str, ...]
 
@@ -65,15 +66,23 @@ def read(
     if not quantized:
         proto = _simplified(proto, shown)
     proto = _inferred(proto, shown)
-    shape = tuple(d.dim_value for d in _inputs(proto)[0].type.tensor_type.shape.dim)
-    return Opened(proto.SerializeToString(), shape, quantized, notes)
+    inputs = tuple(
+        Wanted(i.name, tuple(d.dim_value for d in i.type.tensor_type.shape.dim))
+        for i in _inputs(proto)
+    )
+    return Opened(proto.SerializeToString(), inputs, quantized, notes)
 
 
-def run(proto: bytes, inputs: np.ndarray) -> list[np.ndarray]:
-    """The outputs of a model by onnxruntime, one input at a time."""
+def run(proto: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+    """The outputs of a model by onnxruntime, one time of each input at once."""
     session = _session(proto)
-    name = session.get_inputs()[0].name
-    found = [session.run(None, {name: one[None].astype(np.float32)}) for one in inputs]
+    names = [i.name for i in session.get_inputs()]
+    found = []
+    for several in zip(*inputs, strict=True):
+        one = {
+            n: x[None].astype(np.float32) for n, x in zip(names, several, strict=True)
+        }
+        found.append(session.run(None, one))
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
@@ -133,29 +142,51 @@ def _fix_shapes(
 ) -> tuple[str, ...]:
     """A batch of 1 and what --input-shape says; all other shapes are found anew."""
     inputs = _inputs(proto)
-    if len(inputs) != 1:
-        raise Esp8kError(
-            f"{shown} has {len(inputs)} inputs", "a model of one input is needed"
-        )
-    kind = inputs[0].type.tensor_type
-    if kind.elem_type != onnx.TensorProto.FLOAT:
-        name = onnx.TensorProto.DataType.Name(kind.elem_type)
-        raise Esp8kError(
-            f"{shown}: its input is {name.lower()}, not float", "export it in float32"
-        )
-    dims = kind.shape.dim
+    if not inputs:
+        raise Esp8kError(f"{shown} has no input", DAMAGED)
+    for one in inputs:
+        _check_float(one, shown)
+    several = [one.type.tensor_type.shape.dim for one in inputs]
     notes: tuple[str, ...] = ()
     if given is not None:
-        _give(dims, given, shown)
-    elif dims and dims[0].dim_value <= 0:
-        name = one_line(dims[0].dim_param) or "the batch"
-        notes = (f"{name}, which the model leaves open, is 1",)
-        dims[0].dim_value = 1
-    _check_fixed(dims, shown)
+        if len(several) > 1:
+            what = f"--input-shape says one shape, {shown} has {len(several)} inputs"
+            raise Esp8kError(what, "export it with fixed shapes")
+        _give(several[0], given, shown)
+    else:
+        notes = _close_batch(several)
+    for dims in several:
+        _check_fixed(dims, shown)
     del proto.graph.value_info[:]
     for value in proto.graph.output:
         value.type.tensor_type.ClearField("shape")
     return notes
+
+
+def _check_float(value: Any, shown: str) -> None:
+    """An input of numbers that can be quantized."""
+    kind = value.type.tensor_type.elem_type
+    if kind != onnx.TensorProto.FLOAT:
+        name = onnx.TensorProto.DataType.Name(kind).lower()
+        raise Esp8kError(
+            f"{shown}: its input {one_line(value.name)} is {name}, not float",
+            "export it in float32",
+        )
+
+
+def _close_batch(several: list[Any]) -> tuple[str, ...]:
+    """Set an open batch to 1 in every input, wherever it stands; tell so."""
+    leading = [dims[0] for dims in several if dims and dims[0].dim_value <= 0]
+    names = {dim.dim_param for dim in leading if dim.dim_param}
+    for dim in leading:
+        dim.dim_value = 1
+    for dim in (d for dims in several for d in dims):
+        if dim.dim_param in names and dim.dim_value <= 0:
+            dim.dim_value = 1
+    if not leading:
+        return ()
+    shown = ", ".join(one_line(name) for name in sorted(names)) or "the batch"
+    return (f"{shown}, which the model leaves open, is 1",)
 
 
 def _give(dims: Any, given: tuple[int, ...], shown: str) -> None:

@@ -26,8 +26,7 @@ Mapper = Callable[["Builder", Step], "Value | list[Value]"]
 class Graph:
     """What the mapper reads of an ONNX model."""
 
-    input: str
-    shape: tuple[int, ...]  # of the input, as ONNX has it (NCHW)
+    inputs: dict[str, tuple[int, ...]]  # the shape of each, as ONNX has it (NCHW)
     outputs: list[str]
     constants: dict[str, np.ndarray]
     shapes: dict[str, tuple[int, ...]]
@@ -56,7 +55,7 @@ class Value:
 
 
 def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:
-    """Check an ONNX model (one static input, batch 1) and read it."""
+    """Check an ONNX model (static inputs, batch 1) and read it."""
     proto = onnx.shape_inference.infer_shapes(proto)
     graph = proto.graph
     constants = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
@@ -66,18 +65,15 @@ def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:
             d.dim_value for d in value.type.tensor_type.shape.dim
         )
     inputs = [i.name for i in graph.input if i.name not in constants]
-    if len(inputs) != 1:
-        raise Esp8kError(
-            f"the ONNX model has {len(inputs)} inputs", "a model of one is needed"
-        )
-    shape = shapes[inputs[0]]
-    if not shape or 0 in shape or shape[0] != 1:
-        raise Esp8kError(
-            f"the ONNX input {one_line(inputs[0])} has the shape {shape}",
-            "export with a static batch of 1",
-        )
+    for name in inputs:
+        shape = shapes[name]
+        if not shape or 0 in shape or shape[0] != 1:
+            raise Esp8kError(
+                f"the ONNX input {one_line(name)} has the shape {shape}",
+                "export with a static batch of 1",
+            )
     outputs = [o.name for o in graph.output]
-    read = Graph(inputs[0], shape, outputs, constants, shapes)
+    read = Graph({name: shapes[name] for name in inputs}, outputs, constants, shapes)
     steps = []
     for node in graph.node:
         a = {x.name: onnx.helper.get_attribute_value(x) for x in node.attribute}
@@ -129,10 +125,11 @@ class Builder:
         self.mappers = mappers
         self.values: dict[str, Value] = {}
 
-    def run(self, image: Any) -> Any:
-        """The network's outputs for `image`, which has channels last if `is_last`."""
-        layout = "last" if is_last(self.graph) else "plain"
-        self.values[self.graph.input] = Value(image, layout)
+    def run(self, *images: Any) -> Any:
+        """The network's outputs; an input has channels last if `is_last`."""
+        for name, image in zip(self.graph.inputs, images, strict=True):
+            layout = "last" if is_last(self.graph, name) else "plain"
+            self.values[name] = Value(image, layout)
         for step in self.graph.steps:
             found = self.mappers[step.kind](self, step)
             several = found if isinstance(found, list) else [found]
@@ -239,10 +236,11 @@ def _laid_out(
     return np.moveaxis(body, data.ndim - 1, -1).reshape(data.shape)
 
 
-def is_last(graph: Graph) -> bool:
-    """Whether the input is an image, or a series that a convolution reads."""
-    if len(graph.shape) == 4:
+def is_last(graph: Graph, name: str) -> bool:
+    """Whether an input is an image, or a series that a convolution reads."""
+    shape = graph.inputs[name]
+    if len(shape) == 4:
         return True
     windows = ("Conv", "MaxPool", "AveragePool", "ConvTranspose", "BatchNormalization")
-    users = graph.users(graph.input)
-    return len(graph.shape) == 3 and any(step.kind in windows for step in users)
+    users = graph.users(name)
+    return len(shape) == 3 and any(step.kind in windows for step in users)

@@ -14,6 +14,14 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """One input that a model has."""
+
+    name: str
+    shape: tuple[int, ...]  # begins with the batch of 1
+
+
+@dataclass(frozen=True)
 class Cost:
     """What quantization changes in one output, over a set of inputs."""
 

@@ -1,7 +1,8 @@
 """ONNX to .tflite: the one module that loads TensorFlow.
 
 `convert(onnx_bytes)` gives float16 weights; with `calibration` images (N, ...) in
-the ONNX layout it gives full int8: int8 in, int8 out, per-channel weights.
+the ONNX layout it gives full int8: int8 in, int8 out, per-channel weights. Elsewhere
+calibration is a tuple: one array for each input of the model.
 """
 
 import io
@@ -59,19 +60,19 @@ def convert(model: bytes, calibration: np.ndarray | None = None) -> bytes:
     concrete, module = _function(tf, graph)
     if calibration is None:
         return from_concrete(tf, concrete, module, half=True)
-    return from_concrete(tf, concrete, module, _as_built(graph, calibration))
+    return from_concrete(tf, concrete, module, as_built(graph, (calibration,)))
 
 
 def convert_opened(
-    model: bytes, calibration: np.ndarray
-) -> tuple[bytes, bytes, np.ndarray]:
-    """(float32 .tflite, int8 .tflite, the inputs in their layout) of an ONNX."""
+    model: bytes, calibration: tuple[np.ndarray, ...]
+) -> tuple[bytes, bytes, Graph]:
+    """(float32 .tflite, int8 .tflite, how they were built) of an ONNX model."""
     tf = tensorflow()
     graph = read(onnx.load_from_string(model), KNOWN, HINT)
     concrete, module = _function(tf, graph)
-    inputs = _as_built(graph, calibration)
+    inputs = as_built(graph, calibration)
     floats = from_concrete(tf, concrete, module)
-    return floats, from_concrete(tf, concrete, module, inputs), inputs
+    return floats, from_concrete(tf, concrete, module, inputs), graph
 
 
 def convert_quantized(model: bytes) -> bytes:
@@ -87,28 +88,38 @@ def convert_quantized(model: bytes) -> bytes:
         return _converted(converter)
 
 
-def _as_built(graph: Graph, inputs: np.ndarray) -> np.ndarray:
-    return np.moveaxis(inputs, 1, -1) if is_last(graph) else inputs
+def as_built(graph: Graph, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Inputs of an ONNX model in the layout of its .tflite."""
+    return tuple(
+        np.moveaxis(values, 1, -1) if is_last(graph, name) else values
+        for name, values in zip(graph.inputs, inputs, strict=True)
+    )
 
 
 def _function(tf: Any, graph: Graph) -> tuple[Any, Any]:
     """The graph as a concrete function, and what keeps it alive."""
-    shape = graph.shape
-    if is_last(graph):
-        shape = (shape[0], *shape[2:], shape[1])
+    signature = []
+    for number, (name, shape) in enumerate(graph.inputs.items()):
+        if is_last(graph, name):
+            shape = (shape[0], *shape[2:], shape[1])
+        called = "image" if len(graph.inputs) == 1 else f"input_{number:02}"
+        signature.append(tf.TensorSpec(shape, tf.float32, name=called))
 
     class Module(tf.Module):  # type: ignore[misc]
         @tf.function(  # type: ignore[untyped-decorator]
-            input_signature=[tf.TensorSpec(shape, tf.float32, name="image")],
+            input_signature=signature,
             autograph=False,  # it would wrap the errors of ours
         )
-        def __call__(self, image: Any) -> Any:
-            return Builder(tf, graph, MAPPERS).run(image)
+        def __call__(self, *image: Any) -> Any:
+            return Builder(tf, graph, MAPPERS).run(*image)
 
     with silent():
         module = Module()
         try:
-            return module.__call__.get_concrete_function(), module
+            concrete = module.__call__.get_concrete_function()
+            # By way of its module the ends of several would change their order.
+            single = len(graph.inputs) == len(graph.outputs) == 1
+            return concrete, module if single else None
         except (Esp8kError, MemoryError):
             raise
         except Exception as error:  # TensorFlow has many kinds
@@ -123,7 +134,7 @@ def from_concrete(
     tf: Any,
     concrete: Any,
     module: Any,
-    inputs: np.ndarray | None = None,
+    inputs: tuple[np.ndarray, ...] | None = None,
     half: bool = False,
 ) -> bytes:
     """A .tflite of a concrete function: int8 by inputs (N, ...), float16, float32."""
@@ -138,14 +149,34 @@ def from_concrete(
         return _converted(converter)
 
 
-def from_keras(tf: Any, model: Any, inputs: np.ndarray | None = None) -> bytes:
+def from_keras(
+    tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None = None
+) -> bytes:
     """A .tflite of a Keras model of fixed shape: int8 by inputs (N, ...), or float."""
+    if len(model.inputs) > 1:  # a converter of Keras models gives them another order
+        return _of_several(tf, model, inputs)
     with silent(), redirect_stdout(io.StringIO()):
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         if inputs is not None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             _calibrate(tf, converter, inputs)
         return _converted(converter, KERAS_HINT)
+
+
+def _of_several(tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None) -> bytes:
+    """A Keras model whose inputs keep their order."""
+    signature = [
+        tf.TensorSpec(x.shape, tf.float32, name=f"input_{number:02}")
+        for number, x in enumerate(model.inputs)
+    ]
+
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def called(*values: Any) -> Any:
+        return model(list(values), training=False)
+
+    with silent(), redirect_stdout(io.StringIO()):
+        concrete = called.get_concrete_function()
+        return from_concrete(tf, concrete, None, inputs)  # weights become constants
 
 
 def _converted(converter: Any, hint: str = HINT) -> bytes:
@@ -161,10 +192,10 @@ def _converted(converter: Any, hint: str = HINT) -> bytes:
         ) from error
 
 
-def _calibrate(tf: Any, converter: Any, images: np.ndarray) -> None:
+def _calibrate(tf: Any, converter: Any, inputs: tuple[np.ndarray, ...]) -> None:
     def dataset() -> Iterator[list[np.ndarray]]:
-        for image in images:
-            yield [image[None].astype(np.float32)]
+        for several in zip(*inputs, strict=True):
+            yield [one[None].astype(np.float32) for one in several]
 
     converter.representative_dataset = dataset
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]

@@ -1,6 +1,7 @@
 """Keras files and torch functions, end to end: quantized, held to TFLite Micro."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -92,6 +93,69 @@ def test_a_torch_function_is_quantized(tmp_path: Path) -> None:
     taken = load(f"{tmp_path / 'own.py'}:build", options)
     assert taken.costs[0].agreement is not None and taken.costs[0].agreement > 0.7
     assert "GELU" in str(kinds(taken, tmp_path))
+
+
+TWO = """
+import torch
+from torch import nn
+
+
+class Step(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.cell = nn.GRUCell(5, 3)
+        self.end = nn.Linear(3, 2)
+
+    def forward(self, sound, before):
+        state = self.cell(sound, before)
+        return self.end(state), state
+"""
+
+
+def two_inputs(folder: Path) -> tuple[Options, np.ndarray, np.ndarray]:
+    """Calibration of two inputs, named against the order of the alphabet."""
+    rng = np.random.default_rng(0)
+    sound = rng.normal(size=(24, 5)).astype(np.float32)
+    before = np.tanh(rng.normal(size=(24, 3))).astype(np.float32)
+    np.savez(folder / "two.npz", before=before, sound=sound)
+    return Options(folder / "two.npz"), sound, before
+
+
+def test_two_inputs_of_a_keras_model_keep_their_order(tmp_path: Path) -> None:
+    keras = tensorflow().keras
+    keras.utils.set_random_seed(0)
+    sound = keras.Input((5,), name="sound")
+    before = keras.Input((3,), name="before")
+    own = keras.layers.Dense(3, use_bias=False)(sound)
+    state = keras.layers.Activation("tanh")(own + keras.layers.Dense(3)(before))
+    ends = [keras.layers.Dense(2)(state), state]
+    path = tmp_path / "step.keras"
+    keras.Model([sound, before], ends).save(path)
+    options, *_ = two_inputs(tmp_path)
+    taken = conversion.convert("keras", str(path), b"", "step", options)
+    network = read_tflite(taken.model, "step")
+    assert [network.tensors[i].shape for i in network.inputs] == [(1, 5), (1, 3)]
+    assert [network.tensors[i].shape for i in network.outputs] == [(1, 2), (1, 3)]
+    assert max(cost.mean / cost.span for cost in taken.costs) < 0.02
+    assert kinds(taken, tmp_path) == "the integer reference and TFLite Micro"
+
+
+def test_two_inputs_of_an_onnx_file_go_to_their_places(tmp_path: Path) -> None:
+    """A GRU's cell, its state a second input and a second output."""
+    import torch
+
+    space: dict[str, Any] = {}
+    exec(TWO, space)
+    options, sound, before = two_inputs(tmp_path)
+    given = (torch.from_numpy(sound[:1]), torch.from_numpy(before[:1]))
+    path = tmp_path / "step.onnx"
+    names = {"input_names": ["sound", "before"], "output_names": ["y", "state"]}
+    torch.onnx.export(space["Step"]().eval(), given, path, dynamo=False, **names)
+    taken = conversion.convert("onnx", str(path), path.read_bytes(), "step", options)
+    assert len(taken.costs) == 2
+    assert max(cost.mean / cost.span for cost in taken.costs) < 0.02
+    assert kinds(taken, tmp_path) == "the integer reference and TFLite Micro"
 
 
 def test_what_is_split_off_and_not_read_leaves_nothing_float() -> None:

@@ -94,7 +94,7 @@ def test_a_quantized_onnx_keeps_its_scales(
     network = read_tflite(tflite.convert_quantized(opened.proto), "qdq")
     require_supported(network)
     images = calibration[:20]
-    expected = onnx_files.run(opened.proto, images)[0]
+    expected = onnx_files.run(opened.proto, (images,))[0]
     out = network.tensors[network.outputs[0]]
     start = network.tensors[network.inputs[0]]
     steps = np.round(images.transpose(0, 2, 3, 1) / start.scale) + start.zero_point

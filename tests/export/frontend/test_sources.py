@@ -15,6 +15,7 @@ from PIL import Image
 from core.errors import Esp8kError
 from core.inputs import read_bytes
 from export.frontend import c_array, calibration, onnx_files, sources
+from export.frontend.taken import Wanted
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 SHAPE = (1, 4, 6, 1)
@@ -224,16 +225,16 @@ def opened(
 
 def test_an_open_batch_is_set_to_one_with_a_word() -> None:
     found = opened(gemm(("batch", 16)))
-    assert found.shape == (1, 16)
+    assert found.inputs[0].shape == (1, 16)
     assert found.notes == ("batch, which the model leaves open, is 1",)
-    assert opened(gemm((0, 16))).shape == (1, 16)
+    assert opened(gemm((0, 16))).inputs[0].shape == (1, 16)
 
 
 def test_other_open_sizes_are_asked_for() -> None:
     with pytest.raises(Esp8kError, match="open: width") as caught:
         opened(gemm((1, "width")))
     assert "--input-shape" in caught.value.hint
-    assert opened(gemm((1, "width")), None, (1, 16)).shape == (1, 16)
+    assert opened(gemm((1, "width")), None, (1, 16)).inputs[0].shape == (1, 16)
     with pytest.raises(Esp8kError, match="fixes a size to 16"):
         opened(gemm(), None, (1, 8))
 
@@ -301,3 +302,46 @@ def test_a_graph_in_a_graph_is_refused() -> None:
 def test_what_is_no_onnx_is_refused(raw: bytes) -> None:
     with pytest.raises(Esp8kError, match="ONNX|operators"):
         onnx_files.read(raw, None, "m.onnx", None)
+
+
+# ==== Several inputs ====
+
+TWO = (Wanted("serving_default_left:0", (1, 3)), Wanted("right", (1, 2, 2)))
+
+
+def test_several_inputs_are_found_by_name_by_order_or_one_behind_another(
+    tmp_path: Path,
+) -> None:
+    left = np.arange(15, dtype=np.float32).reshape(5, 3)
+    right = -np.arange(20, dtype=np.float32).reshape(5, 2, 2)
+    whole = np.concatenate([left, right.reshape(5, 4)], axis=1)
+    np.savez(tmp_path / "named.npz", right=right, other=left[:1], left=left)
+    np.savez(tmp_path / "order.npz", a=left, b=right)
+    np.save(tmp_path / "one.npy", whole)
+    np.savetxt(tmp_path / "lines.csv", whole, delimiter=",")
+    for name in ("named.npz", "order.npz", "one.npy", "lines.csv"):
+        found = calibration.read_all(tmp_path / name, TWO)
+        assert np.array_equal(found[0], left) and np.array_equal(found[1], right)
+
+
+def test_what_is_wrong_with_several_inputs_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, left=np.eye(3))
+    with pytest.raises(Esp8kError, match="has the inputs left, right") as caught:
+        calibration.read_all(path, TWO)
+    assert caught.value.hint == "numpy.savez('a.npz', left=..., right=...)"
+    np.savez(path, left=np.eye(3), right=np.arange(16).reshape(4, 2, 2))
+    with pytest.raises(Esp8kError, match="3 of left, 4 of right"):
+        calibration.read_all(path, TWO)
+
+
+def test_an_open_batch_of_several_inputs_is_one_everywhere() -> None:
+    """As in one step of a GRU: its state has the batch in the second place."""
+    value = helper.make_tensor_value_info
+    ends = [value("x", 1, ("n", 4)), value("h", 1, (1, "n", 4))]
+    node = helper.make_node("Add", ["x", "h"], ["y"])
+    graph = helper.make_graph([node], "step", ends, [value("y", 1, None)])
+    opsets = [helper.make_opsetid("", 18)]
+    found = opened(helper.make_model(graph, ir_version=8, opset_imports=opsets))
+    assert [one.shape for one in found.inputs] == [(1, 4), (1, 1, 4)]
+    assert found.notes == ("n, which the model leaves open, is 1",)
