@@ -209,8 +209,17 @@ def _context(
         "outputs": outputs,
         "vectors": len(pixels),
         "state_bytes": held.state_offsets(network)[-1],
-        "input": End.of(network, network.inputs[0]),
-        "output": End.of(network, network.outputs[0]),
+        "takes": [End.of(network, index) for index in network.inputs],
+        "gives": [End.of(network, index) for index in network.outputs],
+        "decides": (folder / "src" / f"{plan.prefix}_decide.h").exists(),
+        "own_cores": [
+            Row(title, 0, bytes_)
+            for title, bytes_ in (
+                ("the classic ESP32", plan.lx6_arena_bytes),
+                ("the ESP32-S3", plan.s3_arena_bytes),
+            )
+            if bytes_
+        ],
         "macs": network.macs(),
         "engines": [
             Row(

@@ -95,6 +95,7 @@ class Engines:
             f16_arena_bytes=self.f16.arena if self.f16 else 0,
             stages=self.int8.plans + (self.f16.plans if self.f16 else ()),
             s3_arena_bytes=self.s3.arena if self.s3 else 0,
+            lx6_arena_bytes=max(self.lx6.arena, 1) if self.lx6 else 0,
         )
 
 
@@ -166,7 +167,7 @@ def _header(plan: Plan, engines: Engines) -> dict[str, str | int]:
         "alignment": ALIGNMENT,
         "int8_arena": max(plan.int8_arena_bytes, 1),  # an array has a length
         "s3_arena": plan.s3_arena_bytes,
-        "lx6_arena": max(engines.lx6.arena, 1) if engines.lx6 else 0,
+        "lx6_arena": plan.lx6_arena_bytes,
         "f16_arena": max(plan.f16_arena_bytes, 1),
         "int8_stages": len(plan.engine("int8")),
         "f16_stages": len(plan.engine("f16")),

@@ -38,6 +38,7 @@ class Plan:
     f16_arena_bytes: int
     stages: tuple[StagePlan, ...]
     s3_arena_bytes: int = 0  # of the int8 engine on an ESP32-S3, where it has its own
+    lx6_arena_bytes: int = 0  # likewise on the classic ESP32
 
     def engine(self, name: str) -> tuple[StagePlan, ...]:
         """The stages of one engine, in order."""
