@@ -18,6 +18,7 @@ import numpy as np
 from core.errors import CheckFailed, Esp8kError
 from export.frontend import (
     calibration,
+    dequantized,
     float_tflite,
     onnx_files,
     open_shapes,
@@ -73,13 +74,30 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     network = read_tflite(raw, shown)
     if open_shapes.is_open(network):
         raw = open_shapes.settled(raw)
+    notes: tuple[str, ...] = ()
+    how = dequantized.otherwise(network)
+    if how is not None:
+        if options.calibration is None:
+            raise _other_integers(shown, how, dequantized.reach(network))
+        raw = dequantized.floats(raw)
+        notes = (f"the file is quantized {how}: made real, and quantized anew",)
     ends = [network.tensors[i] for i in network.inputs]
     wanted = tuple(Wanted(end.name, (1, *end.shape[1:])) for end in ends)
     inputs = _required(shown, wanted, options)
     model = float_tflite.quantize(raw, inputs)
     floats = float_tflite.with_float_constants(raw)
     costs = _costs(floats, model, _sets(inputs, wanted, options))
-    return Taken(model, shown, (_told(inputs),), costs)
+    return Taken(model, shown, (*notes, _told(inputs)), costs)
+
+
+def _other_integers(shown: str, how: str, reach: str) -> Esp8kError:
+    """What cures a model that is quantized otherwise than to int8."""
+    return Esp8kError(
+        f"{shown} is quantized {how}: the engine computes in int8",
+        "give --calibration with some hundred typical inputs, real numbers"
+        f"{f' {reach}' if reach else ''}: it is quantized anew, and what that "
+        "costs is told",
+    )
 
 
 def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:

@@ -83,13 +83,13 @@ def with_float_constants(raw: bytes) -> bytes:
                         _widen(model, graph.tensors[index], graph.tensors[index])
             kept.append(op)
         graph.operators = kept
-    _drop_unused_codes(model)
+    drop_unused_codes(model)
     builder = flatbuffers.Builder(len(raw))
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 
 
-def _drop_unused_codes(model: Any) -> None:
+def drop_unused_codes(model: Any) -> None:
     """An interpreter looks for the kernel of every code, used or not."""
     operators = [op for graph in model.subgraphs for op in graph.operators]
     used = sorted({op.opcodeIndex for op in operators})

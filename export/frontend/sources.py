@@ -14,7 +14,7 @@ from core.errors import Esp8kError
 from core.inputs import MODEL_BYTES, read_bytes
 from core.isolate import isolated
 from core.text import one_line
-from export.frontend import c_array, conversion, open_shapes
+from export.frontend import c_array, conversion, dequantized, open_shapes
 from export.frontend.taken import Options, Taken
 from export.graph.network import Network, read_tflite
 
@@ -49,7 +49,7 @@ def load(source: str, options: Options) -> Taken:
 
 def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
     network = read_tflite(raw, shown)
-    if is_float(network):
+    if is_float(network) or dequantized.otherwise(network) is not None:
         return _converted("tflite", shown, raw, shown, options)
     notes: tuple[str, ...] = ()
     if options.calibration is not None:

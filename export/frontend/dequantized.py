@@ -1,0 +1,134 @@
+"""A .tflite that is quantized otherwise than here, as floating point again.
+
+    what = otherwise(network)   # "uint8, as TensorFlow 1 did", or None
+    raw = floats(raw)
+
+TensorFlow 1 quantized to uint8, with a zero point of the weights; a converter can make
+activations of int16. The engine has neither. In floating point such a model is
+quantized anew, by calibration inputs, and what that costs is told.
+"""
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from export.frontend.float_tflite import drop_unused_codes
+from export.graph.network import Network
+
+TYPES = {
+    schema.TensorType.UINT8: np.dtype(np.uint8),
+    schema.TensorType.INT8: np.dtype(np.int8),
+    schema.TensorType.INT16: np.dtype(np.int16),
+    schema.TensorType.INT32: np.dtype(np.int32),
+    schema.TensorType.INT64: np.dtype(np.int64),
+}
+BETWEEN = ("QUANTIZE", "DEQUANTIZE")
+STATEFUL = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF")  # they hold int16 in any case
+TOLD = {"uint8": "to uint8, as TensorFlow 1 did", "int16": "to int16 activations"}
+
+
+def otherwise(network: Network) -> str | None:
+    """How a model is quantized that is not to int8."""
+    kinds = {op.kind for op in network.operators}
+    if kinds.intersection(STATEFUL):
+        return None
+    for op in network.operators:
+        if op.kind in BETWEEN or not op.outputs:
+            continue
+        end = network.tensors[op.outputs[0]]
+        if end.quant is not None and end.dtype in TOLD:
+            return TOLD[end.dtype]
+    return None
+
+
+def reach(network: Network) -> str:
+    """From which to which number its first input reaches."""
+    end = network.tensors[network.inputs[0]]
+    if end.quant is None or end.dtype not in TOLD:
+        return ""
+    least, most = np.iinfo(end.dtype).min, np.iinfo(end.dtype).max
+    low, high = (float(end.scale) * (q - end.zero_point) for q in (least, most))
+    return f"from {low:.4g} to {high:.4g}"
+
+
+def floats(raw: bytes) -> bytes:
+    """The same model in float32: every quantized value is a real one."""
+    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            _give_bias_a_scale(model, graph, op)
+        for tensor in graph.tensors:
+            _make_real(model, tensor)
+        _drop_between(model, graph)
+    drop_unused_codes(model)
+    builder = flatbuffers.Builder(len(raw))
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _kind(model: Any, op: Any) -> str:
+    code = model.operatorCodes[op.opcodeIndex]
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    names = vars(schema.BuiltinOperator).items()
+    return next(name for name, value in names if value == number)
+
+
+def _scale(tensor: Any) -> np.ndarray | None:
+    q = tensor.quantization
+    if q is None or q.scale is None or len(q.scale) == 0:
+        return None
+    return np.asarray(q.scale, np.float32)
+
+
+def _give_bias_a_scale(model: Any, graph: Any, op: Any) -> None:
+    """That of the products, where the file leaves it out."""
+    if len(op.inputs) != 3 or op.inputs[2] < 0:
+        return
+    source, weights, bias = (graph.tensors[i] for i in op.inputs)
+    both = _scale(source), _scale(weights)
+    if bias.type != schema.TensorType.INT32 or _scale(bias) is not None:
+        return
+    if both[0] is None or both[1] is None:
+        return
+    bias.quantization = schema.QuantizationParametersT()
+    bias.quantization.scale = both[0] * both[1]
+
+
+def _make_real(model: Any, tensor: Any) -> None:
+    """float32 in place of what has a scale."""
+    scale = _scale(tensor)
+    if scale is None or tensor.type not in TYPES:
+        return
+    data = model.buffers[tensor.buffer].data
+    if data is not None and len(data):
+        q = tensor.quantization
+        values = np.frombuffer(bytes(data), TYPES[tensor.type])
+        values = values.reshape(tensor.shape).astype(np.float64)
+        zero = np.zeros(len(scale), np.float64)
+        if q.zeroPoint is not None and len(q.zeroPoint):
+            zero[:] = q.zeroPoint
+        shape = [1] * values.ndim
+        if len(scale) > 1:
+            shape[q.quantizedDimension if values.ndim > 1 else 0] = len(scale)
+        real = (values - zero.reshape(shape)) * scale.reshape(shape)
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(real.astype(np.float32).tobytes(), np.uint8)
+        tensor.buffer = len(model.buffers)
+        model.buffers.append(buffer)
+    tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
+
+
+def _drop_between(model: Any, graph: Any) -> None:
+    """QUANTIZE and DEQUANTIZE do nothing to real numbers."""
+    same: dict[int, int] = {}
+    kept = []
+    for op in graph.operators:
+        op.inputs = np.array([same.get(int(i), int(i)) for i in op.inputs], np.int32)
+        if _kind(model, op) in BETWEEN:
+            same[int(op.outputs[0])] = int(op.inputs[0])
+        else:
+            kept.append(op)
+    graph.operators = kept
+    graph.outputs = np.array([same.get(int(i), int(i)) for i in graph.outputs])
