@@ -16,8 +16,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export.frontend.float_tflite import drop_unused_codes
 from export.graph.network import Network
+from export.graph.options import kind_of
 
-TYPES = {
+TYPES: dict[int, Any] = {
     schema.TensorType.UINT8: np.dtype(np.uint8),
     schema.TensorType.INT8: np.dtype(np.int8),
     schema.TensorType.INT16: np.dtype(np.int16),
@@ -66,13 +67,6 @@ def floats(raw: bytes) -> bytes:
     builder = flatbuffers.Builder(len(raw))
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
-
-
-def _kind(model: Any, op: Any) -> str:
-    code = model.operatorCodes[op.opcodeIndex]
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    names = vars(schema.BuiltinOperator).items()
-    return next(name for name, value in names if value == number)
 
 
 def _scale(tensor: Any) -> np.ndarray | None:
@@ -126,7 +120,7 @@ def _drop_between(model: Any, graph: Any) -> None:
     kept = []
     for op in graph.operators:
         op.inputs = np.array([same.get(int(i), int(i)) for i in op.inputs], np.int32)
-        if _kind(model, op) in BETWEEN:
+        if kind_of(model.operatorCodes[op.opcodeIndex]) in BETWEEN:
             same[int(op.outputs[0])] = int(op.inputs[0])
         else:
             kept.append(op)
