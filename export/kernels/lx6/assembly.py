@@ -126,6 +126,26 @@ def _opens(line: str) -> bool:
     return line.rstrip().endswith(",") and line.count("(") > line.count(")")
 
 
+@dataclass
+class Pointer:
+    """A register, and how far it is from where it was given."""
+
+    name: str
+    at: int = 0
+
+    def reach(self, block: Block, offset: int, last: int | None = None) -> int:
+        """What a load adds to get at `offset`; it reaches to `last` as well."""
+        last = offset if last is None else last
+        if offset < self.at or last - self.at > L32I_REACH:
+            self.move(block, offset)
+        return offset - self.at
+
+    def move(self, block: Block, offset: int) -> None:
+        """Stand at `offset`."""
+        block.move(self.name, offset - self.at)
+        self.at = offset
+
+
 # ==== Sums of products ====
 
 

@@ -20,6 +20,7 @@ from export.kernels.kernel import Options
 from export.kernels.lx6.assembly import Block
 from export.kernels.lx6.float16_tile import REGISTERS, Shape, Tile
 from export.kernels.lx6.layer import words
+from export.kernels.lx6.text import function, turns
 from export.plan.tiling_f16 import divisor
 
 POINTERS = 6  # rows of the input that a tile reads: an address register each
@@ -111,40 +112,48 @@ class _Maker:
         return self._function(own, block, pixels), count
 
     def _function(self, tile: Tile, block: Block, pixels: list[str]) -> str:
-        conv, name, q = self.conv, self.conv.name, tile.shape.channels
+        conv, name = self.conv, self.conv.name
         source = "const uint8_t" if conv.first else "const nn_real_t"
         source += " *const *rows" if conv.job.ring else " *restrict in"
         scratch = ", nn_real_t *restrict scratch" if conv.scratch else ""
-        out_row = self.width * self.channels
-        out, into = block.used(("n", "t")), block.used(("m",))
-        to = total("out", ("y", out_row), "c")
-        step = self.stage.geometry.stride_h * tile.shape.rows // tile.out_rows
+        head = f"NN_LAYER void {name}({source}, nn_real_t *restrict out{scratch})"
         lines = [
-            f"NN_LAYER void {name}({source},",
-            f"    nn_real_t *restrict out{scratch})",
-            "{",
-            *(["    const uintptr_t m = 0xFFFFE000u;"] if into else []),
-            *([] if conv.first or not conv.scratch else ["    (void)scratch;"]),
+            *(["const uintptr_t m = 0xFFFFE000u;"] if block.used(("m",)) else []),
+            *([] if conv.first or not conv.scratch else ["(void)scratch;"]),
             *pixels,
-            f"    for (int32_t y = 0; y < {conv.out_h}; y += {tile.out_rows}) {{",
-            f"        uintptr_t {', '.join((f'w = (uintptr_t){name}_stream', *out))};",
-            "",
-            f"        for (int32_t c = 0; c < {self.channels}; c += {q}) {{",
-            f"            uintptr_t o = (uintptr_t)({to});",
-            f"            uintptr_t x = {self.width // tile.out_columns}u;",
+            *turns("y", conv.out_h, lambda y: self._row(tile, block, y), tile.out_rows),
         ]
-        base = "pixels" if conv.first else "in"
-        for i in range(tile.pointers):
-            at = f"rows[{total(('y', step), i)}]"
-            if not conv.job.ring:
-                at = total(base, ("y", step * conv.pitch), i * conv.pitch)
-            lines.append(f"            uintptr_t v{i} = (uintptr_t)({at});")
-        pointers = tuple(f"v{i}" for i in range(tile.pointers))
-        statement = block.statement((*pointers, "w", "o", "x"), out, into, 12)
-        statement[0] = statement[0].replace("LX_BLOCK", "LX_FPU_BLOCK")
-        lines += ["", *statement, "        }", "    }", "}"]
         stream = words(tile.stream(), f"{name}_stream")
-        return stream + "\n/* clang-format off */\n" + "\n".join(lines)
+        return f"{stream}\n/* clang-format off */\n{function(head, lines)}"
+
+    def _row(self, tile: Tile, block: Block, y: str) -> list[str]:
+        """All tiles of a row of them, so many channels at a time."""
+        out, q = block.used(("n", "t")), tile.shape.channels
+        registers = ", ".join((f"w = (uintptr_t){self.conv.name}_stream", *out))
+        groups = turns("c", self.channels, lambda c: self._group(tile, block, y, c), q)
+        return [f"uintptr_t {registers};", "", *groups]
+
+    def _group(self, tile: Tile, block: Block, y: str, c: str) -> list[str]:
+        conv = self.conv
+        down = self.stage.geometry.stride_h * tile.shape.rows // tile.out_rows
+        held = {"o": total("out", (y, self.width * self.channels), c)}
+        for i in range(tile.pointers):
+            at = f"rows[{total((y, down), i)}]"
+            if not conv.job.ring:
+                base = "pixels" if conv.first else "in"
+                at = total(base, (y, down * conv.pitch), i * conv.pitch)
+            held[f"v{i}"] = at
+        lines = [
+            f"uintptr_t {name} = (uintptr_t){at if at.isidentifier() else f'({at})'};"
+            for name, at in held.items()
+        ]
+        pointers = (*(name for name in held if name != "o"), "w", "o")
+        if tile.turns > 1:
+            lines.insert(1, f"uintptr_t x = {tile.turns}u;")
+            pointers = (*pointers, "x")
+        loops = (conv.out_h > tile.out_rows) + (self.channels > tile.shape.channels)
+        out, into = block.used(("n", "t")), block.used(("m",))
+        return [*lines, "", *_statement(block, (pointers, out, into), 1 + loops)]
 
     def _pixels(self) -> tuple[list[str], int]:
         """Bytes to floats."""
@@ -162,16 +171,23 @@ class _Maker:
         block = Block()
         block.op("MOVI", "n", count // unroll)
         block.loop("pixels", "n", count // unroll, body)
-        statement = block.statement(("p", "q"), ("n", "t"), (), 8)
-        statement[0] = statement[0].replace("LX_BLOCK", "LX_FPU_BLOCK")
         lines = [
-            "    nn_real_t *const pixels = scratch"
-            f"{f' + {self.conv.decoded}' if self.conv.decoded else ''};",
+            f"nn_real_t *const pixels = {total('scratch', self.conv.decoded)};",
             "",
-            "    {",
-            "        uintptr_t p = (uintptr_t)in, q = (uintptr_t)pixels, n, t;",
+            "{",
+            "uintptr_t p = (uintptr_t)in, q = (uintptr_t)pixels, n, t;",
             "",
-            *statement,
-            "    }",
+            *_statement(block, (("p", "q"), ("n", "t"), ()), 2),
+            "}",
         ]
         return lines, block.count + AROUND
+
+
+Operands = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # inout, out, in
+
+
+def _statement(block: Block, operands: Operands, depth: int) -> list[str]:
+    """Lines that will stand so deep among braces."""
+    margin = 4 * depth
+    lines = [line[margin:] for line in block.statement(*operands, margin)]
+    return [lines[0].replace("LX_BLOCK", "LX_FPU_BLOCK"), *lines[1:]]

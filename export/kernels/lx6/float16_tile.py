@@ -9,36 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.arithmetic.float16 import PIXEL_SCALE
 from export.arithmetic.scales import MISSING
-from export.graph.attributes import Leaky
-from export.graph.stage import Stage
 from export.kernels.float16.conv import Conv
-from export.kernels.lx6.assembly import BYTES, L32I_REACH, LOOP_BYTES, Block
+from export.kernels.lx6.assembly import BYTES, LOOP_BYTES, Block, Pointer
+from export.kernels.lx6.float16_store import constants_of, larger, store
 from export.plan.tiling_f16 import divisor
 
 REGISTERS = 16
-LEAST_NORMAL = 2.0**-14  # of binary16: smaller values are stored as 0
-
-
-@dataclass
-class Pointer:
-    """A register, and how far it is from where it was given."""
-
-    name: str
-    at: int = 0
-
-    def reach(self, block: Block, offset: int, last: int | None = None) -> int:
-        """What a load adds to get at `offset`; it reaches to `last` as well."""
-        last = offset if last is None else last
-        if offset < self.at or last - self.at > L32I_REACH:
-            self.move(block, offset)
-        return offset - self.at
-
-    def move(self, block: Block, offset: int) -> None:
-        """Stand at `offset`."""
-        block.move(self.name, offset - self.at)
-        self.at = offset
 
 
 @dataclass(frozen=True)
@@ -73,12 +50,13 @@ class Tile:
             own.stride_w,
         )
         _, self.width, self.channels = self.stage.region
-        self.constants = _constants(conv)
+        self.constants = constants_of(conv)
         pool = self.stage.pool
         size = (1, 1) if pool is None else (pool.kernel_h, pool.kernel_w)
         self.pool_h, self.pool_w = size
         self.out_rows = shape.rows // self.pool_h
         self.out_columns = shape.columns // self.pool_w
+        self.turns = self.width // self.out_columns  # tiles of a row
         self.pointers = self.kernel_h + (shape.rows - 1) * self.stride_h
         self.sums = shape.positions * shape.channels
         self.free = REGISTERS - self.sums
@@ -112,6 +90,11 @@ class Tile:
         for ky in range(self.kernel_h):
             self._row(body, w, rows, ky)
         self._finish(body, w, o)
+        end = self.head + 4 * q * self.kernel_h * self.conv.row
+        if self.turns == 1:
+            if q < self.channels:
+                w.move(body, end)
+            return body
         right = 4 * self.shape.columns * self.stride_w * self.stage.depth
         for pointer in rows:
             pointer.move(body, right)
@@ -119,9 +102,9 @@ class Tile:
         o.move(body, 4 * self.out_columns * self.channels)
         body.op("ADDI", "x", "x", -1)
         block = Block()
-        turns = self.width // self.out_columns
-        block.repeat("tiles", "x", turns, body)
-        block.move("w", self.head + 4 * q * self.kernel_h * self.conv.row)
+        block.repeat("tiles", "x", self.turns, body)
+        if q < self.channels:
+            block.move("w", end)
         return block
 
     def _start(self, body: Block, w: Pointer) -> None:
@@ -222,7 +205,7 @@ class Tile:
                 for c in range(q):
                     best = f"f{group[0] * q + c}"
                     for p in group[1:]:
-                        _larger(body, best, f"f{p * q + c}")
+                        larger(body, best, f"f{p * q + c}")
                     results.append((best, c, at + 4 * c))
         taken = {best for best, _, _ in results}
         free = [f"f{i}" for i in range(REGISTERS) if f"f{i}" not in taken]
@@ -242,44 +225,7 @@ class Tile:
                 body.op("MULF", y, y, held["unit"])
                 body.op("ADDF", y, y, bias)
                 before = c
-            self._store(body, y, temporary, held, o, to)
-
-    def _store(
-        self,
-        body: Block,
-        y: str,
-        z: str,
-        held: dict[str, str],
-        o: Pointer,
-        to: int,
-    ) -> None:
-        """y through its activations, rounded, into memory."""
-        for kind, name in _activations(self.stage):
-            if kind == "LEAKY_RELU":
-                body.op("MULF", z, y, held[name])
-                _larger(body, y, z)
-                continue
-            _larger(body, y, held["zero"])
-            if kind == "RELU6":
-                body.op("OLT", held["six"], y)
-                body.op("MOVT", y, held["six"])
-        if "scale" in held:
-            body.op("MULF", y, y, held["scale"])
-        rounding = self.conv.job.rounding
-        if rounding == "none":
-            body.op("SSI", y, "o", o.reach(body, to))
-            return
-        body.op("RFR", "t", y)
-        body.op("AT_ADDMI", "t", "t", 0x1000)
-        body.op("AND", "t", "t", "m")
-        if rounding == "flush":
-            body.op("WFR", y, "t")
-            body.op("ABS", z, y)
-            body.op("OLT", z, held["limit"])
-            body.op("MOVT", y, held["zero"])
-            body.op("SSI", y, "o", o.reach(body, to))
-            return
-        body.op("S32I", "t", "o", o.reach(body, to))
+            store(body, self.conv, y, temporary, held, o, to)
 
 
 def _back(body: Block, w: Pointer, offset: int) -> int:
@@ -287,38 +233,3 @@ def _back(body: Block, w: Pointer, offset: int) -> int:
     if w.at > offset:
         w.move(body, 0)
     return w.reach(body, offset)
-
-
-def _larger(body: Block, best: str, other: str) -> None:
-    """best = the larger of two."""
-    body.op("OLT", best, other)
-    body.op("MOVT", best, other)
-
-
-def _activations(stage: Stage) -> list[tuple[str, str]]:
-    """(kind, name of its constant) in their order."""
-    found = [] if stage.activation == "NONE" else [(stage.activation, "")]
-    for k, op in enumerate(stage.unary):
-        found.append((op.kind, f"slope{k}"))
-    return found
-
-
-def _constants(conv: Conv) -> dict[str, float]:
-    """What the end of a sum needs in registers, by name."""
-    stage, found = conv.stage, {}
-    if conv.first:
-        found["unit"] = float(PIXEL_SCALE) * 2.0**conv.value.early
-    late = conv.power - conv.value.early
-    if late:
-        found["scale"] = 2.0**late
-    for k, op in enumerate(stage.unary):
-        if op.kind == "LEAKY_RELU":
-            found[f"slope{k}"] = op.told(Leaky).alpha
-    kinds = {kind for kind, _ in _activations(stage)}
-    if conv.job.rounding == "flush":
-        found["limit"] = LEAST_NORMAL * 2.0**late
-    if kinds & {"RELU", "RELU6"} or conv.job.rounding == "flush":
-        found["zero"] = 0.0
-    if "RELU6" in kinds:
-        found["six"] = 6.0
-    return found

@@ -20,6 +20,8 @@ MODELS = ("v1", "v2")
 IDLE = re.compile(
     r"[-+] 0\b(?!\.)|\b0 [-+*] |[*/] 1\b(?!\.)|\b1 \* |[-+*] \(\w+\)(?!\w)"
 )
+# from 0 to less than 1, or to as much as a step
+ONE_TURN = re.compile(r"for \(.* = 0; \w+ < (?:1;|(\d+); \w+ \+= \1\))")
 
 
 def as_int8(images: np.ndarray) -> np.ndarray:
@@ -111,6 +113,20 @@ def test_the_code_of_int8_is_as_one_would_write_it(
         lines = source.read_text().splitlines()
         assert not [line for line in lines if len(line) > 80], source.name
         assert not [line for line in lines if IDLE.search(line)], source.name
+
+
+@pytest.mark.parametrize("model", ["v2", "v3"])
+def test_the_code_for_lx6_is_as_one_would_write_it(
+    model: str, components: Components
+) -> None:
+    """80 columns, no sum that does nothing, and no loop of one turn."""
+    sources = list((components(model, "speed") / "src").glob("*_lx6_network.c"))
+    assert len(sources) == 2
+    for source in sources:
+        lines = source.read_text().splitlines()
+        assert not [line for line in lines if len(line) > 80], source.name
+        assert not [line for line in lines if IDLE.search(line)], source.name
+        assert not [line for line in lines if ONE_TURN.search(line)], source.name
 
 
 def test_an_unknown_profile_is_refused(networks: Networks, tmp_path: Path) -> None:
