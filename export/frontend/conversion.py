@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from core.errors import CheckFailed, Esp8kError
+from core.files import scratch
 from export.frontend import (
     calibration,
     dequantized,
     float_tflite,
+    old_keras,
     onnx_files,
     open_shapes,
     tflite,
@@ -32,6 +34,7 @@ from export.graph.network import read_tflite
 CHECKED = 8  # inputs on which a float conversion is held to onnxruntime
 TOLERANCE = 2e-3  # of the largest output
 COMPARED = 1000  # inputs of a set, at most, that the cost is measured on
+CAUSE = "Exception encountered: "  # with which Keras ends what it tells
 CLASSES = 4096  # an output of more elements is no vote
 
 
@@ -106,9 +109,11 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
 
     try:
         with tflite.silent(), redirect_stdout(io.StringIO()):
-            model = keras.models.load_model(source, compile=False, safe_mode=True)
+            model = loaded(keras, raw)
     except Exception as error:  # Keras raises whatever it meets
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        inner = [x for x in lines if x.startswith(CAUSE)]  # of the innermost layer
+        reason = (inner or lines[:1])[-1].removeprefix(CAUSE)[:200]
         raise Esp8kError(
             f"Keras cannot load {shown}: {reason}",
             "save it with model.save('model.keras'); layers of one's own need their "
@@ -130,6 +135,15 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
     costs = _costs(floats, quantized, _sets(inputs, wanted, options))
     return Taken(quantized, shown, tuple(notes), costs)
+
+
+def loaded(keras: Any, raw: bytes) -> Any:
+    """A Keras model; a file of Keras 2 as the installed one reads it."""
+    suffix = "keras" if raw[:2] == b"PK" else "h5"
+    with scratch() as folder:
+        path = folder / f"model.{suffix}"
+        path.write_bytes(old_keras.renewed(raw))
+        return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
 def _unrolled(layer: Any) -> bool:
