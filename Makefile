@@ -10,6 +10,7 @@ PORT    =#           serial port or URL: found when empty
 SERIAL  =#           MAC or USB serial number, among several boards
 ENGINE  = int8#      int8, f16: arithmetic (classify)
 INDEX   =#           0..9999: number of a test image (classify)
+LIMIT   =#           1..10000: only so many test images (report)
 IMG     =#           a picture of digits, or "*.jpg" (classify)
 CROP    =#           x,y,width,height: that part of it alone (classify)
 LAN     =#           1: a phone on this network may draw (draw)
@@ -55,6 +56,7 @@ $(if $(PREPARE),$(call one_of,PREPARE,1))
 $(foreach name,EPOCHS N MINUTES JOBS,$(call number,$(name),1000000))
 $(call number,SEED,4294967295)
 $(if $(INDEX),$(call number,INDEX,9999))
+$(if $(LIMIT),$(call number,LIMIT,10000))
 $(if $(INDEX),$(if $(IMG),$(error INDEX and IMG are both given: one of them, please)))
 $(if $(CROP),$(if $(IMG),,$(error CROP is a part of a picture: give its IMG too)))
 ifneq ($(filter no,$(TEACHER)),)
@@ -124,20 +126,20 @@ build: $(OUT)/model.json ## the firmware for BOARD, which need not be there (sec
 flash: $(OUT)/model.json ## the firmware, written to BOARD (seconds)
 	@$(ESP8K) flash $(FOUND) $(if $(filter flash,$(GOALS)),,--brief)
 
-classify: flash ## one digit on BOARD: INDEX=7 or IMG=digit.png
+classify: flash ## one digit on BOARD: INDEX=7 or IMG=digit.png (seconds)
 	@$(ESP8K) classify $(OPTIONS) --engine $(ENGINE) \
 	  $(if $(IMG),--image $(PICTURE),--index $(or $(INDEX),0))
 
-report: flash ## all 10,000 images on BOARD, host against device (2 minutes)
-	@$(ESP8K) report $(OPTIONS)
+report: flash ## 10,000 images on BOARD, host against device (minutes; LIMIT)
+	@$(ESP8K) report $(OPTIONS) $(if $(LIMIT),--limit $(LIMIT))
 
-bisect: flash ## where BOARD parts from the host: stage, channel, position
+bisect: flash ## where BOARD parts from the host: stage, position (seconds)
 	@$(ESP8K) bisect $(OPTIONS)
 
-draw: flash ## draw a digit in a web page, classified by BOARD
+draw: flash ## draw digits in a web page, classified by BOARD; Ctrl-C ends
 	@$(ESP8K) draw $(OPTIONS) $(if $(LAN),--lan)
 
-web: $(OUT)/model.json ## that page as a folder for any web server
+web: $(OUT)/model.json ## that page as a folder for any web server (seconds)
 	@$(ESP8K) web --model $(MODEL)
 
 asked: | $(SETUP)
@@ -149,19 +151,19 @@ asked: | $(SETUP)
 seeds: setup ## train MODEL with N seeds: mean, spread (2 minutes a seed)
 	@$(ESP8K) seeds --model $(MODEL) --n $(N) $(ALONE)
 
-sweep: setup ## search recipes and architectures on the validation split
+sweep: setup ## search recipes, architectures on validation images (hours)
 	@$(ESP8K) sweep --model $(MODEL)
 
-bench: setup ## instructions, bytes and exactness, beside every rival
+bench: setup ## instructions, bytes, exactness by every rival (minutes)
 	@$(ESP8K) bench
 
-bench-train: setup ## training images a second, against the stock way
+bench-train: setup ## training images a second, against the stock way (minutes)
 	@$(ESP8K) bench-train --model $(MODEL)
 
-budget: setup ## measure our figures anew, rewrite firmware/budget.json
+budget: setup ## our figures anew, in firmware/budget.json (minutes)
 	@$(ESP8K) budget
 
-chaos: export ## 100,000 requests over a line that damages bytes
+chaos: export ## 100,000 requests over a line that damages bytes (4 minutes)
 	@$(ESP8K) chaos --model $(MODEL)
 
 fuzz: setup ## libFuzzer over the device's parsers (30 minutes)
@@ -172,27 +174,30 @@ soak: export ## boards, bad lines and the page at once, for MINUTES
 	@$(ESP8K) flash --model $(MODEL) --board virtual
 	@$(ESP8K) soak --model $(MODEL) --minutes $(MINUTES)
 
-mlperf-data: setup ## the data set folder that MLPerf Tiny's runner wants
+mlperf-data: setup ## the folder that MLPerf Tiny's runner wants (seconds)
 	@$(ESP8K) mlperf-data $(if $(PORT),--port $(call quoted,$(PORT)))
 
 # ==== Checks ==================================================================
 
-.PHONY: test test-fast test-board lint doctor clean distclean help
-test: setup lint ## every test
+.PHONY: test test-fast test-board lint docs doctor clean distclean help
+test: setup lint ## every test (15 minutes of two cores)
 	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS)
 
-test-fast: setup lint ## the tests that take seconds
+test-fast: setup lint ## the tests that take seconds each (minutes)
 	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) -m "not slow and not fuzz"
 
-test-board: $(OUT)/model.json ## hardware in the loop: BOARD boots, answers, resets
+test-board: $(OUT)/model.json ## hardware in the loop: BOARD boots, answers (a minute)
 	@$(ESP8K) test-board $(FOUND)
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 
-doctor: setup ## find boards and what is wrong with them, each with its cure
+doctor: setup ## boards, what is wrong with them, and its cure (seconds)
 	@$(ESP8K) doctor $(if $(PORT),--port $(call quoted,$(PORT)))
+
+docs: setup ## the documentation, as build/site/index.html (seconds)
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict -q -d $(call quoted,$(abspath $(BUILD)))/site
 
 # What took training stays: checkpoints and the records beside them.
 KEPT := -name '*.pt' -o -name metrics.json -o -name '.*-ready' \

@@ -6,7 +6,7 @@ stderr and an exit code, so a user never sees a traceback for something they can
 
 import sys
 
-from core.text import for_terminal
+from core.text import folded, for_terminal
 
 EXIT_OK = 0
 EXIT_CHECK_FAILED = 1  # a comparison or an accuracy bound did not hold
@@ -50,7 +50,6 @@ class CheckFailed(Esp8kError):
 
 def report(message: str, hint: str, code: int) -> int:
     """Print an error the way every command prints it; give `code` back."""
-    print(f"error: {for_terminal(message)}", file=sys.stderr)
-    if hint:
-        print(f"hint:  {for_terminal(hint)}", file=sys.stderr)
+    for line in [f"error: {message}", *([f"hint:  {hint}"] if hint else [])]:
+        print(folded(for_terminal(line), sys.stderr, " " * 7), file=sys.stderr)
     return code

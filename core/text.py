@@ -7,8 +7,10 @@ border; HTML is escaped by Jinja's own autoescape.
 
 import json
 import math
+import shutil
+import textwrap
 import unicodedata
-from typing import Any
+from typing import Any, TextIO
 
 # Cc: C0, DEL and C1 controls; Cf: bidi marks, joiners; Cs: half surrogates (undecodable
 # bytes of a path); Zl, Zp: line and paragraph separators.
@@ -31,6 +33,27 @@ def visible(text: str, keep: str = "") -> str:
 def for_terminal(text: str) -> str:
     """A message of ours, which may have several lines and quote what it likes."""
     return visible(text, keep="\n\t")
+
+
+def folded(text: str, stream: TextIO, indent: str) -> str:
+    """`text` broken between words where it is longer than a terminal is wide.
+
+    Lines that go on begin with `indent`. Elsewhere than at a terminal it stays whole:
+    whoever searches a log finds the sentence.
+    """
+    if not stream.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns, 2 * len(indent) + 20)
+    return "\n".join(
+        textwrap.fill(
+            line,
+            width,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.split("\n")
+    )
 
 
 def one_line(text: str, most: int = 120) -> str:

@@ -155,9 +155,8 @@ def _show(config: Config, metrics: dict[str, Any], folder: Path) -> None:
         return
     low, high = metrics["wilson95"]
     print(f"{config.model}: {metrics['accuracy']:.2f} % of the test images", end="")
-    print(f" (95 % interval {low:.2f}-{high:.2f})", end="")
-    print(f", weights {metrics['weights_hash'][:16]}")
-    print(f"written to {folder}")
+    print(f" (95 % interval {low:.2f}-{high:.2f})")
+    print(f"weights {metrics['weights_hash'][:16]}, written to {folder}")
 
 
 def make_trainer(config: Config, images: data.Data) -> Trainer:

@@ -1,5 +1,6 @@
 """What comes from outside steers nothing: terminal, C, CMake, JSON."""
 
+import io
 import json
 
 import pytest
@@ -34,6 +35,21 @@ def test_one_line_is_one_printable_line(given_text: str) -> None:
     shown = text.one_line(given_text, 40)
     assert len(shown) <= 40
     assert not any(char in shown for char in "\n\r\x1b\x9b\u202e\u2028")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_breaks_between_words_and_a_log_does_not(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = "hint:  " + "run: make export MODEL=v1; " * 9 + "\n" + "/long" * 30
+    lines = text.folded(told, Terminal(), " " * 7).split("\n")
+    assert max(map(len, lines[:-1])) <= 80 and lines[-1] == "/long" * 30
+    assert all(line.startswith(" " * 7) for line in lines[1:-1])
+    assert "".join(lines).replace(" ", "") == told.replace("\n", "").replace(" ", "")
+    assert text.folded(told, io.StringIO(), " " * 7) == told
 
 
 @given(st.text(alphabet="*/?\\\n x"))

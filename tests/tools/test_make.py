@@ -1,6 +1,7 @@
 """The Makefile as a user meets it; a stand-in for `esp8k` notes its words."""
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -214,6 +215,20 @@ def test_help_lists_verbs_and_variables_in_80_columns(checkout):
     assert all(len(line) <= 80 for line in out.splitlines())
     assert "make classify" in out and "EPOCHS   5" in out
     assert all(model in out for model in MODELS)
+
+
+def test_help_says_how_long_each_verb_takes(checkout):
+    times = ("seconds", "minute", "hours", "MINUTES", "Ctrl-C")
+    verbs = dict(re.findall(r"^  make (\S+) +(.*)", checkout.make().stdout, re.M))
+    silent = {name for name, text in verbs.items() if not any(t in text for t in times)}
+    assert silent == {"clean", "distclean", "help"}
+
+
+def test_a_report_of_some_images_is_asked_for_by_limit(checkout):
+    assert "--limit 500" in checkout.make("-n", "report", "LIMIT=500").stdout
+    assert "--limit" not in checkout.make("-n", "report").stdout
+    refused = checkout.make("report", "LIMIT=many")
+    assert refused.returncode == 2 and "LIMIT=many" in refused.stderr
 
 
 def test_clean_keeps_what_took_training(checkout):

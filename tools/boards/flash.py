@@ -276,7 +276,7 @@ def show(result: dict[str, Any]) -> None:
     print(
         f"  RAM: data {result['data_bytes']:,} B, bss {result['bss_bytes']:,} B "
         f"(arena {result['arena_bytes']:,} B), stack {result['stack_bytes']:,} B"
-        + (f" ({worst:,} B at most in use)" if worst else "")
+        + (f" ({worst:,} B at most)" if worst else "")
     )
     print(f"  {visible(result['folder'])}")
 

@@ -18,7 +18,7 @@ from core import terminal
 from core.cli import parse
 from core.errors import EXIT_CHECK_FAILED, EXIT_DEVICE, EXIT_OK
 from core.program import run
-from core.text import for_json, visible
+from core.text import folded, for_json, visible
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 from tools.doctor.host import examine_host
 from tools.doctor.ports import Ports, examine_ports
@@ -59,9 +59,13 @@ def show(findings: list[Finding], stream: TextIO) -> None:
         sign = signs[finding.level]
         if colour:
             sign = f"{COLOURS[finding.level]}{sign}{terminal.RESET}"
-        print(f"  {sign} {visible(finding.text)}", file=stream)
+        text = folded(
+            f"  {signs[finding.level]} {visible(finding.text)}", stream, " " * 6
+        )
+        print(text.replace(signs[finding.level], sign, 1), file=stream)
         if finding.cure:
-            print(f"      cure: {visible(finding.cure)}", file=stream)
+            cure = f"      cure: {visible(finding.cure)}"
+            print(folded(cure, stream, " " * 12), file=stream)
     wrong = sum(finding.level == PROBLEM for finding in findings)
     told = {0: "nothing is wrong", 1: "one problem"}.get(wrong, f"{wrong} problems")
     print(f"\n{told}", file=stream)

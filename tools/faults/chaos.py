@@ -234,9 +234,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(for_json(record))
     else:
         for name, value in record.items():
-            print(f"{name:18} {value}")
+            print(f"{name:18} {_told(value)}")
     require(record, config)
     return 0
+
+
+def _told(value: Any) -> str:
+    """A figure; several of a kind as words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items())
+    return str(value)
 
 
 def require(record: dict[str, Any], config: Config) -> None:

@@ -8,6 +8,7 @@ it is fetched from elsewhere, and nothing is sent anywhere.
 """
 
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -147,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(for_json(told))
         return 0
     print(f"{folder}: {size / 1e6:.1f} MB")
-    print(f"look at it: python3 -m http.server -d {folder} 8000")
+    print(f"look at it: python3 -m http.server -d {shlex.quote(str(folder))} 8000")
     return 0
 
 
