@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core.paths import ROOT
 from tests.firmware.test_core import SANITIZED, build, run
 from tests.support.echo import C99, FIXTURES, need
+from tools.boards.sources import FIRMWARE, folders, includes
 
-FIRMWARE = ROOT / "firmware"
 PORT = FIRMWARE / "port" / "esp_idf"
 SOURCES = sorted(PORT.glob("*.c"))
 LINES = [f"-DCONFIG_ESP8K_LINE_USB_{one}=1" for one in ("SERIAL_JTAG", "CDC")]
@@ -81,25 +80,13 @@ def test_a_batch_fits_the_buffer_of_every_line() -> None:
 def test_every_source_compiles_as_esp_idf_compiles_it(tmp_path: Path, exported) -> None:
     need("xtensa-lx106-elf-gcc")
     component = exported("v2") / "component"
-    includes = [
-        f"-I{path}"
-        for path in (
-            FIRMWARE / "src",
-            FIRMWARE / "port",
-            FIRMWARE / "components" / "link",
-            FIRMWARE / "components" / "prepare",
-            component / "alias",
-            component / "src",
-        )
-    ]
     flags = [flag for flag in C99 if not flag.startswith("-std")]
     for source in (
-        *(FIRMWARE / "src").glob("*.c"),
-        *(FIRMWARE / "components" / "link").glob("*.c"),
-        *(FIRMWARE / "components" / "prepare").glob("*.c"),
+        *(path for folder in folders() for path in folder.glob("*.c")),
         *(component / "src").glob("*.c"),
     ):
-        cross = [*CROSS["xtensa-lx106-elf-gcc"], *flags, *IDF, *includes]
+        where = includes(component, "esp_idf")
+        cross = [*CROSS["xtensa-lx106-elf-gcc"], *flags, *IDF, *where]
         done = subprocess.run(
             ["xtensa-lx106-elf-gcc", *cross, "-c", str(source), "-o", "/dev/null"],
             capture_output=True,

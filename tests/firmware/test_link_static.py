@@ -14,14 +14,11 @@ import pytest
 from core.words import PROFILES
 from tests.support.components import Components
 from tests.support.link import FAKE
+from tools.boards.sources import FIRMWARE, folders, includes
 from tools.faults import fuzz
-from tools.faults.loopback import FIRMWARE, includes
+from tools.faults.loopback import PORT
 
-OURS = sorted(
-    path
-    for folder in ("src", "components/link", "components/prepare")
-    for path in (FIRMWARE / folder).glob("*.[ch]")
-)
+OURS = sorted(path for folder in folders() for path in folder.glob("*.[ch]"))
 SOURCES = [path for path in OURS if path.suffix == ".c"]
 FLAGS = "-std=c99 -O2 -ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow".split()
 FLAGS += "-Wconversion -Wvla -Walloca -Werror".split()
@@ -109,7 +106,7 @@ def test_a_planted_circle_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=ids)
 def test_a_file_keeps_its_promises(path: Path, tmp_path: Path) -> None:
-    assert findings(path, includes(FAKE), tmp_path) == []
+    assert findings(path, includes(FAKE, PORT), tmp_path) == []
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -117,7 +114,7 @@ def test_generated_networks_keep_them_with_their_kernels(
     profile: str, components: Components, tmp_path: Path
 ) -> None:
     component = components("v3", profile)
-    where = [*includes(component), f"-I{component / 'src'}"]
+    where = [*includes(component, PORT), f"-I{component / 'src'}"]
     sources = sorted((component / "src").glob("*.c"))
     assert any("int8" in path.name for path in sources)
     for path in sources:
@@ -183,7 +180,7 @@ def test_a_planted_violation_is_found_in_the_link(kind: str, tmp_path: Path) -> 
     copy = tmp_path / "link_text.c"
     original = FIRMWARE / "components" / "link" / "link_text.c"
     copy.write_text(f"{original.read_text()}\n{code}\n")
-    found = findings(copy, includes(FAKE), tmp_path)
+    found = findings(copy, includes(FAKE, PORT), tmp_path)
     assert any(finding in one for one in found), found
 
 
@@ -223,9 +220,7 @@ def test_cppcheck_finds_nothing() -> None:
     done = subprocess.run(
         ["cppcheck", "--enable=warning,style,performance,portability", "--std=c99",
          "--error-exitcode=1", "--inline-suppr", "--suppress=missingIncludeSystem",
-         "-q", *includes(FAKE), FIRMWARE / "src",
-         FIRMWARE / "components" / "link", FIRMWARE / "components" / "prepare",
-         FIRMWARE / "fuzz"],
+         "-q", *includes(FAKE, PORT), *folders(), FIRMWARE / "fuzz"],
         capture_output=True,
         text=True,
     )  # fmt: skip

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from core.errors import CheckFailed
-from core.paths import ROOT
 from core.words import DEFAULT_PROFILE, PROFILES
 from tests.support.components import Components, Linked
 from tests.support.echo import C99, need
 from tools.boards import footprint, pio, stack_depth, virtual_board
+from tools.boards.sources import FIRMWARE, compiled, includes
 from tools.link.client import Device
 
-FIRMWARE = ROOT / "firmware"
+PORT = "esp32_direct"
 HEAP = re.compile(r"\b_?(malloc|calloc|realloc|free|sbrk|memalign)(_r)?$")
 STACK_LIMIT = 1024  # bytes, of 16 KB
 BOARD_TOOLS = {"virtual": "xtensa-lx106-elf-", "riscv": "riscv64-unknown-elf-"}
@@ -96,26 +96,9 @@ def test_recursion_is_found(tmp_path: Path, called: str, longcalls: list[str]) -
 
 def sources() -> list[Path]:
     """The C of ours that every board compiles, and the bare port."""
-    folders = (
-        *("src", "components/link", "components/prepare"),
-        *("port/esp32_direct", "port/posix"),
-    )
     runtime = FIRMWARE / "port" / "esp32_direct" / "runtime"
-    found = [path for one in folders for path in (FIRMWARE / one).glob("*.c")]
-    return [*found, *runtime.glob("*.c")]
-
-
-def includes(component: Path) -> list[str]:
-    folders = (
-        *("src", "port", "port/esp32_direct"),
-        *("components/link", "components/prepare"),
-    )
-    where = [
-        *(FIRMWARE / one for one in folders),
-        component / "alias",
-        component / "src",
-    ]
-    return [f"-I{path}" for path in where]
+    twin = (FIRMWARE / "port" / "posix").glob("*.c")
+    return [*compiled(PORT), *twin, *runtime.glob("*.c")]
 
 
 @pytest.mark.slow
@@ -132,7 +115,14 @@ def test_the_compilers_analyzer_finds_nothing(
         if source.parent.name == "posix":
             compiler = ["gcc"]
         done = subprocess.run(
-            [*compiler, *C99, "-fanalyzer", *includes(component), "-c", str(source)]
+            [
+                *compiler,
+                *C99,
+                "-fanalyzer",
+                *includes(component, PORT),
+                "-c",
+                str(source),
+            ]
             + ["-o", str(tmp_path / "a.o")],
             capture_output=True,
             text=True,
@@ -176,7 +166,7 @@ def test_cppcheck_finds_nothing(profile: str, components: Components) -> None:
         + ["--suppress=invalidPointerCast:*_network.c"]
         # Soft float takes signs by >> 31, which all our compilers do arithmetically.
         + ["--suppress=shiftTooManyBitsSigned:*nn_f16*.h"]
-        + [*includes(component), *map(str, sources())]
+        + [*includes(component, PORT), *map(str, sources())]
         + [str(path) for path in (component / "src").glob("*_network.c")],
         capture_output=True,
         text=True,

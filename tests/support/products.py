@@ -23,6 +23,7 @@ FIRMWARE = (
     "firmware/**/*.[chS]",
     "firmware/**/*.ld",
     "firmware/**/*.py",
+    "firmware/folders.txt",
     "tools/**/*.py",
 )
 

@@ -23,11 +23,11 @@ from pathlib import Path
 
 from core import cli
 from core.errors import DeviceError, Esp8kError
-from core.paths import ROOT, build_root, model_dir
+from core.paths import build_root, model_dir
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
+from tools.boards.sources import FIRMWARE
 
-FIRMWARE = ROOT / "firmware"
 LOCAL_BOARDS = ("virtual", "twin", "riscv")
 COMPILERS = {
     "virtual": ("xtensa-lx106-elf-gcc", "gcc-xtensa-lx106 picolibc-xtensa-lx106-elf"),

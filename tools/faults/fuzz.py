@@ -19,7 +19,8 @@ from core.errors import CheckFailed, Esp8kError
 from core.paths import build_root
 from core.program import run
 from core.text import for_json
-from tools.faults.loopback import FIRMWARE, includes, sources
+from tools.boards.sources import FIRMWARE, includes
+from tools.faults.loopback import PORT, sources
 
 CLANGS = ("clang-19", "clang-14", "clang")
 HARNESSES = ("frame", "text", "command")
@@ -58,7 +59,7 @@ def build(name: str, firmware: Path = FIRMWARE) -> Path:
     program.parent.mkdir(parents=True, exist_ok=True)
     model = firmware / "fuzz" / "fake_model"
     files = [*sources(model, firmware), firmware / "fuzz" / f"fuzz_{name}.c"]
-    command = [compiler(), *FLAGS, *includes(model, firmware), *map(str, files)]
+    command = [compiler(), *FLAGS, *includes(model, PORT, firmware), *map(str, files)]
     built = subprocess.run(
         [*command, "-o", str(program)], capture_output=True, text=True
     )

@@ -1,7 +1,7 @@
 """The firmware in this very process, behind a line that runs in virtual time.
 
-The C of firmware/src, components/link and a generated model is built as a shared
-library over firmware/port/memory. `MemoryLine` is a `transport.Transport`
+The firmware's C and a generated model are built as a shared library over
+firmware/port/memory. `MemoryLine` is a `transport.Transport`
 to it: every byte takes its time at the line's baud rate, but nobody waits for it.
 So a hundred thousand requests with seconds of timeouts take minutes, and the same
 seed gives the same run.
@@ -15,10 +15,11 @@ from pathlib import Path
 
 from core.errors import Esp8kError
 from core.files import replacing, scratch
-from core.paths import ROOT, build_root
+from core.paths import build_root
+from tools.boards.sources import FIRMWARE, compiled, includes
 from tools.faults.line import BOOT_TEXT, PANIC_TEXT, FaultyLine
 
-FIRMWARE = ROOT / "firmware"
+PORT = "memory"  # of firmware/port
 HOST_FLAGS = ("-std=c99", "-O2", "-ffp-contract=off", "-fPIC", "-shared")
 BITS_A_BYTE = 10
 RESET_PANIC = 3  # hal_reset_t
@@ -31,37 +32,18 @@ def sources(component: Path, firmware: Path = FIRMWARE) -> list[Path]:
     model = sorted((component / "src").glob("*.c")) or sorted(component.glob("*.c"))
     if not model:
         raise Esp8kError(f"no model in {component}", "run: make export")
-    return [
-        *sorted((firmware / "src").glob("*.c")),
-        *sorted((firmware / "components" / "link").glob("*.c")),
-        *sorted((firmware / "components" / "prepare").glob("*.c")),
-        *sorted((firmware / "port" / "memory").glob("*.c")),
-        *model,
-    ]
-
-
-def includes(component: Path, firmware: Path = FIRMWARE) -> list[str]:
-    """-I flags for them."""
-    folders = (
-        firmware / "port",
-        firmware / "port" / "memory",
-        firmware / "src",
-        firmware / "components" / "link",
-        firmware / "components" / "prepare",
-        component / "alias",
-        component / "src",
-        component,
-    )
-    return [f"-I{folder}" for folder in folders if folder.is_dir()]
+    return [*compiled(PORT, firmware), *model]
 
 
 def build_library(component: Path, *extra: str) -> Path:
     """The shared library for a component folder; built once for the same sources."""
     files = sources(component)
-    flags = [*HOST_FLAGS, *extra, *includes(component)]
+    flags = [*HOST_FLAGS, *extra, *includes(component, PORT)]
     digest = hashlib.sha256(" ".join(flags).encode())
     headers = [
-        header for flag in includes(component) for header in Path(flag[2:]).glob("*.h")
+        header
+        for flag in includes(component, PORT)
+        for header in Path(flag[2:]).glob("*.h")
     ]
     for file in [*files, *sorted(headers)]:
         digest.update(file.read_bytes())

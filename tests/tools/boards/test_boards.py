@@ -7,9 +7,10 @@ import pytest
 
 from core.errors import EXIT_DEVICE, EXIT_USAGE, DeviceError, Esp8kError
 from tests.support.lying_device import LyingDevice, honest_hello, named
-from tools.boards import catalogue, pio, probe, usb
+from tools.boards import catalogue, probe, usb
 from tools.boards.boards import BUILD, FLASH, TALK, Board, System, choose
 from tools.boards.probe import Chip
+from tools.boards.sources import FIRMWARE
 from tools.boards.usb import UsbPort
 from tools.link.client import Device
 from tools.link.messages import DeviceIdentity
@@ -256,6 +257,6 @@ def test_no_bootloader_is_no_chip(tmp_path: Path) -> None:
 
 
 def test_every_board_has_an_env_of_its_own() -> None:
-    text = (pio.FIRMWARE / "platformio.ini").read_text()
+    text = (FIRMWARE / "platformio.ini").read_text()
     for kind in catalogue.KINDS:
         assert kind.name == "esp32-direct" or f"[env:{kind.name}]" in text

@@ -10,8 +10,9 @@ import pytest
 from core.errors import DeviceError, Esp8kError
 from tests.support.echo import FIXTURES, need
 from tools.boards import boards, catalogue, flash, pio
+from tools.boards.sources import FIRMWARE
 
-PORT = pio.FIRMWARE / "port" / "esp_idf"
+PORT = FIRMWARE / "port" / "esp_idf"
 LINES = {
     catalogue.UART: "line_uart.c",
     catalogue.SERIAL_JTAG: "line_jtag.c",
@@ -141,7 +142,7 @@ def test_the_project_file_is_valid_and_defaults_to_virtual(
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
     command = [sys.executable, "-m", "platformio", "project", "config"]
     done = subprocess.run(
-        [*command, "-d", str(pio.FIRMWARE), "--json-output"],
+        [*command, "-d", str(FIRMWARE), "--json-output"],
         env=pio.environment("virtual", "v2"),
         capture_output=True,
         text=True,
@@ -156,8 +157,8 @@ def test_the_project_file_is_valid_and_defaults_to_virtual(
         assert options["framework"] == ["espidf"]
         assert "@ 6." in options["platform"], "pinned"
         assert options["board_upload.flash_size"] == "2MB"
-        assert (pio.FIRMWARE / options["board_build.partitions"]).exists()
-        assert (pio.FIRMWARE / f"sdkconfig.defaults.{kind.chip}").exists()
+        assert (FIRMWARE / options["board_build.partitions"]).exists()
+        assert (FIRMWARE / f"sdkconfig.defaults.{kind.chip}").exists()
         assert (PORT / LINES[kind.console]).exists()
     for board in pio.LOCAL_BOARDS:
         assert config[f"env:{board}"]["platform"].startswith("symlink://")

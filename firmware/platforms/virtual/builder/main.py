@@ -45,7 +45,11 @@ firmware = Path(env.subst("$PROJECT_DIR"))
 model = Path(
     os.environ.get("ESP8K_MODEL_DIR", firmware.parent / "build" / "v3" / "component")
 )
-app = Path(os.environ.get("ESP8K_APP_DIR", firmware / "src"))
+# What every board compiles, by the name of its folder in the build.
+listed = (firmware / "folders.txt").read_text().split()
+shared = {Path(one).name: firmware / one for one in listed}
+if "ESP8K_APP_DIR" in os.environ:
+    shared["src"] = Path(os.environ["ESP8K_APP_DIR"])
 
 
 def kernel_flags() -> list[str]:
@@ -60,10 +64,8 @@ def kernel_flags() -> list[str]:
 def folders() -> dict[str, Path]:
     """Where C lies, by the name of its folder in the build."""
     here = {
-        "app": app,
+        **shared,
         "model": model / "src",
-        "link": firmware / "components" / "link",
-        "prepare": firmware / "components" / "prepare",
         "port": firmware / "port" / port,
         "runtime": firmware / "port" / port / "runtime",
     }
@@ -89,13 +91,10 @@ env.Replace(
     CPPPATH=[
         str(path)
         for path in (
-            app,
+            *shared.values(),
             firmware / "port",
             firmware / "port" / port,
             firmware / "port" / port / "include",
-            firmware / "components" / "link",
-            firmware / "components" / "link" / "include",
-            firmware / "components" / "prepare",
             model / "alias",
             model / "src",
         )
