@@ -67,7 +67,9 @@ def only(method: str) -> lower.Price:
 
 def rows(kernel: Kernel) -> Kernel:
     """What sums: the kernel, or the one that makes the rows of its strip."""
-    return kernel.inner if isinstance(kernel, PooledStrip) else kernel
+    found = kernel.rows if isinstance(kernel, PooledStrip) else kernel
+    assert isinstance(found, Kernel)
+    return found
 
 
 def counted(
