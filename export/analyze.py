@@ -6,7 +6,8 @@ One screen: each operator and how it is made, or what cures it; flash and RAM by
 profile; instructions of one inference on each core; which chips it fits; the costliest
 layers; where the RAM peak is. Nothing is compiled or run. Sizes are those of the C
 that `esp8k compile` writes. Instructions are `counted` where the generator writes the
-assembly itself, `estimated` where a compiler stands between. Nobody has measured
+assembly itself, `estimated` where a compiler stands between. A float model without
+--calibration is quantized by drawn inputs, for its sizes alone. Nobody has measured
 cycles on these chips: the times are those of one instruction a cycle, the least.
 """
 
@@ -218,7 +219,8 @@ class Config:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     args = parse(Config, argv, "analyze", __doc__ or "")
-    taken = load(args.model, Options(args.calibration, None, args.input_shape))
+    options = Options(args.calibration, None, args.input_shape, drawn=True)
+    taken = load(args.model, options)
     found = analyze(taken.model, taken.name, taken.notes)
     if args.json:
         print(for_json(asdict(found)))

@@ -31,6 +31,7 @@ from export.frontend.canonical.ends import quantized, real, separate
 from export.frontend.taken import Cost, Options, Taken, Wanted
 from export.graph.network import read_tflite
 
+DRAWN = 4  # inputs where there are none
 CHECKED = 8  # inputs on which a float conversion is held to onnxruntime
 TOLERANCE = 2e-3  # of the largest output
 COMPARED = 1000  # inputs of a set, at most, that the cost is measured on
@@ -50,6 +51,8 @@ def _required(
     """The calibration inputs, (N, ...) each as the model has them."""
     if options.calibration is not None:
         return calibration.read_all(options.calibration, wanted)
+    if options.drawn:
+        return _drawn(wanted)
     shapes = [f"(N, {', '.join(map(str, one.shape[1:]))})" for one in wanted]
     form = f"an .npz or .npy of the shape {shapes[0]}, a .csv, a folder of images"
     if len(wanted) > 1:
@@ -63,7 +66,16 @@ def _required(
     )
 
 
-def _told(inputs: tuple[np.ndarray, ...]) -> str:
+def _drawn(wanted: tuple[Wanted, ...]) -> tuple[np.ndarray, ...]:
+    """A few inputs, drawn: what a model takes does not depend on its ranges."""
+    rng = np.random.default_rng(0)
+    shapes = [(DRAWN, *one.shape[1:]) for one in wanted]
+    return tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes)
+
+
+def _told(inputs: tuple[np.ndarray, ...], options: Options) -> str:
+    if options.calibration is None:
+        return "quantized by drawn inputs, to find sizes: compile it with --calibration"
     reach = ", ".join(f"from {x.min():.4g} to {x.max():.4g}" for x in inputs)
     return (
         f"quantized here by {len(inputs[0]):,} calibration inputs, which reach {reach}"
@@ -80,7 +92,7 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     notes: tuple[str, ...] = ()
     how = dequantized.otherwise(network)
     if how is not None:
-        if options.calibration is None:
+        if options.calibration is None and not options.drawn:
             raise _other_integers(shown, how, dequantized.reach(network))
         raw = dequantized.floats(raw)
         notes = (f"the file is quantized {how}: made real, and quantized anew",)
@@ -90,7 +102,7 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     model = float_tflite.quantize(raw, inputs)
     floats = float_tflite.with_float_constants(raw)
     costs = _costs(floats, model, _sets(inputs, wanted, options))
-    return Taken(model, shown, (*notes, _told(inputs)), costs)
+    return Taken(model, shown, (*notes, _told(inputs, options)), costs)
 
 
 def _other_integers(shown: str, how: str, reach: str) -> Esp8kError:
@@ -130,7 +142,7 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     fixed = keras.Model(start, model(start, training=False))
     floats = tflite.from_keras(tf, fixed)
     quantized = tflite.from_keras(tf, fixed, inputs)
-    notes = [_told(inputs)]
+    notes = [_told(inputs, options)]
     if written_out:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
     costs = _costs(floats, quantized, _sets(inputs, wanted, options))
@@ -237,7 +249,7 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     _hold_to_onnxruntime(opened.proto, floats, some, last)
     sets = _sets(inputs, opened.inputs, options, lambda x: tflite.as_built(graph, x))
     costs = _costs(floats, model, sets)
-    return Taken(model, shown, (*opened.notes, _told(inputs)), costs)
+    return Taken(model, shown, (*opened.notes, _told(inputs, options)), costs)
 
 
 def _hold_to_onnxruntime(

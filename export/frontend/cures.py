@@ -33,12 +33,32 @@ CUSTOM = (
     "convert with target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]: "
     "an operator of one vendor's compiler, or of full TensorFlow, runs nowhere else"
 )
+CUSTOMS = {  # by what an operator's own name begins with
+    "Signal": (
+        "this file computes features of sound, it is no network: keep that part as C "
+        "(TFLite Micro's signal library) and compile the model that comes after it"
+    ),
+    "ethos-u": "give the .tflite from before vela",
+    "edgetpu": "give the .tflite from before edgetpu_compiler",
+    "TFLite_Detection_PostProcess": (
+        "end the model before it: its boxes and scores are outputs, sorted on the chip"
+    ),
+    "FlexTensorList": (
+        "give the Keras file itself with --calibration: recurrent layers are written "
+        "out there"
+    ),
+}
+LOOP = (
+    "give the model from before its conversion, a Keras file or a torch function, with "
+    "--calibration: recurrent layers are written out there"
+)
 
 
 def cure(kind: str, known: frozenset[str]) -> str:
     """The hint for an operator; `known` are the kinds that are taken."""
     if kind.startswith(("CUSTOM", "DELEGATE")):
-        return CUSTOM
+        own = kind.partition(" ")[2]
+        return next((c for name, c in CUSTOMS.items() if own.startswith(name)), CUSTOM)
     if kind in CURES:
         return CURES[kind]
     return "replace it; supported are " + ", ".join(sorted(known - {"TABLE", "MOVE"}))

@@ -14,7 +14,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
+from export.frontend import cures
 from export.frontend.tflite import silent, tensorflow
+from export.graph.network import read_tflite
 
 HALF, SINGLE, BYTE = (
     schema.TensorType.FLOAT16,
@@ -40,10 +42,22 @@ def quantize(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
     except (RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
         raise Esp8kError(
-            f"TensorFlow cannot quantize the model: {reason}",
-            "convert it from its training framework with a representative_dataset, "
-            "or replace that operator",
+            f"TensorFlow cannot quantize the model: {reason}", _cure(raw)
         ) from error
+
+
+def _cure(raw: bytes) -> str:
+    """What helps where a float model cannot be quantized."""
+    kinds = [op.kind for op in read_tflite(raw, "float").operators]
+    if "WHILE" in kinds:
+        return cures.LOOP
+    custom = next((kind for kind in kinds if kind.startswith("CUSTOM")), None)
+    if custom is not None:
+        return cures.cure(custom, frozenset())
+    return (
+        "convert it from its training framework with a representative_dataset, "
+        "or replace that operator"
+    )
 
 
 def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:

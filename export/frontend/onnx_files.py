@@ -55,6 +55,7 @@ def read(
                 f"{shown}: {one_line(tensor.name)} has the shape {tuple(tensor.dims)}"
             )
             raise Esp8kError(what, DAMAGED)
+    _check_domains(proto, shown)
     notes = _fix_shapes(proto, shown, given)
     kinds = {node.op_type for node in proto.graph.node}
     quantized = "DequantizeLinear" in kinds
@@ -161,6 +162,17 @@ def _fix_shapes(
     for value in proto.graph.output:
         value.type.tensor_type.ClearField("shape")
     return notes
+
+
+def _check_domains(proto: onnx.ModelProto, shown: str) -> None:
+    """Refuse what is no neural network: trees and scalers of scikit-learn."""
+    own = [node for node in proto.graph.node if node.domain == "ai.onnx.ml"]
+    if own:
+        raise Esp8kError(
+            f"{shown} is no neural network: {one_line(own[0].op_type)} is an operator "
+            "of classical machine learning",
+            "train a network (torch, Keras), or use emlearn or m2cgen for such a model",
+        )
 
 
 def _check_float(value: Any, shown: str) -> None:

@@ -11,6 +11,7 @@ class Options:
     calibration: Path | None = None  # inputs that ranges are found from
     check: Path | None = None  # inputs that the cost is measured on
     input_shape: tuple[int, ...] | None = None  # where the model leaves it open
+    drawn: bool = False  # whether drawn inputs stand in for missing ones: for sizes
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The bare port's own C: soft arithmetic, interrupts, UART registers."""
 
-import struct
 import subprocess
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from core.paths import ROOT
 from tests.support.echo import C99, FIXTURES, need
-from tools.boards import flash, image_format, virtual_board
+from tools.boards import flash, virtual_board
 
 DIRECT = ROOT / "firmware" / "port" / "esp32_direct"
 RUNTIME = [str(path) for path in sorted((DIRECT / "runtime").glob("*.c"))]
@@ -66,21 +65,19 @@ def test_a_wrong_rounding_would_be_noticed(tmp_path: Path) -> None:
     assert done.returncode == 1 and "mulsf3(" in done.stdout
 
 
-def on_core(folder: Path, *arguments: str) -> str:
-    """Build bare C for lx106 and run it, counting; what it prints."""
-    image = flash.make_image(link(folder, SCRIPT, *arguments), folder / "app.bin")
+def on_core(folder: Path, *arguments: str, boot: int = 1, status: int = 0) -> str:
+    """Build bare C and run it on the emulated ESP32, counting; what it prints."""
+    image = flash.make_image(link(folder, *arguments), folder / "app.bin")
     board = virtual_board.VirtualBoard("virtual", image, count=True)
-    return told(board.command(folder)(1, 1))
+    return told(board.command(folder)(boot, 1), status)
 
 
-SCRIPT = (DIRECT / "esp32_direct.ld").read_text()
-
-
-def link(folder: Path, script: str, *arguments: str) -> Path:
-    """The port's start and simcalls with `arguments`, linked as `script` says."""
-    (folder / "link.ld").write_text(script)
-    parts = [str(DIRECT / "start.S"), str(DIRECT / "simcall.c"), *RUNTIME, *arguments]
-    options = ["-nostartfiles", f"-T{folder / 'link.ld'}", "-Wl,--gc-sections"]
+def link(folder: Path, *arguments: str) -> Path:
+    """The port's start and simcalls with `arguments`."""
+    names = ("start.S", "mulsh.S", "simcall.c")
+    parts = [*(str(DIRECT / name) for name in names), *RUNTIME, *arguments]
+    script = DIRECT / "esp32_direct.ld"
+    options = ["-nostartfiles", f"-T{script}", "-Wl,--gc-sections"]
     options += ["-Wl,--no-warn-rwx-segments", "-lc", "-lgcc"]
     cross = [PICOLIBC, "-mlongcalls", "-ffunction-sections"]
     cross += [f"-I{DIRECT}", f"-I{DIRECT.parent}"]
@@ -99,34 +96,14 @@ def told(command: list[str], status: int = 0) -> str:
     return done.stdout
 
 
-def on_lx6_vectors(folder: Path, status: int, number: int, *arguments: str) -> str:
-    """The same on QEMU's de212, a core that has its vectors where LX6 has them. Its
-    only RAM begins at 0x60000000, so it is linked there."""
-    folder = folder / "lx6"
-    folder.mkdir()
-    script = SCRIPT.replace("ORIGIN = 0x40080000", "ORIGIN = 0x60000000")
-    script = script.replace("ORIGIN = 0x3FFB0000", "ORIGIN = 0x60020000")
-    elf = link(folder, script, *arguments)
-    (entry,) = struct.unpack_from("<I", elf.read_bytes(), 24)  # e_entry
-    jump = image_format.reset_stub(image_format.Image("esp32", entry, (), 0))
-    (folder / "stub").write_bytes(jump)
-    stub = f"loader,file={folder / 'stub'},addr={image_format.RESET_ADDRESS:#x}"
-    machine = "qemu-system-xtensa -M sim -cpu de212 -serial none -display none".split()
-    machine += ["-monitor", "none", "-icount", "shift=10,sleep=off"]
-    machine += ["-semihosting-config", f"enable=on,arg=fw,arg=b{number}"]
-    machine += ["-device", f"{stub},force-raw=on", "-kernel", str(elf)]
-    return told(machine, status)
-
-
 @pytest.mark.emulator
 def test_the_core_computes_as_the_host_also_under_interrupts(tmp_path: Path) -> None:
     need("xtensa-lx106-elf-gcc", "qemu-system-xtensa")
     source = str(FIXTURES / "core_test.c")
     expected = run(build("gcc", tmp_path / "host", "-DHOST", source))
-    for lines in (on_core(tmp_path, source), on_lx6_vectors(tmp_path, 0, 1, source)):
-        *sums, interrupts = lines.splitlines(keepends=True)
-        assert len(sums) == 11 and set(sums) == {expected}
-        assert int(interrupts, 16) > 10_000
+    *sums, interrupts = on_core(tmp_path, source).splitlines(keepends=True)
+    assert len(sums) == 11 and set(sums) == {expected}
+    assert int(interrupts, 16) > 10_000
 
 
 FAULTS = {
@@ -144,8 +121,9 @@ FAULTS = {
 def test_a_fault_is_told_by_the_vectors_of_lx6(tmp_path: Path, number: int) -> None:
     need("xtensa-lx106-elf-gcc", "qemu-system-xtensa")
     names = (FIXTURES / "vectors_test.c", DIRECT / "panic.c", DIRECT / "uart.c")
-    status, files = virtual_board.EXIT_PANIC, map(str, names)
-    place, _, panic = on_lx6_vectors(tmp_path, status, number, *files).splitlines()
+    status = virtual_board.EXIT_PANIC
+    said = on_core(tmp_path, *map(str, names), boot=number, status=status)
+    place, _, panic = said.splitlines()
     assert panic.startswith("esp8k panic: " + FAULTS[number].format(place=place))
     assert panic.endswith("; resetting")
 

@@ -13,7 +13,7 @@ FIXTURES = ROOT / "tests" / "firmware" / "fixtures"
 C99 = "-std=c99 -O2 -ffp-contract=off -Wall -Wextra -Wpedantic -Wshadow".split()
 C99 += ["-Wconversion", "-Werror"]
 NEEDS = {
-    "virtual": ("xtensa-lx106-elf-gcc", "qemu-system-xtensa"),
+    "virtual": ("xtensa-lx106-elf-gcc", "llvm-mc-22", "qemu-system-xtensa"),
     "riscv": ("riscv64-unknown-elf-gcc", "qemu-system-riscv32"),
     "twin": ("gcc",),
 }

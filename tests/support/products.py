@@ -10,12 +10,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from core.paths import ROOT
+from core.words import MODELS
 
 SOURCES = ("core/*.py", "training/*.py", "training/pretrained/*", "export/**/*.py")
 GENERATOR = ("export/**/*.jinja", "firmware/components/nn/**/*", ".clang-format")
@@ -31,6 +33,7 @@ TEST_BUILD = ROOT / "build" / "test"
 V2 = ("--model", "v2")  # what most tests of a command run it on
 
 
+@cache  # no test changes a source, and looking at all takes as long as a short test
 def newest(*patterns: str) -> float:
     files = [f for pattern in patterns for f in ROOT.glob(pattern) if f.is_file()]
     return max(file.stat().st_mtime for file in files)
@@ -60,14 +63,27 @@ def stale(product: Path, *patterns: str) -> bool:
 
 @pytest.fixture(scope="session")
 def exported() -> Callable[[str], Path]:
-    """`exported("v2")` is `build/test/v2`, exported from the shipped checkpoint."""
+    """`exported("v2")` is `build/test/v2`, exported from the shipped checkpoint.
+
+    While another worker makes that one, this worker makes others: all are asked for.
+    """
+    several = "PYTEST_XDIST_WORKER" in os.environ
+
+    def make(model: str, wait: bool) -> bool:
+        try:
+            with lock(model).acquire(blocking=wait):
+                if stale(TEST_BUILD / model / "model.json", *SOURCES, *GENERATOR):
+                    command("export", "--model", model)
+        except Timeout:
+            return False
+        return True
 
     def export(model: str) -> Path:
-        folder = TEST_BUILD / model
-        with lock(model):
-            if stale(folder / "model.json", *SOURCES, *GENERATOR):
-                command("export", "--model", model)
-        return folder
+        if not make(model, wait=not several):
+            for other in MODELS:
+                make(other, wait=False)
+            make(model, wait=True)
+        return TEST_BUILD / model
 
     return export
 

@@ -14,7 +14,8 @@ import pytest
 
 from core.paths import ROOT
 from tests.support.products import V2
-from tools.boards import virtual_board
+from tools.bench import budget
+from tools.boards import flash, virtual_board
 from tools.classify.host import Host
 from tools.link import session
 from tools.link.client import Device
@@ -113,3 +114,33 @@ def test_a_report_of_the_emulated_board_counts_instructions(flashed: Flashed):
     assert got["counter"] == "instructions"
     for engine, least in (("int8", 100_000), ("f16", 1_000_000)):
         assert got["instructions"][engine]["min"] > least
+
+
+@pytest.mark.emulator
+def test_a_hundred_images_pass_the_esp32s_kernels_of_both_engines(
+    linked: Callable[[str, str, str], Path],
+    exported: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Profile `speed`, whose float16 runs on the FPU: over the link, bit for bit, in
+    as many instructions as the benchmark counts of the kernels alone."""
+    monkeypatch.setenv("ESP8K_BUILD", str(exported("v3").parent))
+    image = flash.make_image(linked("v3", "virtual", "speed"), tmp_path / "app.bin")
+    host, images = Host("v3"), load().test_images[:100]
+    targets = {"int8": "lx6", "f16": "lx6fpu"}
+    for count, asked in ((False, images), (True, images[:1])):
+        board = virtual_board.VirtualBoard("virtual", image, count)
+        with board, Device.open(board.port) as device:
+            for engine, target in targets.items():
+                found = list(device.infer_many(engine, asked))
+                logits = np.stack([answer.logits for answer in found])
+                assert (logits == host.logits(engine, asked)).all()
+                (line,) = (row for row in budget.load() if named(row, target))
+                if count:
+                    assert found[0].count == pytest.approx(line["instructions"], 0.02)
+
+
+def named(row: budget.Line, target: str) -> bool:
+    """Whether a row of the budget is v3's in profile `speed` on that core."""
+    return (row["model"], row["target"], row["profile"]) == ("v3", target, "speed")

@@ -49,6 +49,17 @@ def test_unpacked_copies_stay_out_of_the_committed_folder(raw: Path) -> None:
     assert sorted(p.name for p in unpacked.iterdir()) == [n[:-3] for n in before]
 
 
+def test_whole_unpacked_copies_are_read_without_torch(
+    raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = data.load()
+    monkeypatch.setattr(data, "_datasets", None)  # a call would fail
+    again = data.load()
+    assert again.hash == first.hash == data.HASHES["mnist"]
+    assert np.array_equal(again.test_images, first.test_images)
+    assert np.array_equal(again.train_labels, first.train_labels)
+
+
 def test_a_truncated_unpacked_copy_is_made_anew(raw: Path) -> None:
     first = data.load().hash
     copy = raw.parents[2] / "build" / "data" / "MNIST" / "raw" / IMAGES[:-3]

@@ -4,6 +4,7 @@ Debian's assembler knows the lx106 core only; LLVM's knows the ESP32's. So gcc w
 text, MAC16 and loops in inline assembly included, and LLVM's assembler takes it:
 
     assemble(text, Path("model.o"))
+    python -m tools.bench.assemble_lx6 model.s model.o    # as the firmware's build does
 
 What that assembler lacks is put into words that it has: GNU's names of data, a shift
 by more than 15, branches that reach further than one instruction does.
@@ -11,9 +12,13 @@ by more than 15, branches that reach further than one instruction does.
 
 import re
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from core.cli import Positional, parse
 from core.errors import CheckFailed, Esp8kError
+from core.program import run
 
 ASSEMBLER = "llvm-mc-22"
 COMMAND = (ASSEMBLER, "-triple=xtensa", "-mcpu=esp32", "-filetype=obj")
@@ -30,6 +35,21 @@ INVERSE = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
 BRANCH = re.compile(r"\s*(\w+)(?:\.n|\.w15|\.w18)?\s+(.*),\s*(\S+)\s*$")
 FAR = re.compile(r"<stdin>:(\d+):\d+: error: fixup value out of range")
 SHIFT = re.compile(r"^(\s*)srli(\s+a\d+,\s*(?:a\d+|sp)),\s*(\d+)", re.M)
+
+
+@dataclass(frozen=True)
+class Config:
+    """From where to where."""
+
+    text: Positional[Path]  # what gcc -S wrote
+    target: Positional[Path]  # the object file
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Assemble one file."""
+    config = parse(Config, argv, "assemble-lx6", __doc__ or "")
+    assemble(config.text.read_text(), config.target)
+    return 0
 
 
 def assemble(text: str, target: Path) -> None:
@@ -87,3 +107,7 @@ def _run(text: str, target: Path) -> subprocess.CompletedProcess[str]:
 
 def _first(text: str) -> str:
     return next((x for x in text.splitlines() if "error" in x), text[:200]).strip()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -23,7 +23,8 @@ from core.words import ENGINES, PROFILES
 from tools.bench.assemble_lx6 import assemble
 
 BARE = ROOT / "tools" / "bench" / "rivals" / "bare"
-RUNTIME = ROOT / "firmware" / "port" / "esp32_direct" / "runtime"
+DIRECT = ROOT / "firmware" / "port" / "esp32_direct"
+RUNTIME = DIRECT / "runtime"
 TIMEOUT_S = 300  # one run of the compiler
 DIGIT_BYTES = 784  # 28 x 28 pixels
 
@@ -238,11 +239,13 @@ def _bare_objects(target: str) -> tuple[Path, ...]:
     names = (*start, main, "bare.c")
     sources = [("harness", BARE / name) for name in names]
     sources.append(("helper", BARE / "memory.c"))
+    if target in ESP32:
+        sources.append(("harness", DIRECT / "mulsh.S"))
     if where.family == "xtensa":
         sources += [("helper", path) for path in sorted(RUNTIME.glob("*.c"))]
     folder = build_root() / "bench" / "harness" / target
     folder.mkdir(parents=True, exist_ok=True)
-    flags = [*where.compile, "-O2", f"-I{BARE}"]
+    flags = [*where.compile, "-O2", f"-I{BARE}", f"-I{DIRECT}"]
     objects = []
     for kind, path in sources:
         out = folder / f"{kind}_{path.name}.o"
@@ -260,7 +263,7 @@ def _compile(
     out: Path,
     compiler: tuple[str, ...] = (),
 ) -> Path:
-    if target.name in ESP32:
+    if target.name in ESP32 and source.suffix != ".S":
         text = source.read_text()
         if source.suffix != ".s":
             command = [f"{target.prefix}gcc", *flags, "-S", str(source), "-o", "-"]

@@ -24,9 +24,8 @@ QEMU = {
         *"-serial none -monitor none -semihosting".split(),
         *"-icount shift=5,sleep=off -kernel".split(),
     ],
-    # A re-loaded MAC16 register is read anew only across translated blocks.
     "lx6": [
-        *"qemu-system-xtensa -M sim -cpu de212 -singlestep -display none".split(),
+        *"qemu-system-xtensa -M sim -cpu de212 -display none".split(),
         *"-serial none -monitor none -semihosting".split(),
         *"-icount shift=5,sleep=off -kernel".split(),
     ],

@@ -26,7 +26,7 @@ from tools.link.client import Device
 from tools.link.messages import DeviceIdentity
 
 BUILD, FLASH, TALK = "build", "flash", "talk"  # what a board is chosen for
-APT = "apt-get install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc"
+APT = f"apt-get install {pio.COMPILERS['virtual'][1]} qemu-system-misc"
 CHOOSE = "say which: PORT=..., or SERIAL=... (a MAC or a USB serial number)"
 
 
@@ -244,7 +244,7 @@ def _kind_of(chip: str, native: bool) -> Kind:
 
 
 def _without_hardware(here: System) -> tuple[Board, str]:
-    needed = pio.COMPILERS["virtual"][0], virtual_board.QEMU["virtual"]
+    needed = *pio.COMPILERS["virtual"][0], virtual_board.QEMU["virtual"]
     missing = [name for name in needed if not here.which(name)]
     if not missing:
         why = "no board on USB; another: BOARD=twin, PORT=..."

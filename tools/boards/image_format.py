@@ -15,7 +15,22 @@ CHECKSUM_SEED = 0xEF
 HEADER = struct.Struct("<BBBBI")  # magic, segments, flash mode, flash size, entry
 EXTENDED = struct.Struct("<B3sHBHH4sB")  # ... chip id, revisions, ..., has a digest
 CHIPS = {0: "esp32", 2: "esp32s2", 5: "esp32c3", 9: "esp32s3", 13: "esp32c6"}
-RESET_ADDRESS = 0x50000000  # where QEMU's lx106 begins
+RESET_ADDRESS = 0xFE000000  # where QEMU's de233_fpu begins
+# What an ESP32's ROM leaves, and what the emulator lacks of it: see `reset_stub`.
+RESET_CODE = (
+    "06010000",  # j over the entry
+    "{entry}",
+    "21ffff",  # l32r a2, the entry
+    "32a001",  # movi a3, 1
+    "30ec13",  # wsr a3, icount
+    "30ed13",  # wsr a3, icountlevel
+    "42a00c",  # movi a4, 12: no access
+    "52a006",  # movi a5, 6: the lowest 512 MiB, by way 6
+    "40e550",  # wdtlb a4, a5
+    "406550",  # witlb a4, a5
+    "002000",  # isync
+    "a00200",  # jx a2
+)
 
 
 @dataclass(frozen=True)
@@ -81,13 +96,14 @@ def _parse(data: bytes, name: str) -> Image:
 
 
 def reset_stub(image: Image) -> bytes:
-    """`j +8; .word entry; l32r a2, entry; jx a2` for RESET_ADDRESS."""
-    jump, load_and_go = "06010000", "21ffffa00200"
-    return (
-        bytes.fromhex(jump)
-        + struct.pack("<I", image.entry)
-        + bytes.fromhex(load_and_go)
-    )
+    """Code for RESET_ADDRESS that goes to the image's entry.
+
+    It has ICOUNT count instructions, up to 2^32 of them. QEMU then ends what it keeps
+    in registers of the host after each one; else a product of MAC16 reads what was in
+    m0 to m3 before their last load. And address 0 faults, as on the chip.
+    """
+    entry = struct.pack("<I", image.entry).hex()
+    return bytes.fromhex("".join(RESET_CODE).format(entry=entry))
 
 
 def _damaged(name: str, why: str) -> DeviceError:

@@ -30,9 +30,12 @@ from tools.boards.sources import FIRMWARE
 
 LOCAL_BOARDS = ("virtual", "twin", "riscv")
 COMPILERS = {
-    "virtual": ("xtensa-lx106-elf-gcc", "gcc-xtensa-lx106 picolibc-xtensa-lx106-elf"),
-    "riscv": ("riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf"),
-    "twin": ("gcc", "gcc"),
+    "virtual": (
+        ("xtensa-lx106-elf-gcc", "llvm-mc-22"),
+        "gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
+    ),
+    "riscv": (("riscv64-unknown-elf-gcc",), "gcc-riscv64-unknown-elf"),
+    "twin": (("gcc",), "gcc"),
 }
 BUILD_TIMEOUT_S = 300  # a clean build takes seconds
 DOWNLOAD_TIMEOUT_S = 3600  # the first build for a real board fetches a toolchain
@@ -223,11 +226,12 @@ def _run(
 
 def require_compiler(board: str) -> None:
     """One line with the cure when the board's compiler is not installed."""
-    program, packages = COMPILERS.get(board, ("", ""))
-    if not program or shutil.which(program):
+    programs, packages = COMPILERS.get(board, ((), ""))
+    missing = [name for name in programs if not shutil.which(name)]
+    if not missing:
         return
     raise Esp8kError(
-        f"{board} needs {program}, which is not installed",
+        f"{board} needs {missing[0]}, which is not installed",
         f"apt-get install {packages}   (or use BOARD=twin, which needs only gcc)",
     )
 

@@ -41,6 +41,8 @@ PANIC_LOOP_S = 1.0  # a boot that lives longer than this ends the row
 RISCV_PARAMETERS = 0x80100000
 RISCV_MAGIC = 0x6B387065
 QEMU = {"virtual": "qemu-system-xtensa", "riscv": "qemu-system-riscv32"}
+CORE = "de233_fpu"  # has what the ESP32's kernels need, MULSH by a trap of the port's
+MEMORY_MIB = 1025  # up to the ESP32's IRAM; what is not touched takes none
 QUIET = ["-display", "none", "-monitor", "none"]
 
 
@@ -239,8 +241,9 @@ class VirtualBoard:
         def command(boots: int, reason: int) -> list[str]:
             options = f"enable=on,arg=fw,arg=b{boots},arg=r{reason},arg=c{shift}"
             options += f",arg=i{self.first_id}"
-            machine = [QEMU["virtual"], "-M", "sim", "-cpu", "lx106", *QUIET]
-            machine += ["-serial", "none", "-semihosting-config", options]
+            machine = [QEMU["virtual"], "-M", "sim", "-cpu", CORE, *QUIET]
+            machine += ["-m", f"{MEMORY_MIB}M", "-serial", "none"]
+            machine += ["-semihosting-config", options]
             return [*machine, *icount, *loads]
 
         return command

@@ -72,13 +72,14 @@ def _applies(marker: str) -> bool:
 def compilers(which: Callable[[str], str | None], picolibc: Path) -> list[Finding]:
     """What each local board needs; without it another board still works."""
     findings = []
-    for board, (compiler, package) in pio.COMPILERS.items():
+    for board, (compilers, package) in pio.COMPILERS.items():
         emulator = virtual_board.QEMU.get(board)
-        missing = [tool for tool in (compiler, emulator) if tool and not which(tool)]
-        if board == "virtual" and which(compiler) and not picolibc.exists():
+        wanted_here = (*compilers, emulator) if emulator else compilers
+        missing = [tool for tool in wanted_here if not which(tool)]
+        if board == "virtual" and which(compilers[0]) and not picolibc.exists():
             missing.append("picolibc")
         if not missing:
-            text = f"BOARD={board}: {compiler}" + (f", {emulator}" if emulator else "")
+            text = f"BOARD={board}: {', '.join(wanted_here)}"
             findings.append(Finding(f"compiler-{board}", OK, text))
             continue
         wanted = package if missing != [emulator] else ""

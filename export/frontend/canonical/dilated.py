@@ -2,10 +2,12 @@
 
 TensorFlow writes a dilated convolution as one of every n-th row and column, n times.
 Its converter sees through that only where the batch is fixed. The sums are the same
-ones: of the value with SPACE_TO_BATCH_ND's padding around it.
+ones: of the value with SPACE_TO_BATCH_ND's padding around it. Where that only makes the
+length a multiple of n, no sum that is kept reads it.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +87,8 @@ def _one(network: Network, chain: list[Operator]) -> Found | None:
         return None
     # TensorFlow Lite pads with the zero point there, TFLite Micro with a field of its
     # arena that it never writes: 0 where the arena is static memory.
-    if tensors[split.inputs[0]].zero_point and np.any(tensors[split.inputs[2]].data):
+    pads, crops = (tensors[op.inputs[2]].data for op in (split, joined))
+    if tensors[split.inputs[0]].zero_point and np.any(pads) and _read(pads, crops):
         return None
     first, second = (tensors[op.inputs[1]].data for op in (split, joined))
     if first is None or second is None or not np.array_equal(first, second):
@@ -95,12 +98,22 @@ def _one(network: Network, chain: list[Operator]) -> Found | None:
     return Found(split, convs[0], joined, frozenset(op.index for op in chain))
 
 
+def _read(pads: Any, crops: Any) -> bool:
+    """Whether a sum that is kept reads what was padded."""
+    return np.shape(pads) != np.shape(crops) or bool(np.any(crops < pads))
+
+
 def _emit(r: Rewriter, found: Found) -> None:
     split, conv, joined = found.split, found.conv, found.joined
     source, parts = r.tensor(split, 0), r.tensors[split.outputs[0]]
     block = [int(n) for n in _data(r, split, 1).reshape(-1)]
     rest = len(source.shape) - 1 - len(block)
-    pads = ((0, 0), *_pairs(r, split), *[(0, 0)] * rest)
+    around, crops = _pairs(r, split), _pairs(r, joined)
+    if not _read(np.array(around), np.array(crops)):
+        outside = zip(crops, around, strict=True)
+        crops = tuple((b - p, e - q) for (b, e), (p, q) in outside)
+        around = ((0, 0),) * len(block)
+    pads = ((0, 0), *around, *[(0, 0)] * rest)
     shape = tuple(n + sum(p) for n, p in zip(source.shape, pads, strict=True))
     given = split.inputs[0]
     if any(map(any, pads)):
@@ -108,10 +121,9 @@ def _emit(r: Rewriter, found: Found) -> None:
         r.emit("PAD", (split.inputs[0],), given, Padding(paddings=pads))
     # In four dimensions a missing one is where the convolution has it.
     in_4d, out_4d = r.tensor(conv, 0).shape, r.tensors[conv.outputs[0]].shape
-    steps = block + [1] * (2 - len(block))
+    steps, sizes = block + [1] * (2 - len(block)), [*shape[1:-1], 1][:2]
     if len(source.shape) == 3 and in_4d[1:3] == (1, parts.shape[1]):
-        steps = [1, block[0]]
-    sizes = [n * step for n, step in zip(in_4d[1:3], steps, strict=True)]
+        steps, sizes = [1, block[0]], [1, shape[1]]
     given = r.reshaped(given, (source.shape[0], *sizes, in_4d[3]))
     _, height, width, _ = r.tensor(conv, 1).shape
     reaches = [(n - 1) * s for n, s in zip((height, width), steps, strict=True)]
@@ -121,12 +133,14 @@ def _emit(r: Rewriter, found: Found) -> None:
     whole = (source.shape[0], *ends, out_4d[3])
     made = r.value(whole, r.tensors[conv.outputs[0]])
     r.emit(conv.kind, (given, *conv.inputs[1:]), made, a)
-    _cropped(r, joined, made)
+    _cropped(r, joined, made, crops)
 
 
-def _cropped(r: Rewriter, joined: Operator, made: int) -> None:
+def _cropped(
+    r: Rewriter, joined: Operator, made: int, crops: tuple[tuple[int, int], ...]
+) -> None:
     """What BATCH_TO_SPACE_ND leaves of it."""
-    target, crops = r.tensors[joined.outputs[0]], _pairs(r, joined)
+    target = r.tensors[joined.outputs[0]]
     shape = [1]
     for length, pair in zip(target.shape[1:], crops, strict=False):
         shape.append(length + sum(pair))

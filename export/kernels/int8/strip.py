@@ -11,14 +11,12 @@ Around the image a cell's bytes are zero, the least there is: they change no max
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
-from export.arithmetic.requant import Requant
 from export.graph.geometry import Geometry
 from export.graph.stage import Stage
-from export.kernels.arrays import Array
 from export.kernels.c_text import total
 from export.kernels.int8 import horizontal_max
 from export.kernels.int8.conv import Conv, Strip
@@ -26,33 +24,10 @@ from export.kernels.int8.finish import stored
 from export.kernels.int8.horizontal_max import HorizontalMax
 from export.kernels.int8.winograd import Winograd
 from export.kernels.int8.winograd4 import Winograd4
+from export.kernels.int8.wrapped import Wrapped, whole_words
 from export.kernels.kernel import Kernel, Options
 from export.plan.cost import Work, added, times
 from export.plan.overlap import lag
-
-
-class Rows(Protocol):
-    """What makes a strip's rows: a kernel that knows of strips."""
-
-    template: ClassVar[str]
-
-    @property
-    def stage(self) -> Stage: ...
-    @property
-    def strip(self) -> Strip | None: ...
-    @property
-    def function(self) -> str: ...
-    @property
-    def arrays(self) -> tuple[Array, ...]: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def requant(self) -> Requant | None: ...
-    @property
-    def headers(self) -> frozenset[str]: ...
-    @property
-    def scratch(self) -> int: ...
-    def work(self) -> Work: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,42 +69,26 @@ class Feed:
 
 
 @dataclass(frozen=True, eq=False)
-class PooledStrip(Kernel):
+class PooledStrip(Wrapped):
     """Rows of a convolution, then the pool's maxima of them."""
 
-    engine: ClassVar[str] = "int8"
     template: ClassVar[str] = "int8/strip.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("CONV_2D",)
 
-    rows: Rows  # what makes the strip's rows
+    strip: Strip  # where `inner` puts its rows
     feed: Feed | None = None
 
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """By all that the rows can be made of."""
         if stage.pool and stage.pool.overlaps:
-            for rows in _rows(stage, stage.pool, options):
-                yield cls(stage, options, rows)
-
-    @property
-    def arrays(self) -> tuple[Array, ...]:
-        """Those of what makes the rows."""
-        return self.rows.arrays
-
-    @property
-    def method(self) -> str:
-        """That of what makes the rows."""
-        return self.rows.method
-
-    @property
-    def requant(self) -> Requant | None:
-        """That of what makes the rows."""
-        return self.rows.requant
+            for strip, rows in _rows(stage, stage.pool, options):
+                yield cls(stage, options, rows, strip)
 
     @property
     def headers(self) -> frozenset[str]:
         """Its own, and those of what makes the rows."""
-        return self.rows.headers | {"nn_strip.h"}
+        return self.inner.headers | {"nn_strip.h"}
 
     @property
     def scratch(self) -> int:
@@ -152,12 +111,12 @@ class PooledStrip(Kernel):
     @property
     def maxima(self) -> HorizontalMax | None:
         """Those along a row, where the rows have them."""
-        return self.rows.maxima if isinstance(self.rows, Conv) else None
+        return self.inner.maxima if isinstance(self.inner, Conv) else None
 
     @property
     def step_rows(self) -> int:
         """Rows of the convolution that a step makes."""
-        return self.rows.stage.head_region[0]
+        return self.inner.stage.head_region[0]
 
     @property
     def steps(self) -> int:
@@ -170,12 +129,6 @@ class PooledStrip(Kernel):
         return self.step_rows // self.pool.stride_h
 
     @property
-    def pitch(self) -> int:
-        """Bytes of a row of the strip."""
-        assert self.rows.strip is not None
-        return self.rows.strip.pitch
-
-    @property
     def more(self) -> int:
         """Rows of the output that the last step leaves."""
         return self.stage.region[0] + 1 - self.steps * self.cells
@@ -184,7 +137,7 @@ class PooledStrip(Kernel):
     def fresh(self) -> int:
         """Where in the strip a step's rows begin."""
         beside = 0 if self.maxima else self.pool.left * self.stage.region[2]
-        return self.pool.top * self.pitch + beside
+        return self.pool.top * self.strip.pitch + beside
 
     @property
     def move(self) -> int:
@@ -195,20 +148,20 @@ class PooledStrip(Kernel):
     @property
     def inner_bytes(self) -> int:
         """What the makers of rows work in, whole words."""
-        most = self.rows.scratch
+        most = self.inner.scratch
         if self.feed:
             most = max(most, self.feed.kernel.scratch)
-        return _words(most)
+        return whole_words(most)
 
     @property
     def strip_bytes(self) -> int:
         """The strip."""
-        return (self.pool.top + self.step_rows) * self.pitch
+        return (self.pool.top + self.step_rows) * self.strip.pitch
 
     @property
     def above_bytes(self) -> int:
         """The row of cells above, whole words."""
-        return _words(self.stage.width)
+        return whole_words(self.stage.width)
 
     @property
     def pool_text(self) -> str | None:
@@ -220,7 +173,9 @@ class PooledStrip(Kernel):
         """C of a cell's."""
         size_h, size_w = self.pool.stride_h, self.pool.stride_w
         if self.maxima:
-            values = [f"rows[{total('i', y * self.pitch)}]" for y in range(size_h)]
+            values = [
+                f"rows[{total('i', y * self.strip.pitch)}]" for y in range(size_h)
+            ]
         else:
             channels = self.stage.region[2]
             values = [
@@ -231,7 +186,7 @@ class PooledStrip(Kernel):
     @property
     def store(self) -> str:
         """C of the byte to store for `best`."""
-        late = isinstance(self.rows, Conv) and self.rows.late_table is not None
+        late = isinstance(self.inner, Conv) and self.inner.late_table is not None
         return stored(
             "best", f"{self.stem}_table" if late else None, self.stage.is_output
         )
@@ -247,7 +202,7 @@ class PooledStrip(Kernel):
             "strip": self.steps,
             "cell": cells * (self.pool.stride_h * wide + 2),
         }
-        return added(times(self.steps, self.rows.work()), own)
+        return added(times(self.steps, self.inner.work()), own)
 
     def lags(self) -> tuple[int | None, ...]:
         """Steps fill the strip, then write the pooled rows that it completes."""
@@ -257,35 +212,32 @@ class PooledStrip(Kernel):
         return (lag(done * self.stage.width, step * self.move, rereads=False),)
 
 
-def _rows(stage: Stage, pool: Geometry, options: Options) -> Iterator[Rows]:
-    """What can make a strip's rows."""
-    height, (_, width, channels), least = (
-        stage.head_region[0],
-        stage.region,
-        pool.stride_h,
-    )
+def _rows(
+    stage: Stage, pool: Geometry, options: Options
+) -> Iterator[tuple[Strip, Kernel]]:
+    """Strips, and what can make their rows."""
+    height, least = stage.head_region[0], pool.stride_h
+    _, width, channels = stage.region
     whole = whole_strip(stage, pool)
     strips = [whole]
     if pool.stride_w == horizontal_max.STRIDE:
-        strips.append(Strip(whole.function, _words(width * channels), pool.left, width))
+        strips.append(
+            Strip(whole.function, whole_words(width * channels), pool.left, width)
+        )
     if height % least == 0:
         for strip in strips:
             made = Conv.into(stage.rows(least, least, pooled=False), options, strip)
             if made is not None:
-                yield made
+                yield strip, made
     for tiled in (Winograd, Winograd4):
         rows = tiled.tile
         if options.winograd and rows % least == 0 and height % rows == 0:
-            yield from tiled.of(stage.rows(rows, rows, pooled=False), options, whole)
+            part = stage.rows(rows, rows, pooled=False)
+            yield from ((whole, kernel) for kernel in tiled.of(part, options, whole))
 
 
 def whole_strip(stage: Stage, pool: Geometry) -> Strip:
     """Whole cells beside each other, rows of whole words."""
     _, width, channels = stage.region
-    pitch = _words(pool.stride_w * (width + 1) * channels)
+    pitch = whole_words(pool.stride_w * (width + 1) * channels)
     return Strip(f"{stage.name}_rows", pitch)
-
-
-def _words(size: int) -> int:
-    """Bytes, rounded up to whole words."""
-    return -(-size // 4) * 4

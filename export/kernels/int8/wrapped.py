@@ -34,4 +34,9 @@ class Wrapped(Kernel):
     @property
     def inner_bytes(self) -> int:
         """What the maker of a part works in, whole words."""
-        return -(-self.inner.scratch // 4) * 4
+        return whole_words(self.inner.scratch)
+
+
+def whole_words(size: int) -> int:
+    """Bytes, rounded up to whole words."""
+    return -(-size // 4) * 4

@@ -18,6 +18,7 @@ WIDTH = 80  # columns
 L32I_REACH = 1020  # bytes: 8 bits of words
 NEAR = 127  # what ADDI adds at most
 PAGE = 256  # what ADDMI adds multiples of
+FAR = 1 << 15  # what it subtracts at most
 
 
 @dataclass
@@ -47,12 +48,11 @@ class Block:
             return
         near = (distance + 128) % PAGE - 128
         far = distance - near
-        if far:
-            if not -32768 <= far <= 32512:
-                raise ValueError(f"{distance} bytes are out of reach")
-            self.op("AT_ADDMI", pointer, source, far)
-            source = pointer
-        if near or not far:
+        while far:  # once, but for a dilation of tens of rows
+            part = min(max(far, -FAR), FAR - PAGE)
+            self.op("AT_ADDMI", pointer, source, part)
+            source, far = pointer, far - part
+        if near or source != pointer:
             self.op("AT_ADDI", pointer, source, near)
 
     def loop(self, name: str, counter: str, turns: int, body: "Block") -> None:

@@ -119,7 +119,7 @@ class Lx6Strip(PooledStrip):
         layer = layer_of(part, strip.function, strip.pitch)
         if layer is not None and options.wide_weights:
             for rows in Lx6.of(layer, part, options):
-                yield cls(stage, options, replace(rows, strip=strip))
+                yield cls(stage, options, replace(rows, strip=strip), strip)
 
     @property
     def requant(self) -> Requant | None:
@@ -134,16 +134,16 @@ class Lx6Strip(PooledStrip):
 
     @property
     def _maxima(self) -> tuple[str, int] | None:
-        return cells.text(self.name, self.pool, self.stage.region, self.pitch)
+        return cells.text(self.name, self.pool, self.stage.region, self.strip.pitch)
 
     def cost(self, core: str) -> int:
         """Instructions: the rows' are counted, as are the maxima's of our own."""
-        assert isinstance(self.rows, Lx6)
+        assert isinstance(self.inner, Lx6)
         maxima = self._maxima
         pooled = (
             (self.stage.region[0] + 1) * maxima[1] if maxima else super().cost("xtensa")
         )
-        return self.steps * self.rows.made.cost + pooled
+        return self.steps * self.inner.made.cost + pooled
 
 
 def feeds(stage: Stage, options: Options, room: int) -> Iterator[tuple[int, Kernel]]:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hal.h on the bare core: QEMU's lx106 by simcall, a real ESP32 by UART0.
+ * hal.h on the bare core: QEMU's de233_fpu by simcall, a real ESP32 by UART0.
  *
  * The CPU stays on the crystal (40 or 26 MHz): the PLL is set through an analogue
  * bus whose only public access is ROM code, which this port does not call.
@@ -10,6 +10,7 @@
 #include "app.h"
 #include "crystal.h"
 #include "hal.h"
+#include "mulsh.h"
 #include "painted_stack.h"
 #include "registers.h"
 #include "simcall.h"
@@ -57,6 +58,13 @@ static uint64_t ticks(void)
     ticks_total += now - ticks_last;
     ticks_last = now;
     return ticks_total;
+}
+
+/* The emulator's reset code has it count every instruction, and its 2^32nd one
+ * is a debug exception. */
+static void restart_icount(void)
+{
+    __asm__ volatile("wsr %0, icount" ::"r"(1) : "memory");
 }
 
 static void enable_interrupt(uint32_t number)
@@ -162,6 +170,7 @@ static hal_status_t emulated_read(uint8_t *bytes, uint32_t capacity,
         uint32_t wait = left < LONGEST_WAIT_MS ? left : LONGEST_WAIT_MS;
 
         (void)ticks(); /* before CCOUNT can wrap unseen */
+        restart_icount();
         if (simcall_wait(wait)) {
             break;
         }
@@ -252,7 +261,8 @@ uint64_t hal_time_us(void)
  * With -icount shift=10 an instruction lasts 1024 ns of virtual time, which
  * is 40.96 ticks of CCOUNT. Rounding each difference to whole instructions
  * gives them exactly; rounding the sum would not, because waiting for the
- * line shifts the phase. At most 104 M instructions between two calls.
+ * line shifts the phase. At most 104 M instructions between two calls. What
+ * MULSH takes more than on the chip is taken off.
  */
 uint32_t hal_count(void)
 {
@@ -270,7 +280,7 @@ uint32_t hal_count(void)
         counted += (uint32_t)((scaled + (1u << (shift - 1u))) >> shift);
         last = now;
     }
-    return counted;
+    return counted - mulsh_traps() * MULSH_TRAP_INSTRUCTIONS;
 }
 
 hal_counter_t hal_counter(void)

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors, reset and interrupt entry for two cores from one image:
- * the ESP32's LX6 (real) and lx106 (QEMU's -M sim), both with the call0 ABI.
- *
- * Their vector offsets from VECBASE differ and do not collide, because the
- * window vectors that fill 0x000-0x17F on LX6 are never taken (PS.WOE = 0):
- *
- *            debug  nmi    kernel  user   double
- *   lx106    0x010  0x020  0x030   0x050  0x070
- *   LX6      0x280  0x2C0  0x300   0x340  0x3C0   (levels 2-5: 0x180-0x240)
+ * Vectors, reset and interrupt entry of an LX6 core with the call0 ABI: the real
+ * ESP32's, or QEMU's de233_fpu. The window vectors below 0x180 are never taken
+ * (PS.WOE = 0).
  */
 
 #define PS_USER 0x20            /* UM = 1, EXCM = 0, INTLEVEL = 0, WOE = 0 */
@@ -18,6 +12,14 @@
 #define KIND_USER 2
 #define KIND_DOUBLE 3
 #define KIND_UNEXPECTED 4
+
+/* Debian's assembler knows lx106 only, which has none of these registers. */
+#define LCOUNT 2
+#define CPENABLE 224
+
+    .macro wsr_special register, special
+    .byte   \register << 4, \special, 0x13
+    .endm
 
 /* ==== Vector table ==== */
 
@@ -30,11 +32,6 @@
 
     .global vector_base
 vector_base:
-    vector  0x010, unexpected_entry
-    vector  0x020, unexpected_entry
-    vector  0x030, kernel_entry
-    vector  0x050, user_entry
-    vector  0x070, double_entry
     vector  0x180, unexpected_entry
     vector  0x1C0, unexpected_entry
     vector  0x200, unexpected_entry
@@ -78,13 +75,19 @@ panic_entry:                    /* a2 kind, a4 pc; the rest may be lost */
 
 /*
  * A level 1 interrupt saves what a C function may change under call0 (a0 and
- * a2-a11, SAR) and leaves the rest to it. The compiler's target has neither
- * zero-overhead loops nor MAC16, so LX6's registers for those are not live.
+ * a2-a11, SAR) and leaves the rest to it. That C has neither loops nor MAC16 nor
+ * FPU, as the compiler's target has none: the kernels' stay as they are, and
+ * PS.EXCM, which stays set, keeps their loops from looping meanwhile.
  */
     .align  4
 user_entry:
     rsr     a0, exccause
     beqi    a0, CAUSE_LEVEL1, interrupt_entry
+    bnez    a0, mulsh_refused
+    movi    a0, mulsh_entry     /* an illegal instruction */
+    jx      a0
+    .global mulsh_refused
+mulsh_refused:
     movi    a2, KIND_USER
     rsr     a4, epc1
     j       panic_entry
@@ -134,6 +137,7 @@ interrupt_entry:
 reset_entry:
     movi    a2, 0
     wsr     a2, intenable
+    wsr_special 2, LCOUNT       /* no loop of whoever was here before */
     movi    a2, PS_PANIC        /* no window exceptions, no interrupts yet */
     wsr     a2, ps
     rsync
@@ -157,6 +161,8 @@ reset_entry:
     j       3b
 4:  movi    a2, PS_USER
     wsr     a2, ps
+    movi    a2, 1
+    wsr_special 2, CPENABLE     /* the FPU is coprocessor 0 */
     rsync
     movi    a0, board_main
     callx0  a0

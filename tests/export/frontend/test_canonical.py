@@ -128,6 +128,16 @@ def test_space_to_batch_around_a_convolution_is_a_dilated_one(
     assert kinds.count("MOVE") == any(crops)
 
 
+@pytest.mark.parametrize(("crops", "moved"), [((2, 1), 0), ((2, 3), 1), ((3, 1), 1)])
+def test_padding_that_no_kept_sum_reads_is_left_out(
+    crops: tuple[int, int], moved: int
+) -> None:
+    """Keras pads to a multiple of the dilation and crops as much again."""
+    ctypes.CDLL(None).mallopt(tflm.M_PERTURB, 85)  # TFLite Micro pads with that
+    kinds = held(dilated(False, crops, zero=5))
+    assert (kinds.count("PAD"), kinds.count("MOVE")) == (0, moved)
+
+
 def test_what_tflite_micro_pads_otherwise_is_refused_with_its_cure() -> None:
     network, _ = core_of(read_tflite(dilated(False, zero=5), "net"))
     with pytest.raises(Esp8kError, match="_ND") as caught:

@@ -79,7 +79,9 @@ def keras_file(path: Path) -> Path:
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 def test_a_keras_file_is_quantized(tmp_path: Path, suffix: str) -> None:
     path = keras_file(tmp_path / f"net.{suffix}")
-    taken = conversion.convert("keras", str(path), b"", "net", inputs(tmp_path, 6, 4))
+    taken = conversion.convert(
+        "keras", str(path), path.read_bytes(), "net", inputs(tmp_path, 6, 4)
+    )
     assert any("1 recurrent layers are written out" in note for note in taken.notes)
     assert taken.costs[0].agreement is not None and taken.costs[0].agreement > 0.7
     if suffix == "keras":  # of the other one are the same operators
@@ -133,7 +135,7 @@ def test_two_inputs_of_a_keras_model_keep_their_order(tmp_path: Path) -> None:
     path = tmp_path / "step.keras"
     keras.Model([sound, before], ends).save(path)
     options, *_ = two_inputs(tmp_path)
-    taken = conversion.convert("keras", str(path), b"", "step", options)
+    taken = conversion.convert("keras", str(path), path.read_bytes(), "step", options)
     network = read_tflite(taken.model, "step")
     assert [network.tensors[i].shape for i in network.inputs] == [(1, 5), (1, 3)]
     assert [network.tensors[i].shape for i in network.outputs] == [(1, 2), (1, 3)]

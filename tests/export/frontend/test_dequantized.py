@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import Esp8kError
+from export.analyze import analyze
 from export.compile import compile_model
 from export.frontend import conversion, dequantized, float_tflite, sources
 from export.graph.network import read_tflite
@@ -59,6 +60,13 @@ def test_it_is_quantized_anew_and_told(tmp_path: Path) -> None:
     assert taken.costs[0].mean < 0.02 * taken.costs[0].span
     made = compile_model(taken.model, "net", "net", tmp_path / "c", "size")
     assert "TFLite Micro" in made.compared_with
+
+
+@pytest.mark.slow
+def test_sizes_need_no_calibration() -> None:
+    taken = conversion.convert("tflite", "x", old(), "x", sources.Options(drawn=True))
+    assert "drawn inputs, to find sizes" in taken.notes[1]
+    assert not analyze(taken.model, "net").problems
 
 
 @pytest.mark.parametrize(

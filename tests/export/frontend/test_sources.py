@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.errors import Esp8kError
 from core.inputs import read_bytes
-from export.frontend import c_array, calibration, onnx_files, sources
+from export.frontend import c_array, calibration, cures, onnx_files, sources
 from export.frontend.taken import Wanted
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
@@ -286,6 +286,28 @@ def test_external_data_elsewhere_are_refused(
 def test_shapes_that_contradict_each_other_are_named() -> None:
     with pytest.raises(Esp8kError, match="onnxruntime|contradict"):
         opened(gemm((1, 17)))
+
+
+def test_trees_are_told_from_networks() -> None:
+    proto = gemm()
+    proto.graph.node.add(op_type="TreeEnsembleClassifier", domain="ai.onnx.ml")
+    with pytest.raises(Esp8kError, match="no neural network: TreeEns") as caught:
+        opened(proto)
+    assert "emlearn" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "cure"),
+    [
+        ("CUSTOM SignalWindow", "features of sound"),
+        ("CUSTOM ethos-u", "before vela"),
+        ("CUSTOM FlexTensorListReserve", "Keras file"),
+        ("CUSTOM other", "TFLITE_BUILTINS_INT8"),
+        ("WHILE", "unroll"),
+    ],
+)
+def test_an_operator_has_its_own_cure(kind: str, cure: str) -> None:
+    assert cure in cures.cure(kind, frozenset())
 
 
 def test_a_graph_in_a_graph_is_refused() -> None:

@@ -16,6 +16,7 @@ from export.frontend.support import integer_core
 from export.graph.network import read_tflite
 from export.kernels import registry
 from export.kernels.lx6 import requant
+from export.kernels.lx6.assembly import Block
 from export.kernels.lx6.requant import Sums
 from export.reference import int8 as reference
 from export.reference.stages import stage_outputs
@@ -37,6 +38,19 @@ MOST = {"v1": 205_000, "v2": 220_000, "v3": 820_000, "v3-small": 200_000}
 
 def bytes_of(inputs: np.ndarray) -> np.ndarray:
     return (inputs.astype(np.int16) + 128).astype(np.uint8)
+
+
+@pytest.mark.parametrize("source", ["", "w"])
+def test_a_pointer_is_moved_by_any_distance(source: str) -> None:
+    for distance in (0, 127, -129, 256, 32_640, 32_767, -32_900, 51_328, -90_000):
+        block = Block()
+        block.move("v", distance, source)
+        words = [re.findall(r"\w+|-\d+", word) for word in block.words]
+        assert sum(int(word[-1]) for word in words) == distance
+        assert all(word[1] == "v" for word in words)
+        assert [word[2] for word in words][:1] in ([], [source or "v"])
+        assert all(word[2] == "v" for word in words[1:])
+        assert len(words) <= 4 and (words or not source)
 
 
 # ==== Requantisation ====

@@ -68,7 +68,7 @@ def test_what_is_between_them_is_never_stored_whole(
     assert plan.stages[1].method == method
     second = lower.int8(network, profile, "net", price).kernels[1]
     assert isinstance(second, PooledStrip)
-    tiles = second.rows.scratch if method == "winograd4" else 0  # transformed, summed
+    tiles = second.inner.scratch if method == "winograd4" else 0  # transformed, summed
     assert plan.int8_arena_bytes - tiles < BETWEEN
     if profile == "size":
         assert plan.int8_arena_bytes < BETWEEN // 2 + 12 * 12 * 10

@@ -35,10 +35,13 @@ def hello(board: str) -> DeviceIdentity:
     return Device(LyingDevice(lie)).identity
 
 
+VIRTUAL = ("xtensa-lx106-elf-gcc", "llvm-mc-22", "qemu-system-xtensa")
+
+
 def system(
     chips: dict[UsbPort, Chip | None] | None = None,
     firmware: dict[UsbPort, str] | None = None,
-    programs: tuple[str, ...] = ("xtensa-lx106-elf-gcc", "qemu-system-xtensa"),
+    programs: tuple[str, ...] = VIRTUAL,
 ) -> System:
     """A computer with these on USB."""
     on = {port.device: chip for port, chip in (chips or {}).items()}
@@ -203,12 +206,12 @@ def test_without_a_usb_board_the_emulated_one_is_taken(
     )
 
 
-@pytest.mark.parametrize("missing", ["xtensa-lx106-elf-gcc", "qemu-system-xtensa"])
+@pytest.mark.parametrize("missing", VIRTUAL)
 def test_without_compiler_or_emulator_the_twin_is_taken_with_the_cure(
     missing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tools = {"xtensa-lx106-elf-gcc", "qemu-system-xtensa"} - {missing}
-    board = choose(None, None, TALK, system=system(programs=tuple(tools)))
+    tools = tuple(name for name in VIRTUAL if name != missing)
+    board = choose(None, None, TALK, system=system(programs=tools))
     assert (board.name, board.evidence) == ("twin", "host process")
     told = capsys.readouterr().err
     assert told.count("\n") == 1

@@ -335,6 +335,7 @@ def test_packages_that_are_not_as_pinned_are_named(tmp_path):
     ("absent", "level", "package"),
     [
         ("xtensa-lx106-elf-gcc", PROBLEM, "gcc-xtensa-lx106"),
+        ("llvm-mc-22", PROBLEM, "llvm-22"),
         ("qemu-system-xtensa", PROBLEM, "qemu-system-misc"),
         ("riscv64-unknown-elf-gcc", NOTE, "gcc-riscv64-unknown-elf"),
         ("gcc", PROBLEM, "gcc"),

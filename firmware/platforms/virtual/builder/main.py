@@ -2,7 +2,9 @@
 
 PlatformIO runs this for `pio run -e virtual|twin|riscv`. It compiles the
 application, the components and the generated model for one of three targets;
-what differs between them is in TARGETS and in port/<port>/.
+what differs between them is in TARGETS and in port/<port>/. The model's kernels for
+the ESP32 have instructions that Debian's assembler does not know: it compiles their
+C, LLVM assembles it.
 
 Read from the environment (tools/boards/pio.py sets them):
     ESP8K_MODEL_DIR   the generated component (default build/v3/component)
@@ -21,12 +23,13 @@ WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror".split()
 SECTIONS = ["-ffunction-sections", "-fdata-sections"]
 COMMON = ["-std=c99", "-O2", "-g", "-ffp-contract=off", "-fstack-usage"]
 BARE = ["-nostartfiles", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments"]
+LX6 = ["-DNN_LX6=1", "-DNN_LX6_FPU=1"]  # the ESP32's core, as nn_core.h has it
 PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
 
 TARGETS = {
     "xtensa": {
         "prefix": "xtensa-lx106-elf-",
-        "compile": [PICOLIBC, "-mlongcalls", *SECTIONS],
+        "compile": [PICOLIBC, "-mlongcalls", *LX6, *SECTIONS],
         "link": [PICOLIBC, *BARE],
     },
     "riscv": {
@@ -116,7 +119,23 @@ env.Replace(
     LIBS={"xtensa": ["c", "gcc"], "riscv": ["gcc"], "host": []}[target],
 )
 
+
+def build_by_llvm(name: str, folder: Path) -> None:
+    """A folder's C, compiled by gcc and assembled by LLVM."""
+    compiling = "$CC -S -o $TARGET $CFLAGS -g0 $CCFLAGS $_CCCOMCOM $SOURCE"
+    assembling = f'"{sys.executable}" -m tools.bench.assemble_lx6 $SOURCE $TARGET'
+    ours = {**env["ENV"], "PYTHONPATH": str(firmware.parent)}  # this checkout's
+    for source in sorted(folder.glob("*.c")):
+        out = os.path.join("$BUILD_DIR", name, source.stem)
+        text = env.Command(f"{out}.s", str(source), compiling)
+        made = env.Command(f"{out}.o", text, assembling, ENV=ours)
+        env.Append(PIOBUILDFILES=made)
+
+
 for name, folder in folders().items():
+    if name == "model" and target == "xtensa":
+        build_by_llvm(name, folder)
+        continue
     # The model's assembly is for a chip that no board here has.
     assembly = [] if name == "model" else ["+<*.S>"]
     env.BuildSources(

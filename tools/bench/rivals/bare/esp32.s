@@ -26,6 +26,10 @@ start:
     movi    a2, 0x20
     wsr     a2, ps              # PS.EXCM would keep loops from looping
     rsync
+    movi    a2, 1               # QEMU ends a block after each instruction that is
+    wsr     a2, icount          # counted; else MAC16 reads m0 to m3 as they were
+    wsr     a2, icountlevel     # before their last load
+    isync
     call0   core_ready
     l32r    a2, 1b
     wsr     a2, vecbase

@@ -1,20 +1,18 @@
 /* QEMU's -M sim: CCOUNT under -icount, output and exit by simcall. On the cores
- * that stand for an ESP32's LX6 without what lx6.s's trap for MULSH takes. */
+ * that stand for an ESP32's LX6 without what mulsh.S's trap for MULSH takes. */
 #include "bare.h"
 
 #define CALL_EXIT 1
 #define CALL_WRITE 4
 #define STANDARD_OUTPUT 1
-#define TRAP_TICKS 128u /* of lx6.s: 100 instructions more than MULSH itself */
+#define TICKS_100 128u /* of CCOUNT, in 100 instructions at 32 ns */
 
 #if defined(NN_LX6)
-uint32_t bare_registers[17]; /* lx6.s saves them here; [16] counts its calls */
+#include "mulsh.h"
 
 static uint32_t trapped(void)
 {
-    const volatile uint32_t *traps = &bare_registers[16];
-
-    return *traps * TRAP_TICKS;
+    return mulsh_traps() * (MULSH_TRAP_INSTRUCTIONS * TICKS_100 / 100u);
 }
 #else
 static uint32_t trapped(void)
