@@ -19,6 +19,7 @@ WORDS = ("sure", "unsure", "no digit")
 UNIT = 16  # logits are taken in sixteenths
 TOP = 511  # largest input, of either sign
 INPUTS, HIDDEN = 80, 32
+SCALARS = ("shift", "second_bias", "sure_from", "digit_from", "margin_from")
 INKED = 128  # a pixel that bright is ink, where shape alone is looked at
 
 
@@ -38,7 +39,7 @@ class Doubt:
 
     @staticmethod
     def of(content: dict[str, Any]) -> "Doubt":
-        """From JSON; a ValueError where its layers are of another size."""
+        """From JSON; a ValueError where its layers or numbers are others."""
         if {len(row) for row in content["first"]} != {INPUTS}:
             raise ValueError("inputs")
         if not len(content["first"]) == len(content["second"]) == HIDDEN:
@@ -47,6 +48,16 @@ class Doubt:
         rest = {k: content[k] for k in asdict_names() if k != "first"}
         for name in ("first_bias", "second"):
             rest[name] = tuple(int(v) for v in rest[name])
+        numbers = [v for k, v in rest.items() if k in SCALARS]
+        numbers += [
+            *rest["first_bias"],
+            *rest["second"],
+            *(v for r in first for v in r),
+        ]
+        if any(type(v) is not int or abs(v) >= 1 << 31 for v in numbers):
+            raise ValueError("numbers")
+        if len(rest["first_bias"]) != HIDDEN or not 0 <= rest["shift"] < 32:
+            raise ValueError("hidden")
         return Doubt(first=first, **rest)
 
     def score(self, images: Array, logits: Array) -> Array:

@@ -11,7 +11,6 @@ that fails too, one error names the file and the cure.
 
 import gzip
 import hashlib
-import json
 import os
 import shutil
 import struct
@@ -23,6 +22,7 @@ from urllib.error import URLError
 
 import numpy as np
 
+from core import manifest
 from core.cli import parse
 from core.errors import Esp8kError
 from core.files import replacing
@@ -155,13 +155,9 @@ def of_model(config: Mapping[str, Any]) -> Data:
 
 def of_exported(folder: Path) -> Data:
     """The data set of the model in `build/<model>/`; MNIST before its first export."""
-    path = folder / "model.json"
-    if not path.exists():
+    if not manifest.exists(folder):
         return load()
-    try:
-        return of_model(json.loads(path.read_text()).get("config") or {})
-    except (ValueError, AttributeError) as error:
-        raise Esp8kError(f"{path} is damaged", "run: make export") from error
+    return of_model(manifest.read(folder).get("config") or {})
 
 
 def split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,13 @@
 plan = load_plan(Path("build/v2/component/plan.json"))
 """
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TypeVar
+
+from core.errors import Esp8kError
+from core.manifest import json_object, whole
+from core.text import one_line
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,29 @@ class Plan:
         return tuple(s for s in self.stages if s.engine == name)
 
 
+T = TypeVar("T", StagePlan, Plan)
+
+
 def load_plan(path: Path) -> Plan:
-    """Read plan.json."""
-    raw = json.loads(path.read_text())
-    stages = tuple(
-        StagePlan(**{**s, "shape": tuple(s["shape"])}) for s in raw.pop("stages")
-    )
-    return Plan(**raw, stages=stages)
+    """Read plan.json, which may be of another version of this program."""
+    try:
+        raw = json_object(path)
+        stages = tuple(
+            _right(StagePlan(**{**s, "shape": tuple(s["shape"])}))
+            for s in raw.pop("stages")
+        )
+        return _right(Plan(**raw, stages=stages))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        text = f"{path} is damaged, or of another version: {error}"
+        raise Esp8kError(text, "make it again: run make export, or compile") from None
+
+
+def _right(told: T) -> T:
+    """`told`, if each field is of its type; a ValueError names the first other one."""
+    for field in fields(told):
+        value = getattr(told, field.name)
+        plain = field.type not in (int, str) or type(value) is field.type
+        sides = value if field.name == "shape" else (1,)
+        if not plain or not all(whole(side, 1, 1 << 20) for side in sides):
+            raise ValueError(f"its {field.name} is {one_line(repr(value), 40)}")
+    return told

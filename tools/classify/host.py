@@ -8,13 +8,11 @@ int8 follows TFLite Micro's integer arithmetic, f16 the generated C's float32 wi
 weights stored as binary16. Both read only what `make export` wrote.
 """
 
-import json
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from core import paths, pixels
+from core import manifest, paths, pixels
 from core.doubt import Doubt, sixteenths
 from core.errors import EXIT_USAGE, Esp8kError
 from core.text import one_line
@@ -33,7 +31,8 @@ class Host:
     def __init__(self, model: str) -> None:
         self.model = model
         self.folder = paths.model_dir(model)
-        self.manifest = read_manifest(model)
+        needed = ("weights_hash", "output")
+        self.manifest = manifest.read(self.folder, *needed)
         self.weights_hash: str = self.manifest["weights_hash"]
 
     @cached_property
@@ -100,18 +99,6 @@ class Host:
             out = self.manifest["output"]
             wide = decide.sixteenths(logits, out["scale"], out["zero_point"])
         return self.doubt.decide(images, wide)
-
-
-def read_manifest(model: str) -> dict[str, Any]:
-    """build/<model>/model.json; says what to run when it is not there."""
-    path = paths.model_dir(model) / "model.json"
-    cure = f"run: make export MODEL={model}"
-    try:
-        return dict(json.loads(path.read_text()))
-    except FileNotFoundError:
-        raise Esp8kError(f"model {model} has not been exported", cure) from None
-    except (ValueError, UnicodeDecodeError):
-        raise Esp8kError(f"{path} is damaged", cure) from None
 
 
 def check_engine(engine: str) -> str:

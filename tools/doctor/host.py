@@ -1,14 +1,14 @@
 """The doctor on this computer: Python, compilers, PlatformIO, disk, models."""
 
 import importlib.metadata
-import json
 import shutil
 import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-from core import paths
+from core import manifest, paths
+from core.errors import Esp8kError
 from core.words import MODELS
 from tools.boards import pio, virtual_board
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
@@ -136,11 +136,12 @@ def models() -> list[Finding]:
     for model in MODELS:
         folder = paths.model_dir(model)
         try:
-            described = json.loads((folder / "model.json").read_text())
-            weights = str(described["weights_hash"])[:16]
-        except (OSError, ValueError, KeyError):
-            text, cure = f"{model} is not exported", f"run: make export MODEL={model}"
-            findings.append(Finding(f"model-{model}", NOTE, text, cure))
+            weights = manifest.read(folder, "weights_hash")["weights_hash"][:16]
+        except Esp8kError as error:
+            text = (
+                error.message if manifest.exists(folder) else f"{model} is not exported"
+            )
+            findings.append(Finding(f"model-{model}", NOTE, text, error.hint))
             continue
         boards = sorted(p.parent.name for p in folder.glob("*/memory.json"))
         text = f"{model} exported, weights {weights}; firmware for: "

@@ -4,11 +4,10 @@ In order: our firmware at the usual rate; the chip's own bootloader; our firmwar
 other rates; a reset by DTR/RTS, and what the board says while it boots.
 """
 
-import json
 import time
 from collections.abc import Callable
 
-from core import paths
+from core import manifest, paths
 from core.errors import DeviceError, Esp8kError
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 from tools.link import meeting
@@ -178,13 +177,15 @@ def _weights(port: str, identity: DeviceIdentity) -> Finding:
     model = identity.model
     try:
         folder = paths.model_dir(model)
-        content = json.loads((folder / "model.json").read_text())
-        here = int(content["identity_crc"])
     except Esp8kError:
         text = f"model {model!r} is unknown to this checkout"
         cure = "make flash writes one that is known"
         return Finding("weights", PROBLEM, text, cure, port=port)
-    except (OSError, ValueError, KeyError, TypeError):
+    try:
+        here = manifest.read(folder, "identity_crc")["identity_crc"]
+    except Esp8kError as error:
+        if manifest.exists(folder):
+            return Finding("weights", NOTE, error.message, error.hint, port=port)
         cure = f"run: make export MODEL={model}"
         text = f"{model} is not exported here: weights cannot be compared"
         return Finding("weights", NOTE, text, cure, port=port)

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +23,12 @@ APART = (".lock", "unfinished.pt", LIST)
 EXPORTED = "model_fp32.onnx", "model_int8.tflite", "plan.json", "verify.json"
 FLASHED = ("firmware.elf", "app.bin", "flashed.bin", "memory.json")
 REPORTED = "twin/report-of-5/report.json", "twin/report-of-5/report.html"
+# Of a name, what differs from run to run: the process, the compiler's and Python's
+# letters. A next run meets none of them by name.
+CHANCE = re.compile(
+    r"\.\d+(?=\.part)|(?<=esp8k-held-)[a-z0-9_]{8}|^cc[A-Za-z0-9]{6}\b.*"
+    r"|^[a-z0-9_]{8}$|[0-9a-f]{32}"
+)
 # The command line; the export of few test images, so that it takes seconds.
 PLAIN = "from tools.main import program\nprogram()\n"
 FEW = f"""
@@ -141,6 +149,14 @@ class Run:
         done = watch(start, [self.root, self.temporary], at)
         return done.status, done.operations, done.output
 
+    def standing(self, looked: Folder) -> frozenset[tuple[str, str]]:
+        """What a next run can meet: names and contents, those of neighbours apart."""
+        told = looked.state(deep=True)
+        met = {(CHANCE.sub("", n), "" if ".part" in n else d) for n, d in told.items()}
+        for path in self.temporary.rglob("*"):
+            met.add(("tmp", CHANCE.sub("", str(path.relative_to(self.temporary)))))
+        return frozenset(one for one in met if one[0] != ".lock")
+
     def strays(self) -> list[Path]:
         """What a killed process left: neighbours, and temporary folders of ours."""
         left = [p for p in self.root.rglob("*.part") if "platformio" not in p.parts]
@@ -154,16 +170,26 @@ class Whole:
     final: State  # its products
     operations: list[str]
     faults: list[str]  # half-written or mixed, at any moment
+    copied: list[int]  # before these the folders differ from all moments before
 
 
-def whole(run: Run) -> Whole:
-    """Run it once and look at every moment, as a kill would leave it."""
+def whole(run: Run, copies: Path | None = None) -> Whole:
+    """Run it once and look at every moment, as a kill would leave it.
+
+    `copies` gets the folders as they stand then, each state once.
+    """
     old = products(run.prepare())
     moments: dict[int, State] = {}
+    met: dict[frozenset[tuple[str, str]], int] = {}
     looked = Folder(run.root)
 
     def look(number: int, _: str) -> str:
         moments[number] = products(looked.state())
+        standing = run.standing(looked) if copies else frozenset()
+        if copies and standing not in met:
+            met[standing] = number
+            with suppress(shutil.Error):  # a file that went meanwhile
+                shutil.copytree(run.folder, copies / str(number), symlinks=True)
         return GO
 
     status, operations, output = run.watched(look)
@@ -175,7 +201,7 @@ def whole(run: Run) -> Whole:
     for number, seen in moments.items():
         where = f"before {operations[number - 1]} ({number})"
         told += [f"{where}: {what}" for what in faults(run.case, old, final, seen)]
-    return Whole(final, operations, told)
+    return Whole(final, operations, told, list(met.values()))
 
 
 def products(state: State) -> State:
@@ -198,17 +224,37 @@ def faults(case: Case, old: State, final: State, seen: State) -> list[str]:
     return found
 
 
-def kill(run: Run, number: int, names: State) -> list[str]:
+def kill(run: Run, number: int, final: State) -> list[str]:
     """SIGKILL before that operation; the next run goes through and clears up."""
-    run.prepare()
+    old = products(run.prepare())
     status, _, output = run.watched(lambda n, _: KILL if n == number else GO)
     if status != -signal.SIGKILL:
         return [f"{number}: ended with {status} before it: {output[-400:]}"]
+    return _again(run, number, old, final)
+
+
+def go_on(run: Run, number: int, copies: Path, final: State) -> list[str]:
+    """The run after a kill before that operation, from the copy of that moment.
+
+    The process of then has ended, so that its locks and its number are free.
+    """
+    old = products(run.prepare())
+    shutil.rmtree(run.folder)
+    shutil.move(copies / str(number), run.folder)
+    return _again(run, number, old, final)
+
+
+def _again(run: Run, number: int, old: State, final: State) -> list[str]:
+    """The command once more, by nobody killed."""
     status, _, output = run.watched(lambda *_: GO)
     told = [f"{number}: the next run: {status}: {output[-400:]}"] if status else []
     told += [f"{number}: left after the next run: {path}" for path in run.strays()]
-    if not told and products(Folder(run.root).state()).keys() != names.keys():
+    made = products(Folder(run.root).state())
+    if not told and made.keys() != final.keys():
         told.append(f"{number}: the next run made other files")
+    stale = [n for n, d in made.items() if d == old.get(n) != final.get(n)]
+    if not told and stale:
+        told.append(f"{number}: of another run after the next one: {stale}")
     return told
 
 

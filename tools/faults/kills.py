@@ -1,14 +1,18 @@
 """Kill commands at each change that they make to a file, and look at what is left.
 
     esp8k kills                                   # hours
+    esp8k kills --distinct                        # 20 minutes
     esp8k kills --commands compile train --every 9
 
 Before each change (an open, a write, a rename, ...) the command is killed by SIGKILL
 with all its children; then it is run again, which must go through, make what a run
 makes that nobody killed, and leave no neighbour and no temporary folder. A first run
 is watched at all its moments for what is half-written or of two runs. `--every 9`
-kills at every ninth change alone. Wants v2, exported and flashed to twin (`make flash
-MODEL=v2 BOARD=twin`). Linux alone; exit code 1 if anything is found.
+kills at every ninth change alone. `--distinct` kills nothing: the first run's folders
+are copied where they differ from all moments before, as a SIGKILL would leave them, and
+the command is run in each copy; what differs in names of chance alone, or within a
+neighbour that is still being written, is one state. Wants v2, exported and flashed to
+twin (`make flash MODEL=v2 BOARD=twin`). Linux alone; exit code 1 if anything is found.
 """
 
 import atexit
@@ -46,6 +50,7 @@ class Config:
     commands: tuple[Command, ...] = ("compile", "train", "report", "flash", "export")
     every: int = 1  # kill at every so manieth change
     first: int = 1  # of the changes that are killed at
+    distinct: bool = False  # from copies of each state of the folders, once
     minutes: float = 0.0  # stop a command's kills after so long; 0: never
     json: bool = False  # print the figures as JSON
 
@@ -56,7 +61,7 @@ class Figures:
 
     command: str
     changes: int  # that it makes to files
-    killed: int  # times, each followed by a run that nobody killed
+    killed: int  # times, or copies; each followed by a run that nobody killed
     found: tuple[str, ...]  # half-written, mixed, left, failed
     seconds: float
 
@@ -133,14 +138,19 @@ def sweep(name: str, config: Config, made: Path, shim: Path) -> Figures:
     begun = time.monotonic()
     with scratch() as folder:
         one = killed.Run(name, folder / "run", made, shim, fork)
-        seen = killed.whole(one)
+        copies = folder / "copies" if config.distinct else None
+        seen = killed.whole(one, copies)
         found, count = list(seen.faults), 0
-        numbers = range(config.first, len(seen.operations) + 1, config.every)
+        every = range(1, len(seen.operations) + 1)
+        numbers = (seen.copied if copies else every)[config.first - 1 :: config.every]
         for number in () if found else numbers:
             late = time.monotonic() - begun > 60 * config.minutes
             if config.minutes and late:
                 break
-            told = killed.kill(one, number, seen.final)
+            if copies:
+                told = killed.go_on(one, number, copies, seen.final)
+            else:
+                told = killed.kill(one, number, seen.final)
             found += [f"{what} ({seen.operations[number - 1]})" for what in told]
             count += 1
             _progress(f"{name}: {count} of {len(numbers)}, {len(found)} found")
@@ -165,12 +175,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for module in HEAVY:
         import_module(module)
     told = []
+    how = "in distinct copies" if config.distinct else "killed at"
     for name in config.commands:
         one = sweep(name, config, made, shim)
         told.append(one)
         if not config.json:
             print(
-                f"{name:8} {one.changes:5} changes, killed at {one.killed}, each run "
+                f"{name:8} {one.changes:5} changes, {how} {one.killed}, each run "
                 f"again: {len(one.found)} faults ({one.seconds:.0f} s)",
                 flush=True,
             )

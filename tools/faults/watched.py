@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -125,16 +126,23 @@ class Folder:
     root: Path
     _known: dict[tuple[str, int, int, int], str] = field(default_factory=dict)
 
-    def state(self) -> State:
-        """Digests by name, of all that is there now."""
+    def state(self, deep: bool = False) -> State:
+        """Digests by name, of all that is there now; `deep`: objects, folders too."""
         found: State = {}
         for path in sorted(self.root.rglob("*")):
             name = str(path.relative_to(self.root))
-            if name.startswith("platformio/") or not path.is_file():
+            if name.startswith("platformio/") and not deep:
                 continue
-            status = path.stat()
-            key = (name, status.st_ino, status.st_size, status.st_mtime_ns)
-            if key not in self._known:
-                self._known[key] = hashlib.sha256(path.read_bytes()).hexdigest()
-            found[name] = self._known[key]
+            if not path.is_file():
+                found |= {name: "folder"} if deep else {}
+                continue
+            with suppress(FileNotFoundError):  # another process of it goes on
+                found[name] = self._digest(name, path)
         return found
+
+    def _digest(self, name: str, path: Path) -> str:
+        status = path.stat()
+        key = (name, status.st_ino, status.st_size, status.st_mtime_ns)
+        if key not in self._known:
+            self._known[key] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return self._known[key]

@@ -4,12 +4,12 @@ Its identity is that of the converted network, quantized graph and weights: two
 calibrations of one checkpoint are two models.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from core.errors import CheckFailed, Esp8kError
+from core.manifest import json_object
 from core.words import ENGINES
 from tools.link.client import Device
 from tools.link.messages import DeviceIdentity
@@ -20,7 +20,9 @@ def require_identity(device: Device, model_dir: Path) -> None:
     """Refuse a device that runs another converted network than `model_dir` holds."""
     path = model_dir / "plan.json"
     try:
-        plan = json.loads(path.read_text())
+        if not path.exists():
+            raise FileNotFoundError
+        plan = json_object(path)
         weights, expected = str(plan["weights_hash"]), int(plan["identity_crc"])
         stages = {e: [s for s in plan["stages"] if s["engine"] == e] for e in ENGINES}
         classes = {e: math.prod(s[-1]["shape"]) for e, s in stages.items() if s}

@@ -1,7 +1,6 @@
 """The report's surroundings: progress on stderr, the git revision, files, a summary."""
 
 import contextlib
-import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from core import files
+from core.errors import Esp8kError
+from core.manifest import json_object
 from core.text import for_json, for_terminal
 from tools.report import page as report_page
 from tools.report.data import Progress
@@ -19,8 +20,8 @@ from tools.report.data import Progress
 def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON file, or None if it is missing or damaged."""
     try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError):
+        return json_object(path)
+    except (Esp8kError, ValueError):
         return None
 
 

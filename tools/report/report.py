@@ -25,6 +25,7 @@ import numpy as np
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.files import check_writable
+from core.manifest import whole
 from core.program import run
 from core.revision import revision
 from core.text import for_json, for_terminal
@@ -45,6 +46,7 @@ from tools.report.files import (
 
 FORMAT = 1
 EMULATED, PROCESS, HARDWARE = "emulated", "host process", "on hardware"
+MEMORY = ("code", "const", "data", "arena", "flash", "ram")  # bytes, in memory.json
 WORKERS = 2  # devices opened at once where they are emulated
 COUNTED = 16  # images whose instructions are counted: a slower way to emulate
 
@@ -113,7 +115,7 @@ def make_report(
         "frames": camera_frames(config, target, check, host, asked),
         "instructions": counts,
         "counter": counter,
-        "memory": read_json(host.folder / target.name / "memory.json"),
+        "memory": memory(host.folder / target.name / "memory.json"),
         "artefacts": artefacts(host),
     }
     report["failures"] = failures(report)
@@ -238,10 +240,24 @@ def camera_frames(
     )
 
 
+def memory(path: Path) -> dict[str, Any] | None:
+    """The firmware's flash and RAM; None where a figure is missing or no number."""
+    told = read_json(path) or {}
+    figures = (told.get(f"{name}_bytes") for name in MEMORY)
+    return told if all(whole(size, 0, 1 << 40) for size in figures) else None
+
+
 def artefacts(host: Host) -> list[dict[str, Any]]:
     """How each exported file did, as `make export` measured it."""
     rows = (read_json(host.folder / "verify.json") or {}).get("rows", [])
-    return [row for row in rows if row.get("accuracy") is not None]
+    return [row for row in rows if _measured(row)] if isinstance(rows, list) else []
+
+
+def _measured(row: Any) -> bool:
+    told = row if isinstance(row, dict) else {}
+    value = told.get("accuracy")
+    named = all(isinstance(told.get(name), str) for name in ("artefact", "evidence"))
+    return named and isinstance(value, int | float) and 0 <= value <= 100
 
 
 def load_subject(exported: Path, limit: int | None) -> Subject:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import files
+from core import files, manifest
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, model_dir
@@ -67,27 +67,15 @@ def build(model: str) -> Path:
 
 def describe(exported: Path) -> Page:
     """What `build/<model>/model.json` says that the page needs."""
-    try:
-        told = json.loads((exported / "model.json").read_text())
-        return Page(
-            model=str(told["model"]),
-            weights=str(told["weights_hash"])[:16],
-            classes=tuple(map(str, told.get("classes") or range(10))),
-            temperature=float(told["temperature"]),
-            output={
-                "scale": float(told["output"]["scale"]),
-                "zero_point": int(told["output"]["zero_point"]),
-            },
-        )
-    except FileNotFoundError:
-        name = exported.name
-        raise Esp8kError(
-            f"{name} is not exported", f"run: make export MODEL={name}"
-        ) from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise Esp8kError(
-            f"{exported / 'model.json'} is damaged ({error})", "run: make export"
-        ) from None
+    needed = ("model", "weights_hash", "temperature", "output")
+    told = manifest.read(exported, *needed)
+    return Page(
+        model=told["model"],
+        weights=told["weights_hash"][:16],
+        classes=tuple(map(str, told.get("classes") or range(10))),
+        temperature=float(told["temperature"]),
+        output={name: told["output"][name] for name in ("scale", "zero_point")},
+    )
 
 
 def compile_wasm(component: Path, target: Path) -> None:
@@ -142,8 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = build(config.model)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if config.json:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        chips = [build["chipFamily"] for build in manifest["builds"]]
+        installs = json.loads((folder / "manifest.json").read_text())
+        chips = [build["chipFamily"] for build in installs["builds"]]
         told = {"folder": str(folder), "bytes": size, "installs": chips}
         print(for_json(told))
         return 0

@@ -5,7 +5,6 @@ offset. esptool-js comes from npm at the pinned version, its licence beside it; 
 npm the page is built without an installer, and says so.
 """
 
-import json
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core import manifest as core_manifest
 from core.errors import Esp8kError
 from core.paths import build_root
 from core.text import for_json
@@ -42,7 +42,7 @@ class Image:
 
 def add(exported: Path, page: Path) -> None:
     """Put images and flasher into `page`, and a manifest that may list none."""
-    told = json.loads((exported / "model.json").read_text())
+    told = core_manifest.read(exported, "weights_hash", "identity_crc")
     chosen: dict[str, Image] = {}
     for image in built(exported):
         if image.chip not in chosen and _holds(image, told):
