@@ -23,11 +23,11 @@ APART = (".lock", "unfinished.pt", LIST)
 EXPORTED = "model_fp32.onnx", "model_int8.tflite", "plan.json", "verify.json"
 FLASHED = ("firmware.elf", "app.bin", "flashed.bin", "memory.json")
 REPORTED = "twin/report-of-5/report.json", "twin/report-of-5/report.html"
-# Of a name, what differs from run to run: the process, the compiler's and Python's
-# letters. A next run meets none of them by name.
-CHANCE = re.compile(
-    r"\.\d+(?=\.part)|(?<=esp8k-held-)[a-z0-9_]{8}|^cc[A-Za-z0-9]{6}\b.*"
-    r"|^[a-z0-9_]{8}$|[0-9a-f]{32}"
+# Of a name, what no next run looks at: the process, what is within a neighbour or a
+# temporary folder of ours, the letters of the compiler, of Python, of a port.
+WITHIN = re.compile(
+    r"\.\d+\.part.*|(?<=^esp8k-held-).*|^cc[A-Za-z0-9]{6}\b.*|^[a-z0-9_]{8}$"
+    r"|[0-9a-f]{32}"
 )
 # The command line; the export of few test images, so that it takes seconds.
 PLAIN = "from tools.main import program\nprogram()\n"
@@ -152,9 +152,9 @@ class Run:
     def standing(self, looked: Folder) -> frozenset[tuple[str, str]]:
         """What a next run can meet: names and contents, those of neighbours apart."""
         told = looked.state(deep=True)
-        met = {(CHANCE.sub("", n), "" if ".part" in n else d) for n, d in told.items()}
+        met = {(WITHIN.sub("", n), "" if ".part" in n else d) for n, d in told.items()}
         for path in self.temporary.rglob("*"):
-            met.add(("tmp", CHANCE.sub("", str(path.relative_to(self.temporary)))))
+            met.add(("tmp", WITHIN.sub("", str(path.relative_to(self.temporary)))))
         return frozenset(one for one in met if one[0] != ".lock")
 
     def strays(self) -> list[Path]:
