@@ -149,7 +149,7 @@ def _size(engines: Engines, profile: str) -> Size:
     costs = {core: by_layer(engine, core) for core in CORES}
     order = sorted(costs["xtensa"].items(), key=lambda pair: -pair[1])
     total = max(sum(costs["xtensa"].values()), 1)
-    kinds = {s.name: ", ".join(op.kind for op in s.operators) for s in engine.stages}
+    kinds = {s.name: ", ".join(op.shown for op in s.operators) for s in engine.stages}
     return Size(
         profile=profile,
         flash_bytes=sum(array.size for array in engine.arrays),

@@ -14,6 +14,7 @@ import numpy as np
 
 from export.arithmetic import fixedpoint
 from export.graph.attributes import Gelu, Leaky, Reduction, Softmax, Table
+from export.graph.kinds import CHANNEL_TABLE
 from export.graph.network import Network, Operator, Quant, Tensor
 
 INT8_MIN, INT8_MAX = -128, 127
@@ -167,9 +168,9 @@ def mean_constant(network: Network, op: Operator) -> tuple[int, int]:
 
 
 def unary_table(network: Network, op: Operator) -> np.ndarray:
-    """A unary int8 operator as int8[256], indexed by q + 128."""
+    """A unary int8 operator as int8[256], indexed by q + 128; (C, 256) by channels."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
-    if op.kind == "TABLE":
+    if op.kind in ("TABLE", CHANNEL_TABLE):
         return np.asarray(op.told(Table).values, np.int8)
     return _TABLES[op.kind](op, source, out)
 

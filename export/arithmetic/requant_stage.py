@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from export.arithmetic import int8, requant, requant_proof
+from export.arithmetic.channelwise import composed
 from export.arithmetic.requant import Requant, Steps
 from export.graph.network import Network, Operator, Tensor
 from export.graph.stage import Stage
@@ -20,13 +21,14 @@ MOST_TABLE = 1536  # bytes of a table that takes what would have to be clamped
 
 
 def table(stage: Stage) -> np.ndarray | None:
-    """The composed activations of a stage as uint8[256] over u = q + 128."""
-    if not stage.tabled:
-        return None
-    values = np.arange(256)
+    """The composed activations of a stage as uint8 over u = q + 128.
+
+    (256,), or (C, 256) where each channel has its own.
+    """
+    values = None
     for op in stage.tabled:
         step = int8.unary_table(stage.network, op).astype(np.int64) + 128
-        values = step[values]
+        values = composed(values, step)
     return values
 
 
@@ -161,7 +163,10 @@ def scalar(
 def goals_of(low: int, high: int, follows: np.ndarray | None) -> np.ndarray:
     """The u whose steps matter."""
     goals = np.arange(low + 1, high + 1)
-    return goals if follows is None else goals[follows[goals] != follows[goals - 1]]
+    if follows is None:
+        return goals
+    steps = np.atleast_2d(follows[..., goals] != follows[..., goals - 1])
+    return goals[steps.any(axis=0)]
 
 
 def _is_plain(mantissa: int, shift: int, reach: tuple[int, int]) -> bool:
@@ -193,7 +198,7 @@ def unclamped(
     Then no clamp is needed before it. None where there is no table, or it would be
     too large; weights as (O, K).
     """
-    if values is None or found.form in ("checked", "wide"):
+    if values is None or values.ndim > 1 or found.form in ("checked", "wide"):
         return None
     ends = []
     for c, row in enumerate(weights):

@@ -125,7 +125,7 @@ def render_s3(
 
 def describe(stage: Stage, kernel: Kernel) -> str:
     """The comment above a layer's function."""
-    lines = [f"==== {stage.name}: {', '.join(op.kind for op in stage.operators)} ===="]
+    lines = [f"==== {stage.name}: {', '.join(op.shown for op in stage.operators)} ===="]
     tensors = stage.network.tensors
     source, out = tensors[stage.inputs[0]], tensors[stage.output]
     shapes = [stage.sources[0].region, stage.head_region, stage.region]

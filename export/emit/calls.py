@@ -20,6 +20,7 @@ class Calls:
     scratch: dict[int, int]
     engine: str  # int8 | f16
     lent: dict[int, tuple[Stage, int]] = field(default_factory=dict)  # rows of rings
+    shown: dict[int, int] | None = None  # what hooks get, by output; None: all stages
 
     @cached_property
     def held(self) -> dict[int, str]:
@@ -142,9 +143,14 @@ class Calls:
     def hook(self, stage: Stage, target: str, elements: int) -> list[str]:
         """Lines that show what a stage gave."""
         size = elements * (1 if self.engine == "int8" else 4)
+        number = stage.number
+        if self.shown is not None:
+            if stage.output not in self.shown:
+                return []
+            number = self.shown[stage.output]
         return [
             "if (hook) {",
-            f"    hook(context, {stage.number}, {target}, {size});",
+            f"    hook(context, {number}, {target}, {size});",
             "}",
         ]
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from export.arithmetic import float16 as arithmetic
 from export.arithmetic import scales
+from export.arithmetic.channelwise import folded
 from export.emit import row_engine
 from export.emit.calls import Calls
 from export.emit.engine import Engine
@@ -28,6 +29,9 @@ from export.kernels.registry import Core
 from export.plan import row_buffers
 from export.plan.arena import Lags, allocate, least_size
 from export.plan.record import StagePlan
+
+# Bytes of tables that may be taken for a value which a pass would go through.
+WORTH = {"size": 0, "balanced": 4, "speed": 16}
 
 Price = Callable[[Kernel], float]
 
@@ -52,12 +56,18 @@ def int8(
         wide_weights=profile != "size",
         winograd=profile == "speed",
     )
+    network = folded(network, WORTH[profile])
     stages = plan_stages(network, strips=True)
+    shown = None
+    if core is not registry.PORTABLE:
+        numbers = {stage.output: stage.number for stage in stages}
+        stages = plan_stages(network, strips=True, tables=False)
+        shown = numbers if len(numbers) < len(stages) else None
     ways = tuple(registry.int8(stage, options, core) for stage in stages)
     kernels = tuple(_least(found, price) for found in ways)
     fed = row_wise.fed(kernels, options, core.feeds)
-    if fed is None or fed.feed is None:
-        whole = _engine(stages, kernels, core=core)
+    if fed is None or fed.feed is None or shown is not None:
+        whole = _engine(stages, kernels, core=core, shown=shown)
         return _rows(whole, ways, options, core) or whole
     kernels = (fed.feed.kernel, fed, *kernels[2:])
     return _engine(stages, kernels, 2, {stages[0].output: fed.feed.size}, core=core)
@@ -173,6 +183,7 @@ def _engine(
     stream: row_buffers.Stream = row_buffers.NONE,
     core: Core = registry.PORTABLE,
     found: RowEngine | None = None,
+    shown: dict[int, int] | None = None,
 ) -> Engine:
     """Memory, calls and plans; `kept`: bytes of what the streamed stages give."""
     engine = kernels[0].engine if kernels else "int8"
@@ -190,7 +201,7 @@ def _engine(
         at = memory.offsets[stages[streamed - 1].output] + found.shared
         places = dict.fromkeys(range(streamed), at)
     memory = replace(memory, scratch=memory.scratch | places)
-    calls = Calls(stages, memory, scratch, engine, lent)
+    calls = Calls(stages, memory, scratch, engine, lent, shown)
     lines = []
     if found is not None:
         lines = RowCalls(calls, found.chain, found.kernels).lines()

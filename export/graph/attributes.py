@@ -168,7 +168,7 @@ class Once(Attributes):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table(Attributes):
-    """TABLE: the result of each int8, (256,) by q + 128."""
+    """TABLE: the result of each int8, (256,) by q + 128; CHANNEL_TABLE: (C, 256)."""
 
     values: np.ndarray
 

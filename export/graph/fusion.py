@@ -8,9 +8,11 @@ each value it computes, in `export.graph.regions`.
     stages = plan_stages(read_tflite("build/v2/model_int8.tflite", "v2"))
 """
 
-from export.graph.attributes import Attributes, Leaky, Pool
+import numpy as np
+
+from export.graph.attributes import Leaky, Pool, Table
 from export.graph.geometry import geometry, hwc
-from export.graph.kinds import MAC_KINDS, UNARY_KINDS
+from export.graph.kinds import CHANNEL_TABLE, MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
 from export.graph.regions import required
 from export.graph.stage import Stage, build
@@ -26,14 +28,19 @@ STEMS = {  # of the names of stages; all else has its kind's
 }
 
 
-def plan_stages(network: Network, strips: bool = False) -> tuple[Stage, ...]:
+COMMUTING = ("LEAKY_RELU", "RELU", CHANNEL_TABLE)  # with a pool, where they rise
+
+
+def plan_stages(
+    network: Network, strips: bool = False, tables: bool = True
+) -> tuple[Stage, ...]:
     """Group the operators of `network` and resolve each stage.
 
     `strips`: the engine can fuse a pool whose windows overlap, a strip of rows at a
-    time.
+    time. `tables`: it can look up a table for each channel behind a sum.
     """
     alias = aliases(network)
-    groups = _groups(network, alias, strips)
+    groups = _groups(network, alias, strips, tables)
     regions = required(network, alias, groups)
     stages = []
     counts: dict[str, int] = {}
@@ -56,7 +63,7 @@ def aliases(network: Network) -> dict[int, int]:
 
 
 def _groups(
-    network: Network, alias: dict[int, int], strips: bool
+    network: Network, alias: dict[int, int], strips: bool, tables: bool
 ) -> list[list[Operator]]:
     users: dict[int, list[Operator]] = {}
     operators = [op for op in network.operators if op.kind != "RESHAPE"]
@@ -76,6 +83,8 @@ def _groups(
                 break
             if group[-1].outputs[0] not in readers[0].inputs:
                 break  # it reads another shape
+            if readers[0].kind == CHANNEL_TABLE and not tables:
+                break
             if not (
                 _fuses(group, readers[0])
                 or (strips and _fuses_in_strips(network, group, readers[0]))
@@ -89,6 +98,8 @@ def _groups(
 
 def _fuses(group: list[Operator], follower: Operator) -> bool:
     """Whether `follower` can be computed on the accumulators of the group."""
+    if follower.kind == CHANNEL_TABLE:
+        return group[0].kind in MAC_KINDS
     if follower.kind in UNARY_KINDS:
         return True
     if not _commutes(group, follower):
@@ -122,7 +133,11 @@ def _fuses_in_strips(network: Network, group: list[Operator], pool: Operator) ->
     )
 
 
-def _rises(a: Attributes) -> bool:
+def _rises(op: Operator) -> bool:
+    """Whether a greater value never gives a smaller one."""
+    a = op.attributes
+    if op.kind == CHANNEL_TABLE:
+        return bool((np.diff(op.told(Table).values.astype(int), axis=1) >= 0).all())
     return not isinstance(a, Leaky) or a.alpha >= 0
 
 
@@ -131,7 +146,7 @@ def _commutes(group: list[Operator], pool: Operator) -> bool:
     return (
         pool.kind == "MAX_POOL_2D"
         and all(member.kind != "MAX_POOL_2D" for member in group)
-        and all(member.kind in ("LEAKY_RELU", "RELU") for member in group[1:])
-        and all(_rises(member.attributes) for member in group)
+        and all(member.kind in COMMUTING for member in group[1:])
+        and all(map(_rises, group))
         and pool.attributes.activation == "NONE"
     )

@@ -16,6 +16,8 @@ UNARY_KINDS = (
     "EXP",
     "TABLE",  # of 256 entries, computed while the network was made canonical
 )
+# A table for each channel, made of operators by `export.arithmetic.channelwise`.
+CHANNEL_TABLE = "CHANNEL_TABLE"
 # They write all of their output, whatever of it is read.
 WHOLE_KINDS = (
     "MOVE",

@@ -32,7 +32,7 @@ from export.graph.attributes import (
     Reduction,
     Window,
 )
-from export.graph.kinds import MAC_KINDS
+from export.graph.kinds import CHANNEL_TABLE, MAC_KINDS
 from export.graph.options import kind_of, options
 from export.graph.sparse import unpack
 
@@ -109,6 +109,11 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     attributes: Attributes
+
+    @property
+    def shown(self) -> str:
+        """Its kind; of a table for each channel, what it was made of."""
+        return self.attributes.of if self.kind == CHANNEL_TABLE else self.kind
 
     def told(self, family: type[Family]) -> Family:
         """Its attributes, which are of the family that its kind has."""

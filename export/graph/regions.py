@@ -6,7 +6,12 @@ nor stored.
 
 from export.graph.attributes import Window
 from export.graph.geometry import Shape, geometry, hwc
-from export.graph.kinds import BINARY_KINDS, UNARY_KINDS, WHOLE_KINDS
+from export.graph.kinds import (
+    BINARY_KINDS,
+    CHANNEL_TABLE,
+    UNARY_KINDS,
+    WHOLE_KINDS,
+)
 from export.graph.network import Network, Operator
 
 ALL = 1 << 30  # rows or columns: everything there is
@@ -49,7 +54,7 @@ def required(
 
 def reads(network: Network, op: Operator, rows: int, columns: int) -> tuple[int, int]:
     """Rows and columns of its input that `op` needs for so many of its output."""
-    if op.kind in (*UNARY_KINDS, *BINARY_KINDS):
+    if op.kind in (*UNARY_KINDS, *BINARY_KINDS, CHANNEL_TABLE):
         return rows, columns
     if not isinstance(op.attributes, Window) or op.kind == "TRANSPOSE_CONV":
         return ALL, ALL

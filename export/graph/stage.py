@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from export.graph.geometry import POINT, Geometry, Shape, geometry, hwc
-from export.graph.kinds import MAC_KINDS, UNARY_KINDS
+from export.graph.kinds import CHANNEL_TABLE, MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator, Tensor, operator_macs
 
 
@@ -67,7 +67,8 @@ class Stage:
     @property
     def tabled(self) -> tuple[Operator, ...]:
         """What the int8 engine makes one table of."""
-        head = (self.head,) if self.head.kind in UNARY_KINDS else ()
+        kinds = (*UNARY_KINDS, CHANNEL_TABLE)
+        head = (self.head,) if self.head.kind in kinds else ()
         return (*head, *self.unary)
 
     @property

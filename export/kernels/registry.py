@@ -37,7 +37,7 @@ from export.kernels.int8.skipping import Skipping
 from export.kernels.int8.softmax import Softmax
 from export.kernels.int8.strip import PooledStrip
 from export.kernels.int8.svdf import Svdf
-from export.kernels.int8.table import Table
+from export.kernels.int8.table import ChannelTable, Table
 from export.kernels.int8.transpose_conv import TransposeConv
 from export.kernels.int8.windowed import Windowed
 from export.kernels.int8.winograd import Winograd
@@ -72,6 +72,7 @@ INT8: tuple[type[Kernel], ...] = (
     Skipping,
     PooledStrip,
     Table,
+    ChannelTable,
     Pool,
     Mean,
     Add,

@@ -101,6 +101,8 @@ class Conv(Direct):
         stem = cls.stem_of(stage, options)
         # Of windows' maxima the table is taken later, unless it saves a clamp here.
         late = values if strip is not None and not options.wide_tables else None
+        if late is not None and late.ndim > 1:  # the pool knows of no channels
+            late = None
         now = None if late is not None else values
         walked = walk(stage, rows, columns)
         flat = stage.flat_weights()

@@ -27,7 +27,7 @@ class Finish:
     requant: Requant
     stem: str  # of the names of its constants
     last: bool  # whether the byte is the network's output: int8, not u = q + 128
-    table: np.ndarray | None = None  # of the activations behind the requantisation
+    table: np.ndarray | None = None  # of the activations behind it, or one a channel
     start: int | None = None  # where u = 0 is in a table that needs no clamp
 
     @classmethod
@@ -51,6 +51,11 @@ class Finish:
     def out_type(self) -> str:
         """Of the stored byte."""
         return "int8_t" if self.last else "uint8_t"
+
+    @property
+    def by_channel(self) -> bool:
+        """Whether each channel has a table of its own."""
+        return self.table is not None and self.table.ndim > 1
 
     @property
     def channels(self) -> str:
@@ -118,10 +123,12 @@ class Finish:
         return f"nn_{found.form}({acc}, {k}, {bits}, {self._centre()[0]})"
 
     def byte_of(self, u: str) -> str:
-        """C of the byte from u."""
+        """C of the byte from u, and from `k` where channels have their own table."""
         name = None if self.table is None else f"{self.stem}_table"
         if self.start is None:
             clamped = f"nn_clamp({u}, {self.requant.low}, {self.requant.high})"
+            if self.by_channel:
+                clamped = f"(k - {self.channels}) * 256 + {clamped}"
             return stored(clamped, name, self.last)
         start = self._centre()[1]
         return stored(total(u, start), name, self.last)
@@ -164,7 +171,7 @@ class Finish:
 
 def table_array(stage: Stage, stem: str, values: np.ndarray) -> Array:
     """The table of a stage's activations."""
-    what = ", ".join(op.kind for op in stage.tabled)
+    what = ", ".join(op.shown for op in stage.tabled)
     return byte_array(f"{stem}_table", f"{stage.name}: {what}", values, "uint8_t")
 
 

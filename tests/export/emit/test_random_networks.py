@@ -61,6 +61,7 @@ REACHED = {
     *("Winograd F(2, 3)", "Winograd F(4, 3)"),
     *("a pool in a convolution", "overlapping windows behind a convolution"),
     "a convolution a few rows ahead of its reader",
+    *("a table for each channel behind a sum", "a table for each channel alone"),
     *("maxima taken along a row", "a row's rest", "a kernel without a loop"),
     *PROFILES,
 }
@@ -151,6 +152,8 @@ def ways(source: str) -> set[str]:
         "a depthwise row": "const uint8_t *row = window;",
         "overlapping windows behind a convolution": "nn_strip_clear(",
         "a convolution a few rows ahead of its reader": "just before they are read",
+        "a table for each channel behind a sum": "_table[(k - net_int8_",
+        "a table for each channel alone": "_table[c * 256 + in0[",
         "maxima taken along a row": "nn_strip_least(edges",
     }
     found = {name for name, sign in signs.items() if sign in source}

@@ -31,6 +31,7 @@ MODELS = ("v1", "v2", "v3", "v3-small")
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))
 # What a random network's kernels are made by, in turn; "": the cheapest.
 WAYS = ("", "winograd2", "winograd1", "direct", "channels")
+NORMALISED = 8  # the seed of one with a MUL and an ADD behind a convolution
 NEAR = 0.05  # what the counted cost and the emulator may differ by
 # Instructions of one inference on the emulated core, in the profile for speed.
 MOST = {"v1": 205_000, "v2": 220_000, "v3": 820_000, "v3-small": 200_000}
@@ -148,6 +149,23 @@ def test_random_networks_give_the_references_bits(tmp_path: Path) -> None:
     for seed in range(NETWORKS):
         reached.update(check(seed, tmp_path / str(seed)))
     assert {*WAYS, "registers"} <= {"", *reached}, reached
+
+
+def test_hooks_tell_tables_of_channels_as_the_portable_engine_does(
+    tmp_path: Path,
+) -> None:
+    """There they stand behind a sum, here alone: other stages, the same numbers."""
+    network = integer_core(read_tflite(random_network(NORMALISED), "net"))
+    plan = generate(network, None, tmp_path, "speed", "net", IDENTITY)
+    text = (tmp_path / "src" / "net_int8_network.c").read_text()
+    assert "_table[(k - net_int8_" in text
+    text = (tmp_path / "src" / "net_int8_lx6_network.c").read_text()
+    assert "_table[c * 256 + in0[" in text
+    native = Native(tmp_path, tmp_path / "native", options=(*MODEL, "-O0", *TRAP))
+    image = bytes_of(random_inputs(network, NORMALISED, 3))[2]
+    expected = stage_outputs(plan, network, image)
+    for got, want in zip(native.trace("int8", image), expected, strict=True):
+        assert np.array_equal(got, want)
 
 
 def check(seed: int, folder: Path) -> set[str]:

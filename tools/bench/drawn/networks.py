@@ -115,6 +115,8 @@ class Generator(Draw):
         y = self.convolved(x, 3, 3, plain | dense)
         if not self.rng.integers(3):
             y = self.unary(y)
+        elif not self.rng.integers(3):
+            y = self.normalised(y)
         if self.rng.integers(2) or min(y.shape[1:3]) < 2:
             return y
         return self.halved(y)
@@ -152,7 +154,8 @@ class Generator(Draw):
         weights = self.weights((1, kh, kw, channels))
         out = (1, *self.spatial(x, kh, kw, o), channels)
         o["depthMultiplier"] = times
-        return self.weighted(x, "DEPTHWISE_CONV_2D", weights, 3, out, **o)
+        y = self.weighted(x, "DEPTHWISE_CONV_2D", weights, 3, out, **o)
+        return y if self.rng.integers(6) else self.normalised(y)
 
     def fully_connected(self, x: Value) -> Value:
         channels = self.integer(1, 12)
@@ -202,8 +205,26 @@ class Generator(Draw):
         found = [v for v in self.values if v.shape in (shape, x.shape)]
         return found[self.integer(0, len(found) - 1)]
 
+    def normalised(self, x: Value) -> Value:
+        """As a batch norm that no convolution took in: a factor and a term a channel.
+
+        Mostly the factors are positive, so that maxima may be taken before.
+        """
+        for kind in ("MUL", "ADD"):
+            least = 1 if self.rng.integers(4) else -128
+            shape = (*(1 for _ in x.shape[1:]), x.shape[-1])
+            data = self.rng.integers(least, 128, shape).astype(np.int8)
+            zero = 0 if least > 0 else self.zero_point()
+            scale = x.scale * self.power(-6, 6)
+            index = self.builder.tensor(shape, scale, zero, data)
+            other = Value(index, shape, float(np.float32(scale)), zero)
+            x = self.joined(x, other, kind)
+        return x
+
     def binary(self, x: Value, kind: str) -> Value:
-        other = self.partner(x)
+        return self.joined(x, self.partner(x), kind)
+
+    def joined(self, x: Value, other: Value, kind: str) -> Value:
         if x.scale * other.scale < LEAST_SCALE:
             kind = "ADD"
         pair = [x.index, other.index]
@@ -318,6 +339,7 @@ class Generator(Draw):
             self.pad,
             self.mean,
             self.flatten,
+            self.normalised,
         ]
         choices = both if len(x.shape) == 2 else both[:-1] + images
         return choices[self.integer(0, len(choices) - 1)](x)
