@@ -20,7 +20,7 @@ from export.graph.kinds import CHANNEL_TABLE, UNARY_KINDS
 from export.graph.network import Network, Operator, numbered
 
 ENTRIES = 256  # of a table, a byte each
-SAVED = {"ADD": 2048, "SUB": 2048}  # bytes of constants that such a kernel has
+SAVED = {"ADD": 1024, "SUB": 1024}  # bytes of constants that such a kernel has
 
 Link = tuple[int, np.ndarray]  # the tensor that is read, int8 (C, 256) or (256,)
 

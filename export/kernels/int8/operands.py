@@ -11,6 +11,9 @@ from export.kernels.arrays import Array, byte_array
 from export.kernels.c_text import total
 
 
+SHORT = 256  # elements of a constant that is stored as words
+
+
 @dataclass(frozen=True, eq=False)
 class Operands:
     """What is added or multiplied."""
