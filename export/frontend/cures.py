@@ -29,6 +29,7 @@ CURES = {
     "GATHER": "gather with constant indices, or before the model",
     "RANDOM_UNIFORM": "convert with training=False: keras.models.Model(..., training)",
 }
+OURS = {"TABLE", "CHANNEL_TABLE", "MOVE"}  # of no file
 CUSTOM = (
     "convert with target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]: "
     "an operator of one vendor's compiler, or of full TensorFlow, runs nowhere else"
@@ -61,4 +62,4 @@ def cure(kind: str, known: frozenset[str]) -> str:
         return next((c for name, c in CUSTOMS.items() if own.startswith(name)), CUSTOM)
     if kind in CURES:
         return CURES[kind]
-    return "replace it; supported are " + ", ".join(sorted(known - {"TABLE", "MOVE"}))
+    return "replace it; supported are " + ", ".join(sorted(known - OURS))

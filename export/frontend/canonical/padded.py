@@ -2,8 +2,9 @@
 
 What a convolution reads beyond its input's edges counts as the input's zero point.
 A PAD that fills with just that, and whose value only convolutions read, is such a
-border: the same products are summed, and the padded value need not be stored. Borders
-are taken that SAME could have too; kernels know no wider ones.
+border: the same products are summed, and the padded value need not be stored. It may
+be as wide as a window less one element, as a causal convolution's is: then every
+window still holds something of the input.
 """
 
 import dataclasses
@@ -72,6 +73,6 @@ def _takes(
         return False
     steps = (a.dilation_h, a.dilation_w)
     return all(
-        before <= (size - 1) * step // 2 and after <= ((size - 1) * step + 1) // 2
-        for (before, after), size, step in zip(border, kernel[1:3], steps, strict=True)
+        max(pair) <= (size - 1) * step
+        for pair, size, step in zip(border, kernel[1:3], steps, strict=True)
     )

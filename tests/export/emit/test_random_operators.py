@@ -75,6 +75,6 @@ def check(seed: int, folder: Path, profile: str) -> list[str]:
 def test_every_operator_of_the_registry_is_drawn_somewhere() -> None:
     elsewhere = {"ADD", "MUL", "AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION"}
     elsewhere |= {"DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "SOFTMAX", "LEAKY_RELU"}
-    elsewhere |= {"RELU", "RELU6", "LOGISTIC", "TANH", "QUANTIZE"}
+    elsewhere |= {"RELU", "RELU6", "LOGISTIC", "TANH", "QUANTIZE", "CHANNEL_TABLE"}
     elsewhere |= {"GELU", "EXP"}  # TFLite Micro has no kernels: test_arithmetic
     assert set(registry.kinds(registry.INT8)) == REACHED | elsewhere

@@ -76,13 +76,14 @@ class Bordered(Generator):
     extreme = False
 
     def bordered(self, x: Value, depthwise: bool) -> Value:
-        """Any kernel, strides and dilation, any border that SAME could have."""
-        kh, kw = self.integer(1, 5), self.integer(1, 5)
-        dh, dw = (self.integer(1, 2) if k <= 3 else 1 for k in (kh, kw))
+        """Any kernel, strides and dilation, any border less than the window."""
+        kh, kw = (self.integer(1, min(5, size)) for size in x.shape[1:3])
+        spans = zip((kh, kw), x.shape[1:3], strict=True)
+        dh, dw = (self.integer(1, 2) if k <= 3 and 2 * k < n else 1 for k, n in spans)
         pads = np.zeros((4, 2), np.int64)
         for row, size, step in ((1, kh, dh), (2, kw, dw)):
             span = (size - 1) * step
-            pads[row] = self.integer(0, span // 2), self.integer(0, (span + 1) // 2)
+            pads[row] = self.integer(0, span), self.integer(0, span)
         shape = tuple(s + int(p.sum()) for s, p in zip(x.shape, pads, strict=True))
         table = self.builder.tensor((4, 2), None, 0, pads, "int32")
         y = self.value(shape, x.scale, x.zero_point)
