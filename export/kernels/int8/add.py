@@ -72,7 +72,8 @@ class Add(Plain):
         out = self.stage.head_output
         low, high = requant_stage.u_range(self.stage.head, out)
         if self.narrow is not None:
-            return self.store(f"nn_clamp(({both}) >> {self.narrow.shift}, {low}, {high})")
+            u = f"({both}) >> {self.narrow.shift}"
+            return self.store(f"nn_clamp({u}, {low}, {high})")
         mantissa, shift = self.output
         u = total(f"nn_scale({both}, {mantissa}, {shift})", out.zero_point + 128)
         return self.store(f"nn_clamp({u}, {low}, {high})")

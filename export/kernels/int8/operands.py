@@ -10,7 +10,6 @@ from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array
 from export.kernels.c_text import total
 
-
 SHORT = 256  # elements of a constant that is stored as words
 
 
