@@ -2,8 +2,8 @@
 
     raw = read(text)
 
-As xxd, Arduino sketches, Edge Impulse and TensorFlow's examples have it. The longest
-array of the text is taken; it has to be a .tflite.
+As xxd, Arduino sketches, Edge Impulse and TensorFlow's examples have it. Of several
+arrays that are a .tflite the longest is taken; pictures and tables may stand beside.
 """
 
 import re
@@ -19,18 +19,18 @@ TEXT = re.compile(r'=\s*((?:"(?:[^"\\]|\\.)*"\s*)+)', re.S)  # "\x1c\x00..."
 
 
 def read(text: str, name: str) -> bytes:
-    """The bytes of the longest array in C source `text`; `name` is for messages."""
+    """The bytes of the longest model in C source `text`; `name` is for messages."""
     bare = COMMENT.sub(" ", text)
     found = [_numbers(m.group(1)) for m in ARRAY.finditer(bare)]
     found += [_strings(m.group(1)) for m in TEXT.finditer(bare)]
-    raw = max((f for f in found if f is not None), key=len, default=b"")
-    if raw[4:8] != b"TFL3":
+    models = [f for f in found if f is not None and f[4:8] == b"TFL3"]
+    if not models:
         raise Esp8kError(
             f"no array of {name} is a .tflite",
             "give the file with the numbers themselves, as `xxd -i model.tflite` "
             "writes them",
         )
-    return raw
+    return max(models, key=len)
 
 
 def _numbers(body: str) -> bytes | None:

@@ -44,6 +44,10 @@ def load(source: str, options: Options) -> Taken:
     module, colon, function = source.rpartition(":")
     if colon and module and function.isidentifier():
         return _converted("torch", source, b"", shown, options)
+    if path.is_file():  # under another name
+        raw = read_bytes(path, MODEL_BYTES, "a model")
+        if raw[4:8] == b"TFL3":
+            return _tflite(raw, shown, options)
     raise Esp8kError(f"{shown} is no model that is known", f"give one of {KINDS}")
 
 

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from core.errors import Esp8kError
-from export.frontend import onnx_files, tflite
+from export.frontend import onnx_files, onnx_static, tflite
 from export.frontend.onnx_export import export_onnx
 from export.frontend.support import require_supported
 from export.graph.network import read_tflite
@@ -111,6 +111,23 @@ def test_positions_are_of_the_type_that_tflite_micro_knows() -> None:
     network = read_tflite(model, "net")
     gather = next(op for op in network.operators if op.kind == "GATHER")
     assert network.tensors[gather.inputs[1]].dtype == "int32"
+
+
+def test_shapes_that_a_graph_computes_of_itself_are_constants() -> None:
+    """As torch writes flatten(1) where the batch is open."""
+    one = onnx.helper.make_tensor("", onnx.TensorProto.INT64, [1], [-1])
+    nodes = [
+        node("Constant", [], ["rest"], value=one),
+        node("Shape", ["x"], ["shape"], start=0, end=1),
+        node("Concat", ["shape", "rest"], ["wanted"], axis=0),
+        node("Relu", ["x"], ["a"]),
+        node("Reshape", ["a", "wanted"], ["y"]),
+    ]
+    found = onnx_static.folded(graph_of(*nodes))
+    assert [one.op_type for one in found.graph.node] == ["Relu", "Reshape"]
+    values = {t.name: onnx.numpy_helper.to_array(t) for t in found.graph.initializer}
+    assert values["wanted"].tolist() == [1, -1]
+    assert onnx_static.folded(found) is found
 
 
 # ==== What has no form ====

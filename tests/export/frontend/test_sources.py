@@ -40,7 +40,7 @@ def refused(path: Path, match: str) -> Esp8kError:
 # ==== Models ====
 
 
-@pytest.mark.parametrize("name", ["m.tflite", "m.lite", "M.TFLITE"])
+@pytest.mark.parametrize("name", ["m.tflite", "m.lite", "M.TFLITE", "m.bin", "m"])
 def test_a_tflite_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(model())
     taken = sources.load(str(tmp_path / name), sources.Options())
@@ -53,6 +53,7 @@ def test_a_c_array_is_its_bytes(tmp_path: Path, form: str) -> None:
     text = (
         "/* 0x00, 0x01 */ #include <stdint.h>\n// { 1, 2 }\n"
         "static const int other[] = {1, 2, 3};\n"
+        f"const uint8_t picture[] = {{ {'0, ' * 9999} }};\n"
         f"alignas(16) const unsigned char g_model[] DATA = {{\n  {numbers},\n}};\n"
         f"const unsigned int g_model_len = {len(model())};\n"
     )
