@@ -48,5 +48,5 @@ def _made(network: Network) -> Network:
     network = dilated.undone(static.fold(network))
     network = batch.single(state.resolve(network))
     network = islands.tabled(network)
-    network = tidy.shapes(batch.led(rules.apply(static.fold(network))))
-    return padded.joined(network)
+    network = batch.led(rules.apply(static.fold(network)))
+    return tidy.shapes(padded.joined(network))

@@ -8,24 +8,39 @@ window still holds something of the input.
 """
 
 import dataclasses
+from dataclasses import dataclass
 
+import numpy as np
+
+from export.frontend.canonical.rewriter import Rewriter, Shape
 from export.graph.attributes import Padding, Pair, Window
-from export.graph.network import Network, Operator, Tensor, numbered
+from export.graph.network import Network, Operator, Tensor
+
+
+@dataclass(frozen=True)
+class Border:
+    """What a PAD adds to a value that convolutions read."""
+
+    value: int  # that they read: the PAD's, or what RESHAPEs made of it
+    shape: Shape  # of it without the border
+    pads: tuple[Pair, Pair]  # of rows and columns
+    reshapes: tuple[int, ...]  # operators between, by index
 
 
 def joined(network: Network) -> Network:
     """The network without the PADs that its convolutions can do."""
-    readers = network.readers()
+    r, readers = Rewriter(network), network.readers()
     borders: dict[int, tuple[int, tuple[Pair, Pair]]] = {}
-    operators = []
+    gone: set[int] = set()
     for op in network.operators:
-        border = _border(network, op)
-        value = op.outputs[0] if op.outputs else -1
-        users = readers.get(value, [])
-        if border is not None and users and value not in network.ends:
-            if all(_takes(network, user, value, border) for user in users):
-                borders[value] = op.inputs[0], border
-                continue
+        border = _border(network, op, readers)
+        if border is not None:
+            source = r.reshaped(op.inputs[0], border.shape)
+            borders[border.value] = source, border.pads
+            gone.update(border.reshapes)
+            continue
+        if op.index in gone:
+            continue
         if op.inputs and op.inputs[0] in borders:
             source, pads = borders[op.inputs[0]]
             op = dataclasses.replace(
@@ -33,26 +48,64 @@ def joined(network: Network) -> Network:
                 inputs=(source, *op.inputs[1:]),
                 attributes=dataclasses.replace(op.told(Window), pads=pads),
             )
-        operators.append(op)
-    return dataclasses.replace(network, operators=numbered(operators))
+        r.operators.append(op)
+    return r.finished()
 
 
-def _border(network: Network, op: Operator) -> tuple[Pair, Pair] | None:
-    """Rows and columns that a PAD adds, if it adds these only, as zero points."""
-    if op.kind != "PAD":
+def _border(
+    network: Network, op: Operator, readers: dict[int, list[Operator]]
+) -> Border | None:
+    """That of a PAD by zero points, if only convolutions that take it read it."""
+    if op.kind != "PAD" or op.told(Padding).fill != network.output(op).zero_point:
         return None
-    told = op.told(Padding)
-    if told.paddings is None or len(told.paddings) != 4:
+    source, value = network.tensors[op.inputs[0]], op.outputs[0]
+    if source.data is not None or not _alike(source, network.tensors[value]):
         return None
-    source, out = network.tensors[op.inputs[0]], network.output(op)
-    if not _alike(source, out) or source.data is not None or len(source.shape) != 4:
+    users, reshapes = readers.get(value, []), []
+    while [user.kind for user in users] == ["RESHAPE"] and value not in network.ends:
+        reshapes.append(users[0].index)
+        value = users[0].outputs[0]
+        users = readers.get(value, [])
+    if not users or value in network.ends:
         return None
-    (before, rows, columns, behind) = told.paddings
-    if any((*before, *behind)) or told.fill != out.zero_point:
+    if not _alike(source, network.tensors[value]):
         return None
-    height, width = source.shape[1] + sum(rows), source.shape[2] + sum(columns)
-    whole = (source.shape[0], height, width, source.shape[3])
-    return (rows, columns) if out.shape == whole and min(*rows, *columns) >= 0 else None
+    found = _around(network, op, network.tensors[value].shape)
+    if found is None:
+        return None
+    shape, pads = found
+    if not all(_takes(network, user, value, pads) for user in users):
+        return None
+    return Border(value, shape, pads, tuple(reshapes))
+
+
+def _around(
+    network: Network, op: Operator, shape: Shape
+) -> tuple[Shape, tuple[Pair, Pair]] | None:
+    """(what is within, rows and columns around it), seen as (1, H, W, C)."""
+    pads, out = op.told(Padding).paddings, network.output(op)
+    source = network.tensors[op.inputs[0]]
+    if pads is None or len(shape) != 4 or any(min(pair) < 0 for pair in pads):
+        return None
+    if out.shape != tuple(n + sum(p) for n, p in zip(source.shape, pads, strict=True)):
+        return None
+    inside = np.full(out.shape, -1)
+    middle = zip(source.shape, pads, strict=True)
+    inside[tuple(slice(b, b + n) for n, (b, _) in middle)] = np.arange(
+        source.size
+    ).reshape(source.shape)
+    inside = inside.reshape(shape)
+    known = inside >= 0
+    rows, columns = (np.flatnonzero(known.any(a)) for a in ((0, 2, 3), (0, 1, 3)))
+    if not rows.size or not columns.size:
+        return None
+    (top, bottom), (left, right) = ((n[0], n[-1] + 1) for n in (rows, columns))
+    within = inside[:, top:bottom, left:right]
+    if not np.array_equal(within.reshape(-1), np.arange(source.size)):
+        return None
+    own = tuple(int(n) for n in within.shape)
+    ends = (int(top), shape[1] - int(bottom)), (int(left), shape[2] - int(right))
+    return own, ends
 
 
 def _alike(source: Tensor, out: Tensor) -> bool:

@@ -124,7 +124,7 @@ def test_space_to_batch_around_a_convolution_is_a_dilated_one(
 ) -> None:
     ctypes.CDLL(None).mallopt(tflm.M_PERTURB, 85)  # as memory is that was in use
     kinds = held(dilated(False, crops))
-    assert kinds.count("CONV_2D") == kinds.count("PAD") == 1
+    assert kinds.count("CONV_2D") == 1 and "PAD" not in kinds
     assert kinds.count("MOVE") == any(crops)
 
 

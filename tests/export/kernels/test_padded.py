@@ -153,6 +153,42 @@ def test_a_pad_stays_where_it_is_more_than_a_border() -> None:
     assert kinds == [["PAD", "CONV_2D"], ["CONV_2D"], ["PAD", "CONV_2D"]]
 
 
+@pytest.mark.parametrize("split", [False, True])
+def test_a_causal_pad_of_one_dimension_is_a_border(split: bool, tmp_path: Path) -> None:
+    """As Keras writes Conv1D: PAD of three dimensions, then RESHAPE, then CONV_2D.
+
+    `split`: it has zeros in the middle of what the convolution takes for a row.
+    """
+    b = TfliteBuilder()
+    table = np.array([[0, 0], [4, 0], [0, 0]])
+    start = b.tensor((1, 12, 3), 0.1, -3)
+    pads = b.tensor((3, 2), None, 0, table, "int32")
+    padded = b.tensor((1, 16, 3), 0.1, -3)
+    b.operator("PAD", [start, pads], padded)
+    shape = (1, 2, 8, 3) if split else (1, 1, 16, 3)
+    given = b.tensor(shape, 0.1, -3)
+    sizes = b.tensor((4,), None, 0, np.array(shape), "int32")
+    b.operator("RESHAPE", [padded, sizes], given, newShape=np.array(shape))
+    data = np.random.default_rng(0).integers(-127, 128, (4, 1, 3, 3)).astype(np.int8)
+    weights = b.tensor(data.shape, [0.01] * 4, 0, data)
+    end = b.tensor((1, shape[1], shape[2] - 4, 4), 0.1, 5)
+    o = {"padding": VALID, "strideH": 1, "strideW": 1}
+    o |= {"dilationHFactor": 1, "dilationWFactor": 2}
+    b.operator("CONV_2D", [given, weights, -1], end, **o)
+    model = b.build([start], [end])
+    net = integer_core(read_tflite(model, "net"))
+    assert any(op.kind == "PAD" for op in net.operators) == split
+    inputs = random_values(net, INPUTS, 0)
+    expected = int8.sequence(net, inputs)[0].reshape(INPUTS, -1)
+    if tflm.available():
+        theirs = tflm.sequence(model, inputs, 1)[0].reshape(INPUTS, -1)
+        assert np.array_equal(theirs, expected)
+    generate.generate(net, None, tmp_path, "balanced", "net", IDENTITY)
+    native = Native(tmp_path, tmp_path / "native", options=OPTIONS)
+    found = native.run("int8", to_bytes(joined(inputs)))
+    assert np.array_equal(found, expected)
+
+
 def network(seed: int) -> Network:
     return read_tflite(Padded(seed).build(), "net")
 
