@@ -35,6 +35,14 @@ DRAWN = 4  # inputs where there are none
 CHECKED = 8  # inputs on which a float conversion is held to onnxruntime
 TOLERANCE = 2e-3  # of the largest output
 COMPARED = 1000  # inputs of a set, at most, that the cost is measured on
+KERAS_HINT = (
+    "save it with model.save('model.keras'); layers of one's own need their code: "
+    "convert such a model with tf.lite.TFLiteConverter"
+)
+WEIGHTS_HINT = (
+    "build the model, model.load_weights(...), then save all of it: "
+    "model.save('model.keras')"
+)
 CAUSE = "Exception encountered: "  # with which Keras ends what it tells
 CLASSES = 4096  # an output of more elements is no vote
 
@@ -126,11 +134,11 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         inner = [x for x in lines if x.startswith(CAUSE)]  # of the innermost layer
         reason = (inner or lines[:1])[-1].removeprefix(CAUSE)[:200]
-        raise Esp8kError(
-            f"Keras cannot load {shown}: {reason}",
-            "save it with model.save('model.keras'); layers of one's own need their "
-            "code: convert such a model with tf.lite.TFLiteConverter",
-        ) from error
+        hint = KERAS_HINT
+        if "No model config" in reason:
+            reason, hint = "it holds weights alone", WEIGHTS_HINT
+        what = f"Keras cannot load {shown}: {reason}"
+        raise Esp8kError(what, hint) from error
     wanted = tuple(
         Wanted(one.name, _fixed(tuple(one.shape), shown, options))
         for one in model.inputs

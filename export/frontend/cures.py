@@ -1,6 +1,10 @@
 """What cures an operator that is not taken: one line of Python where there is one."""
 
 CONTROL = "unroll it before converting: tf.function without if and while on tensors"
+LOOP = (
+    "give the model from before its conversion, a Keras file or a torch function, with "
+    "--calibration: recurrent layers are written out there"
+)
 RECURRENT = (
     "write it with keras.layers.LSTM(..., unroll=True), or as one step with its state "
     "as a second input and output"
@@ -12,7 +16,7 @@ CURES = {
     "SPACE_TO_BATCH_ND": DILATED,
     "BATCH_TO_SPACE_ND": DILATED,
     "IF": CONTROL,
-    "WHILE": CONTROL,
+    "WHILE": LOOP,
     "CALL": CONTROL,
     "BIDIRECTIONAL_SEQUENCE_LSTM": RECURRENT,
     "UNIDIRECTIONAL_SEQUENCE_RNN": RECURRENT,
@@ -49,10 +53,6 @@ CUSTOMS = {  # by what an operator's own name begins with
         "out there"
     ),
 }
-LOOP = (
-    "give the model from before its conversion, a Keras file or a torch function, with "
-    "--calibration: recurrent layers are written out there"
-)
 
 
 def cure(kind: str, known: frozenset[str]) -> str:

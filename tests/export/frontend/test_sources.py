@@ -304,7 +304,7 @@ def test_trees_are_told_from_networks() -> None:
         ("CUSTOM ethos-u", "before vela"),
         ("CUSTOM FlexTensorListReserve", "Keras file"),
         ("CUSTOM other", "TFLITE_BUILTINS_INT8"),
-        ("WHILE", "unroll"),
+        ("WHILE", "written out"),
     ],
 )
 def test_an_operator_has_its_own_cure(kind: str, cure: str) -> None:
