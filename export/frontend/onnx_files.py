@@ -25,7 +25,6 @@ from export.frontend.taken import Wanted
 DAMAGED = "export it again: torch.onnx.export(module, (example,), 'model.onnx')"
 ELEMENTS = 1 << 28  # of one tensor
 IR_VERSION = 10  # that every onnxruntime takes; later ones add types of no use here
-QUANTIZED = ("QuantizeLinear", "DequantizeLinear")
 
 
 @dataclass(frozen=True)

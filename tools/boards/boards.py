@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from core.errors import DeviceError, Esp8kError
 from core.text import for_terminal
+from core.words import BUILT
 from tools.boards import catalogue, pio, probe, usb, virtual_board
 from tools.boards.catalogue import Kind
 from tools.boards.probe import Chip
@@ -88,7 +89,7 @@ def choose(
     chosen, why = _choose(kind, port or None, use, serial or None, here)
     if chosen.port or not quiet:
         where = f" on {chosen.port}" if chosen.port else ""
-        told = "built" if use == BUILD else chosen.evidence
+        told = BUILT if use == BUILD else chosen.evidence
         said = f"board: {chosen.name}{where} ({told}): {why}"
         print(for_terminal(said), file=sys.stderr)
     return chosen

@@ -19,6 +19,7 @@ from core.cli import Positional, parse
 from core.errors import Esp8kError
 from core.program import run
 from core.text import for_json
+from core.words import BUILT
 
 REGIONS = ("text", "rodata", "data", "bss")
 NAMES = {"text": "code", "rodata": "const", "data": "data", "bss": "bss"}
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def measure(elf: Path, flash_bytes: int | None = None) -> dict[str, Any]:
     """Bytes by use. RAM is what is not in flash alone: data, bss and stack."""
     symbols, sections = _read(elf)
-    figures: dict[str, Any] = {"evidence": "built"}
+    figures: dict[str, Any] = {"evidence": BUILT}
     for region in REGIONS:
         figures[f"{NAMES[region]}_bytes"] = _region(region, symbols, sections)
     stack = symbols.get("stack_size", (0, 0))[0]

@@ -33,7 +33,6 @@ MOST_AT_ONCE = 64  # connections; a page needs a dozen
 SILENT_S = 5.0  # a connection without a whole request
 SLOWEST = 6  # times SILENT_S for taking one answer
 MOST_MESSAGE = 65_536  # bytes of one message of a page
-STARTED_S = 10.0
 TOKEN = "token"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self' "

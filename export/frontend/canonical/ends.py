@@ -3,8 +3,8 @@
     network, ends = separate(canonical(network))
 
 What the file has around the int8 core is taken off and told: QUANTIZE of a float or
-a uint8 input, DEQUANTIZE, QUANTIZE to uint8 or ARG_MAX of an output. `to_core` and
-`from_core` do the same in numpy, exactly as TFLite Micro's own operators do.
+a uint8 input, DEQUANTIZE, QUANTIZE to uint8 or ARG_MAX of an output. `from_core` and
+`to_outer` do the same in numpy, exactly as TFLite Micro's own operators do.
 """
 
 import dataclasses
@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.graph.network import Network, Operator, Quant, Tensor, numbered
-
-OUTER = ("int8", "uint8", "float32")
 
 
 @dataclass(frozen=True)
@@ -143,15 +141,6 @@ def _alike(first: Tensor, second: Tensor) -> bool:
 
 
 # ==== The same in numpy ====
-
-
-def to_core(end: End, values: np.ndarray) -> np.ndarray:
-    """The core's int8 of what the file takes."""
-    if end.outer == "uint8":
-        return (values.astype(np.int16) - 128).astype(np.int8)
-    if end.outer == "float32":
-        return quantized(end, values)
-    return values.astype(np.int8)
 
 
 def quantized(end: End, values: np.ndarray) -> np.ndarray:

@@ -7,8 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.graph.stage import Stage
-from export.kernels.arrays import byte_array
-from export.kernels.int8.depthwise_row import WIDEST
+from export.kernels.int8.depthwise_row import WIDEST, by_channel
 from export.kernels.int8.direct import Direct, line_buffer, walk
 from export.kernels.kernel import Options
 from export.plan.cost import Work
@@ -33,12 +32,7 @@ class Depthwise(Direct):
             stage=stage,
             options=options,
             finish=cls.finished(stage, options),
-            weights=byte_array(
-                f"{cls.stem_of(stage, options)}_weights",
-                f"{stage.name}: weights, 1 channels abreast",
-                stage.flat_weights(),
-                options.weight_type,
-            ),
+            weights=by_channel(cls.stem_of(stage, options), stage, options),
             walk=walk(stage, rows, columns),
             line_buffer=line_buffer(stage, rows),
         )

@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.graph.stage import Stage
-from export.kernels.arrays import byte_array
+from export.kernels.arrays import Array, byte_array
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.summed import Summed
 from export.kernels.kernel import Options
@@ -70,12 +70,7 @@ class DepthwiseRow(Summed):
             stage=stage,
             options=options,
             finish=cls.finished(stage, options),
-            weights=byte_array(
-                f"{cls.stem_of(stage, options)}_weights",
-                f"{stage.name}: weights by channel",
-                stage.flat_weights(),
-                options.weight_type,
-            ),
+            weights=by_channel(cls.stem_of(stage, options), stage, options),
             tiles=_tiles(stage.region[1], most),
             strip=strip,
         )
@@ -149,6 +144,12 @@ class DepthwiseRow(Summed):
         y = np.arange(rows)
         starts = y * self.stage.geometry.stride_h * self.pitch
         return (lag((y + 1) * width, starts, rereads=True),)
+
+
+def by_channel(stem: str, stage: Stage, options: Options) -> Array:
+    """The weights of a depthwise layer, a channel after the other."""
+    comment, values = f"{stage.name}: weights by channel", stage.flat_weights()
+    return byte_array(f"{stem}_weights", comment, values, options.weight_type)
 
 
 def _tiles(width: int, most: int) -> tuple[Tile, ...]:

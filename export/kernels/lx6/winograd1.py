@@ -11,8 +11,6 @@ The rows are transformed once for all channels and all columns, so this costs li
 beside the products, and any width will do.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from export.kernels.c_text import total
@@ -38,18 +36,11 @@ from export.kernels.lx6.text import (
     sums_head,
     turns,
 )
+from export.kernels.lx6.transforms import LINES, G, lines_function, outputs
 
 ROWS = 4  # of outputs
-LINES = 6  # rows of inputs
 FACTOR = 24
 ODD = 3
-# The transform gives some of its lines the other sign, which costs nothing here.
-G = np.array(
-    [[6, 0, 0], [4, 4, 4], [-4, 4, -4], [1, 2, 4], [-1, 2, -4], [0, 0, -6]], np.int64
-)
-
-Reads = Callable[[str, int], None]  # (register, line)
-Writes = Callable[[str, int], None]
 
 
 def emit(layer: Layer) -> Made | None:
@@ -126,7 +117,7 @@ class _Maker:
     def _function(self) -> tuple[str, int]:
         layer, name = self.layer, self.layer.name
         body, cost = self._sums()
-        turn, turn_cost = self._transform()
+        turn, turn_cost = lines_function(layer, self.pitch, apart=True)
         step_x = 2 if layer.pool else 1
         wide = (self.columns - 1) * layer.stride_w + layer.kernel[1]
 
@@ -162,33 +153,6 @@ class _Maker:
 
     def _widen_cost(self, wide: int) -> int:
         return int(LINES * (wide * self.layer.in_c * 2.9 + 40))
-
-    # ==== B' d ====
-
-    def _transform(self) -> tuple[str, int]:
-        """Six lines in place; each word is two channels."""
-        count = self.pitch // 4
-        unroll = 2 if count % 2 == 0 else 1
-        body = Block()
-        for k in range(unroll):
-            _column(body, 4 * k, self.pitch)
-        for p in ("p", "q", "r"):
-            body.move(p, 4 * unroll)
-        block = Block()
-        block.loop("words", "n", count // unroll, body)
-        lines = [
-            f"NN_INLINE void {self.layer.name}_lines(uint32_t *lines)",
-            "{",
-            "    uintptr_t p = (uintptr_t)lines, a, b, c, d, e, f, x;",
-            f"    uintptr_t q = p + {2 * self.pitch}u, r = p + {4 * self.pitch}u;",
-            f"    const uintptr_t n = {count // unroll}u, mask = 0x8000u;",
-            "",
-            *block.statement(
-                ("p", "q", "r"), ("a", "b", "c", "d", "e", "f", "x"), ("n", "mask"), 4
-            ),
-            "}",
-        ]
-        return "\n".join(lines), block.count + 10
 
     # ==== Sums ====
 
@@ -260,80 +224,3 @@ class _Maker:
             body.move("v", self.pitch - 4 * self.words)
         dot(body, weights, "v", self.words, True, to)
         body.op("RSR_ACCLO", to)
-
-
-def outputs(body: Block, line: Callable[[str, int], None], bias: str) -> None:
-    """A' of six sums: outputs 0 to 3 in a, c, b and d; e and x are used.
-
-    `line` puts a sum into a register. The bias joins the second one, from where it
-    reaches all four outputs.
-    """
-    line("a", 0)
-    line("b", 1)
-    if bias:
-        body.op("ADD", "b", "b", bias)
-    line("c", 2)
-    body.op("SUB", "d", "b", "c")
-    body.op("ADD", "b", "b", "c")
-    body.op("ADD", "a", "a", "b")
-    line("c", 3)
-    line("e", 4)
-    body.op("ADD", "x", "c", "e")
-    body.op("SUB", "e", "c", "e")
-    body.op("ADD", "a", "a", "x")
-    body.op("ADDX4", "b", "x", "b")
-    body.op("ADDX2", "c", "e", "d")
-    body.op("ADDX8", "d", "e", "d")
-    line("e", 5)
-    body.op("ADDX4", "d", "e", "d")
-
-
-def inputs(block: Block, read: Reads, write: Writes) -> None:
-    """B' of six words, of which each holds two numbers; a to f and x are used.
-
-    What is written may stand where what has been read stood.
-    """
-    read("a", 1)
-    read("b", 3)
-    block.op("SUBX4", "c", "a", "b")  # 4 d1 - d3
-    block.op("SUB", "d", "b", "a")  # d3 - d1
-    read("a", 2)
-    read("e", 4)
-    block.op("SUBX4", "f", "a", "e")  # 4 d2 - d4
-    block.op("SUB", "e", "e", "a")  # d4 - d2
-    read("x", 0)
-    block.op("SUB", "x", "x", "a")
-    block.op("ADDX4", "x", "x", "e")
-    write("x", 0)
-    read("x", 5)
-    block.op("SUB", "x", "x", "b")
-    block.op("SUBX4", "x", "d", "x")
-    write("x", 5)
-    for name, s, t, line in (
-        ("ADD", "f", "c", 1),
-        ("SUB", "c", "f", 2),
-        ("ADDX2", "d", "e", 3),
-        ("SUBX2", "d", "e", 4),
-    ):
-        block.op(name, "x", s, t)
-        write("x", line)
-
-
-def _column(block: Block, at: int, pitch: int) -> None:
-    """B' of one word of each line; lines 0, 2 and 4 at p, q and r."""
-    pointers = ("p", "q", "r")
-
-    def read(to: str, line: int) -> None:
-        block.op("L32I", to, pointers[line // 2], at + line % 2 * pitch)
-
-    def write(value: str, line: int) -> None:
-        split(block, value, "a")
-        block.op("S32I", value, pointers[line // 2], at + line % 2 * pitch)
-
-    inputs(block, read, write)
-
-
-def split(block: Block, value: str, free: str) -> None:
-    """The high half lacks what the low one borrowed."""
-    block.op("AND", free, value, "mask")
-    block.op("ADDX2", value, free, value)

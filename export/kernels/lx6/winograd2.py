@@ -32,10 +32,16 @@ from export.kernels.lx6.text import (
     strips,
     sums_head,
 )
-from export.kernels.lx6.winograd1 import G, inputs, outputs, split
+from export.kernels.lx6.transforms import (
+    LINES,
+    G,
+    inputs,
+    lines_function,
+    outputs,
+    split,
+)
 
 TILE = 4  # outputs
-LINES = 6  # inputs
 FACTOR = 576
 ODD = 9
 SHORT = 8  # words of a sum for which all 36 are written one after the other
@@ -90,7 +96,7 @@ class _Maker:
             more = c + 1 < layer.out_c
             stream += [*paired(self.tiles[c] * one.scale), 0, one.bias]
             stream += store.constants(self.narrow, c, more)
-        first, first_cost = self._lines()
+        first, first_cost = lines_function(layer, self.pitch, apart=False)
         second, second_cost = self._tile()
         sums, sums_cost = self._sums()
         function, total = self._function(first_cost, second_cost + sums_cost + 30)
@@ -141,41 +147,6 @@ class _Maker:
         widen = int(LINES * ((self.wide + 2) * layer.in_c * 2.9 + 40))
         tiles = -(-self.wide // TILE)
         return text, bands * (widen + line_cost + tiles * tile_cost)
-
-    def _lines(self) -> tuple[str, int]:
-        """B' d of the band, in place; the numbers in a word still lend and borrow."""
-        count = self.pitch // 4
-        unroll = 2 if count % 2 == 0 else 1
-        body = Block()
-        pointers = ("p", "q", "r")
-        for k in range(unroll):
-
-            def read(to: str, line: int, k: int = k) -> None:
-                at = 4 * k + line % 2 * self.pitch
-                body.op("L32I", to, pointers[line // 2], at)
-
-            def write(value: str, line: int, k: int = k) -> None:
-                at = 4 * k + line % 2 * self.pitch
-                body.op("S32I", value, pointers[line // 2], at)
-
-            inputs(body, read, write)
-        for p in pointers:
-            body.move(p, 4 * unroll)
-        block = Block()
-        block.loop("words", "n", count // unroll, body)
-        lines = [
-            f"NN_INLINE void {self.layer.name}_lines(uint32_t *lines)",
-            "{",
-            "    uintptr_t p = (uintptr_t)lines, a, b, c, d, e, f, x;",
-            f"    uintptr_t q = p + {2 * self.pitch}u, r = p + {4 * self.pitch}u;",
-            f"    const uintptr_t n = {count // unroll}u;",
-            "",
-            *block.statement(
-                ("p", "q", "r"), ("a", "b", "c", "d", "e", "f", "x"), ("n",), 4
-            ),
-            "}",
-        ]
-        return "\n".join(lines), block.count + 10
 
     def _tile(self) -> tuple[str, int]:
         """(B' d) B of one tile: for each line six runs of all channels."""
