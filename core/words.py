@@ -12,6 +12,10 @@ ModelName = Literal["v1", "v2", "v3", "v3-small"]
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
 DEFAULT_MODEL: ModelName = "v3"  # the Makefile's too
 
+# Data sets of MNIST's shape by name; `training/data.py` reads them, and folders. The
+# Makefile reads this line, as it does those of the other words.
+Dataset = Literal["mnist", "fashion", "kmnist"]
+
 # The arithmetic on the chip. The order is the link's: an engine's number is its place.
 Engine = Literal["int8", "f16"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
