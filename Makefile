@@ -229,12 +229,10 @@ $(BUILD)/.python-ready: pyproject.toml tools/setup.sh
 $(BUILD)/.debian-ready: tools/setup.sh
 	@mkdir -p $(BUILD) && bash tools/setup.sh debian && touch $@
 
-# The options a product was made with; rewritten only when they change.
+# The options a product was made with: the checkpoint's are written behind it, so that a
+# run that failed leaves a checkpoint what it is.
 TRAINED_WITH  := $(if $(OWN),own,$(SEED) $(EPOCHS) $(DATASET) $(ALONE))
 EXPORTED_WITH := $(PROFILE) $(CHECKPOINT) $(if $(PREPARE),--prepare)
-$(OUT)/.train-options: FORCE
-	@mkdir -p $(OUT); echo $(call quoted,$(TRAINED_WITH)) | cmp -s - $@ || \
-	  echo $(call quoted,$(TRAINED_WITH)) > $@
 $(OUT)/.export-options: FORCE
 	@mkdir -p $(OUT); echo "$(EXPORTED_WITH)" | cmp -s - $@ || \
 	  echo "$(EXPORTED_WITH)" > $@
@@ -242,11 +240,14 @@ $(OUT)/.export-options: FORCE
 
 # Without the goal `train` a checkpoint is a file like any other: nothing makes it.
 ifneq ($(filter train,$(GOALS)),)
-$(OUT)/model.pt: $(TRAINER) $(OUT)/.train-options $(if $(RESUME),$(if $(wildcard $(OUT)/unfinished.pt),FORCE)) $(if $(OWN),FORCE) | $(SETUP)
-	@$(eval TRAINED := yes)$(if $(OWN),$(ESP8K) own $(call quoted,$(OWN)) --model $(MODEL) \
+OTHERWISE := $(shell echo $(call quoted,$(TRAINED_WITH)) | \
+               cmp -s - $(OUT)/.train-options || echo FORCE)
+$(OUT)/model.pt: $(TRAINER) $(OTHERWISE) $(if $(RESUME),$(if $(wildcard $(OUT)/unfinished.pt),FORCE)) $(if $(OWN),FORCE) | $(SETUP)
+	@$(eval TRAINED := yes)mkdir -p $(OUT) && $(if $(OWN),$(ESP8K) own $(call quoted,$(OWN)) --model $(MODEL) \
 	  --dataset $(call quoted,$(DATASET)), \
 	  $(ESP8K) train --model $(MODEL) --seed $(SEED) \
-	  --epochs $(EPOCHS) --dataset $(call quoted,$(DATASET)) $(ALONE) $(if $(RESUME),--resume))
+	  --epochs $(EPOCHS) --dataset $(call quoted,$(DATASET)) $(ALONE) $(if $(RESUME),--resume)) && \
+	  echo $(call quoted,$(TRAINED_WITH)) > $(OUT)/.train-options
 endif
 
 $(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP) asked

@@ -100,6 +100,16 @@ def test_training_again_with_the_same_options_says_that_it_is_up_to_date(checkou
     assert len(checkout.calls()) == 2
 
 
+def test_a_training_that_failed_leaves_the_checkpoint_up_to_date(checkout):
+    checkout.make("train", "MODEL=v1", "EPOCHS=1")
+    program = checkout.folder / ".venv" / "bin" / "esp8k"
+    program.write_text("#!/bin/sh\nexit 2\n")
+    assert checkout.make("train", "MODEL=v1", "OWN=nothing").returncode == 2
+    assert checkout.make("train", "MODEL=v1", "SEED=9").returncode == 2
+    again = checkout.make("train", "MODEL=v1", "EPOCHS=1")
+    assert again.stdout.startswith("up to date: build/v1/model.pt")
+
+
 def test_the_profile_of_the_last_export_stays(checkout):
     checkout.make("export", "PROFILE=size")
     assert checkout.calls()[0].endswith("--profile size")
