@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from core.picture.even import PAPER, Way, by_colour
 from core.picture.lines import erase_lines
 from core.picture.pieces import (
     Box,
@@ -50,10 +51,9 @@ WITHIN = 0.35  # dark ink within a light piece counts from that share of its sco
 AGREED = 0.7  # of two boxes that two ways to read agree on
 LEAST = 0.01  # a candidate less clear than that is nothing drawn
 FRAMES = 40  # best candidates among which frames are sought
-RIM = 20  # the outermost 1/RIM of a picture, where paper is expected
-EVEN = 12  # grey levels by which an even paper's colour varies at most
-VIVID = 30  # grey levels by which ink must differ in some colour
-OPPOSED = 0.1  # of the largest difference, that another colour has the other way
+MARGIN = 8  # such a picture gets 1/MARGIN of its longer side around it
+FILLED = 0.8  # of such a picture's height or width, that its digit takes
+STROKES = 0.6  # a light piece that clear, and no full surface, is no note
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,14 @@ def find(rgb: Array) -> Found | None:
     smooth = cv2.GaussianBlur(rgb, (0, 0), 1.0)
     even: Found | None = None
     if (way := by_colour(smooth)) is not None:
-        even = clearest(way.grey, chalk=False)
+        even = evenly(way)
         if way.opposed:
             return even
     dark = clearest(smooth, chalk=False)
     # A light piece may be a note on an even desk: chalk must say the same, below.
-    if way is not None and even is not None and not way.light:
-        if dark is None or even.score > dark.score:
+    if way is not None and even is not None:
+        strokes = not way.light or (even.score > STROKES and not even.sheet)
+        if strokes and (dark is None or even.score > dark.score):
             return even
     light = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
     most = CHALK * (1 - float(np.median(light)) / 256)  # chalk's score at its best
@@ -112,38 +113,29 @@ def find(rgb: Array) -> Found | None:
     return dark if dark.score > share * chalk.score else chalk
 
 
-@dataclass(frozen=True)
-class Way:
-    """How the ink differs from an even paper."""
+def evenly(way: Way) -> Found | None:
+    """The digit on even paper; what was cut out tightly gets more of it around."""
+    found = clearest_within(way.grey) if way.tight else None
+    if found is None and way.whole:
+        return clearest(way.grey, chalk=False)
+    return found
 
-    grey: Array  # uint8 (H, W, 3): dark where a pixel is of the ink's colour
-    opposed: bool  # lighter than the paper in one colour, darker in another
-    light: bool  # lighter on the whole
 
-
-def by_colour(smooth: Array) -> Way | None:
-    """On even paper, how far each pixel lies on the way from its colour to the ink's.
-
-    Green on red is neither dark ink nor chalk, and has no other reading; of other ink
-    this way tells which of the two it is. None where the paper is not even.
-    """
-    height, width = smooth.shape[:2]
-    edge = max(2, max(height, width) // RIM)
-    rim = np.ones((height, width), bool)
-    rim[edge:-edge, edge:-edge] = False
-    paper = np.median(smooth[rim], axis=0)
-    apart = smooth.astype(np.float32) - paper.astype(np.float32)
-    size = np.abs(apart).max(2)
-    if np.percentile(size[rim], 90) > EVEN:
+def clearest_within(grey: Array) -> Found | None:
+    """The reading with paper put around, where that is one of all of the picture."""
+    by = max(grey.shape) // MARGIN
+    paper = np.pad(grey, ((by, by), (by, by), (0, 0)), constant_values=PAPER)
+    found = clearest(paper, chalk=False)
+    if found is None or found.score < STROKES:
         return None
-    strong = size > max(VIVID, 0.6 * float(np.percentile(size, 99.5)))
-    if not strong.any():
+    top, left, bottom, right = box = tuple(v - by for v in found.box)
+    height, width = grey.shape[:2]
+    if max((bottom - top) / height, (right - left) / width) < FILLED:
         return None
-    way = np.median(apart[strong], axis=0)
-    opposed = bool(min(way.max(), -way.min()) >= OPPOSED * np.abs(way).max())
-    grey = np.clip(230 - 200 * (apart @ way) / float(way @ way), 0, 255)
-    shown = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-    return Way(shown, opposed, bool(way.sum() > 0))
+    inner = slice(by, -by), slice(by, -by)
+    digits = tuple((ink[inner], mask[inner]) for ink, mask in found.digits)
+    frames = None if found.frames is None else found.frames[inner]
+    return replace(found, digits=digits, box=box, frames=frames)
 
 
 def clearest(smooth: Array, chalk: bool) -> Found | None:
@@ -242,7 +234,7 @@ def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
     digits = tuple((render(dark, mask, paper), mask) for mask in masks)
     main = next(i for i, piece in enumerate(row) if piece is rest[0])
     hollow = rest[0].stroke > HOLLOW * view.share * max(dark.shape)
-    sheet = view.chalk and is_sheet(rest[0])
+    sheet = is_sheet(rest[0])
     box, score = rest[0].box, clear(rest[0])
     return Found(digits, main, left_out, box, score, sheet, hollow, on_frames)
 

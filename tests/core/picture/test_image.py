@@ -87,6 +87,17 @@ def poor_jpeg(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
     return Image.open(buffer)
 
 
+def cut_out(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    """No paper is left at any side, as where a program cut a digit out of a row."""
+    top, left, bottom, right = bounds(digit > 40)
+    own = Image.fromarray(digit[top:bottom, left:right])
+    times = rng.uniform(1.2, 12)
+    size = [max(12, round(side * times)) for side in own.size]
+    ink = np.asarray(own.resize((size[0], size[1]), Image.Resampling.BICUBIC), float)
+    light = rng.random() < 0.5  # chalk on a board, or a pen on paper
+    return to_image(10 + 0.9 * ink if light else 245 - 0.9 * ink)
+
+
 @pytest.fixture(scope="module")
 def digits() -> tuple[np.ndarray, np.ndarray]:
     data = load_data()
@@ -123,6 +134,7 @@ DRESSES = (
     small_on_a_page,
     thin_pen,
     poor_jpeg,
+    cut_out,
 )
 
 
