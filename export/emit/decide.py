@@ -25,8 +25,10 @@ def multiplier(scale: float) -> int:
 
 
 def sixteenths(logits: Array, scale: float, zero_point: int) -> Array:
-    """int8 logits (N, 10) in sixteenths, cut towards zero as C does it; int64."""
-    wide = (logits.astype(np.int64) - zero_point) * multiplier(scale)
+    """int8 logits (N, 10), or means of some, in sixteenths, cut towards zero as C does
+    it; int64."""
+    apart = (logits.astype(np.float64) - zero_point) * multiplier(scale)  # exact
+    wide = apart.astype(np.int64)
     return np.asarray(np.sign(wide) * (np.abs(wide) >> FRACTION_BITS))
 
 

@@ -42,6 +42,32 @@ def test_int8_logits_are_shown_as_real_numbers(host):
     assert result["logits"] == expected.tolist()
 
 
+def views_of(host: FakeHost, engine: str, **device):
+    asked = Subject(some_images(1)[0], "test image 7", 9)
+    config = Config(engine=engine, views=5)
+    return compare(config, EMULATED, FakeDevice(**device), host, asked), asked.pixels
+
+
+@pytest.mark.parametrize("engine", ["int8", "f16"])
+def test_five_views_are_summed_and_cost_five_times(host, engine):
+    result, pixels = views_of(host, engine, count=1000)
+    y, x = np.indices((28, 28))
+    sums = np.zeros(10, np.int32 if engine == "int8" else np.float32)
+    for down, right in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
+        inside = ((y - down) % 28 == y - down) & ((x - right) % 28 == x - right)
+        view = np.where(inside, np.roll(pixels, (down, right), (0, 1)), 0)
+        sums = sums + host.logits(engine, view[None].astype(np.uint8))[0]
+    assert result["raw_logits"] == sums.tolist()
+    assert result["class"] == int(sums.argmax()) and result["host"]["agrees"]
+    assert result["logits"] == host.real(engine, sums / 5).tolist()
+    assert result["count"] == 5000 and "5 views summed" in classify.facts(result)[2]
+
+
+def test_one_wrong_view_is_a_disagreement(host):
+    result, _ = views_of(host, "int8", flip=3)
+    assert not result["host"]["agrees"] and result["host"]["equal_logits"] == 9
+
+
 def test_one_wrong_logit_is_a_disagreement(host):
     result, pixels = answer(host, flip=0)
     assert not result["host"]["agrees"] and result["host"]["equal_logits"] == 9
