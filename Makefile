@@ -130,7 +130,8 @@ flash: $(OUT)/model.json ## the firmware, written to BOARD (seconds)
 
 classify: flash ## one digit on BOARD: INDEX=7 or IMG=digit.png (seconds)
 	@$(ESP8K) classify $(OPTIONS) --engine $(ENGINE) \
-	  $(if $(VIEWS),--views $(VIEWS)) $(if $(IMG),--image $(PICTURE),--index $(or $(INDEX),0))
+	  $(if $(VIEWS),--views $(VIEWS)) \
+	  $(if $(IMG),--image $(PICTURE),--index $(or $(INDEX),0))
 
 report: flash ## 10,000 images on BOARD, host against device (minutes; LIMIT)
 	@$(ESP8K) report $(OPTIONS) $(if $(LIMIT),--limit $(LIMIT))
