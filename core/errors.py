@@ -4,7 +4,9 @@ Library code raises `Esp8kError`; only `core.program.run` turns it into two line
 stderr and an exit code, so a user never sees a traceback for something they can mend.
 """
 
+import signal
 import sys
+from contextlib import suppress
 
 from core.text import folded, for_terminal
 
@@ -14,7 +16,11 @@ EXIT_USAGE = 2  # a mistake of the user: arguments, files, disk
 EXIT_DEVICE = 3  # the device or the link to it
 EXIT_UNFORESEEN = 70  # an error of ours (sysexits.h: EX_SOFTWARE)
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count
-EXIT_TERMINATED = 143  # 128 + SIGTERM
+# Signals that end a program as Ctrl-C does, with 128 + their number; what is said.
+ENDINGS = {signal.SIGTERM: "terminated"}
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    ENDINGS[signal.SIGHUP] = "the terminal was closed"
+EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
 class Esp8kError(Exception):
@@ -51,5 +57,6 @@ class CheckFailed(Esp8kError):
 def report(message: str, hint: str, code: int) -> int:
     """Print an error the way every command prints it; give `code` back."""
     for line in [f"error: {message}", *([f"hint:  {hint}"] if hint else [])]:
-        print(folded(for_terminal(line), sys.stderr, " " * 7), file=sys.stderr)
+        with suppress(OSError):  # a full disk, a closed terminal: the code is told
+            print(folded(for_terminal(line), sys.stderr, " " * 7), file=sys.stderr)
     return code

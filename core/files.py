@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from core.errors import Esp8kError
+from core.errors import ENDINGS, Esp8kError
 from core.text import for_json
 
 UNWRITABLE = (
@@ -116,7 +116,7 @@ def _uninterrupted() -> Iterator[None]:
         yield  # no signal interrupts another thread
         return
     came: list[int] = []
-    known = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    known = {n: signal.getsignal(n) for n in (signal.SIGINT, *ENDINGS)}
     for number in known:
         signal.signal(number, lambda number, _: came.append(number))
     try:

@@ -11,11 +11,12 @@ import multiprocessing
 import os
 import pickle
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
-from core.errors import Esp8kError
+from core.errors import ENDINGS, Esp8kError
 
 TIMEOUT_S = 900  # a large model with hundreds of inputs
 
@@ -35,17 +36,19 @@ def isolated(
     context: Any = multiprocessing.get_context("fork" if forks else "spawn")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_serve, args=(sender, function, arguments))
-    child.start()
+    with _deaf():
+        child.start()
     sender.close()
+    found = None
     try:
-        answered = receiver.poll(TIMEOUT_S)
-        found = receiver.recv() if answered else None
+        if receiver.poll(TIMEOUT_S):
+            found = receiver.recv()
     except EOFError:
-        found = None
+        child.join(1.0)  # it is dying just now
     finally:
         receiver.close()
-        if found is None:
-            child.kill() if child.is_alive() and not _ended(child) else None
+        if found is None and child.is_alive():
+            child.kill()
         child.join()
     if found is None:
         raise Esp8kError(f"{what} {_end(child.exitcode)} on this model", _HINT)
@@ -60,9 +63,20 @@ def isolated(
 _HINT = "the model holds something that it does not expect: simplify it layer by layer"
 
 
-def _ended(child: Any) -> bool:
-    child.join(1.0)  # it may be dying just now
-    return child.exitcode is not None
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """A child that starts here never hears Ctrl-C: a terminal sends it to both.
+
+    Ours reads it, and ends the child.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(code: int | None) -> str:
@@ -75,7 +89,8 @@ def _serve(
     sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> None:
     """In the child: call, send what came of it."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_DFL)
     try:
         answer: tuple[bool, Any] = (True, function(*arguments))
     except Esp8kError as error:

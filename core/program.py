@@ -3,24 +3,27 @@
     if __name__ == "__main__":
         run(main)
 
-Errors of the user become two lines; Ctrl-C and SIGTERM end alike, after every
-`finally`; what nobody foresaw is filed below the build folder and asked for.
+Errors of the user become two lines; Ctrl-C, SIGTERM and a closed terminal end alike,
+after every `finally`; what nobody foresaw is filed below the build folder and asked
+for.
 """
 
+import contextlib
 import errno
 import os
 import platform
+import select
 import signal
 import sys
 import traceback
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from core.errors import (
+    ENDINGS,
     EXIT_INTERRUPTED,
     EXIT_OK,
-    EXIT_TERMINATED,
     EXIT_UNFORESEEN,
     EXIT_USAGE,
     Esp8kError,
@@ -29,9 +32,13 @@ from core.errors import (
 from core.paths import build_root
 
 AGAIN = "run the same command again"
+SPACE = (
+    "free some space where the output goes, or set ESP8K_BUILD to a folder on another "
+    "disk"
+)
 CURES = {
-    errno.ENOSPC: "free some space, or set ESP8K_BUILD to a folder on another disk",
-    errno.EDQUOT: "free some space, or set ESP8K_BUILD to a folder on another disk",
+    errno.ENOSPC: SPACE,
+    errno.EDQUOT: SPACE,
     errno.EACCES: "check who owns it and its rights",
     errno.EPERM: "check who owns it and its rights",
     errno.EROFS: "it is mounted read-only: set ESP8K_BUILD to another folder",
@@ -39,34 +46,67 @@ CURES = {
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends as Ctrl-C does."""
+    """One of ENDINGS, which ends as Ctrl-C does."""
+
+    def __init__(self, number: signal.Signals = signal.SIGTERM) -> None:
+        super().__init__()
+        self.number = number
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Run `main` as a program and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(ending(main))
+    _three_streams()
+    for number in ENDINGS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, _terminate)
+    code = ending(main)
+    for stream in (sys.stdout, sys.stderr):
+        _let_go(stream)
+    sys.exit(code)
+
+
+def _three_streams() -> None:
+    """A stream that was closed (`>&-`) goes nowhere, and no file gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w" if number else "r"))
+
+
+def _let_go(stream: TextIO) -> OSError | None:
+    """Send what a stream still holds; where nobody takes it, nowhere, and say why."""
+    try:
+        stream.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return error
+    return None
 
 
 def ending(main: Callable[[], int | None]) -> int:
     """The exit code of `main`, whatever it raises; the cause is on stderr."""
     try:
         code = main() or EXIT_OK
-        sys.stdout.flush()
-        return code
+        lost = _let_go(sys.stdout)
+        if lost is None or isinstance(lost, BrokenPipeError):  # `| head` had enough
+            return code
+        text = f"cannot write the output: {lost.strerror}"
+        return report(text, "see where it is sent to: > FILE, | PROGRAM", EXIT_USAGE)
     except Esp8kError as error:
         return report(error.message, error.hint, error.code)
     except Terminated as stop:
-        return report("terminated", _go_on(stop), EXIT_TERMINATED)
+        return report(ENDINGS[stop.number], _go_on(stop), 128 + stop.number)
     except KeyboardInterrupt as stop:
         return report("interrupted", _go_on(stop), EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our stdout (`| head`) left: not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
     except SystemExit as leave:
         return leave.code if leave.code in (EXIT_OK, EXIT_USAGE) else _file(leave)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _left():
+            return EXIT_OK  # the reader (`| head`): not an error of ours
         name = f" ({error.filename})" if error.filename else ""
         cure = CURES.get(error.errno or 0, "check the path")
         return report(f"{error.strerror or error}{name}", cure, EXIT_USAGE)
@@ -81,9 +121,21 @@ def _go_on(stop: KeyboardInterrupt) -> str:
     return "; ".join(getattr(stop, "__notes__", [AGAIN]))
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the way out is not interrupted
-    raise Terminated
+def _left() -> bool:
+    """Whether the reader of our output has gone; else it is that of another pipe."""
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            poll.register(stream.fileno(), 0)  # errors are told unasked
+    return bool(poll.poll(0))
+
+
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    for other in ENDINGS:
+        signal.signal(other, signal.SIG_IGN)  # the way out is not interrupted
+    raise Terminated(signal.Signals(number))
 
 
 def _file(error: BaseException) -> int:

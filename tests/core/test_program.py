@@ -99,8 +99,6 @@ def test_every_exception_of_python_has_an_exit_code(
         "BaseExceptionGroup": ("several", [GeneratorExit()]),
         "ExceptionGroup": ("several", [ValueError()]),
     }.get(kind.__name__, ("text",))
-    if kind is BrokenPipeError:  # the reader left: stdout is a pipe in that test
-        return
     code = ending(raising(kind(*arguments)))
     told = capsys.readouterr().err
     assert "Traceback" not in told and told.startswith("error: ")
@@ -159,9 +157,13 @@ run(main)
 
 @pytest.mark.parametrize(
     "number, code",
-    [(signal.SIGINT, EXIT_INTERRUPTED), (signal.SIGTERM, EXIT_TERMINATED)],
+    [
+        (signal.SIGINT, EXIT_INTERRUPTED),
+        (signal.SIGTERM, EXIT_TERMINATED),
+        (signal.SIGHUP, 129),
+    ],
 )
-def test_ctrl_c_and_sigterm_clean_up_alike(number, code):
+def test_ctrl_c_sigterm_and_a_closed_terminal_clean_up_alike(number, code):
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
@@ -186,3 +188,42 @@ def test_a_reader_that_leaves_is_no_error():
     process.stdout = None
     assert process.stderr.read() == b""
     assert process.wait(timeout=30) == EXIT_OK
+
+
+def by_shell(redirected: str, main: str) -> subprocess.CompletedProcess[str]:
+    """A program whose streams the shell redirects."""
+    code = f"import sys; from core.program import run; run(lambda: {main})"
+    script = f'exec "$0" -c "$1" {redirected}'
+    words = ["bash", "-c", script, sys.executable, code]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_a_closed_stdout_is_no_error_and_no_file_gets_its_number(tmp_path):
+    made = tmp_path / "made"
+    done = by_shell(">&- <&-", f"open({str(made)!r}, 'w').fileno() < 3 or print(1)")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_error_without_a_stderr_is_not_on_stdout():
+    done = by_shell("2>&-", "open('/nowhere')")
+    assert (done.returncode, done.stdout) == (EXIT_USAGE, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
+@pytest.mark.parametrize("redirected", [">/dev/full", "2>/dev/full", "&>/dev/full"])
+def test_a_full_disk_behind_a_stream_keeps_the_code(redirected):
+    main = "print('told') or open('/nowhere')"
+    done = by_shell(redirected, main)
+    assert done.returncode == EXIT_USAGE and "Traceback" not in done.stderr
+    alone = by_shell(redirected, "print('told')")
+    assert alone.returncode == (0 if redirected[0] == "2" else EXIT_USAGE)
+    if redirected[0] == ">":
+        assert "No space left" in alone.stderr and "output" in alone.stderr
+
+
+def test_nohup_is_respected():
+    code = "import os, signal; from core.program import run\n"
+    code += "run(lambda: os.kill(os.getpid(), signal.SIGHUP))"
+    script = 'trap "" HUP; exec "$0" -c "$1"'
+    words = ["bash", "-c", script, sys.executable, code]
+    assert subprocess.run(words, cwd=ROOT).returncode == EXIT_OK

@@ -6,6 +6,7 @@ The bare ports' linker scripts mark each region with two symbols; the twin's
 figures are its ELF sections. `tools.boards.flash` writes them to memory.json.
 """
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from elftools.elf.elffile import ELFFile
 
 from core.cli import Positional, parse
 from core.errors import Esp8kError
+from core.inputs import read_bytes
 from core.program import run
 from core.text import for_json
 from core.words import BUILT
 
+ELF_BYTES = 256 << 20  # with the debug information of ESP-IDF about 10 MiB
 REGIONS = ("text", "rodata", "data", "bss")
 NAMES = {"text": "code", "rodata": "const", "data": "data", "bss": "bss"}
 ARENA = re.compile(r"(^|_)arena(\.\d+)?$")
@@ -75,7 +78,7 @@ def _region(name: str, symbols: dict[str, Any], sections: dict[str, int]) -> int
 def _read(elf: Path) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
     """(value, size) of each symbol, size of each section."""
     try:
-        with elf.open("rb") as file:
+        with io.BytesIO(read_bytes(elf, ELF_BYTES, "a firmware")) as file:
             parsed = ELFFile(file)
             table: Any = parsed.get_section_by_name(".symtab")
             symbols = {
