@@ -36,20 +36,21 @@ def isolated(
     context: Any = multiprocessing.get_context("fork" if forks else "spawn")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_serve, args=(sender, function, arguments))
-    with _deaf():
-        child.start()
-    sender.close()
     found = None
     try:
+        with _deaf():
+            child.start()
+        sender.close()
         if receiver.poll(TIMEOUT_S):
             found = receiver.recv()
     except EOFError:
         child.join(1.0)  # it is dying just now
     finally:
         receiver.close()
-        if found is None and child.is_alive():
+        if found is None and child.pid and child.is_alive():
             child.kill()
-        child.join()
+        if child.pid:
+            child.join()
     if found is None:
         raise Esp8kError(f"{what} {_end(child.exitcode)} on this model", _HINT)
     ok, value = found
@@ -65,14 +66,14 @@ _HINT = "the model holds something that it does not expect: simplify it layer by
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """A child that starts here never hears Ctrl-C: a terminal sends it to both.
+    """Signals wait while a child starts, which never hears Ctrl-C.
 
-    Ours reads it, and ends the child.
+    A terminal sends it to both; ours reads it, and ends the child.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *ENDINGS})
     try:
         yield
     finally:
@@ -91,6 +92,8 @@ def _serve(
     """In the child: call, send what came of it."""
     for number in ENDINGS:
         signal.signal(number, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
     try:
         answer: tuple[bool, Any] = (True, function(*arguments))
     except Esp8kError as error:
