@@ -14,6 +14,7 @@ import dataclasses
 import numpy as np
 
 from export.arithmetic import elementwise, int8
+from export.graph import fusion
 from export.graph.attributes import Table
 from export.graph.geometry import hwc
 from export.graph.kinds import CHANNEL_TABLE, UNARY_KINDS
@@ -45,7 +46,7 @@ def folded(network: Network, worth: int) -> Network:
         for op in network.operators
         if op.index in made or op.index not in gone
     ]
-    return dataclasses.replace(network, operators=numbered(operators))
+    return _pools_first(dataclasses.replace(network, operators=numbered(operators)))
 
 
 def composed(first: np.ndarray | None, then: np.ndarray) -> np.ndarray:
@@ -127,4 +128,33 @@ def _table(chain: list[Operator], links: dict[int, Link | None]) -> Operator:
             values=(values - 128).astype(np.int8),
             of=", ".join(op.kind for op in chain),
         ),
+    )
+
+
+def _pools_first(network: Network) -> Network:
+    """A pool that a convolution can take stands before a table that only rises.
+
+    So an engine whose convolutions look up no table still takes the pool with them.
+    """
+    readers, operators = network.readers(), list(network.operators)
+    tensors = list(network.tensors)
+    sums = {op.outputs[0] for op in operators if op.kind in fusion.POOLED}
+    for at, table in enumerate(operators):
+        if table.kind != CHANNEL_TABLE or table.outputs[0] in network.ends:
+            continue
+        source, users = table.inputs[0], readers.get(table.outputs[0], [])
+        if source not in sums or len(readers[source]) != 1 or len(users) != 1:
+            continue
+        (pool,) = users
+        if not fusion.is_side_by_side(pool) or not fusion.rises(table):
+            continue
+        shape, value = network.output(pool).shape, len(tensors)
+        tensors.append(dataclasses.replace(tensors[source], index=value, shape=shape))
+        operators[at] = dataclasses.replace(pool, inputs=(source,), outputs=(value,))
+        later = operators.index(pool)
+        operators[later] = dataclasses.replace(
+            table, inputs=(value,), outputs=pool.outputs
+        )
+    return dataclasses.replace(
+        network, tensors=tuple(tensors), operators=numbered(operators)
     )

@@ -28,6 +28,7 @@ STEMS = {  # of the names of stages; all else has its kind's
 }
 
 
+POOLED = ("CONV_2D", "DEPTHWISE_CONV_2D")  # they can take such a pool
 COMMUTING = ("LEAKY_RELU", "RELU", CHANNEL_TABLE)  # with a pool, where they rise
 
 
@@ -102,14 +103,21 @@ def _fuses(group: list[Operator], follower: Operator) -> bool:
         return group[0].kind in MAC_KINDS
     if follower.kind in UNARY_KINDS:
         return True
-    if not _commutes(group, follower):
-        return False
-    pool = follower.told(Pool)
     return (
-        group[0].kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
-        and pool.padding == "VALID"
-        and pool.kernel_h == pool.stride_h
-        and pool.kernel_w == pool.stride_w
+        _commutes(group, follower)
+        and group[0].kind in POOLED
+        and is_side_by_side(follower)
+    )
+
+
+def is_side_by_side(op: Operator) -> bool:
+    """Whether it is a max pool whose windows cover what is there once each."""
+    a = op.attributes
+    return (
+        op.kind == "MAX_POOL_2D"
+        and isinstance(a, Pool)
+        and (a.padding, a.activation) == ("VALID", "NONE")
+        and (a.kernel_h, a.kernel_w) == (a.stride_h, a.stride_w)
     )
 
 
@@ -133,7 +141,7 @@ def _fuses_in_strips(network: Network, group: list[Operator], pool: Operator) ->
     )
 
 
-def _rises(op: Operator) -> bool:
+def rises(op: Operator) -> bool:
     """Whether a greater value never gives a smaller one."""
     a = op.attributes
     if op.kind == CHANNEL_TABLE:
@@ -147,6 +155,6 @@ def _commutes(group: list[Operator], pool: Operator) -> bool:
         pool.kind == "MAX_POOL_2D"
         and all(member.kind != "MAX_POOL_2D" for member in group)
         and all(member.kind in COMMUTING for member in group[1:])
-        and all(map(_rises, group))
+        and all(map(rises, group))
         and pool.attributes.activation == "NONE"
     )
