@@ -140,6 +140,8 @@ def _members(
                     name = member.filename.removesuffix(".npy")
                     found[name] = file.read(FILE_BYTES + 1)
             return found
+    except Esp8kError:
+        raise
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise Esp8kError(f"{path} is not an .npz: {error}", _hint(body)) from error
     except (OSError, ValueError) as error:

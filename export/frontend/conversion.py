@@ -8,8 +8,8 @@ conversion to the model's own runtime, and measures what the quantization costs.
 import importlib
 import io
 import sys
-from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from core.errors import CheckFailed, Esp8kError
 from core.files import scratch
 from export.frontend import (
     calibration,
+    costs,
     dequantized,
     float_tflite,
     old_keras,
@@ -26,15 +27,12 @@ from export.frontend import (
     open_shapes,
     tflite,
 )
-from export.frontend.canonical import canonical
-from export.frontend.canonical.ends import quantized, real, separate
-from export.frontend.taken import Cost, Options, Taken, Wanted
+from export.frontend.taken import Options, Taken, Wanted
 from export.graph.network import read_tflite
 
 DRAWN = 4  # inputs where there are none
 CHECKED = 8  # inputs on which a float conversion is held to onnxruntime
 TOLERANCE = 2e-3  # of the largest output
-COMPARED = 1000  # inputs of a set, at most, that the cost is measured on
 KERAS_HINT = (
     "save it with model.save('model.keras'); layers of one's own need their code: "
     "convert such a model with tf.lite.TFLiteConverter"
@@ -44,7 +42,6 @@ WEIGHTS_HINT = (
     "model.save('model.keras')"
 )
 CAUSE = "Exception encountered: "  # with which Keras ends what it tells
-CLASSES = 4096  # an output of more elements is no vote
 
 
 def convert(kind: str, source: str, raw: bytes, shown: str, options: Options) -> Taken:
@@ -109,8 +106,8 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     inputs = _required(shown, wanted, options)
     model = float_tflite.quantize(raw, inputs)
     floats = float_tflite.with_float_constants(raw)
-    costs = _costs(floats, model, _sets(inputs, wanted, options))
-    return Taken(model, shown, (*notes, _told(inputs, options)), costs)
+    told = costs.measured(floats, model, costs.sets(inputs, wanted, options))
+    return Taken(model, shown, (*notes, _told(inputs, options)), told)
 
 
 def _other_integers(shown: str, how: str, reach: str) -> Esp8kError:
@@ -153,8 +150,8 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     notes = [_told(inputs, options)]
     if written_out:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
-    costs = _costs(floats, quantized, _sets(inputs, wanted, options))
-    return Taken(quantized, shown, tuple(notes), costs)
+    told = costs.measured(floats, quantized, costs.sets(inputs, wanted, options))
+    return Taken(quantized, shown, tuple(notes), told)
 
 
 def loaded(keras: Any, raw: bytes) -> Any:
@@ -255,9 +252,10 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     some = tuple(values[:CHECKED] for values in inputs)
     last = tflite.as_built(graph, some)
     _hold_to_onnxruntime(opened.proto, floats, some, last)
-    sets = _sets(inputs, opened.inputs, options, lambda x: tflite.as_built(graph, x))
-    costs = _costs(floats, model, sets)
-    return Taken(model, shown, (*opened.notes, _told(inputs, options)), costs)
+    ours = partial(tflite.as_built, graph)
+    sets = costs.sets(inputs, opened.inputs, options, ours)
+    told = costs.measured(floats, model, sets)
+    return Taken(model, shown, (*opened.notes, _told(inputs, options)), told)
 
 
 def _hold_to_onnxruntime(
@@ -283,56 +281,3 @@ def _hold_to_onnxruntime(
                 f"the converted model is {off:.3g} off the ONNX one in onnxruntime",
                 "a bug of export/frontend/onnx_operators.py: report it with this model",
             )
-
-
-# ==== What quantization costs ====
-
-
-Inputs = tuple[np.ndarray, ...]  # one (N, ...) for each input of a model
-
-
-def _sets(
-    inputs: Inputs,
-    wanted: tuple[Wanted, ...],
-    options: Options,
-    arranged: Callable[[Inputs], Inputs] = lambda x: x,
-) -> dict[str, Inputs]:
-    """The calibration inputs and those of --check, in the .tflite's layout."""
-    sets = {"calibration": inputs}
-    if options.check is not None:
-        sets["check"] = calibration.read_all(options.check, wanted)
-    return {
-        name: arranged(tuple(values[:COMPARED] for values in several))
-        for name, several in sets.items()
-    }
-
-
-def _costs(floats: bytes, model: bytes, sets: dict[str, Inputs]) -> tuple[Cost, ...]:
-    """Of every output on every set."""
-    _, ends = separate(canonical(read_tflite(model, "quantized")))
-    found = []
-    for name, data in sets.items():
-        expected = float_tflite.run(floats, data)
-        bytes_ = (quantized(e, x) for e, x in zip(ends.inputs, data, strict=True))
-        values = float_tflite.run(model, tuple(bytes_))
-        for number, end in enumerate(ends.outputs):
-            ours = real(end, values[number]).reshape(len(data[0]), -1)
-            theirs = expected[number].reshape(len(data[0]), -1)
-            found.append(_cost(name, number, ours, theirs))
-    return tuple(found)
-
-
-def _cost(name: str, number: int, ours: np.ndarray, theirs: np.ndarray) -> Cost:
-    error = np.abs(ours.astype(np.float64) - theirs)
-    agreement = None
-    if 1 < ours.shape[1] <= CLASSES:
-        agreement = float((ours.argmax(1) == theirs.argmax(1)).mean())
-    return Cost(
-        name,
-        len(ours),
-        number,
-        float(error.max()),
-        float(error.mean()),
-        float(theirs.max() - theirs.min()),
-        agreement,
-    )

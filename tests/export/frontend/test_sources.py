@@ -347,6 +347,11 @@ def test_several_inputs_are_found_by_name_by_order_or_one_behind_another(
         assert np.array_equal(found[0], left) and np.array_equal(found[1], right)
 
 
+def test_an_npz_without_arrays_is_not_called_damaged(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz")
+    assert "damaged" not in refused(tmp_path / "a.npz", "holds no array").message
+
+
 def test_what_is_wrong_with_several_inputs_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, left=np.eye(3))

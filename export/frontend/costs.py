@@ -1,0 +1,67 @@
+"""What quantization costs: an int8 .tflite beside its float model, on sets of inputs.
+
+    costs = measured(floats, model, sets(inputs, wanted, options))
+
+Both run in TensorFlow Lite, in this process: `core.isolate` keeps its crashes away.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from export.frontend import calibration, float_tflite
+from export.frontend.canonical import canonical
+from export.frontend.canonical.ends import quantized, real, separate
+from export.frontend.taken import Cost, Options, Wanted
+from export.graph.network import read_tflite
+
+COMPARED = 1000  # inputs of a set, at most, that the cost is measured on
+CLASSES = 4096  # an output of more elements is no vote
+Inputs = tuple[np.ndarray, ...]  # one (N, ...) for each input of a model
+
+
+def sets(
+    inputs: Inputs,
+    wanted: tuple[Wanted, ...],
+    options: Options,
+    arranged: Callable[[Inputs], Inputs] = lambda x: x,
+) -> dict[str, Inputs]:
+    """The calibration inputs and those of --check, in the .tflite's layout."""
+    found = {"calibration": inputs}
+    if options.check is not None:
+        found["check"] = calibration.read_all(options.check, wanted)
+    return {
+        name: arranged(tuple(values[:COMPARED] for values in several))
+        for name, several in found.items()
+    }
+
+
+def measured(floats: bytes, model: bytes, given: dict[str, Inputs]) -> tuple[Cost, ...]:
+    """Of every output on every set."""
+    _, ends = separate(canonical(read_tflite(model, "quantized")))
+    found = []
+    for name, data in given.items():
+        expected = float_tflite.run(floats, data)
+        bytes_ = (quantized(e, x) for e, x in zip(ends.inputs, data, strict=True))
+        values = float_tflite.run(model, tuple(bytes_))
+        for number, end in enumerate(ends.outputs):
+            ours = real(end, values[number]).reshape(len(data[0]), -1)
+            theirs = expected[number].reshape(len(data[0]), -1)
+            found.append(_cost(name, number, ours, theirs))
+    return tuple(found)
+
+
+def _cost(name: str, number: int, ours: np.ndarray, theirs: np.ndarray) -> Cost:
+    error = np.abs(ours.astype(np.float64) - theirs)
+    agreement = None
+    if 1 < ours.shape[1] <= CLASSES:
+        agreement = float((ours.argmax(1) == theirs.argmax(1)).mean())
+    return Cost(
+        name,
+        len(ours),
+        number,
+        float(error.max()),
+        float(error.mean()),
+        float(theirs.max() - theirs.min()),
+        agreement,
+    )
