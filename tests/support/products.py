@@ -6,6 +6,7 @@ product lets one worker make it while the others wait; a test that wants to chan
 product makes a copy below its `tmp_path`.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -86,6 +87,19 @@ def exported() -> Callable[[str], Path]:
         return TEST_BUILD / model
 
     return export
+
+
+def verified(model: str) -> str:
+    """The digest of an exported model's int8 logits on all 10,000 test images.
+
+    Of its reference, which is TFLite Micro's where there is one: `make export` ran
+    both, so no test need run them on all images again.
+    """
+    rows = json.loads((TEST_BUILD / model / "verify.json").read_text())["rows"]
+    digests = {row["artefact"]: row["digest"] for row in rows}
+    expected: str = digests["integer reference"]
+    assert digests["model_int8.tflite"] in (expected, None)
+    return expected
 
 
 @pytest.fixture(scope="session")
