@@ -1,10 +1,15 @@
 """What several export tests share: the shipped v2, converted once."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from core.paths import ROOT
 from export import pipeline
+from export.frontend.identity import identify
+from export.graph.network import read_tflite
 from training import checkpoint as checkpoints
 from training.data import Data, load
 
@@ -29,7 +34,12 @@ def calibration(data: Data) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def artefacts(
-    point: checkpoints.Checkpoint, calibration: np.ndarray
+    point: checkpoints.Checkpoint, exported: Callable[[str], Path]
 ) -> pipeline.Artefacts:
-    """All five model files of v2."""
-    return pipeline.convert(point, calibration, lambda text: None)
+    """All five model files of v2, as the real command wrote them."""
+    folder = exported("v2")
+    files = {name: (folder / name).read_bytes() for name in pipeline.FILES}
+    int8 = read_tflite(files["model_int8.tflite"], "v2")
+    half = read_tflite(files["model_fp16.tflite"], "v2")
+    identity = identify("v2", point.weights_hash, int8.sha256, half.sha256)
+    return pipeline.Artefacts(files, int8, half, identity)
