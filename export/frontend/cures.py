@@ -1,5 +1,7 @@
 """What cures an operator that is not taken: one line of Python where there is one."""
 
+from export.graph.network import Network
+
 CONTROL = "unroll it before converting: tf.function without if and while on tensors"
 LOOP = (
     "give the model from before its conversion, a Keras file or a torch function, with "
@@ -63,3 +65,12 @@ def cure(kind: str, known: frozenset[str]) -> str:
     if kind in CURES:
         return CURES[kind]
     return "replace it; supported are " + ", ".join(sorted(known - OURS))
+
+
+def of_any(network: Network, otherwise: str) -> str:
+    """The hint for a model that TensorFlow Lite itself cannot run or quantize."""
+    kinds = [op.kind for op in network.operators]
+    if "WHILE" in kinds:
+        return LOOP
+    custom = next((kind for kind in kinds if kind.startswith("CUSTOM")), None)
+    return otherwise if custom is None else cure(custom, frozenset())

@@ -18,6 +18,10 @@ from export.frontend import cures
 from export.frontend.tflite import silent, tensorflow
 from export.graph.network import read_tflite
 
+UNQUANTIZED_HINT = (
+    "convert it from its training framework with a representative_dataset, or replace "
+    "that operator"
+)
 HALF, SINGLE, BYTE = (
     schema.TensorType.FLOAT16,
     schema.TensorType.FLOAT32,
@@ -42,22 +46,9 @@ def quantize(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
     except (RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
         raise Esp8kError(
-            f"TensorFlow cannot quantize the model: {reason}", _cure(raw)
+            f"TensorFlow cannot quantize the model: {reason}",
+            cures.of_any(read_tflite(raw, "float"), UNQUANTIZED_HINT),
         ) from error
-
-
-def _cure(raw: bytes) -> str:
-    """What helps where a float model cannot be quantized."""
-    kinds = [op.kind for op in read_tflite(raw, "float").operators]
-    if "WHILE" in kinds:
-        return cures.LOOP
-    custom = next((kind for kind in kinds if kind.startswith("CUSTOM")), None)
-    if custom is not None:
-        return cures.cure(custom, frozenset())
-    return (
-        "convert it from its training framework with a representative_dataset, "
-        "or replace that operator"
-    )
 
 
 def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:

@@ -14,9 +14,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
+from export.frontend import cures
 from export.frontend.tflite import silent
-from export.graph.network import Network
+from export.graph.network import Network, read_tflite
 
+BATCH_HINT = "convert it with a batch of 1: keras.Input(shape, batch_size=1)"
 MIXED = ("SPACE_TO_BATCH_ND",)  # what makes one of the batch and what lies in it
 
 
@@ -67,7 +69,7 @@ def _run(raw: bytes) -> dict[int, np.ndarray]:
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
         raise Esp8kError(
             f"TensorFlow Lite cannot run the model to find its shapes: {reason}",
-            "convert it with a batch of 1: keras.Input(shape, batch_size=1)",
+            cures.of_any(read_tflite(raw, "open"), BATCH_HINT),
         ) from error
     details = interpreter.get_tensor_details()
     return {d["index"]: np.asarray(d["shape"], np.int32) for d in details}
