@@ -4,8 +4,11 @@
 
 A kernel counts from its loops how often each kind of work is done; that is weighed
 with what one of each costs on a core (`WEIGHTS`). Those of products and loads are
-known; the others were fitted by tools/bench/fit_cost.py, so the single ones may be
-odd (a visit below zero: its cost is among that of its outputs). Tests hold the
+known. Set by hand, from the assembler's listings, are "checked", "tile row", "tile
+visit", "value", "listed" and "list visit": fitted with the others, depthwise layers
+took the estimates of unseen networks past their bound. The rest was fitted by
+tools/bench/fit_cost.py, so single ones may be odd (a visit below zero: its cost is
+among that of its outputs). Tests hold the
 estimates to counts within 10 %, also of networks that no weight was fitted to. The
 generator takes the way whose estimate is lowest.
 """

@@ -9,9 +9,10 @@ runs other weights. Exit code 1 if an answer or the int8 digest is not the host'
 depends on the clock or the line stands under "timing" and "link" in the JSON; the rest
 is the same whenever the inputs are.
 
-Of v3 that takes half a minute on twin (measured) and ten on virtual, whose core has no
-floating point (scaled up from 100 images). On a board the line alone takes 24 minutes
-at 115200 baud (computed: 20,000 images).
+Of v3 that takes half a minute on twin (measured). On virtual it took 143 s of processor
+time in profile speed, whose float16 runs on the FPU (measured), and takes nine minutes
+of it in the others, so some five on two cores (scaled up from 10 images). On a board
+the line alone takes 24 minutes at 115200 baud (computed: 20,000 images).
 """
 
 import time

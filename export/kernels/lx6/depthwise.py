@@ -11,7 +11,7 @@ from export.kernels.c_text import total
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import L32I_REACH, Block
 from export.kernels.lx6.first import products
-from export.kernels.lx6.layer import Layer, Made, groups, pair, table, words
+from export.kernels.lx6.layer import Layer, Made, best_rows, groups, pair, table, words
 from export.kernels.lx6.requant import Narrow, Sums
 from export.kernels.lx6.text import (
     block_function,
@@ -22,7 +22,6 @@ from export.kernels.lx6.text import (
 )
 
 RECORD = 9  # words of a channel
-ROOM = 2048  # bytes of gathered rows
 
 
 def emit(layer: Layer) -> Made | None:
@@ -46,10 +45,6 @@ class _Maker:
         self.layer, self.flat, self.narrow = layer, flat, narrow
         self.wide = (layer.out_w - 1) * layer.stride_w + 3
         self.step = (self.wide + 2) // 2  # words of a line
-        least = 3 * 4 * self.step
-        more = layer.stride_h * 4 * self.step
-        fits = 1 + max(ROOM - least, 0) // more
-        self.rows = max(n for n in range(1, layer.out_h + 1) if n <= fits)
         self.abreast = 2 if layer.stride_w == 1 else 1
         self.tail = layer.out_w % self.abreast
 
@@ -62,21 +57,35 @@ class _Maker:
             stream += [int(w[8]) & 0xFFFF, one.bias]
             stream += store.constants(self.narrow, c, False)[:-1]
         body, cost = self._row()
-        function, total, rows = self._function(cost)
+        least, more = 3 * 4 * self.step, layer.stride_h * 4 * self.step
+        self.rows = best_rows(
+            layer, layer.out_h, least, more, lambda rows: self._cost(rows, cost)
+        )
+        function = self._function()
         size = 4 * len(stream) + (256 if layer.table is not None else 0)
         return Made(
             "channels",
             f"{words(stream, f'{name}_weights')}\n{table(layer)}\n{body}\n\n{function}",
-            4 * self.step * rows,
-            total,
+            4 * self.step * self._gathered(self.rows),
+            self._cost(self.rows, cost),
             size,
             groups(layer, self.rows),
             rereads=True,
         )
 
-    def _function(self, cost: int) -> tuple[str, int, int]:
+    def _gathered(self, rows: int) -> int:
+        """Rows of a channel under so many of the output."""
+        return (rows - 1) * self.layer.stride_h + 3
+
+    def _cost(self, rows: int, row: int) -> int:
+        """Instructions with `rows` at a time."""
+        gather = int(self._gathered(rows) * (self.wide * 4.2 + 45))
+        groups = -(-self.layer.out_h // rows)
+        return groups * self.layer.out_c * (gather + rows * (row + 10) + 20)
+
+    def _function(self) -> str:
         layer, name = self.layer, self.layer.name
-        rows = (self.rows - 1) * layer.stride_h + 3
+        rows = self._gathered(self.rows)
         times = layer.out_c // layer.in_c
 
         def strip(top: str) -> list[str]:
@@ -101,11 +110,7 @@ class _Maker:
             more = [f"o += {layer.out_pitch};"] if self.rows > 1 else []
             return [f"{name}_row({source}, w, o);", *more]
 
-        text = layer_function(layer, strips("g", "top", layer.out_h, self.rows, strip))
-        gather = int(rows * (self.wide * 4.2 + 45))
-        groups = -(-layer.out_h // self.rows)
-        cost = groups * layer.out_c * (gather + self.rows * (cost + 10) + 20)
-        return text, cost, rows
+        return layer_function(layer, strips("g", "top", layer.out_h, self.rows, strip))
 
     def _row(self) -> tuple[str, int]:
         layer = self.layer

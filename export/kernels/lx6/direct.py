@@ -8,7 +8,16 @@ import numpy as np
 
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import Block, Weights, dot
-from export.kernels.lx6.layer import Layer, Made, even, groups, paired, table, words
+from export.kernels.lx6.layer import (
+    Layer,
+    Made,
+    best_rows,
+    even,
+    groups,
+    paired,
+    table,
+    words,
+)
 from export.kernels.lx6.requant import Narrow, Sums
 from export.kernels.lx6.text import (
     RowsOfSums,
@@ -17,7 +26,6 @@ from export.kernels.lx6.text import (
     sums_head,
 )
 
-ROOM = 2048  # bytes of widened rows that are kept for several rows of outputs
 MOST = 60  # runs of a kernel that are written one after the other
 
 
@@ -78,10 +86,6 @@ class _Maker:
             ]
             runs = [(at, layer.even_c // 2) for at, _ in runs]
         self.runs = _joined(runs)
-        least = self.reach_h * self.pitch
-        more = layer.stride_h * self.pitch
-        fits = 1 + max(ROOM - least, 0) // more
-        self.rows = max(n for n in range(1, layer.out_h + 1) if n <= fits)
 
     def kernel(self) -> Made:
         layer, name = self.layer, self.layer.name
@@ -94,23 +98,37 @@ class _Maker:
         code = words([*stream, 0, 0], f"{name}_weights")
         code += "\n" + words(constants, f"{name}_channels") + "\n" + table(layer)
         body, cost = self._sums()
-        function, total = self._function(cost)
+        least, more = self.reach_h * self.pitch, layer.stride_h * self.pitch
+        self.rows = best_rows(
+            layer, layer.out_h, least, more, lambda rows: self._cost(rows, cost)
+        )
+        function = self._function()
         size = 4 * (len(stream) + 2 + len(constants))
         size += 256 if layer.table is not None else 0
-        rows = (self.rows - 1) * layer.stride_h + self.reach_h
         return Made(
             "direct",
             f"{code}\n{body}\n\n{function}",
-            rows * self.pitch,
-            total,
+            self._gathered(self.rows) * self.pitch,
+            self._cost(self.rows, cost),
             size,
             groups(layer, self.rows),
             rereads=False,
         )
 
-    def _function(self, cost: int) -> tuple[str, int]:
+    def _gathered(self, rows: int) -> int:
+        """Rows of the input under so many of the output."""
+        return (rows - 1) * self.layer.stride_h + self.reach_h
+
+    def _cost(self, rows: int, position: int) -> int:
+        """Instructions with `rows` at a time, `position` of them for each sum."""
         layer = self.layer
-        rows = (self.rows - 1) * layer.stride_h + self.reach_h
+        widen = int(self._gathered(rows) * (self.wide * layer.in_c * 2.9 + 45))
+        groups = -(-layer.out_h // rows)
+        return groups * (widen + rows * (layer.out_w * (position + 12) + 12))
+
+    def _function(self) -> str:
+        layer = self.layer
+        rows = self._gathered(self.rows)
         helper = "nn_lx6_pixels" if self.pixels else "nn_lx6_rows"
 
         def gather(first: str) -> list[str]:
@@ -118,7 +136,7 @@ class _Maker:
             depth = not self.pixels
             return [fetched(layer, helper, self.pitch // 4, *window, depth=depth)]
 
-        text = RowsOfSums(
+        return RowsOfSums(
             layer,
             length=layer.out_h,
             step=self.rows,
@@ -127,10 +145,6 @@ class _Maker:
             count=layer.out_w,
             apart=(layer.stride_w * self.column // 4, layer.out_c),
         ).function(gather)
-        widen = int(rows * (self.wide * layer.in_c * 2.9 + 45))
-        groups = -(-layer.out_h // self.rows)
-        row_cost = layer.out_w * (cost + 12) + 12
-        return text, groups * (widen + self.rows * row_cost)
 
     def _sums(self) -> tuple[str, int]:
         layer = self.layer

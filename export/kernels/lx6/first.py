@@ -10,7 +10,7 @@ import numpy as np
 
 from export.kernels.lx6 import requant, store
 from export.kernels.lx6.assembly import Block
-from export.kernels.lx6.layer import Layer, Made, groups, pair, table, words
+from export.kernels.lx6.layer import Layer, Made, best_rows, groups, pair, table, words
 from export.kernels.lx6.requant import Narrow, Sums
 from export.kernels.lx6.text import (
     RowsOfSums,
@@ -21,7 +21,6 @@ from export.kernels.lx6.text import (
 
 LAST = 8  # the tap whose weight is in an address register
 RECORD = 9  # words of a channel
-ROOM = 2048  # bytes of widened rows
 
 
 def emit(layer: Layer) -> Made | None:
@@ -49,24 +48,23 @@ class _Maker:
         self.cells = tuple(f"v{k}" for k in range(2 * self.lines))
         self.wide = layer.out_w + 2
         self.step = -(-self.wide // 2)  # words of a line
-        least = 4 * self.step * self.lines
-        more = 4 * self.step * self.down
         self.groups = layer.out_h // self.down
-        fits = 1 + max(ROOM - least, 0) // more
-        self.together = max(n for n in range(1, self.groups + 1) if n <= fits)
 
     def kernel(self) -> Made:
         layer, name = self.layer, self.layer.name
         body, cost = self._sums()
-        function, total = self._function(cost)
+        least, more = 4 * self.step * self.lines, 4 * self.step * self.down
+        self.together = best_rows(
+            layer, self.groups, least, more, lambda rows: self._cost(rows, cost)
+        )
+        function = self._function()
         stream = self._stream()
         size = 4 * len(stream) + (256 if layer.table is not None else 0)
-        rows = (self.together - 1) * self.down + self.lines
         return Made(
             "registers",
             f"{words(stream, f'{name}_weights')}\n{table(layer)}\n{body}\n\n{function}",
-            4 * self.step * rows,
-            total,
+            4 * self.step * self._gathered(self.together),
+            self._cost(self.together, cost),
             size,
             groups(layer, self.together * self.down),
             rereads=False,
@@ -88,16 +86,28 @@ class _Maker:
             found += [one.bias, *store.constants(self.narrow, c, False)[:-1]]
         return found
 
-    def _function(self, cost: int) -> tuple[str, int]:
+    def _gathered(self, together: int) -> int:
+        """Lines of pixels under so many groups of rows."""
+        return (together - 1) * self.down + self.lines
+
+    def _cost(self, together: int, positions: int) -> int:
+        """Instructions with `together` groups at a time."""
+        widen = int(self._gathered(together) * (self.wide * 2.9 + 45))
+        rounds = -(-self.groups // together)
+        return rounds * (
+            widen + together * (self.layer.out_w // 2 * (positions + 12) + 12)
+        )
+
+    def _function(self) -> str:
         layer = self.layer
-        rows = (self.together - 1) * self.down + self.lines
+        rows = self._gathered(self.together)
         wide = 1 if layer.pool else 2  # stored positions of a pass
 
         def gather(first: str) -> list[str]:
             window = (first, rows), (-layer.left, self.wide)
             return [fetched(layer, "nn_lx6_pixels", self.step, *window)]
 
-        text = RowsOfSums(
+        return RowsOfSums(
             layer,
             length=self.groups,
             step=self.together,
@@ -106,10 +116,6 @@ class _Maker:
             count=layer.out_w // 2,
             apart=(1, wide * layer.out_c),
         ).function(gather)
-        widen = int(rows * (self.wide * 2.9 + 45))
-        rounds = -(-self.groups // self.together)
-        row_cost = layer.out_w // 2 * (cost + 12) + 12
-        return text, rounds * (widen + self.together * row_cost)
 
     def _sums(self) -> tuple[str, int]:
         layer = self.layer

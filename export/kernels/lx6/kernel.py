@@ -29,7 +29,7 @@ Maker = Callable[[Layer], Made | None]
 SMALL: tuple[Maker, ...] = (depthwise.emit, direct.emit, first.emit)
 MAKERS: tuple[Maker, ...] = (*SMALL, winograd1.emit, winograd2.emit)
 FED = (2, 1)  # rows that a call makes just before they are read
-STRIP_ROWS = 4  # that a pool whose windows overlap takes at a time
+STRIP_ROWS = 4  # that a pool whose windows overlap takes of Winograd's tiles at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Lx6(Kernel):
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         """By all that can make the layer."""
-        layer = layer_of(stage)
+        layer = layer_of(stage, options)
         if layer is not None and options.wide_weights:
             yield from cls.of(layer, stage, options)
 
@@ -112,11 +112,12 @@ class Lx6Strip(PooledStrip):
         pool, height = stage.pool, stage.head_region[0]
         if pool is None or not pool.overlaps or stage.head.kind not in cls.kinds:
             return
-        if height % STRIP_ROWS or STRIP_ROWS % pool.stride_h or stage.padded:
+        taken = STRIP_ROWS if options.winograd else pool.stride_h  # fewer: less memory
+        if height % taken or taken % pool.stride_h or stage.padded:
             return
-        part = stage.rows(STRIP_ROWS, STRIP_ROWS, pooled=False)
+        part = stage.rows(taken, taken, pooled=False)
         strip = whole_strip(stage, pool)
-        layer = layer_of(part, strip.function, strip.pitch)
+        layer = layer_of(part, options, strip.function, strip.pitch)
         if layer is not None and options.wide_weights:
             for rows in Lx6.of(layer, part, options):
                 yield cls(stage, options, replace(rows, strip=strip), strip)
@@ -152,7 +153,7 @@ def feeds(stage: Stage, options: Options, room: int) -> Iterator[tuple[int, Kern
     for rows in FED:
         if stage.region[0] % rows == 0:
             part = stage.rows(rows * down, rows)
-            layer = layer_of(part)
+            layer = layer_of(part, options)
             if layer is not None and options.wide_weights:
                 for kernel in Lx6.of(layer, part, options):
                     calls = stage.region[0] // rows

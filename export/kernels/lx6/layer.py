@@ -1,5 +1,6 @@
 """A weighted sum as the LX6 kernels see it, and what they hand back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,7 @@ class Layer:
     goals: np.ndarray  # u whose thresholds the steps hold
     table: np.ndarray | None  # uint8 (256,): what becomes of each u
     last: bool  # writes the network's int8 output
+    room: int  # bytes of gathered rows that are kept for several rows of outputs
 
     @property
     def kernel(self) -> tuple[int, int]:
@@ -59,6 +61,18 @@ class Made:
     const_bytes: int
     steps: tuple[np.ndarray, np.ndarray]  # ends of writes, starts of reads: `groups`
     rereads: bool  # whether a step reads after it has begun to write
+
+
+def best_rows(
+    layer: Layer, height: int, line: int, step: int, cost: Callable[[int], int]
+) -> int:
+    """How many of `height` rows to make of one gathering of theirs.
+
+    The first takes `line` bytes of gathered rows, each other one `step` more; a last
+    group that does not come out even does rows anew.
+    """
+    fits = min(1 + max(layer.room - line, 0) // step, height)
+    return min(range(1, fits + 1), key=cost)
 
 
 def halved(layer: Layer) -> bool:

@@ -6,13 +6,15 @@ from export.arithmetic import requant_stage
 from export.graph.geometry import Geometry
 from export.graph.kinds import MAC_KINDS
 from export.graph.stage import Stage
+from export.kernels.kernel import Options
 from export.kernels.lx6.layer import Layer
 
 FULL = (0, 255)  # the range of u that CLAMPS gives
+ROOM, LITTLE = 2048, 1024  # bytes of gathered rows: in profile speed, in others
 
 
 def layer_of(
-    stage: Stage, function: str = "", out_pitch: int | None = None
+    stage: Stage, options: Options, function: str = "", out_pitch: int | None = None
 ) -> Layer | None:
     """A stage as a layer, or None where it is none that these kernels know.
 
@@ -54,6 +56,7 @@ def layer_of(
         goals=goals,
         table=values,
         last=stage.is_output,
+        room=ROOM if options.winograd else LITTLE,
     )
 
 
