@@ -102,6 +102,16 @@ def test_no_profile_is_slower_with_mac16_than_without() -> None:
             assert counts[model, profile, "lx6"] <= 1.001 * plain, (model, profile)
 
 
+def test_balanced_takes_at_most_twice_the_memory_with_mac16() -> None:
+    taken = {
+        (line["model"], line["target"]): line["ram_bytes"]
+        for line in budget.load()
+        if (line["engine"], line["profile"]) == ("int8", "balanced")
+    }
+    for model in MODELS:
+        assert taken[model, "lx6"] <= 2 * taken[model, "lx106"], model
+
+
 def test_a_failed_check_prints_the_difference(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
