@@ -43,6 +43,7 @@ from export.reference import int8, tflm
 URL = re.compile(r"https://[\w.~/-]+")
 CHECKED = 20  # random inputs compared before anything is written
 CALLS = 200  # one after another, where a network keeps a state
+STEPS = 5000  # of all calls together, where a call has several
 TIMEOUT_S = 120  # for the compiled example
 
 
@@ -109,7 +110,7 @@ def compile_model(
         arena_bytes=plan.int8_arena_bytes,
         tflm_arena_bytes=_rival(network, model),
         compared_with=compared,
-        checked=_count(network),
+        checked=compared_inputs(network),
         notes=(*notes, *_told(ends), *_kept(network, name), *_replaced(made)),
     )
 
@@ -176,7 +177,7 @@ def check_example(folder: Path) -> None:
 
 def _check_outputs(network: Network, ends: Ends, model: bytes, folder: Path) -> str:
     """Compare the C with the reference and, where there is one, with TFLite Micro."""
-    count = _count(network)
+    count = compared_inputs(network)
     inputs = random_values(network, count, 1)
     expected = joined(int8.sequence(network, inputs))
     with scratch() as work:
@@ -202,8 +203,17 @@ def _check_outputs(network: Network, ends: Ends, model: bytes, folder: Path) -> 
     return "the integer reference and TFLite Micro"
 
 
-def _count(network: Network) -> int:
-    return CALLS if network.variables else CHECKED
+def compared_inputs(network: Network) -> int:
+    """Of inputs to compare: fewer where each is a long sequence by itself."""
+    if not network.variables:
+        return CHECKED
+    longest = max(
+        max(network.tensors[op.inputs[0]].shape[:2])
+        if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM"
+        else 1
+        for op in network.operators
+    )
+    return min(CALLS, max(CHECKED, STEPS // longest))
 
 
 def _require_equal(found: np.ndarray, expected: np.ndarray, other: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import Esp8kError
-from export.compile import compile_model
+from export.compile import compared_inputs, compile_model
 from export.emit import host_build
 from export.frontend.support import core_of, require_supported
 from export.graph.network import read_tflite
@@ -17,10 +17,10 @@ from tools.bench.drawn.tflite_builder import TfliteBuilder
 HIDDEN, CELL, PEEPHOLE = 18, 19, 9
 
 
-def lstm(seed: int = 0) -> TfliteBuilder:
+def lstm(seed: int = 0, steps: int = 6) -> TfliteBuilder:
     """The file of one LSTM, to be changed; tensor 0 goes in, the last comes out."""
     net = Recurrent(seed)
-    net.lstm(net.value((1, 6, 4), 2.0**-6, 3))
+    net.lstm(net.value((1, steps, 4), 2.0**-6, 3))
     return net.builder
 
 
@@ -40,6 +40,12 @@ def test_the_state_goes_on_and_a_reset_begins_anew(tmp_path: Path) -> None:
     first, second = library.int8(once), library.int8(once)  # each from a reset
     assert np.array_equal(first, second)
     assert not np.array_equal(first[0], first[1])
+
+
+@pytest.mark.parametrize(("steps", "calls"), [(6, 200), (100, 50), (900, 20)])
+def test_long_sequences_are_compared_over_fewer_calls(steps: int, calls: int) -> None:
+    network, _ = core_of(read_tflite(built(lstm(0, steps)), "net"))
+    assert compared_inputs(network) == calls
 
 
 def test_the_state_begins_with_the_zero_points() -> None:
