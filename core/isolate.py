@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
@@ -59,6 +60,28 @@ def isolated(
     if isinstance(value, Esp8kError):
         raise Esp8kError(value.message, value.hint, value.code)
     raise value
+
+
+@contextmanager
+def workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """New interpreters that work beside this one; a signal ends them and their queue.
+
+    Left alone, a pool waits for all that was asked of it.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, context, initializer=_silent)
+    with pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.kill()
+            raise
+
+
+def _silent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 _HINT = "the model holds something that it does not expect: simplify it layer by layer"

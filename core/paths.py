@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def build_root() -> Path:
     """The folder of everything generated."""
-    return Path(os.environ.get("ESP8K_BUILD", ROOT / "build"))
+    return Path(os.environ.get("ESP8K_BUILD") or ROOT / "build")
 
 
 def model_dir(model: str) -> Path:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -62,15 +63,36 @@ def work():
     time.sleep(60)
 run(lambda: isolated(work, (), "it"))
 """
+POOL = """
+import time
+from core.isolate import workers
+from core.program import run
+def main():
+    with workers(1) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        for wait in [pool.submit(time.sleep, 60) for _ in range(3)]:
+            wait.result()
+import os
+run(main)
+"""
 
 
 @pytest.mark.parametrize(
-    "number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    "code, number, status, send",
+    [
+        (AT_WORK, signal.SIGINT, 130, os.killpg),
+        (AT_WORK, signal.SIGTERM, 143, os.killpg),
+        (AT_WORK, signal.SIGHUP, 129, os.killpg),
+        (POOL, signal.SIGINT, 130, os.killpg),
+        (POOL, signal.SIGTERM, 143, os.kill),
+    ],
 )
-def test_a_signal_to_both_ends_both_in_two_lines(number: int, code: int) -> None:
+def test_a_signal_ends_both_in_two_lines(
+    code: str, number: int, status: int, send: Callable[[int, int], None]
+) -> None:
     """A terminal sends Ctrl-C to the whole group, the child among it."""
     process = subprocess.Popen(
-        [sys.executable, "-c", AT_WORK],
+        [sys.executable, "-c", code],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -79,9 +101,9 @@ def test_a_signal_to_both_ends_both_in_two_lines(number: int, code: int) -> None
     )
     assert process.stdout
     child = int(process.stdout.readline())
-    os.killpg(process.pid, number)
+    send(process.pid, number)
     _, told = process.communicate(timeout=30)
-    assert process.returncode == code, told
+    assert process.returncode == status, told
     assert told.startswith("error: ") and len(told.splitlines()) == 2
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)

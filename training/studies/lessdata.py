@@ -16,9 +16,8 @@ import math
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import numpy as np
 from core.cli import parse
 from core.errors import Esp8kError
 from core.files import write_json
+from core.isolate import workers
 from core.paths import build_root
 from core.program import run
 from core.text import for_json
@@ -127,9 +127,7 @@ def train_missing(cases: list[Case], jobs: int) -> Iterator[dict[str, Any]]:
     todo = [c for c in cases if seeds.stored_at(c.path, c.origin()) is None]
     if not todo:
         return
-    with ProcessPoolExecutor(
-        max(1, min(jobs, len(todo))), mp_context=get_context("spawn")
-    ) as pool:
+    with workers(max(1, min(jobs, len(todo)))) as pool:
         for future in as_completed([pool.submit(train_case, case) for case in todo]):
             yield future.result()
 

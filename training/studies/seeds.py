@@ -15,9 +15,8 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import torch
 from core.cli import parse
 from core.errors import Esp8kError
 from core.files import write_json
+from core.isolate import workers
 from core.paths import ROOT, build_root
 from core.program import run
 from core.statistics import wilson_percent
@@ -155,8 +155,7 @@ def train_missing(series: Series, seeds: range, jobs: int) -> Iterator[dict[str,
     if todo:  # the teacher first, and once
         images = data.load()
         teacher_for(series.recipe, images.train_images, images.train_labels)
-    workers = max(1, min(jobs, len(todo)))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with workers(max(1, min(jobs, len(todo)))) as pool:
         pending = [pool.submit(train_seed, series, seed) for seed in todo]
         for future in as_completed(pending):
             yield future.result()
