@@ -13,7 +13,7 @@ import dataclasses
 
 import numpy as np
 
-from export.arithmetic import elementwise, int8
+from export.arithmetic import elementwise, int8, unary
 from export.graph import fusion
 from export.graph.attributes import Table
 from export.graph.geometry import hwc
@@ -63,7 +63,7 @@ def composed(first: np.ndarray | None, then: np.ndarray) -> np.ndarray:
 def _link(network: Network, op: Operator) -> Link | None:
     """What `op` makes of each byte, of each channel where that matters."""
     if op.kind in UNARY_KINDS:
-        return op.inputs[0], int8.unary_table(network, op)
+        return op.inputs[0], unary.table(network, op)
     if op.kind not in elementwise.BINARY or op.kind == "DIV":
         return None
     first, second = (network.tensors[i] for i in op.inputs[:2])

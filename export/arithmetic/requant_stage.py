@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from export.arithmetic import int8, requant, requant_proof
+from export.arithmetic import int8, requant, requant_proof, unary
 from export.arithmetic.channelwise import composed
 from export.arithmetic.requant import Requant, Steps
 from export.graph.network import Network, Operator, Tensor
@@ -27,7 +27,7 @@ def table(stage: Stage) -> np.ndarray | None:
     """
     values = None
     for op in stage.tabled:
-        step = int8.unary_table(stage.network, op).astype(np.int64) + 128
+        step = unary.table(stage.network, op).astype(np.int64) + 128
         values = composed(values, step)
     return values
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from export.arithmetic import elementwise, int8, matrix, recurrent
+from export.arithmetic import elementwise, int8, matrix, recurrent, unary
 from export.graph.attributes import Attributes, Leaky, Lstm, Softmax
 from export.graph.kinds import MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
@@ -27,7 +27,7 @@ def out_of_proportion(network: Network, op: Operator) -> str | None:
         if found is None and max(_shifts(network, op), default=0) > LARGEST_SHIFT:
             found = f"a factor above 2^{LARGEST_SHIFT}"
         if found is None and op.kind in UNARY_KINDS:
-            int8.unary_table(network, op)
+            unary.table(network, op)
         return found
     except (OverflowError, ValueError, ZeroDivisionError):
         return "its scales are too far from each other"
@@ -68,7 +68,7 @@ def _special(network: Network, op: Operator) -> str | None:
     if op.kind == "RELU6":
         if (source.scale, source.zero_point) != (out.scale, out.zero_point):
             return "input and output differ in scale"
-    if op.kind == "HARD_SWISH" and int8.hard_swish_shift(source, out) > 0:
+    if op.kind == "HARD_SWISH" and unary.hard_swish_shift(source, out) > 0:
         return "its output scale is too small"
     return None
 

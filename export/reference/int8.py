@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from core.errors import Esp8kError
-from export.arithmetic import elementwise, int8
+from export.arithmetic import elementwise, int8, unary
 from export.arithmetic.int8 import clamp, multiplier, requantize, wrap
 from export.graph.attributes import Along, Padding, Pool, Reduction, Window
 from export.graph.kinds import UNARY_KINDS
@@ -201,7 +201,7 @@ def _unary(network: Network, op: Operator, values: Values) -> np.ndarray:
     x = values[op.inputs[0]]
     if x.dtype == np.float32:  # QUANTIZE at the input
         return _affine_quantize(network.output(op), x)
-    table = int8.unary_table(network, op)
+    table = unary.table(network, op)
     return table[x.astype(np.int64) + 128]
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from export.arithmetic import int8
+from export.arithmetic import int8, unary
 from export.cores.s3 import choose, conv, depthwise, lines, passes, requant
 from export.cores.s3.finish import After, Clamp, Finish
 from export.cores.s3.job import Job
@@ -77,7 +77,7 @@ def activation(stage: Stage) -> np.ndarray:
     low, high = int8.activation_range(stage.head, stage.head_output)
     q = np.clip(int8.ALL_INT8, low, high)
     for op in stage.unary:
-        q = int8.unary_table(stage.network, op).astype(np.int64)[q + 128]
+        q = unary.table(stage.network, op).astype(np.int64)[q + 128]
     return q
 
 

@@ -41,7 +41,7 @@ def undone(network: Network) -> Network:
         if op.index in found:
             _emit(r, found[op.index])
         elif op.index not in gone:
-            r.operators.append(op)
+            r.keep(op)
     return r.finished()
 
 

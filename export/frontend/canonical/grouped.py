@@ -19,7 +19,7 @@ def conv(r: Rewriter, op: Operator) -> None:
     """CONV_2D whose weights are less deep than its input; others stay."""
     groups = _groups(r, op)
     if groups < 2:
-        r.operators.append(op)
+        r.keep(op)
         return
     source, weights = r.tensor(op, 0), r.tensor(op, 1)
     zeros = weights.size * (groups - 1)

@@ -48,7 +48,7 @@ def joined(network: Network) -> Network:
                 inputs=(source, *op.inputs[1:]),
                 attributes=dataclasses.replace(op.told(Window), pads=pads),
             )
-        r.operators.append(op)
+        r.keep(op)
     return r.finished()
 
 

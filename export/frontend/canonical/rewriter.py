@@ -35,6 +35,10 @@ class Rewriter:
         """An input that has to be there."""
         return self.tensors[op.inputs[position]]
 
+    def keep(self, op: Operator) -> None:
+        """An operator as it is."""
+        self.operators.append(op)
+
     def emit(
         self,
         kind: str,

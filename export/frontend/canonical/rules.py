@@ -1,14 +1,11 @@
 """Operators that are a special case of others: one function each, by kind."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import numpy as np
 
-from export.arithmetic import elementwise, int8
-from export.frontend import scales
-from export.frontend.canonical import grouped, moving, recurrent
+from export.frontend.canonical import grouped, moving, recurrent, two_operands
 from export.frontend.canonical.rewriter import Rewriter, Shape, size
 from export.graph.attributes import (
     Along,
@@ -17,21 +14,9 @@ from export.graph.attributes import (
     Pool,
     Product,
     Reduction,
-    Table,
     Window,
 )
-from export.graph.network import Network, Operator, Tensor
-
-BINARY = (
-    "ADD",
-    "SUB",
-    "MUL",
-    "DIV",
-    "MINIMUM",
-    "MAXIMUM",
-    "PRELU",
-    "SQUARED_DIFFERENCE",
-)
+from export.graph.network import Network, Operator
 
 
 def apply(network: Network) -> Network:
@@ -40,14 +25,10 @@ def apply(network: Network) -> Network:
     for op in network.operators:
         rule = RULES.get(op.kind)
         if rule is None or not op.outputs or not op.inputs:
-            r.operators.append(op)
+            r.keep(op)
         else:
             rule(r, op)
     return r.finished()
-
-
-def _keep(r: Rewriter, op: Operator) -> None:
-    r.operators.append(op)
 
 
 def _reshape(r: Rewriter, op: Operator) -> None:
@@ -61,14 +42,14 @@ def _reshape(r: Rewriter, op: Operator) -> None:
 def _fully_connected(r: Rewriter, op: Operator) -> None:
     """Several rows at once are a convolution of 1x1."""
     if len(op.inputs) < 2 or min(op.inputs[:2]) < 0:
-        return _keep(r, op)
+        return r.keep(op)
     source, weights = r.tensor(op, 0), r.tensor(op, 1)
     if len(weights.shape) != 2 or weights.data is None:
-        return _keep(r, op)
+        return r.keep(op)
     channels, depth = weights.shape
     rows = source.size // max(depth, 1)
     if rows <= 1 or rows * depth != source.size:
-        return _keep(r, op)
+        return r.keep(op)
     kernel = r.constant(weights.data.reshape(channels, 1, 1, depth), weights)
     given = r.reshaped(op.inputs[0], (1, rows, 1, depth))
     a = Window(activation=op.attributes.activation)
@@ -79,7 +60,7 @@ def _fully_connected(r: Rewriter, op: Operator) -> None:
 def _transpose_conv(r: Rewriter, op: Operator) -> None:
     """Input, weights, bias, as a convolution has them; the size is the output's."""
     if len(op.inputs) < 3 or min(op.inputs[1:3]) < 0:
-        return _keep(r, op)
+        return r.keep(op)
     inputs = (op.inputs[2], op.inputs[1], *op.inputs[3:])
     r.emit("TRANSPOSE_CONV", inputs, op.outputs[0], op.attributes)
     return None
@@ -92,13 +73,13 @@ def _reduction(r: Rewriter, op: Operator) -> None:
     """Over any axes: (1, before, over, behind), one axis, perhaps behind a MOVE."""
     told = op.attributes
     if not isinstance(told, Reduction) or told.axes is None:
-        return _keep(r, op)
+        return r.keep(op)
     axes = told.axes
     source, target = r.tensor(op, 0), r.tensors[op.outputs[0]]
     shape = source.shape
     usual = len(shape) == 4 and shape[0] == 1 and axes == (1, 2)
     if op.kind == "MEAN" and usual:
-        return _keep(r, op)
+        return r.keep(op)
     if op.kind in ("REDUCE_MAX",) and usual and target.quant is not None:
         a = Pool(kernel_h=shape[1], kernel_w=shape[2])
         return r.deliver(
@@ -133,84 +114,6 @@ def _reduction(r: Rewriter, op: Operator) -> None:
     r.deliver(kind, (given,), shape, op.outputs[0], Folded(count=over))
 
 
-# ==== Two operands ====
-
-
-def _binary(r: Rewriter, op: Operator) -> None:
-    """Both operands in the output's rank; at most (H, W, C) behind a batch of 1."""
-    if len(op.inputs) < 2 or min(op.inputs[:2]) < 0:
-        return _keep(r, op)
-    if _tabled(r, op):
-        return None
-    target = r.tensors[op.outputs[0]]
-    rank = len(target.shape)
-    shapes = [r.tensor(op, i).shape for i in (0, 1)]
-    if max(map(len, shapes)) > rank:
-        return _keep(r, op)
-    full = [(1,) * (rank - len(s)) + s for s in shapes]
-    if shapes[0] == shapes[1] and rank <= 4:
-        return _keep(r, op)
-    if any(a != b and 1 not in (a, b) for a, b in zip(*full, strict=True)):
-        return _keep(r, op)
-    merged = _merged(full)
-    if len(merged[0]) > 3:
-        return _keep(r, op)
-    wide = [(1,) * (4 - len(m)) + tuple(m) for m in merged]
-    if rank == 4 and target.shape[0] == 1:
-        wide = full
-    given = [r.reshaped(op.inputs[i], wide[i]) for i in (0, 1)]
-    shape = tuple(max(a, b) for a, b in zip(*wide, strict=True))
-    r.deliver(op.kind, (*given, *op.inputs[2:]), shape, op.outputs[0], op.attributes)
-
-
-def _tabled(r: Rewriter, op: Operator) -> bool:
-    """One constant number as the other operand: a table of 256 entries."""
-    given, out = [r.tensor(op, i) for i in (0, 1)], r.tensors[op.outputs[0]]
-    single = [t.data is not None and t.size == 1 for t in given]
-    if single.count(True) != 1 or not all(_scaled(t) for t in (*given, out)):
-        return False
-    at = single.index(False)
-    network = dataclasses.replace(r.network, tensors=tuple(r.tensors))
-    if op.attributes.activation not in int8.FUSED:
-        return False
-    if given[at].size != out.size or scales.out_of_proportion(network, op):
-        return False
-    values = elementwise.with_constant(network, op)
-    if values is None:
-        return False
-    source = r.reshaped(op.inputs[at], out.shape)
-    r.emit("TABLE", (source,), op.outputs[0], Table(values=values, of=op.kind))
-    return True
-
-
-def _scaled(tensor: Tensor) -> bool:
-    q = tensor.quant
-    return (
-        tensor.dtype == "int8"
-        and q is not None
-        and len(q.scale) == 1
-        and 0 < float(q.scale[0]) < math.inf
-    )
-
-
-def _merged(shapes: list[Shape]) -> tuple[list[int], list[int]]:
-    """Neighbouring dimensions that broadcast alike, as one."""
-    first: list[int] = []
-    second: list[int] = []
-    alike = None
-    for a, b in zip(*shapes, strict=True):
-        if a == b == 1:
-            continue
-        pattern = (a == b, a == 1)
-        if pattern == alike:
-            first[-1], second[-1] = first[-1] * a, second[-1] * b
-        else:
-            first.append(a)
-            second.append(b)
-        alike = pattern
-    return first or [1], second or [1]
-
-
 # ==== Joining and padding ====
 
 
@@ -220,19 +123,19 @@ def _concatenation(r: Rewriter, op: Operator) -> None:
     axis = op.told(Along).axis
     inputs = [i for i in op.inputs if i >= 0]
     if not 0 <= axis < len(target.shape) or not inputs:
-        return _keep(r, op)
+        return r.keep(op)
     if len(inputs) == 1:
         r.emit("RESHAPE", (inputs[0],), op.outputs[0])
         return None
     shape = target.shape
     if shape[0] == 1 and 0 < axis and len(shape) <= 4:
-        return _keep(r, op)
+        return r.keep(op)
     before, behind = size(shape[:axis]), size(shape[axis + 1 :])
     given = []
     for index in inputs:
         part = r.tensors[index]
         if len(part.shape) != len(shape) or part.size % max(before * behind, 1):
-            return _keep(r, op)
+            return r.keep(op)
         along = part.size // (before * behind)
         given.append(r.reshaped(index, (1, before, along, behind)))
     whole = (1, before, shape[axis], behind)
@@ -265,19 +168,19 @@ def _pad(r: Rewriter, op: Operator) -> None:
     pads = op.told(Padding).paddings
     source, target = r.tensor(op, 0), r.tensors[op.outputs[0]]
     if pads is None or len(pads) != len(source.shape) or target.quant is None:
-        return _keep(r, op)
+        return r.keep(op)
     fill = target.zero_point
     if op.kind == "PADV2" and len(op.inputs) > 2:
         value = r.tensor(op, 2)
         if value.data is None or value.data.size != 1:
-            return _keep(r, op)
+            return r.keep(op)
         fill = int(value.data.reshape(-1)[0])
     a = Padding(paddings=pads, fill=fill)
     if len(pads) == 4 and source.shape[0] == 1 and pads[0] == (0, 0):
         r.emit("PAD", op.inputs[:1], op.outputs[0], a)
         return None
     if any(min(p) < 0 for p in pads):
-        return _keep(r, op)
+        return r.keep(op)
     sizes: list[int] = [1]
     grown: list[tuple[int, int]] = [(0, 0)]
     for length, pair in zip(source.shape, pads, strict=True):
@@ -288,7 +191,7 @@ def _pad(r: Rewriter, op: Operator) -> None:
             sizes.append(length)
             grown.append(pair)
     if len(sizes) > 4 or (len(sizes) == 4 and sizes[0] != 1):
-        return _keep(r, op)
+        return r.keep(op)
     sizes, grown = [1] * (4 - len(sizes)) + sizes, [(0, 0)] * (4 - len(grown)) + grown
     given = r.reshaped(op.inputs[0], tuple(sizes))
     shape = tuple(s + b + e for s, (b, e) in zip(sizes, grown, strict=True))
@@ -303,7 +206,7 @@ def _batch_matmul(r: Rewriter, op: Operator) -> None:
     x, y = r.tensor(op, 0), r.tensor(op, 1)
     target = r.tensors[op.outputs[0]]
     if min(len(x.shape), len(y.shape), len(target.shape)) < 2:
-        return _keep(r, op)
+        return r.keep(op)
     given = []
     told = op.told(Product)
     for index, by_columns in enumerate((told.adjoint_x, told.adjoint_y)):
@@ -329,7 +232,7 @@ def _batch_matmul(r: Rewriter, op: Operator) -> None:
         or first[1] != second[1]
         and 1 not in (first[1], second[1])
     ):
-        return _keep(r, op)
+        return r.keep(op)
     whole = (1, max(first[1], second[1]), first[2], second[2])
     r.deliver(
         "BATCH_MATMUL",
@@ -350,7 +253,7 @@ RULES: dict[str, Callable[[Rewriter, Operator], None]] = {
     "CONV_2D": grouped.conv,
     "TRANSPOSE_CONV": _transpose_conv,
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
-    **dict.fromkeys(BINARY, _binary),
+    **dict.fromkeys(two_operands.KINDS, two_operands.binary),
     "CONCATENATION": _concatenation,
     "PACK": _pack,
     **dict.fromkeys(("PAD", "PADV2"), _pad),

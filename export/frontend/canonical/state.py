@@ -32,7 +32,7 @@ def resolve(network: Network) -> Network:
         elif op.kind == "ASSIGN_VARIABLE":
             now[_name(names, op)] = op.inputs[1]
         else:
-            r.operators.append(op)
+            r.keep(op)
     variables = tuple(
         _variable(r, name, old[name], now[name], network.initial.get(name))
         for name in old

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export.arithmetic import elementwise, int8
+from export.arithmetic import elementwise, unary
 from export.arithmetic.channelwise import composed, folded
 from export.graph.fusion import plan_stages
 from export.graph.network import Network, read_tflite
@@ -48,7 +48,7 @@ def test_a_chain_is_one_table_of_each_channel() -> None:
     table = after.operators[2]
     assert table.shown == "MUL, ADD"
     conv, product, total, _ = before.operators
-    found = int8.unary_table(after, table)
+    found = unary.table(after, table)
     for channel in range(CHANNELS):
         u = np.zeros((256, CHANNELS), np.int64)
         u[:, channel] = np.arange(-128, 128)

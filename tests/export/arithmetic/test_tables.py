@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from core.errors import Esp8kError
-from export.arithmetic import int8
+from export.arithmetic import unary
 from export.frontend.support import core_of, require_supported
 from export.graph.network import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
@@ -36,7 +36,7 @@ def test_a_table_equals_litert(kind: str, options: dict[str, Any]) -> None:
         interpreter.set_tensor(start, np.arange(-128, 128, dtype=np.int8)[None])
         interpreter.invoke()
         network = read_tflite(model, "net")
-        table = int8.unary_table(network, network.operators[0])
+        table = unary.table(network, network.operators[0])
         assert np.array_equal(interpreter.get_tensor(end)[0], table)
 
 
