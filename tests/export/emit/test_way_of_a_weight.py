@@ -10,12 +10,11 @@ import numpy as np
 
 from core.paths import ROOT
 from export.emit.generate import generate
-from export.frontend.support import integer_core
-from export.graph.network import read_tflite
+from export.graph.network import Network, read_tflite
 from tests.support.components import IDENTITY
-from tools.bench.drawn.networks import random_network
+from tools.bench.drawn.tflite_builder import TfliteBuilder
+from tools.bench.drawn.values import VALID
 
-SEED = 7  # a network with a large convolution
 PROOF = "export/arithmetic/requant_stage.py"  # reads them: bounds of sums
 
 
@@ -61,14 +60,22 @@ def _modules(frame: FrameType | None) -> Iterator[str]:
         frame = frame.f_back
 
 
+def convolution(weights: np.ndarray) -> Network:
+    """Of an image of 8x8; weights (O, Kh, Kw, I)."""
+    builder, (channels, height, width, depth) = TfliteBuilder(), weights.shape
+    x = builder.tensor((1, 8, 8, depth), 1 / 255, -128)
+    w = builder.tensor(weights.shape, 0.01, 0, weights)
+    y = builder.tensor((1, 9 - height, 9 - width, channels), 0.1)
+    o = {"padding": VALID, "strideH": 1, "strideW": 1}
+    o |= {"dilationHFactor": 1, "dilationWFactor": 1}
+    builder.operator("CONV_2D", [x, w, -1], y, **o)
+    return read_tflite(builder.build([x], [y]), "net")
+
+
 def test_a_weight_goes_the_way_that_the_docs_tell(tmp_path: Path) -> None:
-    network = integer_core(read_tflite(random_network(SEED), "net"))
-    data = [
-        network.tensors[op.inputs[1]].data
-        for op in network.operators
-        if op.kind == "CONV_2D"
-    ]
-    follower = Follower(max((d for d in data if d is not None), key=np.size))
+    random = np.random.default_rng(1)
+    weights = random.integers(-127, 128, (5, 3, 3, 3)).astype(np.int8)
+    network, follower = convolution(weights), Follower(weights)
     before = sys.getprofile()
     sys.setprofile(follower)
     try:
