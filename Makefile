@@ -241,8 +241,12 @@ $(OUT)/.export-options: FORCE
 	  echo "$(EXPORTED_WITH)" > $@
 .PHONY: FORCE
 
-# Without the goal `train` a checkpoint is a file like any other: nothing makes it.
+# Without the goal `train` a checkpoint is a file like any other: nothing makes it. What
+# has learned somebody's own pictures is not trained over by chance.
 ifneq ($(filter train,$(GOALS)),)
+ifeq ($(OWN)$(if $(wildcard $(OUT)/model.pt),$(shell cat $(OUT)/.train-options)),own)
+$(error $(OUT)/model.pt has learned own pictures: give OWN, or remove it to train anew)
+endif
 OTHERWISE := $(shell echo $(call quoted,$(TRAINED_WITH)) | \
                cmp -s - $(OUT)/.train-options || echo FORCE)
 $(OUT)/model.pt: $(TRAINER) $(OTHERWISE) $(if $(RESUME),$(if $(wildcard $(OUT)/unfinished.pt),FORCE)) $(if $(OWN),FORCE) | $(SETUP)

@@ -110,6 +110,20 @@ def test_a_training_that_failed_leaves_the_checkpoint_up_to_date(checkout):
     assert again.stdout.startswith("up to date: build/v1/model.pt")
 
 
+def test_own_digits_are_not_trained_over_by_chance(checkout):
+    program = checkout.folder / ".venv" / "bin" / "esp8k"
+    text = program.read_text()
+    program.write_text(text.replace("train)", "train|own)"))
+    checkout.make("train", "MODEL=v1", "OWN=digits")
+    checkout.calls()
+    refused = checkout.make("train", "export", "MODEL=v1")
+    assert refused.returncode == 2 and "has learned own pictures" in refused.stderr
+    assert not checkout.calls()
+    assert checkout.make("export", "MODEL=v1").returncode == 0
+    (checkout.folder / "build/v1/model.pt").unlink()
+    assert checkout.make("train", "MODEL=v1").returncode == 0
+
+
 def test_the_profile_of_the_last_export_stays(checkout):
     checkout.make("export", "PROFILE=size")
     assert checkout.calls()[0].endswith("--profile size")
