@@ -196,6 +196,15 @@ def test_strokes_that_do_not_touch_are_one_digit():
     assert len(found.digits) == 1 and x + width > 305 and y < 115
 
 
+def test_digits_far_apart_in_a_row_are_several(digits):
+    """A row over a page's width was read as its clearest digit alone."""
+    page = np.full((160, 760), 240.0)
+    for i, left in enumerate((20, 210, 420, 640)):
+        ink = Image.fromarray(digits[0][i]).resize((84, 84))
+        page[40:124, left : left + 84] -= np.asarray(ink) * 0.8
+    assert len(read(to_image(page), "a row").digits) == 4
+
+
 def test_an_open_four_is_no_pair_of_ones():
     four = Image.fromarray(load_data().train_images[12327]).resize((217, 217))
     page = np.full((633, 431), 211.0)
