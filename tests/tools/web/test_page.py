@@ -286,5 +286,5 @@ def test_the_same_model_makes_the_same_folder(
 
 
 def test_a_model_that_is_not_exported_is_said(tmp_path: Path) -> None:
-    with pytest.raises(Esp8kError, match="v2 is not exported"):
+    with pytest.raises(Esp8kError, match="v2 has not been exported"):
         web.describe(tmp_path / "v2")
