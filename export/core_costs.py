@@ -20,6 +20,8 @@ from export.emit import held, lower
 from export.emit.engine import Engine
 from export.graph.network import Network
 from export.kernels import registry
+from export.kernels.int8.wrapped import Wrapped
+from export.kernels.kernel import Kernel
 from export.kernels.lx6.kernel import Lx6
 from export.kernels.registry import Core
 
@@ -90,25 +92,21 @@ def _cost(
     own = sum(
         costs[stage.name]
         for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
-        if isinstance(kernel, Lx6)
+        if _counted(kernel)
     )
     return CoreCost(
         name,
         profile,
         total,
         own / total,
-        sum(array.size for array in engine.arrays) + _beside(engine),
+        sum(kernel.constant_bytes for kernel in engine.kernels),
         engine.arena + held.state_offsets(network)[-1],
     )
 
 
-def _beside(engine: Engine) -> int:
-    """Constants that stand among the code of LX6 kernels: their weights, about."""
-    return sum(
-        2 * stage.weights.size
-        for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
-        if isinstance(kernel, Lx6) and stage.weighs
-    )
+def _counted(kernel: Kernel) -> bool:
+    """Whether the generator writes its instructions, or those of what it wraps."""
+    return isinstance(kernel.inner if isinstance(kernel, Wrapped) else kernel, Lx6)
 
 
 def _vector(network: Network) -> CoreCost:

@@ -252,7 +252,7 @@ def _plan(stage: Stage, kernel: Kernel) -> StagePlan:
         representation=representation,
         macs=stage.macs,
         effective_macs=stage.effective_macs,
-        weight_bytes=sum(a.size for a in kernel.arrays),
+        weight_bytes=kernel.constant_bytes,
         method=kernel.method,
         power=kernel.power,
     )

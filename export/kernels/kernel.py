@@ -79,6 +79,11 @@ class Kernel(ABC):
         """Its constants, in the order in which they are written."""
 
     @property
+    def constant_bytes(self) -> int:
+        """Of its constants, wherever they are written."""
+        return sum(array.size for array in self.arrays)
+
+    @property
     def method(self) -> str:
         """What plan.json calls it."""
         return "direct"

@@ -1,13 +1,16 @@
 """What a model would take: told at once, on one screen, as it then is."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.errors import CheckFailed
+from core.paths import ROOT
 from export import analyze
+from export.core_costs import Engines
 from export.emit.component import publish
 from export.frontend.identity import identify
 from export.frontend.support import core_of
@@ -67,6 +70,23 @@ def test_sizes_are_those_of_the_component(file: Path, tmp_path: Path) -> None:
     assert size.flash_bytes == sum(s.weight_bytes for s in plan.stages)
     vector = next(core for core in found.cores if core.core == "s3")
     assert vector.ram_bytes == plan.s3_arena_bytes
+
+
+def test_what_it_says_of_v3_on_a_core_is_what_was_built_and_counted(
+    exported: Callable[[str], Path],
+) -> None:
+    network, _ = core_of(read_tflite(exported("v3") / "model_int8.tflite", "v3"))
+    engines, seen = Engines(network), 0
+    for row in json.loads((ROOT / "firmware" / "budget.json").read_text()):
+        if (row["model"], row["engine"]) != ("v3", "int8"):
+            continue
+        if row["target"] in ("lx6", "s3"):
+            told = engines.on(row["target"], row["profile"])
+            assert told.flash_bytes == row["const_bytes"], row
+            assert told.ram_bytes == row["ram_bytes"], row
+            assert abs(told.instructions / row["instructions"] - 1) < 0.1, row
+            seen += 1
+    assert seen == 4  # LX6 in each profile, S3
 
 
 def test_what_is_refused_is_told_with_its_cure(

@@ -22,6 +22,14 @@ class Wrapped(Kernel):
         return self.inner.arrays
 
     @property
+    def constant_bytes(self) -> int:
+        """Its own, and what the other writes beside its code, too."""
+        own = {array.name: array.size for array in self.arrays}
+        for array in self.inner.arrays:
+            own.pop(array.name, None)
+        return sum(own.values()) + self.inner.constant_bytes
+
+    @property
     def method(self) -> str:
         """That of what makes a part."""
         return self.inner.method

@@ -71,6 +71,11 @@ class Lx6(Kernel):
         return ()
 
     @property
+    def constant_bytes(self) -> int:
+        """Of those beside its code."""
+        return self.made.const_bytes
+
+    @property
     def method(self) -> str:
         """What it is called."""
         return self.made.method
