@@ -22,7 +22,7 @@ from tests.support.browser import open_page
 from tests.support.products import TEST_BUILD
 from tools.boards.boards import Board
 from tools.soak import second_client
-from tools.web import build, draw, server
+from tools.web import draw, server
 from tools.web.draw import Config, site_of
 from tools.web.line import BoardLine
 from tools.web.server import Server, Site
@@ -42,11 +42,9 @@ def line(flashed: Flashed) -> Iterator[BoardLine]:
 
 
 @pytest.fixture(scope="module")
-def site(line: BoardLine) -> Site:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
-        folder = build.build("v2")
-        return site_of(folder, Config(model="v2", browser=False), line)
+def site(line: BoardLine, page_folder: Path) -> Site:
+    """The folder that all tests share: made anew, it would go from under them."""
+    return site_of(page_folder, Config(model="v2", browser=False), line)
 
 
 @pytest.fixture
