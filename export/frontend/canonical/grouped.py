@@ -28,6 +28,25 @@ def conv(r: Rewriter, op: Operator) -> None:
     (_each if apart and _divides(r, op) else _dense)(r, op, groups)
 
 
+def depthwise(r: Rewriter, op: Operator) -> None:
+    """DEPTHWISE_CONV_2D of one channel is a CONV_2D: each output sees all there is."""
+    if len(op.inputs) < 2 or min(op.inputs[:2]) < 0:
+        return r.keep(op)
+    source, weights = r.tensor(op, 0), r.tensor(op, 1)
+    fits = len(source.shape) == len(weights.shape) == 4 and weights.data is not None
+    if not fits or source.shape[3] != 1 or weights.shape[0] != 1:
+        return r.keep(op)
+    assert weights.data is not None
+    by_output = weights
+    if weights.quant is not None:
+        quant = dataclasses.replace(weights.quant, axis=0)
+        by_output = dataclasses.replace(weights, quant=quant)
+    kernel = r.constant(weights.data.transpose(3, 1, 2, 0), by_output)
+    told = dataclasses.replace(op.attributes, of=op.kind)
+    r.emit("CONV_2D", (op.inputs[0], kernel, *op.inputs[2:]), op.outputs[0], told)
+    return None
+
+
 def _divides(r: Rewriter, op: Operator) -> bool:
     """Whether there is a bias and a scale for each channel, or one for all."""
     channels = r.tensor(op, 1).shape[0]

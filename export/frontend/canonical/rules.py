@@ -251,6 +251,7 @@ RULES: dict[str, Callable[[Rewriter, Operator], None]] = {
     "UNPACK": moving.unpack,
     "FULLY_CONNECTED": _fully_connected,
     "CONV_2D": grouped.conv,
+    "DEPTHWISE_CONV_2D": grouped.depthwise,
     "TRANSPOSE_CONV": _transpose_conv,
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
     **dict.fromkeys(two_operands.KINDS, two_operands.binary),
