@@ -19,7 +19,8 @@ from tools.bench.drawn.values import BOUND_SCALE, SAME, VALID, Draw, Value
 
 SOFTMAX_LIMIT = 256  # classes; TFLite Micro aborts where the sum of exps reaches 512
 SOFTMAX_SCALE = 2.0**-25  # below it TFLite Micro aborts too (beta is at least 0.5)
-LEAST_SCALE = 2.0**-40  # of a product: one more of such factors leaves float32
+# Of a product: some more of such factors would leave float32.
+LEAST_SCALE, MOST_SCALE = 2.0**-40, 2.0**60
 
 
 class Generator(Draw):
@@ -225,7 +226,7 @@ class Generator(Draw):
         return self.joined(x, self.partner(x), kind)
 
     def joined(self, x: Value, other: Value, kind: str) -> Value:
-        if x.scale * other.scale < LEAST_SCALE:
+        if not LEAST_SCALE <= x.scale * other.scale <= MOST_SCALE:
             kind = "ADD"
         pair = [x.index, other.index]
         if kind == "ADD":
