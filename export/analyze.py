@@ -152,7 +152,7 @@ def _size(engines: Engines, profile: str) -> Size:
     kinds = {s.name: ", ".join(op.shown for op in s.operators) for s in engine.stages}
     return Size(
         profile=profile,
-        flash_bytes=sum(array.size for array in engine.arrays),
+        flash_bytes=engine.constant_bytes,
         ram_bytes=engine.arena + held.state_offsets(engines.network)[-1],
         instructions={core: sum(found.values()) for core, found in costs.items()},
         peak=_peak(engine),

@@ -99,7 +99,7 @@ def _cost(
         profile,
         total,
         own / total,
-        sum(kernel.constant_bytes for kernel in engine.kernels),
+        engine.constant_bytes,
         engine.arena + held.state_offsets(network)[-1],
     )
 

@@ -26,8 +26,13 @@ class Engine:
 
     @property
     def arrays(self) -> list[Array]:
-        """All constants."""
+        """The constants that stand in a file of their own."""
         return [array for kernel in self.kernels for array in kernel.arrays]
+
+    @property
+    def constant_bytes(self) -> int:
+        """Of them, and of those that stand beside a kernel's code."""
+        return sum(kernel.constant_bytes for kernel in self.kernels)
 
     @property
     def headers(self) -> list[str]:
