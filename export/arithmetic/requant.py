@@ -19,11 +19,13 @@ cheapest that is exact.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from export.arithmetic import int8
 
+Whole = TypeVar("Whole", int, np.ndarray)
 SIGNED = ("signed", "triple")
 INT32_MAX = (1 << 31) - 1
 
@@ -83,7 +85,7 @@ class Requant:
         return parts(multiplier, self.low_bits, self.form == "triple")
 
 
-def parts(multiplier: int, low_bits: int, triple: bool) -> tuple[int, int, int]:
+def parts(multiplier: Whole, low_bits: int, triple: bool) -> tuple[Whole, Whole, Whole]:
     """M as (Mh, Mm, Ml), M = (Mh * 2^k + Mm) * 2^k + Ml; else M = Mh * 2^k + Ml.
 
     Mm and Ml lie in -2^(k-1) ... 2^(k-1) - 1.
@@ -92,7 +94,7 @@ def parts(multiplier: int, low_bits: int, triple: bool) -> tuple[int, int, int]:
     high = (multiplier + half) >> low_bits
     low = multiplier - (high << low_bits)
     if not triple:
-        return high, 0, low
+        return high, 0 * high, low
     rest = high
     high = (rest + half) >> low_bits
     return high, rest - (high << low_bits), low
@@ -130,18 +132,36 @@ def _checked(
 
 
 def fits(
-    bound: tuple[int, int], multiplier: int, c: int, low_bits: int, k: int, triple: bool
-) -> bool:
-    """Whether no intermediate leaves int32 over the reachable accumulators."""
-    values = [c, k]
+    bound: tuple[int | np.ndarray, int | np.ndarray],
+    multiplier: int | np.ndarray,
+    c: int | np.ndarray,
+    low_bits: int,
+    k: int,
+    triple: bool,
+) -> np.ndarray:
+    """(N,) whether no intermediate leaves int32 over the reachable accumulators.
+
+    Bounds, multipliers and C are (N,), or one for all.
+    """
+    *ends, multiplier, c = np.broadcast_arrays(
+        *(np.atleast_1d(np.asarray(x, np.int64)) for x in (*bound, multiplier, c))
+    )
     high, middle, low = parts(multiplier, low_bits, triple)
-    for t in (*bound, 0, -1):  # everything is linear in t, but for C's sign
-        if triple:
-            under = (t * low) >> low_bits
-            values += [t * low, t * middle, t * middle + c, t * middle + c + under]
-            part = (t * middle + c + under) >> low_bits
-        else:
-            values += [t * low, t * low + c]
-            part = (t * low + c) >> low_bits
-        values += [t, t * high, t * high + part, t * high + part + k]
-    return all(abs(v) <= INT32_MAX for v in values)
+    # Everything is linear in t, but for C's sign.
+    t = np.stack([*ends, np.zeros_like(c), np.full_like(c, -1)])
+    # Products of what fits stay within 64 bits; those of the others are not asked.
+    good = _narrow(t, c, high, middle, low) & (abs(k) <= INT32_MAX)
+    under = t * low
+    values = [under, under + c]
+    if triple:
+        under >>= low_bits
+        values = [t * low, t * middle, t * middle + c, t * middle + c + under]
+    part = values[-1] >> low_bits
+    high = t * high
+    return np.asarray(good & _narrow(*values, high, high + part, high + part + k))
+
+
+def _narrow(*values: np.ndarray) -> np.ndarray:
+    """(N,) whether all of (N,) and (4, N) are int32s, but the least."""
+    rows = np.vstack([np.abs(value) for value in values])
+    return np.asarray((rows <= INT32_MAX).all(axis=0))

@@ -9,15 +9,25 @@ intermediate over the reachable sums. Where a table follows, steps that the tabl
 not tell apart are not asked for. If no such constants exist, the 64-bit form stays.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from export.arithmetic import requant_checked
-from export.arithmetic.requant import INT32_MAX, SIGNED, Channel, Requant, Steps, fits
+from export.arithmetic.requant import (
+    INT32_MAX,
+    SIGNED,
+    Channel,
+    Requant,
+    Steps,
+    fits,
+    parts,
+)
 
+Range = tuple[np.ndarray, np.ndarray]  # (N,) least, (N,) greatest
 FAR = np.int64(1 << 60)  # an open side of a range
+NONE = np.empty(0, np.int64), list[Range]()
 NEAR = 2  # a threshold is rarely farther from where a straight line has it
 FEW = 4  # bits of a scale that are tried one by one
 SHIFTS = {"single": 30, "split": 44, "signed": 44, "triple": 52}  # the most tried
@@ -122,17 +132,21 @@ def _solve(
     room = (INT32_MAX - (1 << 26)) // max(spread, 1)
     low_bits = 0 if single else max(room.bit_length(), 1)
     below = low_bits * (2 if trial.form == "triple" else 1)
+    order = list(range(len(steps)))
     for shift in range(SHIFTS[trial.form], below + 4, -1):
-        channels: list[Channel] = []
-        for one, bound in zip(steps, bounds, strict=True):
+        found: dict[int, Channel] = {}
+        for number in order:
+            one, bound = steps[number], bounds[number]
             channel = _channel(trial, one, bound, goals, shift, low_bits)
-            if channel is None:
+            if channel is None:  # it will be at the next shift, as a rule
+                order.remove(number)
+                order.insert(0, number)
                 break
-            channels.append(channel)
-        if len(channels) == len(steps):
+            found[number] = channel
+        if len(found) == len(steps):
             return Requant(
                 trial.form,
-                tuple(channels),
+                tuple(found[number] for number in range(len(steps))),
                 shift - below,
                 low_bits,
                 trial.drop,
@@ -156,23 +170,47 @@ def _channel(
     unit = 1 << low_bits if triple else 1  # of C
     under = low_bits * (2 if triple else 1)
     k = (2 * trial.zero + 1) << (shift - under - 1) if trial.signed else 0
-    for multiplier, sides in _candidates(trial, one, bound, goals, shift, unit):
-        middle: list[int] = []
-        for low, high in sides:
-            near = middle[0] if middle else 0
-            middle.append(_pick(low, high, near))
-        bias, moved = one.bias * trial.scale, 0
-        if trial.form == "single":
-            bias = 0
-        elif trial.form == "split":  # whole multipliers in C join the bias
-            moved, middle[0] = divmod(middle[0], multiplier)
-            bias += moved << trial.drop
-        elif unit * middle[1] > unit * middle[0] + multiplier:
-            continue  # would fall between -1 and 0
-        part = bound[0] + moved, bound[1] + moved
-        if all(fits(part, multiplier, c, low_bits, k, triple) for c in middle):
-            return Channel(bias, multiplier, middle[0], middle[-1], 0)
-    return None
+    if k > INT32_MAX:
+        return None
+    tried = _tried(trial, one, shift)
+    if not len(tried):
+        return None
+    most = max(-bound[0], bound[1])
+    if trial.form == "split":  # what joins the bias moves both ends
+        most = (bound[1] - bound[0]) // 2
+    if most * parts(int(tried.min()), low_bits, triple)[0] > INT32_MAX:
+        return None  # the sums are too large for the least of them
+    m, ranges = _candidates(trial, one, bound, goals, shift, unit, tried)
+    if not len(m):
+        return None
+    (offset, *second), bias = _picked(ranges), one.bias * trial.scale
+    negative = second[0] if second else offset
+    moved, fall = np.zeros_like(m), unit * negative <= unit * offset + m
+    if trial.form == "single":
+        bias = 0
+    elif trial.form == "split":  # whole multipliers in C join the bias
+        moved, offset = np.divmod(offset, m)
+        negative = offset
+    part = bound[0] + moved, bound[1] + moved
+    good = fits(part, m, offset, low_bits, k, triple)
+    if second:  # else it would fall between -1 and 0
+        good &= fall & fits(part, m, negative, low_bits, k, triple)
+    if not good.any():
+        return None
+    i = int(good.argmax())
+    bias += int(moved[i]) << trial.drop
+    return Channel(bias, int(m[i]), int(offset[i]), int(negative[i]), 0)
+
+
+def _tried(trial: Trial, one: Steps, shift: int) -> np.ndarray:
+    """(N,) the multipliers that are looked at, nearest to the real scale first."""
+    real = one.mantissa * 2.0 ** (one.shift - 31) / trial.scale * (1 << trial.drop)
+    centre = round(real * 2.0**shift)
+    if not 2 <= centre <= (1 << 36 if trial.form == "triple" else INT32_MAX >> 4):
+        return np.empty(0, np.int64)
+    reach = max(2, min(64, centre >> 8))
+    away = np.arange(max(-reach, 1 - centre), reach + 1, dtype=np.int64)
+    return centre + away[np.argsort(np.abs(away), kind="stable")]
 
 
 def _candidates(
@@ -182,15 +220,12 @@ def _candidates(
     goals: np.ndarray,
     shift: int,
     unit: int,
-) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Each M that can step where TFLite does, nearest to the real scale first.
+    tried: np.ndarray,
+) -> tuple[np.ndarray, list[Range]]:
+    """Those of the multipliers `tried` that can step where TFLite does.
 
-    With it the range of C, in units of `unit`: one, or one for each sign.
+    With them the ranges of C, in units of `unit`: one, or one for each sign.
     """
-    real = one.mantissa * 2.0 ** (one.shift - 31) / trial.scale * (1 << trial.drop)
-    centre = round(real * 2.0**shift)
-    if not 2 <= centre <= (1 << 36 if trial.form == "triple" else INT32_MAX >> 4):
-        return
     half = 1 << (shift - 1) if trial.signed else 0  # K holds it
     always = one.thresholds <= one.least
     never = one.thresholds > one.greatest
@@ -198,22 +233,16 @@ def _candidates(
     first = trial.view(one, one.thresholds[live])  # least that must reach the goal
     below = trial.view(one, one.thresholds[live] - 1)  # greatest that must not
     if np.any(first <= below):
-        return
-    reach = max(2, min(64, centre >> 8))
-    m = np.arange(max(centre - reach, 1), centre + reach + 1, dtype=np.int64)[:, None]
+        return NONE
     step = ((goals - trial.zero) << shift) - half
     # (accumulator's view, goal) pairs that must, and must not, reach the goal
     must = _pairs(first, step[live], bound[0], step[always])
     must_not = _pairs(below, step[live], bound[1], step[never])
     signs = (False, True) if trial.signed else (None,)
-    ranges = [_offsets(m, must, must_not, negative) for negative in signs]
+    ranges = [_offsets(tried[:, None], must, must_not, negative) for negative in signs]
     ranges = [(-(-low // unit), high // unit) for low, high in ranges]
     good = np.flatnonzero(np.all([low <= high for low, high in ranges], axis=0))
-    for index in good[np.argsort(np.abs(m[good, 0] - centre), kind="stable")]:
-        yield (
-            int(m[index, 0]),
-            [(int(low[index]), int(high[index])) for low, high in ranges],
-        )
+    return tried[good], [(low[good], high[good]) for low, high in ranges]
 
 
 def _pairs(
@@ -247,8 +276,11 @@ def _offsets(
     return lowest, highest
 
 
-def _pick(lowest: int, highest: int, near: int) -> int:
-    """The middle of a range; the value next to `near` where a side is open."""
-    if lowest > -FAR and highest < FAR:
-        return (lowest + highest) // 2
-    return min(max(near, lowest), highest)
+def _picked(ranges: list[Range]) -> list[np.ndarray]:
+    """The middle of each range; where a side is open, the value next to the first."""
+    found: list[np.ndarray] = []
+    for lowest, highest in ranges:
+        near = np.clip(found[0] if found else 0, lowest, highest)
+        bounded = (lowest > -FAR) & (highest < FAR)
+        found.append(np.where(bounded, (lowest + highest) // 2, near))
+    return found
