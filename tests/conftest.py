@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.file_operations",
 ]
 
-# A shell that starts us in the background leaves Ctrl-C ignored, for us and for every
-# program that a test starts and interrupts.
+# A shell that starts us in the background leaves Ctrl-C ignored, nohup a terminal that
+# closes: for us, and for every program that a test starts and ends by such a signal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
