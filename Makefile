@@ -94,7 +94,8 @@ ifneq ($(filter train,$(GOALS))$(wildcard $(OUT)/model.pt),)
 CHECKPOINT := $(OUT)/model.pt
 endif
 
-# These stay as they were at the last export until others are asked for.
+# PROFILE [trained|shipped|given] [--prepare]: these stay as they were at the last export
+# that succeeded, until others are asked for.
 LAST := $(shell cat $(OUT)/.export-options 2>/dev/null)
 ifeq ($(filter command%,$(origin PROFILE)),)
 ifneq ($(filter $(firstword $(LAST)),$(call literal,Profile)),)
@@ -232,13 +233,9 @@ $(BUILD)/.python-ready: pyproject.toml tools/setup.sh
 $(BUILD)/.debian-ready: tools/setup.sh
 	@mkdir -p $(BUILD) && bash tools/setup.sh debian && touch $@
 
-# The options a product was made with: the checkpoint's are written behind it, so that a
-# run that failed leaves a checkpoint what it is.
-TRAINED_WITH  := $(if $(OWN),own,$(SEED) $(EPOCHS) $(DATASET) $(ALONE))
-EXPORTED_WITH := $(PROFILE) $(CHECKPOINT) $(if $(PREPARE),--prepare)
-$(OUT)/.export-options: FORCE
-	@mkdir -p $(OUT); echo "$(EXPORTED_WITH)" | cmp -s - $@ || \
-	  echo "$(EXPORTED_WITH)" > $@
+# The options that a product was made with: its verb writes them when it has succeeded
+# (core/asked.py), so that one that failed leaves a product what it is.
+TRAINED_WITH := $(if $(OWN),own,$(SEED) $(EPOCHS) $(DATASET)$(if $(ALONE), $(ALONE)))
 .PHONY: FORCE
 
 # Without the goal `train` a checkpoint is a file like any other: nothing makes it. What
@@ -247,15 +244,18 @@ ifneq ($(filter train,$(GOALS)),)
 ifeq ($(OWN)$(if $(wildcard $(OUT)/model.pt),$(shell cat $(OUT)/.train-options)),own)
 $(error $(OUT)/model.pt has learned own pictures: give OWN, or remove it to train anew)
 endif
-OTHERWISE := $(shell echo $(call quoted,$(TRAINED_WITH)) | \
+OTHERWISE := $(shell printf '%s\n' $(call quoted,$(TRAINED_WITH)) | \
                cmp -s - $(OUT)/.train-options || echo FORCE)
 $(OUT)/model.pt: $(TRAINER) $(OTHERWISE) $(if $(RESUME),$(if $(wildcard $(OUT)/unfinished.pt),FORCE)) $(if $(OWN),FORCE) | $(SETUP)
-	@$(eval TRAINED := yes)mkdir -p $(OUT) && $(if $(OWN),$(ESP8K) own $(call quoted,$(OWN)) --model $(MODEL) \
+	@$(eval TRAINED := yes)$(if $(OWN),$(ESP8K) own $(call quoted,$(OWN)) --model $(MODEL) \
 	  --dataset $(call quoted,$(DATASET)), \
 	  $(ESP8K) train --model $(MODEL) --seed $(SEED) \
-	  --epochs $(EPOCHS) --dataset $(call quoted,$(DATASET)) $(ALONE) $(if $(RESUME),--resume)) && \
-	  echo $(call quoted,$(TRAINED_WITH)) > $(OUT)/.train-options
+	  --epochs $(EPOCHS) --dataset $(call quoted,$(DATASET)) $(ALONE) $(if $(RESUME),--resume))
 endif
 
-$(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(OUT)/.export-options | $(SETUP) asked
+# Anew also when other options are asked for, or the checkpoint that it was made of is gone.
+WANTED := $(PROFILE) $(if $(PREPARE),--prepare)
+OTHER  := $(filter-out $(LAST),$(WANTED)) $(filter-out $(WANTED) \
+            $(if $(CHECKPOINT),trained,shipped) given,$(LAST))
+$(OUT)/model.json: $(CHECKPOINT) $(EXPORTER) $(if $(strip $(OTHER)),FORCE) | $(SETUP) asked
 	@$(eval EXPORTED := yes)$(ESP8K) export --model $(MODEL) --profile $(PROFILE) $(if $(PREPARE),--prepare)

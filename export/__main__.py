@@ -18,7 +18,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from core import paths
+from core import asked, paths
 from core.cli import parse
 from core.doubt import Doubt
 from core.errors import CheckFailed
@@ -169,6 +169,11 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
         if not content["failures"]:
             with staged(target) as stage:
                 write_json(stage / "model.json", described)
+            whose = "trained" if path.parent == target else "shipped"
+            asked.note(
+                *(target / asked.EXPORTED, config.profile),
+                *("given" if chosen else whose, "--prepare" if config.prepare else ""),
+            )
     return described, rows
 
 

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.asked import TRAINED
 from core.errors import Esp8kError
 from core.files import replacing, unwritable
 from core.inputs import read_bytes
@@ -109,7 +110,7 @@ def save(
 
 def forget_run(folder: Path) -> None:
     """Remove what tells of the weights that are about to be replaced."""
-    for name in ("metrics.json", *PICTURES):
+    for name in ("metrics.json", TRAINED, *PICTURES):
         (folder / name).unlink(missing_ok=True)
 
 

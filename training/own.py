@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core import asked
 from core.cli import Positional, parse
 from core.errors import Esp8kError
 from core.files import check_writable
@@ -227,6 +228,7 @@ def write(
     told = point.config | {"own": mine | {"before": point.weights_hash}}
     checkpoint.forget_run(folder)
     path = folder / "model.pt"
+    asked.note(folder / asked.TRAINED, "own")  # first: never unsaid, if it is killed
     return path, checkpoint.save(path, config.model, weights, told, point.temperature)
 
 

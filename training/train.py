@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from core import asked
 from core.cli import parse
 from core.errors import Esp8kError
 from core.files import check_writable, write_json
@@ -63,6 +64,13 @@ class Config:
     def record(self) -> dict[str, Any]:
         """What a checkpoint says of its run: how it is printed is no part of it."""
         return {name: v for name, v in asdict(self).items() if name != "json"}
+
+    def asked(self) -> list[str]:
+        """What make asks for, and behind it what only this command can."""
+        told = [str(self.seed), str(self.epochs), self.dataset]
+        others = ("subset", "batch", "peak", "holdout")
+        changed = [f"--{name}" for name in others if getattr(self, name)]
+        return [*told, "" if self.teacher else "--no-teacher", *changed]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -137,13 +145,16 @@ def _file(
     checkpoint.forget_run(folder)
     told = config.record()
     digest = checkpoint.save(path, config.model, weights, told, temperature)
+    asked.note(folder / asked.TRAINED, *config.asked())
     metrics = _metrics(config, trainer, result, images, digest)
     metrics["confidence"] = confidence.report(result, temperature or 1.0)
     write_json(folder / "metrics.json", metrics)
     if config.plots:
         known = data.LABEL_ERRORS if config.dataset == "mnist" else ()
         history, used = trainer.history, temperature or 1.0
-        run = plots.Run(config.model, history, trainer.recipe, used)
+        run = plots.Run(
+            *(config.model, history, trainer.recipe, used, tuple(images.classes))
+        )
         plots.draw(folder, run, result, images.test_images, known)
     return metrics
 

@@ -273,6 +273,7 @@ def test_the_table_is_printed_as_json(
     monkeypatch.setattr(program, "verify", lambda *a: [row])
     code, out, err = call(monkeypatch, capsys, "--model", "v2", "--json")
     assert code == 0, err
+    assert (tmp_path / "v2/.export-options").read_text() == "balanced shipped\n"
     assert json.loads(out)["rows"] == [row.json()]
 
 
@@ -306,7 +307,8 @@ def test_a_failed_check_writes_no_manifest(
     assert code == 1
     assert "falls by 49.00 points" in one_error(err)
     assert "model_int8.onnx" in out
-    assert not (tmp_path / "v2" / "model.json").exists()
+    for name in ("model.json", ".export-options"):
+        assert not (tmp_path / "v2" / name).exists()
     assert json.loads((tmp_path / "v2" / "verify.json").read_text())["failures"]
 
 

@@ -3,7 +3,8 @@
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,24 @@ from tools.boards import catalogue
 STAND_IN = """#!/bin/sh
 echo "$@" >> calls
 verb=$1; shift
-while [ $# -gt 0 ]; do [ "$1" = --model ] && model=$2; shift; done
+while [ $# -gt 0 ]; do
+  case $1 in
+    --model) model=$2; mkdir -p build/$model ;;
+    --seed | --epochs | --dataset) trained="$trained${trained:+ }$2" ;;
+    --profile) profile=$2 ;;
+    --prepare) prepare=" $1" ;;
+  esac
+  shift
+done
+weights=shipped
+[ ! -e build/$model/model.pt ] || weights=trained
+[ $verb != own ] || trained=own
 case $verb in
-  train) echo "$RANDOM_WEIGHTS" > build/$model/model.pt ;;
-  export) echo > build/$model/model.json ;;
+  train | own)
+    echo > build/$model/model.pt; echo "$trained" > build/$model/.train-options ;;
+  export)
+    echo > build/$model/model.json
+    echo "$profile $weights$prepare" > build/$model/.export-options ;;
 esac
 """
 SOURCES = ("core", "training", "export", "tools", "firmware")
@@ -45,6 +60,18 @@ class Checkout:
             text=True,
         )
 
+    @property
+    def program(self) -> Path:
+        """The stand-in."""
+        return self.folder / ".venv" / "bin" / "esp8k"
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Every verb fails."""
+        self.program.write_text("#!/bin/sh\nexit 2\n")
+        yield
+        self.program.write_text(STAND_IN)
+
     def calls(self) -> list[str]:
         """What `esp8k` was called with since the last look."""
         path = self.folder / "calls"
@@ -57,10 +84,10 @@ class Checkout:
 @pytest.fixture(params=["plain", 'with blank, ü, it\'s $HOME `a` "b"'])
 def checkout(request, tmp_path: Path) -> Checkout:
     folder = tmp_path / request.param
-    program = folder / ".venv" / "bin" / "esp8k"
-    program.parent.mkdir(parents=True)
-    program.write_text(STAND_IN)
-    program.chmod(0o755)
+    made = Checkout(folder)
+    made.program.parent.mkdir(parents=True)
+    made.program.write_text(STAND_IN)
+    made.program.chmod(0o755)
     (folder / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
     (folder / "pyproject.toml").touch()
     for name in SOURCES:
@@ -68,12 +95,11 @@ def checkout(request, tmp_path: Path) -> Checkout:
     (folder / "build").mkdir()
     for mark in (".python-ready", ".debian-ready"):
         (folder / "build" / mark).touch()
-    return Checkout(folder)
+    return made
 
 
 def test_a_verb_runs_this_checkout_and_no_other(checkout):
-    program = checkout.folder / ".venv" / "bin" / "esp8k"
-    program.write_text('#!/bin/sh\nprintf "%s" "$PYTHONPATH" > seen\n')
+    checkout.program.write_text('#!/bin/sh\nprintf "%s" "$PYTHONPATH" > seen\n')
     assert checkout.make("bench").returncode == 0
     assert (checkout.folder / "seen").read_text() == str(checkout.folder)
 
@@ -102,18 +128,14 @@ def test_training_again_with_the_same_options_says_that_it_is_up_to_date(checkou
 
 def test_a_training_that_failed_leaves_the_checkpoint_up_to_date(checkout):
     checkout.make("train", "MODEL=v1", "EPOCHS=1")
-    program = checkout.folder / ".venv" / "bin" / "esp8k"
-    program.write_text("#!/bin/sh\nexit 2\n")
-    assert checkout.make("train", "MODEL=v1", "OWN=nothing").returncode == 2
-    assert checkout.make("train", "MODEL=v1", "SEED=9").returncode == 2
+    with checkout.failing():
+        assert checkout.make("train", "MODEL=v1", "OWN=nothing").returncode == 2
+        assert checkout.make("train", "MODEL=v1", "SEED=9").returncode == 2
     again = checkout.make("train", "MODEL=v1", "EPOCHS=1")
     assert again.stdout.startswith("up to date: build/v1/model.pt")
 
 
 def test_own_digits_are_not_trained_over_by_chance(checkout):
-    program = checkout.folder / ".venv" / "bin" / "esp8k"
-    text = program.read_text()
-    program.write_text(text.replace("train)", "train|own)"))
     checkout.make("train", "MODEL=v1", "OWN=digits")
     checkout.calls()
     refused = checkout.make("train", "export", "MODEL=v1")
@@ -132,6 +154,38 @@ def test_the_profile_of_the_last_export_stays(checkout):
     assert "(PROFILE=size)" in checkout.make("export").stdout
     checkout.make("export", "PROFILE=speed")
     assert checkout.calls()[0].endswith("--profile speed")
+
+
+def test_an_export_that_failed_steers_no_later_verb(checkout):
+    """Its options were remembered once, as though they had been carried out."""
+    checkout.make("export", "PROFILE=size")
+    product = checkout.folder / "build/v3/model.json"
+    with checkout.failing():
+        assert checkout.make("export", "PROFILE=speed", "PREPARE=1").returncode == 2
+    assert "(PROFILE=size)" in checkout.make("export").stdout
+    product.unlink()  # as one that failed half-way leaves it
+    checkout.calls()
+    checkout.make("classify")
+    assert checkout.calls()[0] == "export --model v3 --profile size"
+
+
+def test_an_export_of_weights_that_are_gone_is_made_anew(checkout):
+    checkout.make("train", "export", "MODEL=v1")
+    (checkout.folder / "build/v1/model.pt").unlink()
+    checkout.calls()
+    checkout.make("export", "MODEL=v1")
+    assert checkout.calls() == ["export --model v1 --profile balanced"]
+    assert "up to date" in checkout.make("export", "MODEL=v1").stdout
+
+
+def test_what_was_exported_without_make_is_known_to_it(checkout):
+    checkout.make("export")
+    options = checkout.folder / "build/v3/.export-options"
+    options.write_text("speed given --prepare\n")
+    checkout.calls()
+    checkout.make("classify")
+    assert not any(call.startswith("export") for call in checkout.calls())
+    assert "(PROFILE=speed)" in checkout.make("export").stdout
 
 
 def test_preparing_on_the_board_is_asked_for_and_stays(checkout):

@@ -107,6 +107,8 @@ def test_a_program_reads_what_was_gained(
     )
     monkeypatch.setattr(data, "of_model", lambda _config: few)
     assert own.main([str(tmp_path / "digits"), "--model", "v1", "--json"]) == 0
+    kept = tmp_path / "build" / "v1" / ".train-options"
+    assert kept.read_text() == "own\n"  # make does not train over it
     told = json.loads(capsys.readouterr().out)
     assert (told["learnt"], told["held_out"], told["dataset"]) == (40, 10, "mnist")
     assert len(told["own"]) == len(told["old"]) == 2

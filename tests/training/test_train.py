@@ -56,6 +56,7 @@ def test_a_run_writes_checkpoint_metrics_and_pictures(trained: Path) -> None:
     for name in ("learning-curves", "confusion", "confidence", "misclassified"):
         assert (trained / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert not list(trained.glob("*.part")) and not list(trained.glob(".*.part"))
+    assert (trained / ".train-options").read_text() == "0 2 mnist --subset\n"
 
 
 def test_metrics_say_how_the_weights_came_about(trained: Path) -> None:

@@ -34,6 +34,16 @@ class Run:
     history: list[Epoch]
     recipe: Recipe
     temperature: float
+    classes: tuple[str, ...]  # names, in the order of the labels
+
+    def named(self) -> bool:
+        """Whether they are words, which take more room than digits."""
+        return any(len(name) > 2 for name in self.classes)
+
+
+def _share(result: Evaluation) -> str:
+    wrong, count = len(result.wrong), len(result.labels)
+    return f"{wrong:,} of {count:,} wrong, {result.accuracy:.2f} % right"
 
 
 def draw(
@@ -46,9 +56,9 @@ def draw(
     """Write all pictures of a run into `folder`; `doubtful` labels get a mark."""
     curves, table, shares, wrong = (folder / name for name in PICTURES)
     learning_curves(curves, run)
-    confusion(table, run.title, result)
+    confusion(table, run, result)
     trust(shares, run, result)
-    misclassified(wrong, run.title, result, images, doubtful)
+    misclassified(wrong, run, result, images, doubtful)
 
 
 def figure(width: float, height: float) -> Any:
@@ -139,7 +149,7 @@ def _plain_log_ticks(axes: Any) -> None:
     axes.minorticks_off()
 
 
-def confusion(path: Path, title: str, result: Evaluation) -> None:
+def confusion(path: Path, run: Run, result: Evaluation) -> None:
     """Counts of true against predicted class; only mistakes are coloured."""
     from matplotlib.colors import to_rgb
 
@@ -165,18 +175,15 @@ def confusion(path: Path, title: str, result: Evaluation) -> None:
                 predicted, true, f"{count:,}", ha="center", va="center",
                 color=color, fontsize=9,
             )  # fmt: skip
-    axes.set_xticks(range(size), range(size))
-    axes.set_yticks(range(size), range(size))
+    axes.set_xticks(range(size), run.classes, rotation=90 if run.named() else 0)
+    axes.set_yticks(range(size), run.classes)
     axes.set(xlabel="predicted", ylabel="true")
     axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(size - 1) + 0.5, minor=True)  # where cells meet
     axes.set_yticks(np.arange(size - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="both", length=0)
-    axes.set_title(
-        f"{title}: {len(result.wrong)} of {len(result.labels):,} wrong "
-        f"({result.accuracy:.2f} %)"
-    )
+    axes.set_title(f"{run.title}: {_share(result)}")
     store(picture, path)
 
 
@@ -185,11 +192,11 @@ def trust(path: Path, run: Run, result: Evaluation) -> None:
     picture = figure(10.5, 3.4)
     left, middle, right = picture.subplots(1, 3)
     wrong = result.predicted != result.labels
-    digits = np.arange(result.logits.shape[1])
-    shares = [100 * wrong[result.labels == d].mean() for d in digits]
-    left.bar(digits, shares, color=BLUE)
-    left.set(title="Errors of each digit", xlabel="true digit", ylabel="% wrong")
-    left.set_xticks(digits)
+    labels = np.arange(result.logits.shape[1])
+    shares = [100 * wrong[result.labels == label].mean() for label in labels]
+    left.bar(labels, shares, color=BLUE)
+    left.set(title="Errors of each class", xlabel="true class", ylabel="% wrong")
+    left.set_xticks(labels, run.classes, rotation=90 if run.named() else 0)
     _reliability(middle, run, result)
     sure = result.probabilities(run.temperature).max(1)
     rejected = np.arange(0, min(501, len(wrong)))
@@ -198,10 +205,13 @@ def trust(path: Path, run: Run, result: Evaluation) -> None:
     errors = 100 * remaining / (len(wrong) - rejected)
     right.plot(100 * rejected / len(wrong), errors, color=BLUE)
     right.axhline(0.1, color=GREY, linewidth=0.8, linestyle="--")
-    right.text(5, 0.105, "99.9 % right", color=GREY, ha="right", va="bottom", size=8)
+    right.text(
+        1, 0.105, "99.9 % right", color=GREY, ha="right", va="bottom", size=8,
+        transform=right.get_yaxis_transform(),
+    )  # fmt: skip
     right.set(title="Errors after rejection", ylim=(0, None))
     right.set(
-        xlabel="% of digits rejected, least sure first", ylabel="% wrong of the rest"
+        xlabel="% of images rejected, least sure first", ylabel="% wrong of the rest"
     )
     picture.suptitle(f"{run.title}: how far to trust it", x=0.01, ha="left")
     store(picture, path)
@@ -210,8 +220,9 @@ def trust(path: Path, run: Run, result: Evaluation) -> None:
 def _reliability(axes: Any, run: Run, result: Evaluation) -> None:
     """Accuracy in ten bins of equal confidence width; bins of under 5 are left out."""
     right = result.predicted == result.labels
+    least = 30.0
     axes.plot(
-        [30, 100], [30, 100], color=GREY, linewidth=0.8, linestyle="--",
+        [0, 100], [0, 100], color=GREY, linewidth=0.8, linestyle="--",
         label="as sure as right",
     )  # fmt: skip
     styles = [(1.0, RED, "o-"), (run.temperature, BLUE, "s-")]
@@ -221,6 +232,7 @@ def _reliability(axes: Any, run: Run, result: Evaluation) -> None:
         sure = result.probabilities(temperature).max(1)
         bins = np.minimum((sure * 10).astype(int), 9)
         full = [b for b in range(10) if (bins == b).sum() >= 5]
+        least = min([least, *(10.0 * b for b in full)])
         x = [100 * sure[bins == b].mean() for b in full]
         y = [100 * right[bins == b].mean() for b in full]
         if color == BLUE:  # how many images a point stands for
@@ -231,13 +243,13 @@ def _reliability(axes: Any, run: Run, result: Evaluation) -> None:
         axes.plot(x, y, style, color=color, label=label, clip_on=False)
     axes.set(title="Reliability; images in each bin", ylabel="% right")
     axes.set_xlabel("confidence, %")
-    axes.set(xlim=(30, 100), ylim=(0, 100))
+    axes.set(xlim=(least, 100), ylim=(0, 100))
     axes.legend(fontsize=8, loc="upper left")
 
 
 def misclassified(
     path: Path,
-    title: str,
+    run: Run,
     result: Evaluation,
     images: np.ndarray,
     doubtful: Sequence[int] = (),
@@ -246,6 +258,7 @@ def misclassified(
     wrong = result.wrong[:SHEET_LIMIT]
     sure = result.probabilities().max(1)
     rows = max(1, -(-len(wrong) // COLUMNS))
+    between, points = ("\n→ ", 6.5) if run.named() else (" → ", 10)
     picture = figure(COLUMNS * 0.92, rows * 1.22 + 0.5)
     axes = picture.subplots()
     axes.axis("off")
@@ -254,11 +267,14 @@ def misclassified(
     for place, index in enumerate(wrong):
         y, x = place // COLUMNS * CELL[0] + 9, place % COLUMNS * CELL[1] + 3
         sheet[y : y + 28, x : x + 28] = images[index]
-        true, predicted = result.labels[index], result.predicted[index]
+        true, predicted = (
+            run.classes[labels[index]] for labels in (result.labels, result.predicted)
+        )
         mark = "*" if index in doubtful else ""
         axes.text(
-            x + 14, y - 2, f"{true} → {predicted}{mark}", ha="center", va="bottom",
-            color=BLUE if mark else RED, fontweight="bold", fontsize=10,
+            x + 14, y - 2, f"{true}{between}{predicted}{mark}", ha="center",
+            va="bottom", color=BLUE if mark else RED, fontweight="bold",
+            fontsize=points, linespacing=1,
         )  # fmt: skip
         axes.text(
             x + 14, y + 29, f"#{index}  {100 * sure[index]:.0f} %", ha="center",
@@ -269,9 +285,8 @@ def misclassified(
     marked = sum(int(index) in doubtful for index in wrong)
     note = f"; * {marked} with a label that people doubt" if marked else ""
     picture.suptitle(
-        f"{title}: {len(result.wrong)} of {len(result.labels):,} wrong "
-        f"({result.accuracy:.2f} %){shown}, surest first: true → predicted, #index, "
-        f"confidence{note}",
+        f"{run.title}: {_share(result)}{shown}, surest first: true → predicted, "
+        f"#index, confidence{note}",
         x=0.01,
         ha="left",
         fontsize=11,

@@ -52,3 +52,10 @@ def test_no_figure_covers_another_or_leaves_the_picture() -> None:
         assert bars.x1 < box.x0 and box.x1 <= frame.x1 and box.y1 <= frame.y1
     for one, other in itertools.combinations(boxes, 2):
         assert not one.overlaps(other)
+
+
+def test_title_and_sources_of_both_colours_are_told() -> None:
+    (title,) = [t.get_text() for t in compare.draw(RESULTS).texts]
+    first, ours, theirs = title.split("\n")
+    assert first and "training/results" in ours and "PUBLISHED" in theirs
+    assert (ours[:5], theirs[:5]) == ("Blue:", "Grey:")
