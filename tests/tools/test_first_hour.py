@@ -4,15 +4,20 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from core.errors import Esp8kError
+from core.errors import DeviceError, Esp8kError
 from core.paths import ROOT
+from tests.support.fakes import FakeDevice, FakeHost, opener, some_images
 from tools.boards import boards, catalogue, flash
-from training import data
-from training.studies import seeds
+from tools.faults import chaos
+from tools.report import report
+from training import data, train
+from training.studies import compare, search, seeds, tables
 
 
 def git(folder: Path, *words: str) -> str:
@@ -97,3 +102,101 @@ def test_a_verb_that_follows_is_not_buried_under_sizes(
     monkeypatch.setattr(flash, "flash", lambda *_: {"flashed": done})
     assert flash.main(["--model", "v2", "--board", "twin", "--brief"]) == 0
     assert capsys.readouterr() == (told, "")
+
+
+STUDIES: dict[str, Callable[[Sequence[str]], object]] = {
+    "search": search.main,
+    "compare": compare.main,
+    "tables": tables.main,
+}
+
+
+@pytest.mark.parametrize("verb", STUDIES)
+def test_what_is_committed_is_rewritten_only_when_asked(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    tried = {"spec": "fc", "seed": 0, "parameters": 7, "macs": 9, "validation": {}}
+    monkeypatch.setattr(search, "attempt", lambda _: tried)
+    for table in ("results", "search", "less_data", "confidence"):
+        monkeypatch.setattr(tables, table, lambda: "another table")
+    kept = [*(ROOT / "training" / "results").glob("*.*"), ROOT / "training/README.md"]
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept]
+    STUDIES[verb]([])
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept] == before
+
+
+def test_a_seed_beyond_32_bits_is_said() -> None:
+    with pytest.raises(Esp8kError, match="no seed 99999999999999999999"):
+        train.main(["--seed", "99999999999999999999"])
+
+
+def test_chaos_tells_its_figures_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound = {"wrong": 0, "hangs": 0, "failed": 0, "crashes": 0, "resets_noticed": 0}
+    record = sound | {"faults": {"flip": 12, "cut": 3}}
+    monkeypatch.setattr(chaos, "images_of", lambda *_: some_images(1))
+    monkeypatch.setattr(chaos, "in_memory", lambda *_: record)
+    assert chaos.main([]) == 0
+    out = capsys.readouterr().out
+    assert "flip 12, cut 3" in out and "{" not in out
+
+
+@pytest.fixture
+def reporting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], report.Target]:
+    """`reporting(board)`: from now on `esp8k report` has that board, a faithful one."""
+    host = FakeHost(tmp_path / "v2")
+    asked = report.Subject(some_images(4), np.arange(4, dtype=np.uint8), "d")
+    monkeypatch.setattr(report, "Host", lambda _: host)
+    monkeypatch.setattr(report, "load_subject", lambda *_: asked)
+
+    def choose(board: str) -> report.Target:
+        def fresh() -> object:
+            return opener(FakeDevice())()
+
+        target = report.Target(board, "emulated", fresh, None)  # type: ignore[arg-type]
+        monkeypatch.setattr(report, "open_target", lambda _: target)
+        return target
+
+    return choose
+
+
+def test_the_report_of_another_board_stays(
+    reporting: Callable[[str], report.Target], tmp_path: Path
+) -> None:
+    for board in ("virtual", "twin"):
+        reporting(board)
+        assert report.main(["--model", "v2"]) == 0
+    for board in ("virtual", "twin"):
+        page = tmp_path / "v2" / board / "report"
+        told = json.loads((page / "report.json").read_text())
+        assert told["board"] == board and (page / "report.html").exists()
+
+
+def test_a_report_that_cannot_be_written_is_said_before_any_work(
+    reporting: Callable[[str], report.Target],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It took 209 s, and then: free some space."""
+    reporting("virtual")
+    (tmp_path / "v2" / "virtual").touch()
+    monkeypatch.setattr(report, "make_report", lambda *_: pytest.fail("long work"))
+    with pytest.raises(Esp8kError, match="cannot write to .*report") as caught:
+        report.main(["--model", "v2"])
+    assert not isinstance(caught.value, DeviceError)
+
+
+NOBODY_KNEW = ("can be used", "no board's time", "784 raw bytes", "sensor: a digit")
+
+
+def test_words_that_nobody_understood_are_gone() -> None:
+    """Of what is printed or shown: sources, templates, the page, the documents."""
+    names = git(ROOT, "ls-files", "*.py", "*.jinja", "*.c", "*.js", "*.html", "*.md")
+    for name in names.split("\n"):
+        if name and not name.startswith("tests/"):
+            text = (ROOT / name).read_text()
+            assert not [words for words in NOBODY_KNEW if words in text], name

@@ -261,6 +261,12 @@ def test_a_number_of_millions_fits_its_card(host):
     assert re.search(r"2\.99 +M instructions", page) and "2,986,157" in page
 
 
+def test_the_page_has_the_names_of_the_classes(host):
+    host.classes = ("T-shirt", *map(str, range(1, 10)))
+    page = render(*made(host, engine="int8"))
+    assert page.count(">T-shirt</th>") == 2  # of the confusion's columns and rows
+
+
 def test_a_failed_report_says_so_at_its_top(host):
     flip = FakeDevice(flip=0)
     got, images = made(host, flip, engine="int8", evidence="on hardware")
