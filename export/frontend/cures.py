@@ -50,10 +50,6 @@ CUSTOMS = {  # by what an operator's own name begins with
     "TFLite_Detection_PostProcess": (
         "end the model before it: its boxes and scores are outputs, sorted on the chip"
     ),
-    "FlexTensorList": (
-        "give the Keras file itself with --calibration: recurrent layers are written "
-        "out there"
-    ),
 }
 
 
@@ -69,8 +65,6 @@ def cure(kind: str, known: frozenset[str]) -> str:
 
 def of_any(network: Network, otherwise: str) -> str:
     """The hint for a model that TensorFlow Lite itself cannot run or quantize."""
-    kinds = [op.kind for op in network.operators]
-    if "WHILE" in kinds:
-        return LOOP
+    kinds = (op.kind for op in network.operators)
     custom = next((kind for kind in kinds if kind.startswith("CUSTOM")), None)
     return otherwise if custom is None else cure(custom, frozenset())

@@ -8,13 +8,14 @@ calibration inputs; `Taken.costs` then says what that costs. The converters run 
 process of their own, so that whatever they make of a file is a result or an error.
 """
 
+import dataclasses
 from pathlib import Path
 
 from core.errors import Esp8kError
 from core.inputs import MODEL_BYTES, read_bytes
 from core.isolate import isolated
 from core.text import one_line
-from export.frontend import c_array, conversion, dequantized, open_shapes
+from export.frontend import c_array, conversion, dequantized, loops, open_shapes
 from export.frontend.taken import Options, Taken
 from export.graph.network import Network, read_tflite
 
@@ -53,11 +54,16 @@ def load(source: str, options: Options) -> Taken:
 
 def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
     network = read_tflite(raw, shown)
-    if is_float(network) or dequantized.otherwise(network) is not None:
-        return _converted("tflite", shown, raw, shown, options)
     notes: tuple[str, ...] = ()
+    if loops.is_looped(network):
+        raw = isolated(loops.unrolled, (raw,), "TensorFlow Lite", fresh=True)
+        network = read_tflite(raw, shown)
+        notes = ("its loops are written out, turn by turn",)
+    if is_float(network) or dequantized.otherwise(network) is not None:
+        found = _converted("tflite", shown, raw, shown, options)
+        return dataclasses.replace(found, notes=(*notes, *found.notes))
     if options.calibration is not None:
-        notes = ("the model is quantized already: --calibration was not read",)
+        notes += ("the model is quantized already: --calibration was not read",)
     if open_shapes.is_open(network):
         raw = isolated(open_shapes.settled, (raw,), "TensorFlow Lite", fresh=True)
         notes += ("its batch is free: shapes are those of a batch of 1",)

@@ -125,9 +125,7 @@ def _check_kind(network: Network, op: Operator) -> None:
     floats = [t for t in used if t.dtype in ("float32", "float16")]
     if floats:
         hint = QUANTIZE_HINT
-        if any(other.kind == "WHILE" for other in network.operators):
-            hint = f"a loop stayed float: {cures.LOOP}"
-        elif op.kind in ("QUANTIZE", "DEQUANTIZE"):
+        if op.kind in ("QUANTIZE", "DEQUANTIZE"):
             hint = f"a part of the model stayed float: {QUANTIZE_HINT}"
         what = f"{floats[0].name} is {floats[0].dtype}, not int8"
         raise _refuse(network, op, what, hint)

@@ -2,7 +2,7 @@
 
 Converters leave what they have no int8 form for in float: ELU, NEG, SQUARE and others.
 As long as one element depends on one element, all results are computed here, in
-float32 as TFLite Micro does.
+float32 as TFLite Micro does. Nothing at all may stand between them.
 """
 
 import dataclasses
@@ -64,7 +64,7 @@ def tabled(network: Network) -> Network:
             "TABLE",
             first.inputs[:1],
             last.outputs,
-            Table(values=values, of=", ".join(op.kind for op in chain[1:-1])),
+            Table(values=values, of=", ".join(op.kind for op in chain[1:-1] or chain)),
         )
         operators[operators.index(last)] = made
         operators = [op for op in operators if op not in chain[:-1]]
@@ -86,7 +86,7 @@ def _chain(
         if len(readers) != 1 or value in network.ends or len(readers[0].outputs) != 1:
             return None
         chain.append(readers[0])
-    return chain if len(chain) > 2 and _int8(network, chain[-1].outputs[0]) else None
+    return chain if _int8(network, chain[-1].outputs[0]) else None
 
 
 def _int8(network: Network, index: int) -> End | None:

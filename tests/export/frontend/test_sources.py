@@ -16,7 +16,6 @@ from core.errors import Esp8kError
 from core.inputs import read_bytes
 from export.frontend import c_array, calibration, cures, onnx_files, sources
 from export.frontend.taken import Wanted
-from export.graph.network import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 SHAPE = (1, 4, 6, 1)
@@ -303,24 +302,12 @@ def test_trees_are_told_from_networks() -> None:
     [
         ("CUSTOM SignalWindow", "features of sound"),
         ("CUSTOM ethos-u", "before vela"),
-        ("CUSTOM FlexTensorListReserve", "Keras file"),
         ("CUSTOM other", "TFLITE_BUILTINS_INT8"),
         ("WHILE", "written out"),
     ],
 )
 def test_an_operator_has_its_own_cure(kind: str, cure: str) -> None:
     assert cure in cures.cure(kind, frozenset())
-
-
-@pytest.mark.parametrize(("kind", "cure"), [("WHILE", cures.LOOP), ("RELU", "else")])
-def test_a_model_with_a_loop_is_told_to_come_from_before_it(
-    kind: str, cure: str
-) -> None:
-    builder = TfliteBuilder()
-    start, end = builder.tensor((1, 8), 0.1), builder.tensor((1, 8), 0.1)
-    builder.operator(kind, [start], end)
-    network = read_tflite(builder.build([start], [end]), "net")
-    assert cures.of_any(network, "else") == cure
 
 
 def test_a_graph_in_a_graph_is_refused() -> None:
