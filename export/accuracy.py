@@ -7,7 +7,7 @@ percent = int8_accuracy(Path("build/v2/model.pt"))
 from pathlib import Path
 
 from export import pipeline
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.reference import int8
 from export.verify import quantized_input
 from training import checkpoint as checkpoints

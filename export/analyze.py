@@ -27,7 +27,7 @@ from export.emit import held
 from export.emit.engine import Engine
 from export.frontend.sources import Options, load
 from export.frontend.support import SUPPORTED, core_of, problems, require_supported
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.kernels.int8.row_step import RowStep
 
 CORES = {"xtensa": "Xtensa", "riscv": "RISC-V"}

@@ -37,7 +37,8 @@ from export.frontend.canonical.ends import Ends, from_core, to_outer
 from export.frontend.identity import identify
 from export.frontend.sources import Options, load
 from export.frontend.support import core_of, require_supported
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.reference import int8, tflm
 
 URL = re.compile(r"https://[\w.~/-]+")

@@ -21,7 +21,8 @@ from export.frontend.fold import fold
 from export.frontend.identity import Identity, identify
 from export.frontend.onnx_export import export_onnx
 from export.frontend.quantize import quantize_onnx
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from training.checkpoint import Checkpoint
 from training.data import MEAN, STD, Data
 

@@ -24,8 +24,8 @@ from core.text import for_json, one_line
 from core.words import DEFAULT_MODEL, ENGINES, Engine, ModelName
 from export.emit import generate
 from export.emit.generate import Plan, StagePlan
-from export.graph import network
 from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.reference.stages import stage_outputs
 from tools.boards import boards
 from tools.link.client import Device
@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         require_identity(device, folder)
         with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
             for engine in engines:
-                reference = network.read_tflite(folder / TFLITE[engine], config.model)
+                reference = read_tflite(folder / TFLITE[engine], config.model)
                 task = bar.add_task(engine, total=len(images))
                 found.append(
                     bisect(

@@ -28,7 +28,7 @@ from export.frontend import (
     tflite,
 )
 from export.frontend.taken import Options, Taken, Wanted
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 
 DRAWN = 4  # inputs where there are none
 CHECKED = 8  # inputs on which a float conversion is held to onnxruntime

@@ -13,7 +13,7 @@ from export.frontend import calibration, float_tflite
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import quantized, real, separate
 from export.frontend.taken import Cost, Options, Wanted
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 
 COMPARED = 1000  # inputs of a set, at most, that the cost is measured on
 CLASSES = 4096  # an output of more elements is no vote

@@ -16,7 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from core.errors import Esp8kError
 from export.frontend import cures
 from export.frontend.tflite import silent, tensorflow
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 
 UNQUANTIZED_HINT = (
     "convert it from its training framework with a representative_dataset, or replace "

@@ -23,8 +23,9 @@ from export.frontend.float_tflite import drop_unused_codes
 from export.frontend.loop_rows import LIST, Inputs, Known, Made, Rows, Value, moved
 from export.frontend.onnx_recurrent import STEPS
 from export.frontend.tflite import silent
-from export.graph.network import DTYPES, Network
+from export.graph.network import Network
 from export.graph.options import kind_of
+from export.graph.read import DTYPES
 
 OPEN_HINT = (
     "convert it with keras.Input(shape, batch_size=1) that names every length: as "

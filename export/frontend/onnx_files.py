@@ -21,9 +21,9 @@ from core.inputs import MODEL_BYTES, read_bytes
 from core.text import one_line
 from export.frontend import onnx_static
 from export.frontend.taken import Wanted
+from export.graph.network import ELEMENTS
 
 DAMAGED = "export it again: torch.onnx.export(module, (example,), 'model.onnx')"
-ELEMENTS = 1 << 28  # of one tensor
 IR_VERSION = 10  # that every onnxruntime takes; later ones add types of no use here
 
 

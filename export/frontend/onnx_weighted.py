@@ -7,7 +7,7 @@ import numpy as np
 
 from export.frontend.onnx_fuse import Step
 from export.frontend.onnx_import import Builder, Mapper, Value
-from export.graph.network import same_total
+from export.graph.geometry import same_total
 
 NOT_NEGATIVE = ("Relu", "Clip", "Sigmoid", "Softmax", "MaxPool", "HardSigmoid")
 

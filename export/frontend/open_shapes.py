@@ -16,7 +16,8 @@ from ai_edge_litert import schema_py_generated as schema
 from core.errors import Esp8kError
 from export.frontend import cures
 from export.frontend.tflite import silent
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 
 BATCH_HINT = "convert it with a batch of 1: keras.Input(shape, batch_size=1)"
 MIXED = ("SPACE_TO_BATCH_ND",)  # what makes one of the batch and what lies in it

@@ -17,7 +17,8 @@ from core.isolate import isolated
 from core.text import one_line
 from export.frontend import c_array, conversion, dequantized, loops, open_shapes
 from export.frontend.taken import Options, Taken
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 
 __all__ = ["Options", "Taken", "is_float", "load"]
 

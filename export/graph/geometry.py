@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 from export.graph.attributes import Pool, Window
-from export.graph.network import Network, Operator, pads_before
+from export.graph.network import Network, Operator
 
 Shape = tuple[int, int, int]  # (H, W, C), batch is always 1
 
@@ -72,6 +72,33 @@ def kernel_size(network: Network, op: Operator) -> tuple[int, int]:
         return op.attributes.kernel_h, op.attributes.kernel_w
     _, height, width, _ = network.tensors[op.inputs[1]].shape
     return height, width
+
+
+def same_total(size: int, kernel: int, stride: int, dilation: int, out: int) -> int:
+    """Zeros of one axis under SAME, before and behind."""
+    return max((out - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+
+
+def same_padding(size: int, kernel: int, stride: int, dilation: int, out: int) -> int:
+    """Zeros before the first element of one axis under SAME, as TFLite places them."""
+    return same_total(size, kernel, stride, dilation, out) // 2
+
+
+def pads_before(network: Network, op: Operator) -> tuple[int, int]:
+    """(top, left) implicit padding of a convolution or a pool."""
+    a = op.told(Window)
+    if a.pads is not None:
+        (top, _), (left, _) = a.pads
+        return top, left
+    if a.padding == "VALID":
+        return 0, 0
+    _, height, width, _ = network.tensors[op.inputs[0]].shape
+    _, out_h, out_w, _ = network.output(op).shape
+    kernel_h, kernel_w = kernel_size(network, op)
+    return (
+        same_padding(height, kernel_h, a.stride_h, a.dilation_h, out_h),
+        same_padding(width, kernel_w, a.stride_w, a.dilation_w, out_w),
+    )
 
 
 def hwc(shape: tuple[int, ...]) -> Shape:

@@ -17,8 +17,9 @@ from core.errors import Esp8kError
 from export.arithmetic import elementwise, int8, unary
 from export.arithmetic.int8 import clamp, multiplier, requantize, wrap
 from export.graph.attributes import Along, Padding, Pool, Reduction, Window
+from export.graph.geometry import pads_before
 from export.graph.kinds import UNARY_KINDS
-from export.graph.network import Network, Operator, Tensor, pads_before
+from export.graph.network import Network, Operator, Tensor
 from export.reference import moving, recurrent, rows
 
 __all__ = ["multiplier", "outputs", "requantize", "run"]

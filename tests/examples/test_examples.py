@@ -13,7 +13,7 @@ import pytest
 from core.paths import ROOT
 from export.emit import prepared
 from export.emit.host_build import WARNINGS
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.reference import float16, int8
 from training.data import load
 

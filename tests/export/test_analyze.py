@@ -14,7 +14,7 @@ from export.core_costs import Engines
 from export.emit.component import publish
 from export.frontend.identity import identify
 from export.frontend.support import core_of
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 CORES = ["lx106", "rv32imc", "lx6", "s3"]

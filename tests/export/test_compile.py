@@ -15,7 +15,7 @@ from export.emit import host_build
 from export.emit.component import FILES, random_values
 from export.frontend import sources
 from export.frontend.support import integer_core, require_supported
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.pipeline import Artefacts
 from export.reference import int8, tflm
 from tools.bench.drawn.networks import random_network

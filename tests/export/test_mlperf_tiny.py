@@ -12,7 +12,7 @@ from export.compile import compile_model
 from export.emit.component import random_inputs
 from export.emit.generate import flags
 from export.frontend.support import integer_core, require_supported
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.reference import tflm
 from tests.support import oracle
 from tools.bench import budget, build, count, models

@@ -9,7 +9,8 @@ import pytest
 
 from export.emit.generate import generate, identifier
 from export.frontend.identity import Identity
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from tests.support.native import Native
 from tests.support.products import (
     FIRMWARE,

@@ -9,7 +9,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.reference import int8, tflm
 
 

@@ -13,7 +13,8 @@ import math
 import numpy as np
 
 from export.graph.attributes import Attributes, Leaky, Pool, Window
-from export.graph.network import Network, Operator, Tensor, read_tflite
+from export.graph.network import Network, Operator, Tensor
+from export.graph.read import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 NONE = Attributes()

@@ -11,8 +11,8 @@ import pytest
 from core.words import PROFILES
 from export.emit import generate
 from export.frontend.identity import Identity
-from export.graph import network
 from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.reference.stages import stage_outputs
 from tests.support.components import Networks
 from tools import bisect
@@ -28,8 +28,8 @@ IMAGES = 12
 def right(exported: Callable[[str], Path]) -> tuple[Network, Network, generate.Plan]:
     """The two references and the plan of what was exported."""
     folder = exported("v2")
-    int8 = network.read_tflite(folder / "model_int8.tflite", "v2")
-    f16 = network.read_tflite(folder / "model_fp16.tflite", "v2")
+    int8 = read_tflite(folder / "model_int8.tflite", "v2")
+    f16 = read_tflite(folder / "model_fp16.tflite", "v2")
     return int8, f16, generate.load_plan(folder / "plan.json")
 
 

@@ -23,7 +23,8 @@ from core.program import run
 from core.text import for_json
 from export.emit import generate, lower
 from export.frontend.identity import Identity
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.kernels.int8.conv import Conv
 from export.kernels.int8.depthwise import Depthwise
 from export.kernels.int8.strip import PooledStrip

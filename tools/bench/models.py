@@ -25,7 +25,8 @@ from export.emit.component import random_inputs
 from export.emit.generate import Plan
 from export.frontend.identity import identify
 from export.frontend.support import integer_core
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.reference import tflm
 from tools.bench import mlperf_shapes
 from tools.bench.build import Program

@@ -25,7 +25,7 @@ from core.program import run
 from export.compile import compile_model
 from export.frontend import open_shapes
 from export.frontend.tflite import silent, tensorflow
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from tools.bench.drawn.recurrent import Recurrent
 
 PAGE = ROOT / "docs" / "models.md"

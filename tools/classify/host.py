@@ -18,7 +18,8 @@ from core.errors import EXIT_USAGE, Esp8kError
 from core.text import one_line
 from core.words import ENGINES
 from export.emit import decide
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.reference import float16, int8
 
 NAME = 40  # characters of a class's name

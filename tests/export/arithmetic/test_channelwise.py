@@ -6,7 +6,8 @@ import pytest
 from export.arithmetic import elementwise, unary
 from export.arithmetic.channelwise import composed, folded
 from export.graph.fusion import plan_stages
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 CHANNELS = 3

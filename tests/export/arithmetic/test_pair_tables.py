@@ -8,7 +8,7 @@ import pytest
 from export.arithmetic import int8
 from export.arithmetic.pair_tables import Narrow, narrow
 from export.emit.generate import generate
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.reference import int8 as reference
 from tests.support.components import IDENTITY
 from tests.support.native import TRAP, Native

@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from core.errors import Esp8kError
 from export.arithmetic import unary
 from export.frontend.support import core_of, require_supported
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 PLAIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # no XNNPACK

@@ -10,7 +10,7 @@ from export.analyze import analyze
 from export.cores.s3.lower import lower as lower_s3
 from export.emit import component, lower
 from export.frontend.support import integer_core
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.kernels import registry
 from tests.support.components import IDENTITY
 from tools.bench.drawn.networks import random_network

@@ -12,7 +12,7 @@ from export.emit import generate, s3_host
 from export.emit.component import joined, random_values
 from export.frontend.identity import identify
 from export.frontend.support import core_of
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from tools.bench.drawn.networks import random_network
 
 SEED = 26  # nine kernels of several kinds

@@ -24,7 +24,8 @@ from export.emit import generate, s3_host
 from export.emit.host_build import compile_c
 from export.frontend.support import integer_core, require_supported
 from export.graph.fusion import plan_stages
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.reference import int8
 from tests.support.components import IDENTITY, Networks
 from tests.support.products import verified

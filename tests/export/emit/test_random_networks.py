@@ -21,7 +21,8 @@ from export.arithmetic import int8
 from export.emit import generate
 from export.frontend.support import integer_core, require_supported
 from export.graph.attributes import Window
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.reference import int8 as reference
 from export.reference import tflm
 from tests.support import oracle

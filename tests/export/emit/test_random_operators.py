@@ -19,7 +19,7 @@ from export.emit import generate, host_build
 from export.emit.component import joined, random_values
 from export.frontend.identity import identify
 from export.frontend.support import core_of, require_supported
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.kernels import registry
 from export.reference import int8, tflm
 from tests.support.random_operators import random_operators

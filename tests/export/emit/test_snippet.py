@@ -9,7 +9,7 @@ import pytest
 
 from export.emit.component import publish
 from export.emit.host_build import WARNINGS
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from tests.support.components import IDENTITY
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 

@@ -9,7 +9,7 @@ import pytest
 from export.emit.generate import generate
 from export.emit.host_build import WARNINGS
 from export.frontend.support import integer_core
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.reference import float16, int8
 from tests.support.components import IDENTITY, Components, Networks
 from tests.support.random_f16 import random_f16, twin

@@ -10,7 +10,8 @@ import numpy as np
 
 from core.paths import ROOT
 from export.emit.generate import generate
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from tests.support.components import IDENTITY
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 from tools.bench.drawn.values import VALID

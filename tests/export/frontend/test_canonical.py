@@ -16,7 +16,7 @@ from export.frontend.canonical.moving import nearest
 from export.frontend.sources import is_float
 from export.frontend.support import core_of, require_supported
 from export.graph.moves import factor
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.reference import int8, tflm
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 

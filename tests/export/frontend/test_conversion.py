@@ -13,7 +13,7 @@ from export.frontend import conversion, float_tflite, loops, tflite
 from export.frontend.sources import Options, load
 from export.frontend.taken import Taken
 from export.frontend.tflite import tensorflow
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 
 pytestmark = pytest.mark.slow
 TORCH = """

@@ -9,7 +9,7 @@ from core.errors import Esp8kError
 from export.analyze import analyze
 from export.compile import compile_model
 from export.frontend import conversion, dequantized, float_tflite, sources
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 RNG = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from core.errors import Esp8kError
 from export.emit import lower
 from export.emit.component import random_values
 from export.frontend.support import core_of, require_supported
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.reference import int8
 from tests.support.random_operators import random_operators
 from tools.bench.drawn.networks import random_network

@@ -13,7 +13,7 @@ from core.errors import Esp8kError
 from export.frontend import onnx_files, onnx_static, tflite
 from export.frontend.onnx_export import export_onnx
 from export.frontend.support import require_supported
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.pipeline import Artefacts
 from export.reference import int8, tflm
 from export.verify import quantized_input, tflite_logits

@@ -9,7 +9,7 @@ from core.errors import Esp8kError
 from export.compile import compared_inputs, compile_model
 from export.emit import host_build
 from export.frontend.support import core_of, require_supported
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.reference import int8
 from tools.bench.drawn.recurrent import Recurrent
 from tools.bench.drawn.tflite_builder import TfliteBuilder

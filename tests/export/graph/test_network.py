@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import Esp8kError
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.pipeline import Artefacts
 from tools.bench.drawn.networks import random_network
 from tools.bench.drawn.tflite_builder import TfliteBuilder

@@ -14,7 +14,7 @@ from export.arithmetic.requant import Steps
 from export.emit import lower
 from export.emit.generate import flags, generate
 from export.frontend.support import integer_core
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.kernels import registry
 from export.kernels.lx6 import requant
 from export.kernels.lx6.assembly import Block

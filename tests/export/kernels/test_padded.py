@@ -11,7 +11,8 @@ from export.emit import generate, lower
 from export.emit.component import joined, random_values
 from export.frontend.support import integer_core, require_supported
 from export.graph.fusion import plan_stages
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.kernels.int8.skipping import Skipping
 from export.kernels.kernel import Kernel, Options
 from export.reference import int8, tflm

@@ -11,7 +11,7 @@ from export.emit import lower
 from export.frontend.support import integer_core
 from export.graph.attributes import Attributes
 from export.graph.kinds import CHANNEL_TABLE
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.kernels import registry
 from export.kernels.kernel import Kernel
 from export.reference import int8 as reference

@@ -7,7 +7,8 @@ import pytest
 
 from export.emit import generate, lower
 from export.emit.engine import Engine
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.reference import int8
 from tests.support.components import IDENTITY
 from tests.support.native import Native

@@ -8,7 +8,8 @@ import pytest
 
 from core.words import PROFILES
 from export.emit import generate, lower
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.kernels.int8.strip import PooledStrip
 from export.kernels.kernel import Kernel
 from export.reference import int8

@@ -6,7 +6,8 @@ import numpy as np
 
 from export.emit import generate
 from export.graph.fusion import plan_stages
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.kernels.int8.winograd import Winograd
 from export.kernels.kernel import Kernel, Options
 from export.reference import int8

@@ -15,7 +15,8 @@ from export.__main__ import summary
 from export.emit import generate, lower
 from export.frontend.support import integer_core
 from export.graph.fusion import plan_stages
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from export.kernels.int8.conv import Conv
 from export.kernels.int8.strip import PooledStrip
 from export.plan.arena import allocate, least_size

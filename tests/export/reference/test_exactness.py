@@ -16,7 +16,7 @@ from core.words import MODELS, PROFILES
 from export import verify
 from export.emit import generate, host_build
 from export.frontend.identity import Identity
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.reference import int8, tflm
 from tests.support.products import verified
 from training.data import load

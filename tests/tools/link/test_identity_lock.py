@@ -11,7 +11,7 @@ from core.paths import ROOT
 from export import pipeline
 from export.emit.generate import generate
 from export.frontend.identity import identify
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from tests.support.echo import need
 from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
 from tools.link.client import Device

@@ -9,7 +9,7 @@ import pytest
 import serial
 
 from export.emit import generate
-from export.graph import network
+from export.graph.read import read_tflite
 from export.reference import int8 as reference
 from export.reference.prepare import prepare
 from tests.support.link import flashed_port
@@ -50,7 +50,7 @@ def port(
 @pytest.fixture(scope="module")
 def logits(exported: Callable[[str], Path], images: np.ndarray) -> np.ndarray:
     """What the numpy reference says: (N, 10) int8."""
-    int8 = network.read_tflite(exported("v2") / "model_int8.tflite", "v2")
+    int8 = read_tflite(exported("v2") / "model_int8.tflite", "v2")
     raw = (images.reshape(COUNT, -1).astype(np.int16) - 128).astype(np.int8)
     shape = (COUNT, *int8.tensors[int8.inputs[0]].shape[1:])
     return reference.run(int8, raw.reshape(shape))[int8.outputs[0]].reshape(COUNT, 10)
@@ -95,7 +95,7 @@ def test_every_stage_on_the_board_is_the_references(
     plan = generate.load_plan(TEST_BUILD / "v2" / "plan.json")
     with Device.open(port) as device:
         for engine, name in bisect.TFLITE.items():
-            right = network.read_tflite(TEST_BUILD / "v2" / name, "v2")
+            right = read_tflite(TEST_BUILD / "v2" / name, "v2")
             assert bisect.bisect(device, plan, right, engine, images[:2]) is None
 
 

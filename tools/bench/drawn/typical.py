@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from export.graph.network import Network, read_tflite
+from export.graph.network import Network
+from export.graph.read import read_tflite
 from tools.bench.drawn.networks import Generator
 from tools.bench.drawn.values import SAME, VALID, Value
 

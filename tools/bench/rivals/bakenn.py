@@ -14,7 +14,7 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from tools.bench.build import Program
 
 ADAPTER = """
