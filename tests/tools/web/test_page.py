@@ -169,6 +169,28 @@ def test_it_can_be_drawn_by_keys_alone(page: Page, site: str) -> None:
     assert page.inner_text("#digit") == "?"
 
 
+def test_a_finger_draws_and_does_not_scroll(page: Page, site: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 700})
+    open_page(page, site)
+    page.locator("#sheet").scroll_into_view_if_needed()
+    box, top = page.locator("#sheet").bounding_box(), page.evaluate("scrollY")
+    assert box is not None
+    browser = page.context.new_cdp_session(page)
+    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+    def touch(kind: str, *ys: float) -> None:
+        x = box["x"] + box["width"] / 2
+        points = [{"x": x, "y": box["y"] + y * box["height"]} for y in ys]
+        browser.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 0.2)
+    for step in range(1, 13):
+        touch("touchMove", 0.2 + 0.05 * step)
+    touch("touchEnd")
+    expect(page.locator("#digit")).to_have_text("1")
+    assert page.evaluate("scrollY") == top
+
+
 def test_a_phone_photo_of_twelve_megapixels_is_taken(
     page: Page, site: str, tmp_path: Path
 ) -> None:
