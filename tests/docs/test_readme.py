@@ -1,4 +1,4 @@
-"""What the README shows compiles, and what it names is there."""
+"""What the README and its page on firmware show compiles; what it names is there."""
 
 import re
 import subprocess
@@ -17,10 +17,11 @@ def test_it_is_short() -> None:
 
 
 @pytest.mark.parametrize("compiler", ["gcc -std=c99", "g++ -std=c++17"])
+@pytest.mark.parametrize("page", ["README.md", "docs/how-to/own-firmware.md"])
 def test_the_snippet_compiles(
-    compiler: str, exported: Callable[[str], Path], tmp_path: Path
+    page: str, compiler: str, exported: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    (snippet,) = re.findall(r"```c\n(.*?)```", README, re.S)
+    (snippet,) = re.findall(r"```c\n(.*?)```", (ROOT / page).read_text(), re.S)
     name, *flags = compiler.split()
     source = tmp_path / ("main.c" if name == "gcc" else "main.cpp")
     source.write_text(f"{snippet}\nint main(void) {{ return classify(); }}\n")
