@@ -55,10 +55,9 @@ def accuracy_plot(report: dict[str, Any]) -> dict[str, Any]:
         row["text"] = f"{row['value']:.2f} %"
     count = round((100 - start) / step)
     ticks = [start + i * step for i in range(count + 1)]
-    return {
-        "rows": rows,
-        "ticks": [{"at": f"{place(t):.2f}", "text": f"{t:.4g}"} for t in ticks],
-    }
+    marks = [{"at": f"{place(t):.2f}", "text": f"{t:.4g}"} for t in ticks]
+    marks[-1]["text"] += " %"  # there is room for the unit behind the last
+    return {"rows": rows, "ticks": marks}
 
 
 def _dot(

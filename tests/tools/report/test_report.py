@@ -267,6 +267,13 @@ def test_the_page_has_the_names_of_the_classes(host):
     assert page.count(">T-shirt</th>") == 2  # of the confusion's columns and rows
 
 
+def test_the_axis_of_accuracy_has_its_unit(host):
+    page = render(*made(host))
+    axis = page[page.index('class="row axis"') :]
+    marks = re.findall(r"<i [^>]*>(.*?)</i>", axis[: axis.index("</section>")])
+    assert len(marks) > 1 and marks[-1] == "100 %"
+
+
 def test_a_failed_report_says_so_at_its_top(host):
     flip = FakeDevice(flip=0)
     got, images = made(host, flip, engine="int8", evidence="on hardware")
