@@ -115,7 +115,7 @@ EXPORTER  := $(wildcard core/*.py export/*.py export/*/*.py export/*/*.jinja \
 # ==== From a data set to a board ==============================================
 
 .PHONY: setup train export build flash classify report bisect draw web asked
-setup: $(SETUP) ## pinned packages, compilers by apt (minutes; 4 GB on disk)
+setup: $(SETUP) ## pinned packages, compilers by apt (minutes; 5 GB on disk)
 
 train: $(OUT)/model.pt ## train MODEL, write its checkpoint (2 minutes)
 	@$(if $(TRAINED),:,echo "up to date: $< (EPOCHS=$(EPOCHS) SEED=$(SEED))")
@@ -164,7 +164,7 @@ bench: setup ## instructions, bytes, exactness by every rival (minutes)
 bench-train: setup ## training images a second, against the stock way (minutes)
 	@$(ESP8K) bench-train --model $(MODEL)
 
-budget: setup ## our figures anew, in firmware/budget.json (minutes)
+budget: setup ## our figures anew, in firmware/budget.json (1 minute)
 	@$(ESP8K) budget
 
 chaos: export ## 100,000 requests over a line that damages bytes (4 minutes)
