@@ -212,6 +212,7 @@ class Server:
             )
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._ended = threading.Event()  # a join that Ctrl-C interrupts may lie
 
     def __enter__(self) -> "Server":
         self._thread.start()
@@ -219,21 +220,25 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._ended.wait()
         self._thread.join()
         self._socket.close()
 
     def wait(self) -> None:
         """Until Ctrl-C, or until `stop` is called."""
         with contextlib.suppress(KeyboardInterrupt):
-            while self._thread.is_alive():
-                self._thread.join(0.5)
+            while not self._ended.wait(0.5):
+                pass
 
     def stop(self) -> None:
         """End it from any thread."""
         self._server.should_exit = True
 
     def _run(self) -> None:
-        asyncio.run(self._server.serve([self._socket]))
+        try:
+            asyncio.run(self._server.serve([self._socket]))
+        finally:
+            self._ended.set()
 
 
 def _listen(address: str, port: int) -> socket.socket:

@@ -102,6 +102,31 @@ def test_a_board_process_that_dies_is_seen_and_started_again(
     expect(page.locator("#where")).to_contain_text("v2 on twin", timeout=20_000)
 
 
+def test_the_end_of_the_program_is_no_fault_of_the_board(
+    page: Page, running: Server
+) -> None:
+    left = page.context.new_page()  # chromium notes a line that nobody takes
+    open_page(left, running.url)
+    expect(left.locator("#where")).to_contain_text("v2 on twin")
+    running.stop()
+    why, told = "draw has ended, or the network is down", left.locator("#told")
+    expect(told).to_contain_text(why, timeout=5000)
+    left.evaluate("document.getElementById('told').textContent = ''")
+    left.click("#connect")
+    expect(told).to_contain_text(why)
+
+
+def test_ctrl_c_ends_the_server_before_the_board(site: Site) -> None:
+    """Python 3.11 took an interrupted wait for a thread for that thread's end."""
+    before = set(threading.enumerate())
+    with Server(site, 0) as running:
+        ctrl_c = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+        ctrl_c.start()
+        running.wait()
+    ctrl_c.join()
+    assert set(threading.enumerate()) <= before
+
+
 def test_a_second_page_is_told_who_has_the_board(page: Page, running: Server) -> None:
     open_page(page, running.url)
     expect(page.locator("#where")).to_contain_text("v2 on twin")

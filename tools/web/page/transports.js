@@ -38,6 +38,9 @@ export async function overSerial() {
   return transport;
 }
 
+// It tells why it closes a line; who says nothing is not there.
+const NOBODY = "esp8k draw has ended, or the network is down";
+
 /** The serial line of the program that serves this page. */
 export async function overSocket(url) {
   const socket = new WebSocket(url);
@@ -45,10 +48,10 @@ export async function overSocket(url) {
   const transport = { onbytes: null, onclose: null };
   await new Promise((resolve, reject) => {
     socket.onopen = resolve;
-    socket.onclose = event => reject(new LinkError(event.reason || "no board there"));
+    socket.onclose = event => reject(new LinkError(event.reason || NOBODY));
   });
   socket.onmessage = event => transport.onbytes?.(new Uint8Array(event.data));
-  socket.onclose = event => transport.onclose?.(event.reason);
+  socket.onclose = event => transport.onclose?.(event.reason || NOBODY);
   transport.write = async bytes => socket.send(bytes);
   transport.close = async () => socket.close();
   return transport;
