@@ -116,11 +116,20 @@ def test_the_end_of_the_program_is_no_fault_of_the_board(
     expect(told).to_contain_text(why)
 
 
-def test_ctrl_c_ends_the_server_before_the_board(site: Site) -> None:
+@pytest.fixture
+def interrupt() -> Iterator[int]:
+    """A signal that does what Ctrl-C does, where SIGINT may be ignored (nohup)."""
+    number = signal.SIGUSR1
+    before = signal.signal(number, signal.default_int_handler)
+    yield number
+    signal.signal(number, before)
+
+
+def test_ctrl_c_ends_the_server_before_the_board(site: Site, interrupt: int) -> None:
     """Python 3.11 took an interrupted wait for a thread for that thread's end."""
     before = set(threading.enumerate())
     with Server(site, 0) as running:
-        ctrl_c = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+        ctrl_c = threading.Timer(0.1, os.kill, (os.getpid(), interrupt))
         ctrl_c.start()
         running.wait()
     ctrl_c.join()
