@@ -46,6 +46,15 @@ number = $(if $(call digits,$($1))$(filter-out 1,$(words $($1)))$(shell \
 quoted = '$(subst ','\'',$1)'
 PICTURE = $(call quoted,$(IMG)) $(if $(CROP),--crop $(call quoted,$(CROP)))
 
+BUILD := $(or $(ESP8K_BUILD),build)
+# A misspelt variable would steer nothing, a misspelt verb end what others began.
+VARIABLES := $(shell sed -n 's/^\([A-Z]*\) *=.*\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
+VERBS     := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
+$(foreach name,$(filter-out $(VARIABLES) ESP8K_% OMP_%,$(.VARIABLES)),\
+  $(if $(filter command%,$(origin $(name))),\
+    $(error $(name)=$($(name)) steers nothing: the variables are $(VARIABLES))))
+$(foreach verb,$(filter-out $(VERBS) lint $(BUILD)/%,$(MAKECMDGOALS)),\
+  $(error there is no verb $(verb): make alone lists them))
 $(call one_of,MODEL,$(call literal,ModelName))
 $(call one_of,ENGINE,$(call literal,Engine))
 $(call one_of,PROFILE,$(call literal,Profile))
@@ -54,6 +63,7 @@ $(call one_of,TEACHER,yes no)
 $(if $(BOARD),$(call one_of,BOARD,$(boards)))
 $(if $(RESUME),$(call one_of,RESUME,1))
 $(if $(PREPARE),$(call one_of,PREPARE,1))
+$(if $(LAN),$(call one_of,LAN,1))
 $(if $(VIEWS),$(call one_of,VIEWS,1 5))
 $(foreach name,EPOCHS N MINUTES JOBS,$(call number,$(name),1000000))
 $(call number,SEED,4294967295)
@@ -76,7 +86,6 @@ endif
 
 # ==== What follows from it ====================================================
 
-BUILD  := $(or $(ESP8K_BUILD),build)
 # This checkout, whichever one the entry point was installed from.
 ESP8K  := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),2) PYTHONPATH=$(call quoted,$(CURDIR)) \
           .venv/bin/esp8k
