@@ -23,6 +23,7 @@ WRITE_TIMEOUT_S = 20.0  # a device that takes no byte for so long is stuck
 PULSE_S = 0.1  # EN held low
 HANDED_OVER_S = 0.5  # of a port whose last holder, or a child of it, is just closing
 POLL_S = 0.02  # where a port cannot be waited for: the longest single read
+NETWORK_S = 10.0  # a far port has so long for each of its settings; pyserial gives 3
 BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 GONE_HINT = "plug the board in again and run the same command"
 BROKEN: tuple[type[Exception], ...] = (serial.SerialException, OSError)
@@ -63,7 +64,7 @@ class SerialTransport:
         self._port = open_port(name, baud)
         self.descriptor = _descriptor(self._port)
         self._early = b""  # what came while we wrote
-        if self.descriptor is None:
+        if self.descriptor is None and not self._port.timeout:
             self._port.timeout = POLL_S
 
     def read(self, timeout_s: float) -> bytes:
@@ -162,10 +163,13 @@ def open_port(name: str, baud: int) -> serial.SerialBase:
 
 
 def _opened(name: str, baud: int, local: bool) -> serial.SerialBase:
+    far = name.startswith("rfc2217://")  # once open, each setting is a way and back
+    if far and "timeout=" not in name:
+        name += f"{'&' if '?' in name else '?'}timeout={NETWORK_S}"
     port = serial.serial_for_url(name, do_not_open=True)
     port.baudrate = baud
-    port.timeout = 0
-    if not name.startswith("rfc2217://"):  # which has none and says so
+    port.timeout = POLL_S if far else 0
+    if not far:  # which has none and says so
         port.write_timeout = WRITE_TIMEOUT_S
     # The two lines wired to EN and GPIO0 by USB-serial boards, both released:
     # asserted the wrong way round they hold the chip in reset or bootloader.
@@ -207,6 +211,11 @@ def _cannot_open(name: str, error: Exception) -> DeviceError:
         return DeviceError(
             f"no permission to open {name}",
             "join the port's group and log in again: sudo usermod -aG dialout $USER",
+        )
+    if "does not seem to support RFC2217" in text:
+        return DeviceError(
+            f"what answers at {name} does not speak RFC 2217",
+            f"a plain connection: socket://{name.partition('://')[2]}",
         )
     if "://" in name:
         return DeviceError(

@@ -11,13 +11,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import serial
+from serial import serialutil
 
 from core.errors import EXIT_DEVICE, DeviceError
 from tests.support.link import PtyHost, random_images
+from tests.support.network import far_away, rfc2217_server, socket_server
 from tests.tools.link.test_client import fake_int8
 from tools.faults.line import BOOT_TEXT, PANIC_TEXT
 from tools.faults.loopback import MemoryBoard
-from tools.link import meeting
+from tools.link import meeting, transport
 from tools.link.client import Device
 from tools.link.transport import SerialTransport
 
@@ -132,24 +134,37 @@ def test_a_device_behind_a_pty_boots_late_and_answers(
     assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
 
 
-def test_a_device_behind_a_socket_answers(board: MemoryBoard) -> None:
-    server = socket.create_server(("127.0.0.1", 0))
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("scheme", ["socket", "rfc2217"])
+def test_a_device_behind_a_slow_network_answers(
+    board: MemoryBoard,
+    behind_pty: Behind,
+    scheme: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Longer away than pyserial waits, whose clock runs ten times as fast here."""
+    hurried = staticmethod(lambda: 10 * time.monotonic())
+    monkeypatch.setattr(serialutil.Timeout, "TIME", hurried)
+    if scheme == "socket":
+        near = socket_server(board)
+    else:
+        board.boot()
+        near = rfc2217_server(behind_pty(board.feed).port)
+    with near as port, far_away(port, 0.32) as url:
+        with Device.open(f"{scheme}://{url}") as device:
+            results = list(device.infer_many("int8", IMAGES[:9]))
+            assert device.session.counts.retries == 0 and device.resets == 0
+    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES[:9]]
 
-    def serve() -> None:
-        peer, _ = server.accept()
-        with peer:
-            peer.sendall(board.boot())
-            while data := peer.recv(4096):
-                peer.sendall(board.feed(data))
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    port = server.getsockname()[1]
-    with Device.open(f"socket://127.0.0.1:{port}") as device:
-        results = list(device.infer_many("int8", IMAGES))
-    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
-    server.close()
-    thread.join(timeout=5)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_does_not_speak_rfc2217_is_not_called_silent(
+    board: MemoryBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "NETWORK_S", 0.1)
+    with socket_server(board) as port:
+        error = error_of(f"rfc2217://127.0.0.1:{port}")
+    assert "does not speak RFC 2217" in error.message and "socket://" in error.hint
 
 
 def test_a_port_that_vanishes_is_reported(
@@ -168,67 +183,11 @@ def test_a_port_that_vanishes_is_reported(
 
 
 def test_a_rate_that_the_port_cannot_have_is_said(behind_pty: Behind) -> None:
-    transport = SerialTransport(behind_pty(lambda data: b"").port, 115200)
+    line = SerialTransport(behind_pty(lambda data: b"").port, 115200)
     with pytest.raises(DeviceError, match="cannot do -1 baud"):
-        transport.set_baud(-1)
-    assert transport.baud == 115200
-    transport.close()
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_device_behind_rfc2217_answers(
-    behind_pty: Behind, board: MemoryBoard
-) -> None:
-    """A network serial port, as ser2net and esp_rfc2217_server give one."""
-    from serial import rfc2217
-
-    class Wire(serial.Serial):
-        """A PTY has no modem lines to ask for."""
-
-        cts = dsr = ri = cd = True
-
-        def _update_dtr_state(self) -> None:
-            pass
-
-        _update_rts_state = _update_dtr_state
-
-    board.boot()
-    server = socket.create_server(("127.0.0.1", 0))
-    behind = Wire(behind_pty(board.feed).port, timeout=0.01)
-
-    def serve() -> None:
-        peer, _ = server.accept()
-        peer.settimeout(0.01)
-
-        class Connection:
-            write = staticmethod(peer.sendall)
-
-        manager = rfc2217.PortManager(behind, Connection())
-        while True:
-            try:
-                data = peer.recv(4096)
-            except TimeoutError:
-                data = None
-            except OSError:
-                return
-            if data == b"":
-                return
-            if data:
-                behind.write(b"".join(manager.filter(data)))
-            answer = behind.read(behind.in_waiting)
-            if answer:
-                peer.sendall(b"".join(manager.escape(answer)))
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    port = server.getsockname()[1]
-    with Device.open(f"rfc2217://127.0.0.1:{port}") as device:
-        assert device.session.transport.descriptor is None  # type: ignore[attr-defined]
-        results = list(device.infer_many("int8", IMAGES))
-    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
-    thread.join(timeout=5)
-    behind.close()
-    server.close()
+        line.set_baud(-1)
+    assert line.baud == 115200
+    line.close()
 
 
 def test_a_device_that_says_more_than_it_is_told_does_not_lock_the_line() -> None:
@@ -246,15 +205,15 @@ def test_a_device_that_says_more_than_it_is_told_does_not_lock_the_line() -> Non
 
     thread = threading.Thread(target=chatty, daemon=True)
     thread.start()
-    transport = SerialTransport(os.ttyname(slave), 115200)
+    line = SerialTransport(os.ttyname(slave), 115200)
     started = time.monotonic()
-    transport.write(ASKED)
+    line.write(ASKED)
     heard = b""
-    while data := transport.read(0.2):
+    while data := line.read(0.2):
         heard += data
     assert time.monotonic() - started < 5.0
     assert heard.count(b"what?") >= len(ASKED) // 64 * 20
     thread.join()
-    transport.close()
+    line.close()
     os.close(master)
     os.close(slave)
