@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from core.errors import ENDINGS, Esp8kError
+from core.errors import ENDINGS, SPACE, Esp8kError, cure_of
 from core.text import for_json
 
 UNWRITABLE = (
@@ -28,7 +28,6 @@ UNWRITABLE = (
 PARTIAL = re.compile(r"\.(\d+)\.part$")
 SCRATCH = "esp8k-held-"  # begins the name of a temporary folder that is locked
 YOUNG_S = 2.0  # a folder that is made just now is perhaps not yet held
-SPACE = "free some space, or set ESP8K_BUILD to a folder on another disk"
 
 
 @contextmanager
@@ -72,7 +71,7 @@ def stage_in(target: Path) -> Iterator[Path]:
             raise
         raise Esp8kError(
             f"cannot write below {target}: {error.strerror or error}",
-            "free some space, or choose a folder on another disk (ESP8K_BUILD, -o)",
+            cure_of(error.errno),
         ) from error
     finally:
         gone = stage if done or not created else target
@@ -88,6 +87,8 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise Esp8kError(f"{path} is not a plain file", "give another name")
         yield partial
         partial.replace(path)
     finally:
@@ -227,8 +228,10 @@ def write_json(path: Path, content: Any) -> None:
 
 def unwritable(path: Path, error: Exception) -> Esp8kError:
     """What a user is told when `path` cannot be written."""
+    number = getattr(error, "errno", None)
     reason = getattr(error, "strerror", None) or "the disk may be full"
-    return Esp8kError(f"cannot write to {path}: {reason}", SPACE)
+    cure = cure_of(number) if number else SPACE
+    return Esp8kError(f"cannot write to {path}: {reason}", cure)
 
 
 def check_writable(folder: Path) -> None:

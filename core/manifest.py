@@ -54,10 +54,10 @@ def exists(folder: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
-def json_object(path: Path) -> dict[str, Any]:
+def json_object(path: Path, limit: int = LIMIT) -> dict[str, Any]:
     """A file of one JSON object; a ValueError says what else it is."""
     try:
-        told = json.loads(read_bytes(path, LIMIT, "a file of JSON").decode())
+        told = json.loads(read_bytes(path, limit, "a file of JSON").decode())
     except RecursionError:
         raise ValueError("its lists are too deep") from None
     if not isinstance(told, dict):

@@ -9,7 +9,6 @@ for.
 """
 
 import contextlib
-import errno
 import os
 import platform
 import select
@@ -27,22 +26,12 @@ from core.errors import (
     EXIT_UNFORESEEN,
     EXIT_USAGE,
     Esp8kError,
+    cure_of,
     report,
 )
 from core.paths import build_root
 
 AGAIN = "run the same command again"
-SPACE = (
-    "free some space where the output goes, or set ESP8K_BUILD to a folder on another "
-    "disk"
-)
-CURES = {
-    errno.ENOSPC: SPACE,
-    errno.EDQUOT: SPACE,
-    errno.EACCES: "check who owns it and its rights",
-    errno.EPERM: "check who owns it and its rights",
-    errno.EROFS: "it is mounted read-only: set ESP8K_BUILD to another folder",
-}
 
 
 class Terminated(KeyboardInterrupt):
@@ -59,10 +48,19 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     for number in ENDINGS:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, _terminate)
-    code = ending(main)
+    code = ending(lambda: _from_somewhere(main))
     for stream in (sys.stdout, sys.stderr):
         _let_go(stream)
     sys.exit(code)
+
+
+def _from_somewhere(main: Callable[[], int | None]) -> int | None:
+    """In a folder that was removed libraries end in words of their own."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise Esp8kError("the current folder is gone", "cd to another one") from None
+    return main()
 
 
 def _three_streams() -> None:
@@ -108,8 +106,8 @@ def ending(main: Callable[[], int | None]) -> int:
         if isinstance(error, BrokenPipeError) and _left():
             return EXIT_OK  # the reader (`| head`): not an error of ours
         name = f" ({error.filename})" if error.filename else ""
-        cure = CURES.get(error.errno or 0, "check the path")
-        return report(f"{error.strerror or error}{name}", cure, EXIT_USAGE)
+        text = f"{error.strerror or error}{name}"
+        return report(text, cure_of(error.errno), EXIT_USAGE)
     except MemoryError:
         return report("not enough memory", "close other programs", EXIT_USAGE)
     except BaseException as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from core.errors import Esp8kError
 from core.files import stage_in, write_text
+from core.inputs import opened, read_text
 
 LIST = ".esp8k-files.json"  # in a published folder: what we wrote, with its SHA-256
 Digests = dict[str, list[str]]  # SHA-256 of what we wrote, by name
@@ -71,8 +72,8 @@ def _list(target: Path, digests: Digests) -> None:
 def _listed(target: Path) -> Digests:
     """Our files by name, with their digests; a damaged list is none."""
     try:
-        found = json.loads((target / LIST).read_text())
-    except (OSError, ValueError):
+        found = json.loads(read_text(target / LIST))
+    except (Esp8kError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
         return {}
@@ -117,4 +118,5 @@ def _unchanged(target: Path, name: str, ours: Digests) -> bool:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with opened(path, "a plain file") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -26,6 +26,7 @@ from core import manifest
 from core.cli import parse
 from core.errors import Esp8kError
 from core.files import replacing
+from core.inputs import opened
 from core.paths import ROOT, build_root
 from core.program import run
 from core.text import for_json
@@ -111,12 +112,17 @@ def _unpacked(folder: Path) -> list[np.ndarray]:
     arrays: list[np.ndarray] = []
     try:
         for part in PARTS:
-            images = np.fromfile(folder / f"{part}-images-idx3-ubyte", np.uint8)
-            labels = np.fromfile(folder / f"{part}-labels-idx1-ubyte", np.uint8)
+            images = _bytes(folder / f"{part}-images-idx3-ubyte")
+            labels = _bytes(folder / f"{part}-labels-idx1-ubyte")
             arrays += [images[16:].reshape(-1, 28, 28), labels[8:]]  # behind headers
-    except (OSError, ValueError):
+    except (OSError, ValueError, Esp8kError):
         return []
     return arrays
+
+
+def _bytes(path: Path) -> np.ndarray:
+    with opened(path, "a file of the data set") as file:
+        return np.fromfile(file, np.uint8)
 
 
 def _parsed(dataset: str, root: Path) -> list[np.ndarray]:
@@ -182,7 +188,7 @@ def _provide(kind: Any, name: str, md5: str, folder: Path) -> None:
 
 def _unpack(packed: Path, target: Path) -> None:
     """Decompress unless it was done: gzip's last four bytes are the plain size."""
-    with packed.open("rb") as file:
+    with opened(packed, "a file of the data set") as file:
         file.seek(-4, os.SEEK_END)
         (size,) = struct.unpack("<I", file.read(4))
     if target.exists() and target.stat().st_size == size:

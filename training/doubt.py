@@ -27,6 +27,8 @@ from torch import nn
 from core import paths
 from core.cli import parse
 from core.doubt import HIDDEN, INPUTS, SURE, Doubt, inputs, sixteenths
+from core.errors import Esp8kError
+from core.manifest import json_object
 from core.placing import bounds, place, widen
 from core.program import run
 from core.text import for_json
@@ -191,8 +193,8 @@ def stored(point: checkpoint.Checkpoint) -> Doubt | None:
     """The decision on file that belongs to these weights."""
     for place_ in places(point.model):
         try:
-            found = Doubt.of(json.loads(place_.read_text()))
-        except (OSError, ValueError, KeyError, TypeError):
+            found = Doubt.of(json_object(place_))
+        except (Esp8kError, ValueError, KeyError, TypeError, OverflowError):
             continue
         if found.weights_hash == point.weights_hash:
             return found

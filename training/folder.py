@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import Esp8kError
+from core.inputs import read_text
 from core.picture.image import read
 from core.picture.opening import open_picture
 
@@ -102,10 +103,7 @@ def _names(root: Path, places: list[Path]) -> tuple[str, ...]:
     names = [place.name for place in places]
     listed = root / "labels.txt"
     if listed.exists():
-        try:
-            lines = listed.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise Esp8kError(f"{listed} cannot be read", "one name a line") from error
+        lines = read_text(listed, "names of classes, one a line").splitlines()
         names = [line.strip() for line in lines if line.strip()]
         if len(names) != len(places):
             raise Esp8kError(

@@ -22,6 +22,7 @@ from PIL import Image
 
 from core.cli import Positional, parse
 from core.errors import Esp8kError
+from core.files import replacing
 from core.picture.ink import find
 from core.picture.opening import CURE, decode, matching, open_picture
 from core.placing import BOX, CENTRE, SIDE, bounds, place, widen
@@ -231,7 +232,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.json:
         print(for_json(told, None))
     if config.out is not None and found is not None:
-        Image.fromarray(found.pixels).save(config.out, format="PNG")
+        with replacing(config.out) as fresh:
+            Image.fromarray(found.pixels).save(fresh, format="PNG")
         print(f"wrote {config.out}", file=sys.stderr)
     return 0
 

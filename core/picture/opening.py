@@ -17,6 +17,7 @@ from typing import IO
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.errors import Esp8kError
+from core.inputs import opened
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "ICO")
 CURE = "give a picture of one digit: PNG, JPEG, BMP, GIF, WebP or TIFF"
@@ -51,9 +52,7 @@ def open_picture(path: Path) -> Image.Image:
             raise Esp8kError(f"{path} is a folder, not a picture", cure)
         if not path.exists():
             raise Esp8kError(f"there is no file {path}", "check the path")
-        if not path.is_file():
-            raise Esp8kError(f"{path} is no ordinary file", CURE)
-        with path.open("rb") as file:
+        with opened(path, "a picture") as file:
             return decode(file, str(path))
     except PermissionError:
         raise Esp8kError(f"{path} cannot be read", "check its rights") from None

@@ -1,7 +1,10 @@
 """A file is there whole or not at all."""
 
+import errno
 import json
+import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,37 @@ def test_a_folder_that_takes_nothing_is_found_out_before(tmp_path: Path) -> None
     assert "free some space" in caught.value.hint
     assert list((tmp_path / "new").iterdir()) == []
     files.check_writable(tmp_path / "new")
+
+
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EACCES, "rights"),
+        (errno.EROFS, "read-only"),
+        (errno.ENOTDIR, "check the path"),
+    ],
+)
+def test_what_cannot_be_written_has_the_cure_of_its_cause(
+    number: int, cure: str, tmp_path: Path
+) -> None:
+    """Space was asked for whatever it was."""
+    error = OSError(number, os.strerror(number), "x")
+    assert cure in files.unwritable(tmp_path, error).hint
+    with pytest.raises(Esp8kError) as caught, files.staged(tmp_path / "new"):
+        raise error
+    assert cure in caught.value.hint and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_what_is_no_file_is_not_replaced(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    """Root that wrote to /dev/null had a file in its place."""
+    make(tmp_path / "out")
+    with pytest.raises(Esp8kError, match="out is not a plain file"):
+        files.write_text(tmp_path / "out", "x")
+    assert [item.name for item in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_failing_stage_leaves_the_folder_as_it_was(tmp_path: Path) -> None:

@@ -221,6 +221,17 @@ def test_a_full_disk_behind_a_stream_keeps_the_code(redirected):
         assert "No space left" in alone.stderr and "output" in alone.stderr
 
 
+def test_a_folder_that_is_gone_is_said(tmp_path):
+    (tmp_path / "gone").mkdir()
+    code = "from core.program import run; run(lambda: print('x'))"
+    script = 'cd "$0" && rmdir "$0" && exec "$1" -c "$2"'
+    words = ["bash", "-c", script, str(tmp_path / "gone"), sys.executable, code]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (EXIT_USAGE, "")
+    assert "the current folder is gone" in done.stderr
+
+
 def test_nohup_is_respected():
     code = "import os, signal; from core.program import run\n"
     code += "run(lambda: os.kill(os.getpid(), signal.SIGHUP))"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from core.cli import Positional, parse
 from core.errors import CheckFailed, Esp8kError
+from core.inputs import read_text
 from core.program import run
 
 ASSEMBLER = "llvm-mc-22"
@@ -48,7 +49,7 @@ class Config:
 def main(argv: Sequence[str] | None = None) -> int:
     """Assemble one file."""
     config = parse(Config, argv, "assemble-lx6", __doc__ or "")
-    assemble(config.text.read_text(), config.target)
+    assemble(read_text(config.text, "what gcc -S wrote"), config.target)
     return 0
 
 

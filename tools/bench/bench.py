@@ -18,8 +18,9 @@ from rich.console import Console
 from core import paths
 from core.cli import parse
 from core.errors import Esp8kError
+from core.files import write_json
+from core.inputs import read_text
 from core.program import run
-from core.text import for_json
 from core.words import MODELS
 from export.emit import host_build
 from tools.bench import cores, ours, show
@@ -93,8 +94,7 @@ def result_path() -> Path:
 def save(rows: list[Row]) -> None:
     """Write bench.json."""
     path = result_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(for_json([row.json() for row in rows], 1) + "\n")
+    write_json(path, [row.json() for row in rows])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         rows = measure(config)
         save(rows)
     if config.json:
-        print(result_path().read_text(), end="")
+        print(read_text(result_path()), end="")
     elif config.markdown:
         print(show.markdown(rows))
     else:

@@ -25,6 +25,7 @@ from rich.table import Table
 from core import paths
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
+from core.files import write_text
 from core.program import run
 from core.text import for_json
 from core.words import MODELS
@@ -173,7 +174,7 @@ def exported(model: str) -> Path:
 def write(lines: list[Line], path: Path = FILE) -> None:
     """One row a line, so that a diff shows which figure moved."""
     text = ",\n".join("  " + json.dumps(line) for line in lines)
-    path.write_text(f"[\n{text}\n]\n")
+    write_text(path, f"[\n{text}\n]\n")
 
 
 def table(changes: list[Change]) -> Table:

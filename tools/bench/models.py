@@ -17,6 +17,8 @@ import numpy as np
 
 from core import paths
 from core.errors import Esp8kError
+from core.files import write_bytes
+from core.inputs import MODEL_BYTES, read_bytes
 from core.pixels import to_bytes, to_int8
 from core.words import ENGINES
 from export.emit import generate as codegen
@@ -65,7 +67,7 @@ class Model:
 
     def file(self, name: str) -> bytes:
         """One of the exported files."""
-        return (self.folder / name).read_bytes()
+        return read_bytes(self.folder / name, MODEL_BYTES, "a .tflite")
 
     def inputs(self, images: np.ndarray) -> np.ndarray:
         """Images (N, bytes) as the int8 network takes them: q = byte - 128."""
@@ -95,7 +97,8 @@ def read(name: str, folder: Path, expected_images: int) -> Model:
         f16=read_tflite(folder / FILES[1], name),
         images=tests.reshape(len(tests), -1),
         expected=tflm.outputs(
-            (folder / FILES[0]).read_bytes(), to_int8(tests)[..., None]
+            read_bytes(folder / FILES[0], MODEL_BYTES, "a .tflite"),
+            to_int8(tests)[..., None],
         ),
     )
 
@@ -104,11 +107,10 @@ def shape(name: str, folder: Path, inputs: int) -> Model:
     """One of MLPerf Tiny's, converted into `folder` unless it is there already."""
     path, source = folder / FILES[0], Path(mlperf_shapes.__file__)
     if not path.exists() or path.stat().st_mtime < source.stat().st_mtime:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(mlperf_shapes.build(name))
+        write_bytes(path, mlperf_shapes.build(name))
     network = integer_core(read_tflite(path, name))
     values = random_inputs(network, inputs, 0)
-    expected = tflm.outputs(path.read_bytes(), values)
+    expected = tflm.outputs(read_bytes(path, MODEL_BYTES, "a .tflite"), values)
     return Model(
         name=name,
         folder=folder,

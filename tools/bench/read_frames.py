@@ -8,18 +8,18 @@ the preparation. Pictures are turned grey and scaled to 320x240 at most. Exit co
 where fewer than `--least` percent are right.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from core import paths
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
-from core.picture.opening import FORMATS
+from core.picture import labelled
+from core.picture.opening import open_picture
 from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
@@ -62,22 +62,14 @@ def drawn(count: int, seed: int) -> Iterator[Case]:
 
 def pictures(folder: Path) -> Iterator[Case]:
     """The pictures of a folder that show one digit."""
-    try:
-        labels = json.loads((folder / "labels.json").read_text())
-    except (OSError, ValueError):
-        raise Esp8kError(
-            f"no labels.json in {folder}",
-            'it says {"a.jpg": {"label": 7, "kind": "pencil"}, ...}',
-        ) from None
-    for name, told in sorted(labels.items()):
-        if told["label"] is not None:
-            with Image.open(folder / name, formats=FORMATS) as picture:
-                yield Case(told["kind"], grey(picture), int(told["label"]))
+    for told in sorted(labelled.entries(folder), key=lambda told: told.path):
+        if told.label is not None:
+            yield Case(told.kind, grey(open_picture(told.path)), told.label)
 
 
 def grey(picture: Image.Image) -> Array:
     """As a frame of a camera, uint8 (H, W)."""
-    upright = ImageOps.exif_transpose(picture).convert("L")
+    upright = picture.convert("L")
     most = MOST_PIXELS // MOST_SIDE
     box = (MOST_SIDE, most) if upright.width >= upright.height else (most, MOST_SIDE)
     upright.thumbnail(box, Image.Resampling.BOX)

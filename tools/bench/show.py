@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from core.errors import Esp8kError
+from core.inputs import read_text
 from tools.bench.mlperf_shapes import SHAPES
 from tools.bench.rows import ELSEWHERE, HERE, OURS, Exactness, Row
 
@@ -59,11 +60,14 @@ def read(path: Path) -> list[Row]:
     if not path.exists():
         raise Esp8kError(f"there is no {path.name} yet", "run: make bench")
     rows = []
-    for line in json.loads(path.read_text()):
-        exact = line.pop("exact")
-        line.pop("instructions_per_live_mac")
-        line.pop("exactness")
-        rows.append(Row(**line, exact=Exactness(**exact) if exact else None))
+    try:
+        for line in json.loads(read_text(path)):
+            exact = line.pop("exact")
+            line.pop("instructions_per_live_mac")
+            line.pop("exactness")
+            rows.append(Row(**line, exact=Exactness(**exact) if exact else None))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Esp8kError(f"{path} is damaged: {error}", "run: make bench") from None
     return rows
 
 

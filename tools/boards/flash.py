@@ -25,6 +25,7 @@ from typing import Any
 from core.cli import parse
 from core.errors import DeviceError, Esp8kError
 from core.files import check_writable, replacing, write_json
+from core.inputs import FIRMWARE_BYTES, read_bytes
 from core.lock import lock
 from core.paths import model_dir
 from core.program import run
@@ -142,7 +143,7 @@ def make_image(elf: Path, app: Path) -> Path:
         to = ["-o", str(fresh), str(elf)]
         chip = ["--chip", "esp32"]
         esptool([*chip, "elf2image", *IMAGE_OPTIONS, *to], "making the image")
-        image_format.parse(fresh.read_bytes(), str(app))
+        image_format.parse(_content(fresh), str(app))
     return app
 
 
@@ -185,7 +186,7 @@ def write(app: Path, flashed: Path, board: boards.Board) -> None:
             common.append("--no-stub")  # the mock's stub cannot read flash
         where = [hex(OFFSET), str(app.stat().st_size), str(back)]
         esptool([*common, "read-flash", *where], "reading back", port)
-        if back.read_bytes() != app.read_bytes():
+        if _content(back) != _content(app):
             raise DeviceError(
                 f"what was read back from {board.name} is not what was written",
                 "run the same command again; if it stays, the flash chip is worn out",
@@ -194,7 +195,7 @@ def write(app: Path, flashed: Path, board: boards.Board) -> None:
 
 def require_chip(app: Path, board: boards.Board) -> None:
     """Refuse another chip's image before a byte is written."""
-    chip = image_format.chip_of(app.read_bytes())
+    chip = image_format.chip_of(_content(app))
     if chip != board.chip:
         raise Esp8kError(
             f"{app} is an image for {chip or 'no chip at all'}, "
@@ -261,7 +262,11 @@ def _install(source: Path, target: Path) -> Path:
 
 
 def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.read_bytes() == other.read_bytes()
+    return one.exists() and other.exists() and _content(one) == _content(other)
+
+
+def _content(image: Path) -> bytes:
+    return read_bytes(image, FIRMWARE_BYTES, "a firmware")
 
 
 def show(result: dict[str, Any]) -> None:

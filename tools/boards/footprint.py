@@ -18,12 +18,11 @@ from elftools.elf.elffile import ELFFile
 
 from core.cli import Positional, parse
 from core.errors import Esp8kError
-from core.inputs import read_bytes
+from core.inputs import FIRMWARE_BYTES, read_bytes
 from core.program import run
 from core.text import for_json
 from core.words import BUILT
 
-ELF_BYTES = 256 << 20  # with the debug information of ESP-IDF about 10 MiB
 REGIONS = ("text", "rodata", "data", "bss")
 NAMES = {"text": "code", "rodata": "const", "data": "data", "bss": "bss"}
 ARENA = re.compile(r"(^|_)arena(\.\d+)?$")
@@ -78,15 +77,14 @@ def _region(name: str, symbols: dict[str, Any], sections: dict[str, int]) -> int
 def _read(elf: Path) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
     """(value, size) of each symbol, size of each section."""
     try:
-        with io.BytesIO(read_bytes(elf, ELF_BYTES, "a firmware")) as file:
-            parsed = ELFFile(file)
-            table: Any = parsed.get_section_by_name(".symtab")
-            symbols = {
-                symbol.name: (symbol["st_value"], symbol["st_size"])
-                for symbol in (table.iter_symbols() if table else ())
-                if symbol.name
-            }
-            sections = {part.name: part["sh_size"] for part in parsed.iter_sections()}
+        parsed = ELFFile(io.BytesIO(read_bytes(elf, FIRMWARE_BYTES, "a firmware.elf")))
+        table: Any = parsed.get_section_by_name(".symtab")
+        symbols = {
+            symbol.name: (symbol["st_value"], symbol["st_size"])
+            for symbol in (table.iter_symbols() if table else ())
+            if symbol.name
+        }
+        sections = {part.name: part["sh_size"] for part in parsed.iter_sections()}
     except ELFError as error:
         raise Esp8kError(f"{elf} is not an ELF file", "run: make flash") from error
     return symbols, sections

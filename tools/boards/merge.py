@@ -10,7 +10,6 @@ in firmware/, by `idf.py` or PlatformIO (`make build BOARD=...`), need no such s
 this is for a project of your own, or a build folder from elsewhere.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from core.cli import Positional, parse
 from core.errors import Esp8kError
 from core.files import check_writable
+from core.manifest import json_object
 from core.paths import model_dir
 from core.program import run
 from core.text import for_json
@@ -45,14 +45,13 @@ class Layout:
 def layout(build: Path) -> Layout:
     """What `build` says of itself; an Esp8kError where it is no finished build."""
     path = build / "flasher_args.json"
+    if not path.exists():
+        cure = "build with ESP-IDF first: idf.py build"
+        raise Esp8kError(f"there is no {path}", cure)
     try:
-        told = json.loads(path.read_text())
+        told = json_object(path)
         chip = str(told["extra_esptool_args"]["chip"])
         files = {int(at, 0): build / name for at, name in told["flash_files"].items()}
-    except FileNotFoundError:
-        raise Esp8kError(
-            f"there is no {path}", "build with ESP-IDF first: idf.py build"
-        ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Esp8kError(
             f"{path} is damaged ({error})", "build anew: idf.py fullclean build"

@@ -9,14 +9,15 @@ at the serial line. One port, one board; it holds the model afterwards. Exit cod
 if a test fails.
 """
 
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 
+from core import family
 from core.cli import parse
 from core.errors import EXIT_CHECK_FAILED, EXIT_OK, Esp8kError
+from core.files import scratch
 from core.paths import ROOT
 from core.program import run
 from core.text import for_json
@@ -58,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not config.json:
             flash.show(result)
     out = sys.stderr if config.json else None
-    done = subprocess.run(command(config, board), cwd=TESTS, stdout=out)
+    with scratch() as logs:
+        words = [*command(config, board), "--root-logdir", str(logs)]
+        done = family.run(words, cwd=TESTS, stdout=out)
     if config.json:
         told = {"model": config.model, **asdict(board), "images": config.images}
         print(for_json({**told, "passed": done.returncode == 0}))

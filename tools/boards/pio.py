@@ -21,8 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import cli
+from core import cli, family
 from core.errors import DeviceError, Esp8kError
+from core.manifest import json_object
 from core.paths import build_root, model_dir
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
@@ -72,13 +73,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 # ==== The core folder =========================================================
 
 
+def _laid_out(meta: Path) -> str | None:
+    """The version that `meta` tells of; None where it is not there, or damaged."""
+    if not meta.exists():
+        return None
+    try:
+        return json_object(meta).get("version")
+    except ValueError:
+        return None
+
+
 def core_dir() -> Path:
     """A PLATFORMIO_CORE_DIR that has `tool-scons`; laid out when missing."""
     core = build_root().resolve() / "platformio" / "core"
     package = core / "packages" / "tool-scons"
     version = _scons_version()
     meta = package / ".piopm"
-    if meta.exists() and json.loads(meta.read_text()).get("version") == version:
+    if _laid_out(meta) == version:
         return core
     if package.exists():
         shutil.rmtree(package)
@@ -208,13 +219,12 @@ def _run(
     """PlatformIO; a build that downloads shows what it does while it does it."""
     local = board in LOCAL_BOARDS
     try:
-        return subprocess.run(
+        return family.run(
             command,
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if local else None,
             stderr=subprocess.STDOUT if local else None,
-            text=True,
             timeout=BUILD_TIMEOUT_S if local else DOWNLOAD_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as error:

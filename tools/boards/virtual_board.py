@@ -26,6 +26,7 @@ from typing import Literal
 from core import cli
 from core.errors import DeviceError, Esp8kError
 from core.files import scratch
+from core.inputs import FIRMWARE_BYTES, read_bytes
 from core.paths import model_dir
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
@@ -227,7 +228,8 @@ class VirtualBoard:
 
     def _xtensa(self, folder: Path) -> Callable[[int, int], list[str]]:
         """QEMU with the segments of the flashed image where the ROM puts them."""
-        image = image_format.parse(self.firmware.read_bytes(), str(self.firmware))
+        raw = read_bytes(self.firmware, FIRMWARE_BYTES, "a firmware")
+        image = image_format.parse(raw, str(self.firmware))
         loads: list[str] = []
         pieces = [(segment.address, segment.data) for segment in image.segments]
         pieces.append((image_format.RESET_ADDRESS, image_format.reset_stub(image)))

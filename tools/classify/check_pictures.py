@@ -11,7 +11,6 @@ code 1 where fewer than `--least` percent of the digits are right. The network r
 PyTorch: the preparation is what is judged, not the arithmetic.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from core import paths
 from core.cli import parse
 from core.doubt import NO_DIGIT, SURE, Doubt
 from core.errors import CheckFailed, Esp8kError
+from core.picture import labelled
 from core.picture.image import Reading, read
 from core.picture.opening import open_picture
 from core.program import run
@@ -125,17 +125,8 @@ def several(found: Reading, answers: list[tuple[int, int]]) -> bool:
 
 def from_folder(folder: Path) -> Iterable[Case]:
     """The cases of a folder, in the order of its labels.json."""
-    try:
-        table = json.loads((folder / "labels.json").read_text())
-        entries = [(n, v["label"], v["kind"]) for n, v in table.items()]
-    except OSError:
-        cure = "see the head of tools/classify/check_pictures.py"
-        raise Esp8kError(f"there is no {folder / 'labels.json'}", cure) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        cure = "see the head of tools/classify/check_pictures.py"
-        raise Esp8kError(f"{folder / 'labels.json'} is damaged", cure) from None
-    for name, label, kind in entries:
-        yield Case(name, folder / name, label, kind)
+    for told in labelled.entries(folder):
+        yield Case(told.path.name, told.path, told.label, told.kind)
 
 
 def drawn(count: int, seed: int) -> Iterable[Case]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from core.cli import parse
 from core.errors import Esp8kError
+from core.files import check_writable, unwritable, write_text
 from core.program import run
 from training.strokes import draw, trimmed
 
@@ -322,17 +323,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "scenes", __doc__ or "")
     if config.only is not None and config.only not in KINDS:
         raise Esp8kError(f"there is no kind {config.only!r}", ", ".join(KINDS))
-    config.out.mkdir(parents=True, exist_ok=True)
+    check_writable(config.out)
     digits = training_digits() if config.mnist else (lambda label, i: None)
     table = {}
     for kind in [config.only] if config.only else KINDS:
         made = numbered(kind, config.count, config.seed, digits)
         for i, (picture, label) in enumerate(made):
             name = f"{kind.replace(' ', '_')}_{i}.png"
-            cv2.imwrite(str(config.out / name), picture[..., ::-1])
+            if not cv2.imwrite(str(config.out / name), picture[..., ::-1]):
+                raise unwritable(config.out / name, OSError())
             table[name] = {"label": label, "kind": kind}
     text = json.dumps(table, indent=1) + "\n"
-    (config.out / "labels.json").write_text(text)
+    write_text(config.out / "labels.json", text)
     return 0
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from core import manifest as core_manifest
 from core.errors import Esp8kError
+from core.inputs import FIRMWARE_BYTES, read_bytes, read_text
 from core.paths import build_root
 from core.text import for_json
 from tools.boards import catalogue
@@ -69,7 +70,8 @@ def add(exported: Path, page: Path) -> None:
 
 def _holds(image: Image, told: dict[str, Any]) -> bool:
     """Was the image built from this very export? An older one is said, and left out."""
-    if str(told["weights_hash"]).encode() in image.path.read_bytes():
+    firmware = read_bytes(image.path, FIRMWARE_BYTES, "a firmware")
+    if str(told["weights_hash"]).encode() in firmware:
         return True
     board, model = image.path.parent.name, told["model"]
     anew = f"make build BOARD={board} MODEL={model}"
@@ -113,8 +115,8 @@ def flasher_folder() -> Path | None:
     folder = build_root() / "npm"
     package = folder / "node_modules" / "esptool-js"
     lock = folder / "package-lock.json"
-    wanted = (PACKAGES / "package-lock.json").read_bytes()
-    if package.exists() and lock.exists() and lock.read_bytes() == wanted:
+    wanted = read_text(PACKAGES / "package-lock.json")
+    if package.exists() and lock.exists() and read_text(lock) == wanted:
         return package
     if shutil.which("npm") is None:
         return None

@@ -11,7 +11,6 @@ Writes `build/<model>/less-data.json`; with --file the committed
 `training/results/less-data/<model>.json` too, and the picture of all models there.
 """
 
-import json
 import math
 import statistics
 import sys
@@ -27,6 +26,7 @@ from core.cli import parse
 from core.errors import Esp8kError
 from core.files import write_json
 from core.isolate import workers
+from core.manifest import json_object
 from core.paths import build_root
 from core.program import run
 from core.text import for_json
@@ -137,7 +137,7 @@ def complete(model: str, count: int, jobs: int) -> list[dict[str, Any]]:
     whole = series(model)
     path = seeds.RESULTS / f"{whole.name}.json"
     if path.exists():
-        filed = json.loads(path.read_text())
+        filed = json_object(path)
         same = all(filed.get(k) == v for k, v in whole.wanted().items())
         if same and filed["n"] >= count:
             records: list[dict[str, Any]] = filed["seeds"]
@@ -187,7 +187,7 @@ def summary(config: Config) -> dict[str, Any]:
 
 def results() -> list[dict[str, Any]]:
     """What has been filed so far, one entry a model."""
-    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+    return [json_object(path) for path in sorted(RESULTS.glob("*.json"))]
 
 
 def draw(found: list[dict[str, Any]]) -> Any:

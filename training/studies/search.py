@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from core.cli import parse
+from core.errors import Esp8kError
 from core.paths import build_root
 from core.program import run
 from core.text import for_json
@@ -153,6 +154,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     result = attempt(config)
     line = for_json(result, None)
     record = config.record or build_root() / "search.jsonl"
+    if record.exists() and not record.is_file():
+        raise Esp8kError(f"{record} is not a plain file", "give another name")
     record.parent.mkdir(parents=True, exist_ok=True)
     with record.open("a", encoding="utf-8") as file:
         file.write(line + "\n")

@@ -10,7 +10,6 @@ The int8 figures come from the exporter and its integer reference. With --no-tea
 model learns alone, and the results are `seeds-alone.json`, `<model>-alone.json`.
 """
 
-import json
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from core.cli import parse
 from core.errors import Esp8kError
 from core.files import write_json
 from core.isolate import workers
+from core.manifest import json_object
 from core.paths import ROOT, build_root
 from core.program import run
 from core.statistics import wilson_percent
@@ -136,7 +136,7 @@ def filed() -> dict[str, dict[str, Any]]:
             path = RESULTS / f"{series.name}.json"
             if path.exists():
                 title = f"{model}, alone" if series.alone else model
-                found[title] = json.loads(path.read_text())
+                found[title] = json_object(path)
     return found
 
 
@@ -144,7 +144,10 @@ def stored_at(path: Path, like: dict[str, Any]) -> dict[str, Any] | None:
     """The record of a finished run, if it was made as `like` says."""
     if not path.exists() or not path.with_suffix(".pt").exists():
         return None
-    record = json.loads(path.read_text())
+    try:
+        record = json_object(path)
+    except ValueError:
+        return None  # damaged: it is trained anew
     same = all(record.get(key) == value for key, value in like.items())
     return record if same else None
 

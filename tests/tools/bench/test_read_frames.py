@@ -60,5 +60,5 @@ def test_drawn_frames_are_the_same_each_time(
 
 
 def test_a_folder_without_labels_is_said(tmp_path: Path) -> None:
-    with pytest.raises(Esp8kError, match=r"no labels\.json"):
+    with pytest.raises(Esp8kError, match=r"there is no .*labels\.json"):
         read_frames.main([f"--folder={tmp_path}"])

@@ -44,9 +44,9 @@ def test_a_board_that_fails_ends_with_1(
         ran.append(command)
         return subprocess.CompletedProcess(command, 1)
 
-    monkeypatch.setattr(on_board.subprocess, "run", run)
+    monkeypatch.setattr(on_board.family, "run", run)
     assert on_board.main(["--board", "twin", *FEW]) == EXIT_CHECK_FAILED
-    assert ran[0][-4:] == ["--model", "v3", "--board", "twin"]
+    assert ran[0][-6:-2] == ["--model", "v3", "--board", "twin"]
     capsys.readouterr()
     assert on_board.main(["--board", "twin", *FEW, "--json"]) == EXIT_CHECK_FAILED
     told = json.loads(capsys.readouterr().out)

@@ -121,7 +121,7 @@ def test_a_real_boards_build_and_its_write_fail_differently(
             command, int(failing in command or not failing)
         )
 
-    monkeypatch.setattr(pio.subprocess, "run", run)
+    monkeypatch.setattr(pio.family, "run", run)
     monkeypatch.setattr(pio, "has_espressif", lambda: True)
     board = boards.Board("esp32dev", catalogue.HARDWARE, "/dev/ttyUSB7", "esp32")
     with pytest.raises(Esp8kError) as error:

@@ -56,7 +56,13 @@ def test_too_few_right_ones_fail(tmp_path: Path, capsys):
     assert "wrong" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", [None, "[1]", '{"a": 3}', "{"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(None, "[1]", '{"a": 3}', "{", '{"a": {"label": 12, "kind": "x"}}'),
+        *('{"a": {"kind": "x"}}', '{"a": {"label": 1, "kind": "\\u001b[2J"}}'),
+    ],
+)
 def test_a_folder_without_good_labels_is_refused(tmp_path: Path, text):
     if text is not None:
         (tmp_path / "labels.json").write_text(text)

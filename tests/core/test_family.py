@@ -1,0 +1,71 @@
+"""No program outlives the command that started it, nor do its own children."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core import family
+from core.paths import ROOT
+
+# A program that starts another one, which would work for a minute.
+PARENT = """
+import signal, subprocess
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+child = subprocess.Popen(["sleep", "60"])
+print(child.pid, flush=True)
+child.wait()
+"""
+COMMAND = f"""
+import sys
+from core import family
+from core.program import run
+run(lambda: family.run([sys.executable, "-c", {PARENT!r}]).returncode)
+"""
+
+
+def gone(process: int) -> bool:
+    """Whether it ends within a second; what nobody waits for is a zombie at least."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2]
+        except FileNotFoundError:
+            return True
+        if state.split()[0] == "Z":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_command_ends_its_grandchildren(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        assert command.stdout is not None
+        grandchild = int(command.stdout.readline())
+        os.kill(command.pid, number)
+        _, said = command.communicate(timeout=10)
+    assert command.returncode == 128 + number
+    assert said.startswith("error: ")
+    assert gone(grandchild)
+
+
+def test_a_program_that_takes_too_long_ends_with_all_it_started() -> None:
+    words = [sys.executable, "-c", PARENT]
+    with pytest.raises(subprocess.TimeoutExpired) as late:
+        family.run(words, stdout=subprocess.PIPE, timeout=3.0)
+    assert late.value.stdout and gone(int(late.value.stdout))
+
+
+def test_what_it_says_and_its_status_come_back() -> None:
+    done = family.run(["sh", "-c", "echo so; exit 3"], stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (3, "so\n")
