@@ -8,6 +8,7 @@ however that ends. Readers take none.
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -17,17 +18,19 @@ from typing import IO
 
 from core.errors import Esp8kError
 from core.files import sweep
+from core.text import for_terminal
 
 PATIENCE_S = 30.0  # a flash takes seconds; what takes minutes is said at once
 POLL_S = 0.2
 LONG = ("train",)  # nobody waits for these
+HOLDER = re.compile(r"([a-z-]{1,20}) (\d{1,10})\n")
 
 
 @contextmanager
 def lock(folder: Path, verb: str, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """Hold `folder` for `verb`; `Esp8kError` names the process that has it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+", encoding="utf-8") as file:
+    with (folder / ".lock").open("a+", encoding="utf-8", errors="replace") as file:
         _wait(file, folder, patience_s)
         file.seek(0)
         file.truncate()
@@ -42,15 +45,17 @@ def _wait(file: IO[str], folder: Path, patience_s: float) -> None:
     end, told = time.monotonic() + patience_s, False
     while not _take(file):
         file.seek(0)
-        verb, _, process = (file.read().strip() or "another ?").partition(" ")
-        holder = f"esp8k {verb} (process {process})"
+        named = HOLDER.match(file.read(100))  # what else lies there is nobody's word
+        verb, process = named.groups() if named else ("", "")
+        holder = f"esp8k {verb} (process {process})" if named else "another program"
         if verb in LONG or time.monotonic() > end:
+            cure = f", or end it: kill {process}" if named else ""
             raise Esp8kError(
-                f"{folder} is in use by {holder}",
-                f"wait until it is done, or end it: kill {process}",
+                f"{folder} is in use by {holder}", f"wait until it is done{cure}"
             )
         if not told:
-            print(f"waiting for {holder} in {folder}", file=sys.stderr, flush=True)
+            said = for_terminal(f"waiting for {holder} in {folder}")
+            print(said, file=sys.stderr, flush=True)
             told = True
         time.sleep(POLL_S)
 

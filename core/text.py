@@ -1,12 +1,14 @@
 """Text from outside, at each border where it leaves this program.
 
 A device's name, a panic, an operator of somebody's model, a path: none may steer a
-terminal, end a comment in generated C, or turn a report into no JSON. One function a
+terminal, lead to another folder, end a comment in generated C, or turn a report into
+no JSON. One function a
 border; HTML is escaped by Jinja's own autoescape.
 """
 
 import json
 import math
+import re
 import shutil
 import textwrap
 import unicodedata
@@ -66,6 +68,11 @@ def for_comment(text: str, most: int = 200) -> str:
     """Foreign text inside a comment of C or CMake: it ends neither, on one line."""
     shown = one_line(text, most).replace("*/", "*\u200b/").replace("/*", "/\u200b*")
     return shown.replace("\u200b", " ").replace("??/", "?? /").rstrip("\\")
+
+
+def for_path(text: str, most: int = 60) -> str:
+    """Foreign text as the name of one file or folder, which leads nowhere else."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", text)[:most] or "_"
 
 
 def for_json(value: Any, indent: int | None = 2) -> str:

@@ -52,6 +52,19 @@ def test_who_holds_it_is_said(hold, tmp_path):
     assert f"in use by esp8k export (process {process.pid})" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "there", [b"", b"\xff\xfe", b"train 1; reboot\n", b"\x1b[2Jtrain 1\n", b"x" * 9999]
+)
+def test_what_lies_in_a_lock_is_nobodys_word(hold, tmp_path, there: bytes, capsys):
+    hold("export")
+    (tmp_path / ".lock").write_bytes(there)
+    with pytest.raises(Esp8kError, match="in use by another program") as caught:
+        with lock(tmp_path, "flash", patience_s=0.0):
+            pass
+    assert "kill" not in caught.value.hint
+    assert capsys.readouterr().err == ""
+
+
 def test_nobody_waits_for_a_training(hold, tmp_path, capsys):
     hold("train")
     with pytest.raises(Esp8kError, match="in use by esp8k train"):

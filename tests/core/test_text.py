@@ -52,6 +52,13 @@ def test_a_terminal_breaks_between_words_and_a_log_does_not(monkeypatch) -> None
     assert text.folded(told, io.StringIO(), " " * 7) == told
 
 
+@pytest.mark.parametrize("nasty", [*NASTY, "", "..", "../../etc", "C:\\x", "a" * 300])
+def test_no_name_leads_to_another_folder(nasty: str) -> None:
+    name = text.for_path(nasty)
+    assert 0 < len(name) <= 60 and not set(name) & set("/\\.~:\0 ")
+    assert text.for_path("esp32-s3-devkitc-1") == "esp32-s3-devkitc-1"
+
+
 @given(st.text(alphabet="*/?\\\n x"))
 def test_no_comment_is_left(given_text: str) -> None:
     shown = text.for_comment(given_text)

@@ -47,7 +47,7 @@ class System:
 
     ports: Callable[[], list[UsbPort]] = usb.usb_ports
     chip: Callable[[str], Chip | None] = probe.chip_on
-    firmware: Callable[[str], DeviceIdentity | None] = probe.firmware_on
+    firmware: Callable[[str], DeviceIdentity] = probe.firmware_on
     which: Callable[[str], str | None] = shutil.which
 
 
@@ -129,10 +129,6 @@ def _make(kind: Kind, port: str | None = None) -> Board:
 def _at_port(kind: Kind | None, port: str, use: str, here: System) -> tuple[Board, str]:
     if use == TALK:
         told = here.firmware(port)
-        if told is None:
-            name = kind.name if kind else "board"
-            # Opening it again will say what is wrong with it, and the cure.
-            return Board(name, catalogue.HARDWARE, port), "PORT given"
         evidence = catalogue.evidence_told(told.board)
         return Board(told.board, evidence, port), "as its firmware says"
     if kind is not None:
@@ -202,8 +198,10 @@ def _asked_for_chip(port: UsbPort, here: System) -> Candidate:
 
 
 def _asked_for_firmware(port: UsbPort, here: System) -> Candidate:
-    told = here.firmware(port.device)
-    return Candidate(port, firmware=told.board if told else "")
+    try:
+        return Candidate(port, firmware=here.firmware(port.device).board)
+    except DeviceError:
+        return Candidate(port)
 
 
 def _only(

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from core.errors import DeviceError
 from tools.link.client import Device
 from tools.link.messages import DeviceIdentity
 
@@ -46,10 +45,7 @@ def chip_on(port: str) -> Chip | None:
     return Chip(chip[1].lower().replace("-", ""), mac[1])
 
 
-def firmware_on(port: str) -> DeviceIdentity | None:
-    """What our firmware on `port` says of itself, or None where none answers."""
-    try:
-        with Device.open(port, say=lambda text: None) as device:
-            return device.identity
-    except DeviceError:
-        return None
+def firmware_on(port: str) -> DeviceIdentity:
+    """What our firmware on `port` says of itself, or a DeviceError: why it does not."""
+    with Device.open(port, say=lambda text: None) as device:
+        return device.identity

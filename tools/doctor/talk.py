@@ -13,10 +13,10 @@ from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 from tools.link import meeting
 from tools.link.framing import Request
 from tools.link.messages import (
-    RESETS,
     DeviceIdentity,
     Statistics,
     parse_statistics,
+    reset_word,
 )
 from tools.link.session import Session, Silent
 from tools.link.silence import DOWNLOAD, POWER, explain
@@ -160,7 +160,7 @@ def known(line: Line, identity: DeviceIdentity) -> list[Finding]:
     text = f"esp8k on {identity.board}: {identity.model}, weights {weights}"
     findings = [Finding("firmware", OK, text, port=port), _weights(port, identity)]
     counts = line.statistics()
-    reason = RESETS[min(counts.reset_reason, len(RESETS) - 1)]
+    reason = reset_word(counts.reset_reason)
     text = f"up for {counts.uptime_us / 1e6:.0f} s, last reset: {reason}; "
     text += f"{counts.frames:,} frames, {counts.crc_errors:,} damaged"
     cures = {

@@ -93,6 +93,11 @@ HELLO, ANSWER, STATISTICS = layout(Hello), layout(Answer), layout(Statistics)
 FRAME_ANSWER = layout(FrameAnswer)
 
 
+def reset_word(reason: int) -> str:
+    """Why a board started; a number of another day's firmware is not known."""
+    return RESETS[reason] if reason < len(RESETS) else RESETS[0]
+
+
 def pixels(image: np.ndarray) -> bytes:
     """784 bytes, row by row, from (28, 28) or (784,) uint8."""
     array = np.asarray(image)

@@ -15,6 +15,7 @@ of it in the others, so some five on two cores (scaled up from 10 images). On a 
 the line alone takes 24 minutes at 115200 baud (computed: 20,000 images).
 """
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from core.files import check_writable
 from core.manifest import whole
 from core.program import run
 from core.revision import revision
-from core.text import for_json, for_terminal
+from core.text import for_json, for_path, for_terminal
 from core.words import DEFAULT_MODEL, ENGINES, Engine, ModelName
 from tools.classify.host import Host
 from tools.link.client import Device
@@ -48,7 +49,7 @@ from tools.report.files import (
 FORMAT = 1
 EMULATED, PROCESS, HARDWARE = "emulated", "host process", "on hardware"
 MEMORY = ("code", "const", "data", "arena", "flash", "ram")  # bytes, in memory.json
-WORKERS = 2  # devices opened at once where they are emulated
+WORKERS = 2  # devices opened at once where we start them ourselves
 COUNTED = 16  # images whose instructions are counted: a slower way to emulate
 
 
@@ -74,6 +75,11 @@ class Target:
     evidence: str
     opener: Opener
     counting: Opener | None
+    at_once: int = 1  # devices; a port is opened once
+
+    def folder(self, host: Host) -> Path:
+        """build/<model>/<board>/; the board at a port tells its name itself."""
+        return host.folder / for_path(self.name)
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def make_report(
         identity.append(device.identity)
 
     started = time.monotonic()
-    workers = 1 if target.evidence == HARDWARE else WORKERS
+    workers = target.at_once
     total = len(asked.images) * len(engines)
     with progress_bar(f"{config.model} on {target.name}", total) as advance:
         got = collect(target.opener, check, engines, asked.images, workers, advance)
@@ -116,7 +122,7 @@ def make_report(
         "frames": camera_frames(config, target, check, host, asked),
         "instructions": counts,
         "counter": counter,
-        "memory": memory(host.folder / target.name / "memory.json"),
+        "memory": memory(target.folder(host) / "memory.json"),
         "artefacts": artefacts(host),
     }
     report["failures"] = failures(report)
@@ -153,7 +159,7 @@ def provenance(
 ) -> dict[str, Any]:
     """What the numbers belong to."""
     program = "esp8k report"
-    command = f"{program} --model {config.model} --board {target.name}"
+    command = f"{program} --model {config.model} --board {shlex.quote(target.name)}"
     if config.engine != "both":
         command += f" --engine {config.engine}"
     if config.limit is not None:
@@ -278,12 +284,14 @@ def open_target(config: Config) -> Target:
     from tools.boards.boards import choose, open_board
 
     board = choose(config.board, config.port)
-    emulated = board.evidence == EMULATED
+    own = board.port is None  # we start as many as we like
+    counts = own and board.evidence == EMULATED
     return Target(
         board.name,
         board.evidence,
         lambda: open_board(board, config.model),
-        (lambda: open_board(board, config.model, count=True)) if emulated else None,
+        (lambda: open_board(board, config.model, count=True)) if counts else None,
+        WORKERS if own else 1,
     )
 
 
@@ -295,7 +303,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = load_subject(host.folder, config.limit)
     target = open_target(config)
     some = "" if config.limit is None else f"-of-{config.limit}"
-    folder = config.out or host.folder / target.name / f"report{some}"
+    folder = config.out or target.folder(host) / f"report{some}"
     check_writable(folder)
     with target.opener() as device:  # not there, or another's weights: said first
         require_identity(device, host.folder)

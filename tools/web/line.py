@@ -17,7 +17,13 @@ from tools.link.identity_lock import require_identity
 from tools.link.transport import SerialTransport
 
 NOTICED_S = 0.2  # how soon a closed line or a dead board is seen
-HANDED_OVER_S = 2.0  # a page that is loaded again comes before its old line is closed
+
+
+class Held(DeviceError):
+    """Another page has the board."""
+
+    def __init__(self) -> None:
+        super().__init__("another page has the board", "close that page")
 
 
 class BoardLine:
@@ -47,10 +53,10 @@ class BoardLine:
     ) -> "Connection":
         """Open the line; `heard` and `gone` are called from a thread of its own.
 
-        Raises DeviceError where another page has it or nothing is there.
+        Raises Held where another page has it, DeviceError where nothing is there.
         """
-        if not self._held.acquire(timeout=HANDED_OVER_S):
-            raise DeviceError("another page has the board", "close that page")
+        if not self._held.acquire(blocking=False):
+            raise Held
         try:
             if self.process is not None and not self.process.alive():
                 self._start()

@@ -11,6 +11,7 @@ import ipaddress
 import secrets
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.errors import DeviceError, Esp8kError
-from tools.web.line import BoardLine
+from tools.web.line import BoardLine, Connection, Held
 
 MOST_AT_ONCE = 64  # connections; a page needs a dozen
 SILENT_S = 5.0  # a connection without a whole request
+HANDED_OVER_S = 2.0  # a page that is loaded again comes before its old line is closed
+POLL_S = 0.1
 SLOWEST = 6  # times SILENT_S for taking one answer
 MOST_MESSAGE = 65_536  # bytes of one message of a page
 TOKEN = "token"
@@ -71,7 +74,8 @@ class Guard:
             else:
                 await PlainTextResponse(why, 403, HEADERS)(scope, receive, send)
             return
-        token = HTTPConnection(scope).query_params.get(TOKEN)
+        asked = HTTPConnection(scope).query_params
+        token = self.site.token and asked.get(TOKEN)  # which is ours, by now
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -131,7 +135,7 @@ async def _bridge(page: WebSocket, line: BoardLine) -> None:
             loop.call_soon_threadsafe(told.put_nowait, what)
 
     try:
-        connection = await asyncio.to_thread(line.connect, tell, tell)
+        connection = await _connected(line, tell)
     except Esp8kError as error:
         await page.close(1011, error.message[:120])
         return
@@ -164,6 +168,20 @@ async def _bridge(page: WebSocket, line: BoardLine) -> None:
         for way in ways:
             way.cancel()
         await asyncio.to_thread(connection.close)
+
+
+async def _connected(
+    line: BoardLine, tell: Callable[[bytes | str], None]
+) -> Connection:
+    """The line, in a while; no thread waits for it that another page needs."""
+    end = asyncio.get_running_loop().time() + HANDED_OVER_S
+    while True:
+        try:
+            return await asyncio.to_thread(line.connect, tell, tell)
+        except Held:
+            if asyncio.get_running_loop().time() > end:
+                raise
+            await asyncio.sleep(POLL_S)
 
 
 class Impatient(H11Protocol):

@@ -46,10 +46,16 @@ def system(
     """A computer with these on USB."""
     on = {port.device: chip for port, chip in (chips or {}).items()}
     told = {port.device: name for port, name in (firmware or {}).items()}
+
+    def asked(port: str) -> DeviceIdentity:
+        if port not in told:
+            raise DeviceError(f"no answer from {port}", "press reset")
+        return hello(told[port])
+
     return System(
         ports=lambda: sorted(chips or {}, key=lambda port: port.device),
         chip=on.get,
-        firmware=lambda port: hello(told[port]) if port in told else None,
+        firmware=asked,
         which=lambda name: name if name in programs else None,
     )
 
@@ -162,6 +168,18 @@ def test_the_boards_own_name_decides_what_its_figures_are_worth(
     here = replace(system(), firmware=lambda where: hello(name))
     board = chosen("esp32dev", str(port), TALK, here)
     assert (board.name, board.evidence) == (name, evidence)
+
+
+def test_of_a_port_where_nobody_answers_nothing_is_claimed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was called a board, on hardware, before it was asked a second time."""
+    port = tmp_path / "tty"
+    port.touch()
+    for board in (None, "esp32dev"):
+        with pytest.raises(DeviceError, match="no answer from"):
+            choose(board, str(port), TALK, system=system())
+    assert capsys.readouterr().err == ""
 
 
 # ==== A port that was named ====

@@ -205,6 +205,14 @@ def test_a_bad_last_reset_is_noted(hang, exported_here, reason, word):
     assert health.level == NOTE and word in health.text and health.cure
 
 
+def test_a_reset_of_an_unknown_kind_is_no_brownout(hang, exported_here):
+    firmware = Firmware()
+    firmware.reason = 200
+    health = by_check(talk(hang(firmware)))["health"]
+    assert (health.level, health.cure) == (OK, "")
+    assert "last reset: unknown" in health.text
+
+
 def test_another_baud_rate_is_found(hang, exported_here):
     firmware = Firmware()
     firmware.baud = 921600

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -293,6 +294,14 @@ def test_report_json_and_html_are_written_together(host, tmp_path: Path):
     assert json.loads((tmp_path / "report" / "report.json").read_text()) == got
     names = sorted(p.name for p in (tmp_path / "report").iterdir())
     assert names == ["report.html", "report.json"]
+
+
+def test_a_boards_name_leads_to_no_other_folder(host):
+    """A board at a port tells its name itself."""
+    told = replace(target(FakeDevice()), name="../../out; reboot")
+    assert told.folder(host).parent == host.folder
+    report = make_report(Config(frames=0), told, host, subject(4))
+    assert "--board '../../out; reboot'" in report["command"]
 
 
 def test_a_full_disk_keeps_the_old_report(host, tmp_path: Path):

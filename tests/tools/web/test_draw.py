@@ -1,5 +1,6 @@
 """The page with a board behind it: who is let in, what ends it, what is cut."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,7 +16,8 @@ import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from core.errors import CheckFailed, Esp8kError
 from tests.support.browser import open_page
@@ -56,6 +58,10 @@ def running(site: Site) -> Iterator[Server]:
 def address(running: Server) -> tuple[str, int]:
     host, _, port = running.url.split("/")[2].partition(":")
     return host, int(port)
+
+
+def board_of(running: Server) -> str:
+    return "ws://{}:{}/board".format(*address(running))
 
 
 def ask(
@@ -144,6 +150,11 @@ def test_a_second_page_is_told_who_has_the_board(page: Page, running: Server) ->
     expect(other.locator("#told")).to_contain_text("Another page has the board")
 
 
+def hello(page: ClientConnection) -> None:
+    page.send(second_client.pack(second_client.HELLO, 1, b"")[0])
+    assert page.recv(timeout=5)
+
+
 def test_a_page_that_is_loaded_again_has_the_board_again(
     running: Server, line: BoardLine
 ) -> None:
@@ -151,8 +162,25 @@ def test_a_page_that_is_loaded_again_has_the_board_again(
     first = line.connect(lambda _: None, lambda _: None)
     closing = threading.Timer(0.1, first.close)
     closing.start()
-    line.connect(lambda _: None, lambda _: None).close()
+    with connect(board_of(running)) as page:
+        hello(page)
     closing.join()
+
+
+def test_pages_that_want_the_board_do_not_hold_up_the_one_that_has_it(
+    running: Server,
+) -> None:
+    """Each took a thread for two seconds: fifty of them stopped it for fourteen."""
+    with connect(board_of(running)) as page, contextlib.ExitStack() as others:
+        hello(page)
+        start = time.monotonic()
+        waiting = [others.enter_context(connect(board_of(running))) for _ in range(30)]
+        hello(page)
+        assert time.monotonic() - start < 2
+        for other in waiting:
+            with pytest.raises(ConnectionClosed, match="another page has the board"):
+                other.recv(timeout=10)
+        assert time.monotonic() - start < 5
 
 
 def test_every_answer_forbids_frames_and_other_sites(running: Server) -> None:
@@ -179,6 +207,15 @@ def test_only_the_token_lets_in_from_outside(site: Site) -> None:
         assert status == 200 and "HttpOnly" in headers["set-cookie"]
         cookie = headers["set-cookie"].partition(";")[0]
         assert ask(running, "/app.js", Cookie=cookie)[0] == 200
+
+
+def test_a_token_that_nobody_asked_for_is_no_header(
+    running: Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A link of another site to the page ended in a traceback."""
+    status, headers, _ = ask(running, "/?token=a%0d%0aX:1")
+    assert status == 200 and "set-cookie" not in headers
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_phone_reads_the_address_from_the_terminal(
@@ -234,12 +271,10 @@ def test_a_page_that_stays_is_not_cut(
 ) -> None:
     """Its connection began as a request that never came to an end."""
     monkeypatch.setattr(server, "SILENT_S", 0.2)
-    where = "ws://{}:{}/board".format(*address(running))
-    with connect(where) as socket_:
+    with connect(board_of(running)) as socket_:
         with pytest.raises(TimeoutError):  # neither a word nor an end
             socket_.recv(timeout=0.8)
-        socket_.send(second_client.pack(second_client.HELLO, 1, b"")[0])
-        assert socket_.recv(timeout=5)
+        hello(socket_)
 
 
 def test_a_second_request_that_is_slow_is_cut_as_well(
