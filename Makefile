@@ -105,7 +105,7 @@ endif
 
 # PROFILE [trained|shipped|given] [--prepare]: these stay as they were at the last export
 # that succeeded, until others are asked for.
-LAST := $(shell cat $(OUT)/.export-options 2>/dev/null)
+LAST := $(shell test -f $(OUT)/.export-options && cat $(OUT)/.export-options)
 ifeq ($(filter command%,$(origin PROFILE)),)
 ifneq ($(filter $(firstword $(LAST)),$(call literal,Profile)),)
 PROFILE := $(firstword $(LAST))
@@ -250,10 +250,11 @@ TRAINED_WITH := $(if $(OWN),own,$(SEED) $(EPOCHS) $(DATASET)$(if $(ALONE), $(ALO
 # Without the goal `train` a checkpoint is a file like any other: nothing makes it. What
 # has learned somebody's own pictures is not trained over by chance.
 ifneq ($(filter train,$(GOALS)),)
-ifeq ($(OWN)$(if $(wildcard $(OUT)/model.pt),$(shell cat $(OUT)/.train-options)),own)
+ifeq ($(OWN)$(if $(wildcard $(OUT)/model.pt),$(shell test -f $(OUT)/.train-options && cat $(OUT)/.train-options)),own)
 $(error $(OUT)/model.pt has learned own pictures: give OWN, or remove it to train anew)
 endif
-OTHERWISE := $(shell printf '%s\n' $(call quoted,$(TRAINED_WITH)) | \
+OTHERWISE := $(shell test -f $(OUT)/.train-options && \
+               printf '%s\n' $(call quoted,$(TRAINED_WITH)) | \
                cmp -s - $(OUT)/.train-options || echo FORCE)
 $(OUT)/model.pt: $(TRAINER) $(OTHERWISE) $(if $(RESUME),$(if $(wildcard $(OUT)/unfinished.pt),FORCE)) $(if $(OWN),FORCE) | $(SETUP)
 	@$(eval TRAINED := yes)$(if $(OWN),$(ESP8K) own $(call quoted,$(OWN)) --model $(MODEL) \

@@ -3,6 +3,7 @@
 import ast
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -158,3 +159,15 @@ def test_what_may_be_missing_may_be_a_pipe(
     assert data._unpacked(pipe("raw/train-images-idx3-ubyte").parent) == []
     shipped = checkpoint.load(ROOT / "training/pretrained/v3.pt", "v3")
     assert pipe("v3/doubt.json") and doubt.stored(shipped) is not None
+
+
+@pytest.mark.parametrize("goal", ["export", "train"])
+def test_make_waits_for_no_pipe(
+    pipe: Callable[[str], Path], goal: str, tmp_path: Path
+) -> None:
+    pipe("v3/.export-options"), pipe("v3/.train-options")
+    (tmp_path / "v3" / "model.pt").touch()
+    words = ["make", "-n", goal, "MODEL=v3"]
+    env = {**os.environ, "ESP8K_BUILD": str(tmp_path)}
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert f"esp8k {goal} --model v3" in done.stdout, done.stderr
