@@ -36,7 +36,7 @@ CURES = {
     errno.EFBIG: SPACE,  # a limit of the system, or of the user
     errno.EACCES: RIGHTS,
     errno.EPERM: RIGHTS,
-    errno.EROFS: "it is mounted read-only: set ESP8K_BUILD to another folder",
+    errno.EROFS: "it is mounted read-only: choose another folder (ESP8K_BUILD, --out)",
 }
 
 

@@ -13,6 +13,7 @@ import os
 import platform
 import select
 import signal
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from core.errors import (
     report,
 )
 from core.paths import build_root
+from core.text import one_line
 
 AGAIN = "run the same command again"
 
@@ -108,6 +110,10 @@ def ending(main: Callable[[], int | None]) -> int:
         name = f" ({error.filename})" if error.filename else ""
         text = f"{error.strerror or error}{name}"
         return report(text, cure_of(error.errno), EXIT_USAGE)
+    except subprocess.TimeoutExpired as late:
+        words = late.cmd if isinstance(late.cmd, str) else " ".join(map(str, late.cmd))
+        text = f"no end after {late.timeout:.0f} s of: {one_line(words)}"
+        return report(text, "is the computer very busy? " + AGAIN, EXIT_USAGE)
     except MemoryError:
         return report("not enough memory", "close other programs", EXIT_USAGE)
     except BaseException as error:

@@ -24,7 +24,6 @@ The firmware calls its model mnist01: it is none of MLPerf's own four, and the r
 is no MLPerf result; what is theirs is the way of measuring.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +32,7 @@ import numpy as np
 
 from core.cli import parse
 from core.errors import Esp8kError
+from core.files import staged
 from core.paths import build_root, model_dir
 from core.program import run
 from core.text import for_json
@@ -117,29 +117,29 @@ def write(config: Config, images: np.ndarray, labels: np.ndarray) -> Path:
         )
     timed = inferences(config)
     folder = build_root() / "mlperf"
-    shutil.rmtree(folder, ignore_errors=True)
-    inputs = folder / "datasets" / MODEL
-    inputs.mkdir(parents=True)
-    rows = []
-    for number in range(config.images):
-        name = f"digit_{number:05}.bin"
-        (inputs / name).write_bytes(images[number].tobytes())
-        rows.append(f"{name},{CLASSES},{labels[number]}\n")
-    (inputs / TRUTH).write_text("".join(rows))
-    scripts = {
-        "tests_accuracy.yaml": (config.images, 1, 0),
-        "tests_performance.yaml": (LOOPS, timed, config.warmups),
-    }
-    for name, (loops, iterations, warmups) in scripts.items():
-        text = SCRIPT.format(
-            model=MODEL,
-            truth=TRUTH,
-            loops=loops,
-            iterations=iterations,
-            warmups=warmups,
-        )
-        (folder / name).write_text(text)
-    (folder / "devices.yaml").write_text(DEVICES)
+    with staged(folder, last="devices.yaml") as fresh:
+        inputs = fresh / "datasets" / MODEL
+        inputs.mkdir(parents=True)
+        rows = []
+        for number in range(config.images):
+            name = f"digit_{number:05}.bin"
+            (inputs / name).write_bytes(images[number].tobytes())
+            rows.append(f"{name},{CLASSES},{labels[number]}\n")
+        (inputs / TRUTH).write_text("".join(rows))
+        scripts = {
+            "tests_accuracy.yaml": (config.images, 1, 0),
+            "tests_performance.yaml": (LOOPS, timed, config.warmups),
+        }
+        for name, (loops, iterations, warmups) in scripts.items():
+            text = SCRIPT.format(
+                model=MODEL,
+                truth=TRUTH,
+                loops=loops,
+                iterations=iterations,
+                warmups=warmups,
+            )
+            (fresh / name).write_text(text)
+        (fresh / "devices.yaml").write_text(DEVICES)
     return folder
 
 

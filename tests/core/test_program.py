@@ -132,6 +132,14 @@ def test_permissions_are_not_called_a_full_disk(capsys):
     assert "free some space" in capsys.readouterr().err
 
 
+def test_a_program_that_does_not_end_is_no_error_of_ours(capsys):
+    """A compiler on a very busy computer was unforeseen."""
+    late = subprocess.TimeoutExpired(["gcc", "-O2", "x" * 999], 60.0)
+    assert ending(raising(late)) == EXIT_USAGE
+    told = capsys.readouterr().err
+    assert "no end after 60 s of: gcc -O2" in told and "busy" in told
+
+
 def test_a_log_that_cannot_be_written_is_told_instead(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "file"))

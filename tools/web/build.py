@@ -55,7 +55,8 @@ def build(model: str) -> Path:
     about = describe(exported)
     folder = exported / "web"
     with files.staged(folder, last="index.html") as fresh:
-        shutil.copytree(PAGE, fresh, dirs_exist_ok=True)
+        for file in PAGE.iterdir():  # copytree's errors have no number, so no cure
+            shutil.copyfile(file, fresh / file.name)
         compile_wasm(exported / "component", fresh / "model.wasm")
         write_json(fresh / "about.json", about.__dict__)
         raw = ROOT / "training" / "data" / "MNIST" / "raw"

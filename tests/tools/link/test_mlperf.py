@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import serial
 
+from tests.support.disk import full_disk
 from tests.support.link import PtyHost, random_images
 from tests.tools.link.test_client import fake_int8
 from tools import mlperf_data
@@ -405,3 +406,16 @@ def test_a_board_is_asked_how_long_it_takes(
     config = mlperf_data.Config(images=10, port=behind_pty(board.feed).port)
     folder = mlperf_data.write(mlperf_data.measured(config, IMAGES), IMAGES, LABELS)
     assert steps(folder, "tests_performance.yaml")[2] == 3_000
+
+
+def test_a_full_disk_leaves_the_folder_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of the images lay there, as if they were all."""
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    config = mlperf_data.Config(images=100, iterations=20)
+    images = np.zeros((100, 28, 28), np.uint8)
+    labels = np.arange(100) % 10
+    with full_disk(1000), pytest.raises(mlperf_data.Esp8kError, match="cannot write"):
+        mlperf_data.write(config, images, labels)
+    assert list(tmp_path.iterdir()) == []
