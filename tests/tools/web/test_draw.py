@@ -175,12 +175,13 @@ def test_pages_that_want_the_board_do_not_hold_up_the_one_that_has_it(
         hello(page)
         start = time.monotonic()
         waiting = [others.enter_context(connect(board_of(running))) for _ in range(30)]
+        asked = time.monotonic()
         hello(page)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - asked < 2
         for other in waiting:
             with pytest.raises(ConnectionClosed, match="another page has the board"):
                 other.recv(timeout=10)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 8
 
 
 def test_every_answer_forbids_frames_and_other_sites(running: Server) -> None:
