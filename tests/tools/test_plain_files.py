@@ -14,7 +14,7 @@ from core.errors import Esp8kError
 from core.paths import ROOT
 from core.picture.opening import open_picture
 from export.frontend import calibration, sources
-from export.graph.network import read_tflite
+from export.graph.read import read_tflite
 from export.plan.record import load_plan
 from tools.bench import assemble_lx6, read_frames, show
 from tools.boards import flash, footprint, merge
