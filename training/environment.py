@@ -11,10 +11,12 @@ from core.revision import revision
 
 def environment() -> dict[str, Any]:
     """Versions and revision, for the record."""
-    packages = ("torch", "torchvision", "numpy")
+    others = ("torchvision", "numpy")
+    versions = {name: importlib.metadata.version(name) for name in others}
     return {
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
+        # which build it is, its package says on PyTorch's own index alone
+        "packages": {"torch": str(torch.__version__), **versions},
         "threads": torch.get_num_threads(),
         "git": revision("training"),
     }

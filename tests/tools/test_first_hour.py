@@ -6,12 +6,14 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from core.errors import DeviceError, Esp8kError
 from core.paths import ROOT
+from export import __main__ as export
 from tests.support.fakes import FakeDevice, FakeHost, opener, some_images
 from tools.boards import boards, catalogue, flash
 from tools.faults import chaos
@@ -102,6 +104,34 @@ def test_a_verb_that_follows_is_not_buried_under_sizes(
     monkeypatch.setattr(flash, "flash", lambda *_: {"flashed": done})
     assert flash.main(["--model", "v2", "--board", "twin", "--brief"]) == 0
     assert capsys.readouterr() == (told, "")
+
+
+WRITERS: dict[str, tuple[ModuleType, Callable[[], object]]] = {
+    "train": (train, lambda: train.main(["--model", "v2"])),
+    "export": (export, lambda: export.main(["--model", "v2"])),
+    "flash": (flash, lambda: flash.main(["--model", "v2", "--board", "twin"])),
+    "build": (
+        flash,
+        lambda: flash.flash("v2", boards.Board("twin", catalogue.PROCESS), True),
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", WRITERS)
+def test_a_verb_writes_where_no_other_does(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two exports at once left the files of both."""
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    module, run = WRITERS[verb]
+
+    def held(folder: Path, verb: str) -> None:
+        raise Esp8kError(f"{folder} is in use, {verb} waits", "")
+
+    monkeypatch.setattr(module, "lock", held)
+    with pytest.raises(Esp8kError, match=f"v2 is in use, {verb} waits"):
+        run()
+    assert not [path for path in (tmp_path / "v2").rglob("*") if path.is_file()]
 
 
 STUDIES: dict[str, Callable[[Sequence[str]], object]] = {
