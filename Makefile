@@ -167,7 +167,7 @@ seeds: setup ## train MODEL with N seeds: mean, spread (2 minutes a seed)
 sweep: setup ## search recipes, architectures on validation images (hours)
 	@$(ESP8K) sweep --model $(MODEL)
 
-bench: setup ## instructions, bytes, exactness by every rival (minutes)
+bench: setup ## instructions, bytes, exactness by every rival (10 minutes)
 	@$(ESP8K) bench
 
 bench-train: setup ## training images a second, against the stock way (minutes)
