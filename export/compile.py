@@ -100,8 +100,10 @@ def compile_model(
             url=url,
             prepare=prepare,
         )
-        check_example(made.stage)
-        compared = _check_outputs(network, ends, model, made.stage)
+        with scratch() as work:  # compiled once: the example is linked to it
+            library = host_build.build(made.stage, work)
+            check_example(made.stage, library.path)
+        compared = _check_outputs(network, ends, model, library)
     return Result(
         name=name,
         profile=profile,
@@ -160,12 +162,12 @@ def _replaced(made: Published) -> list[str]:
     return [f"replaced {count} files of an earlier run, removed {gone}"]
 
 
-def check_example(folder: Path) -> None:
-    """Compile the example as a user would, warnings as errors, and run it."""
+def check_example(folder: Path, library: Path) -> None:
+    """Compile the example, warnings as errors, link it to the component and run it."""
     with scratch() as work:
         program = work / "golden"
-        sources = [folder / "examples/golden/main.c", *(folder / "src").glob("*.c")]
-        host_build.compile_c(sources, [folder / "src"], program)
+        parts = [folder / "examples/golden/main.c", library]
+        host_build.compile_c(parts, [folder / "src"], program)
         done = subprocess.run(
             [str(program)], capture_output=True, text=True, timeout=TIMEOUT_S
         )
@@ -176,13 +178,13 @@ def check_example(folder: Path) -> None:
         )
 
 
-def _check_outputs(network: Network, ends: Ends, model: bytes, folder: Path) -> str:
+def _check_outputs(
+    network: Network, ends: Ends, model: bytes, library: host_build.Library
+) -> str:
     """Compare the C with the reference and, where there is one, with TFLite Micro."""
     count = compared_inputs(network)
     inputs = random_values(network, count, 1)
     expected = joined(int8.sequence(network, inputs))
-    with scratch() as work:
-        library = host_build.build(folder, work)
     found = library.int8(to_bytes(joined(inputs)))
     _require_equal(found, expected, "the integer reference")
     if not tflm.available():

@@ -50,7 +50,7 @@ TARGETS = "esp32 esp32s2 esp32s3 esp32c2 esp32c3 esp32c6 esp32h2".split()
 STYLE = ROOT / ".clang-format"
 TIMEOUT_S = 120  # for the layout of all files
 BLOCK = re.compile(r"\bLX_(?:FPU_)?BLOCK\(\n.*?\)\);$", re.S | re.M)
-ASIDE = "LX_BLOCK();"  # stands where one was
+TABLE = re.compile(r"(?<== \{\n    )[^\n}]+,(?:\n    [^\n}]+,){1000,}(?=\n\};$)", re.M)
 GOLDEN_BYTES = 16_384  # of inputs in the golden header, at most four vectors
 TITLES = {"int8": "int8", "f16": "float16"}
 
@@ -122,7 +122,7 @@ def _beside(
 def lay_out(folder: Path) -> None:
     """Lay out all C below `folder` in the dialect of `.clang-format`."""
     files = sorted(path for kind in ("*.c", "*.h") for path in folder.rglob(kind))
-    with _blocks_aside(files):
+    with _aside(files, BLOCK, "LX_BLOCK();"), _aside(files, TABLE, "LX_TABLE,"):
         _format(files)
 
 
@@ -139,26 +139,27 @@ def _format(files: list[Path]) -> None:
 
 
 @contextmanager
-def _blocks_aside(files: list[Path]) -> Iterator[None]:
-    """Take blocks of instructions out of the files, and put them back as they were.
+def _aside(files: list[Path], what: re.Pattern[str], stead: str) -> Iterator[None]:
+    """Take it out of the files, and put it back as it was in the place of `stead`.
 
-    They are written in lines of 80 columns. One of a thousand instructions costs
-    clang-format minutes and gigabytes, between "off" and "on" too.
+    Blocks of instructions and the rows of tables are written within 80 columns. A block
+    of a thousand instructions costs clang-format minutes and gigabytes, between "off"
+    and "on" too, and tables of a hundred thousand numbers most of a component's time.
     """
     kept: dict[Path, list[str]] = {}
     for path in files:
         text = path.read_text()
-        kept[path] = BLOCK.findall(text)
+        kept[path] = what.findall(text)
         if kept[path]:
-            path.write_text(BLOCK.sub(ASIDE, text))
+            path.write_text(what.sub(stead, text))
     try:
         yield
     finally:
-        for path, blocks in kept.items():
-            if blocks:
-                parts = path.read_text().split(ASIDE)
-                whole = [x for pair in zip(parts, blocks, strict=False) for x in pair]
-                path.write_text("".join([*whole, parts[-1]]))
+        for path, parts in kept.items():
+            if parts:
+                first, *rest = path.read_text().split(stead)
+                whole = [x for pair in zip(parts, rest, strict=False) for x in pair]
+                path.write_text("".join([first, *whole]))
 
 
 def random_inputs(network: Network, count: int, seed: int) -> np.ndarray:

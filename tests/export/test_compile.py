@@ -98,7 +98,7 @@ def test_a_wrong_golden_vector_fails_the_example(
     digits[2] = f"{(int(first) + 129) % 256 - 128},{rest}"
     header.write_text(before + "digits_golden_int8" + "{".join(digits))
     with pytest.raises(CheckFailed, match="1 outputs wrong"):
-        program.check_example(tmp_path)
+        program.check_example(tmp_path, host_build.shared_object(tmp_path, tmp_path))
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Two networks, both engines of each, in one program: C99 and C++17."""
 
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -171,21 +173,36 @@ def test_no_two_networks_share_a_symbol(components: Components, tmp_path: Path) 
         assert all(name.startswith(f"{model.upper()}_") for name in defined)
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], list[Path]]:
+    """`drawn(True)` are components with a float16 engine; not to be changed."""
+
+    @cache
+    def make(half: bool) -> list[Path]:
+        folders = [tmp_path_factory.mktemp("drawn") for _ in range(6)]
+        for seed, folder in enumerate(folders):
+            profile = ("speed", "size")[seed % 2]
+            if half:
+                f16 = random_f16(seed)
+                generate(twin(f16), f16, folder, profile, "net", IDENTITY)
+            else:
+                network = integer_core(read_tflite(random_network(seed), "net"))
+                generate(network, None, folder, profile, "net", IDENTITY)
+        return folders
+
+    return make
+
+
 @pytest.mark.parametrize(("compiler", "dialect"), LANGUAGES)
 @pytest.mark.parametrize("defines", [(), ("-DNN_SOFT_FLOAT=1",)])
 def test_every_kernel_is_clean_under_all_flags(
-    defines: tuple[str, ...], compiler: str, dialect: str, tmp_path: Path
+    defines: tuple[str, ...],
+    compiler: str,
+    dialect: str,
+    drawn: Callable[[bool], list[Path]],
 ) -> None:
     """Random networks of every operator, in two profiles."""
-    for seed in range(6):
-        profile = ("speed", "size")[seed % 2]
-        folder = tmp_path / str(seed)
-        if defines:
-            f16 = random_f16(seed)
-            generate(twin(f16), f16, folder, profile, "net", IDENTITY)
-        else:
-            network = integer_core(read_tflite(random_network(seed), "net"))
-            generate(network, None, folder, profile, "net", IDENTITY)
+    for seed, folder in enumerate(drawn(bool(defines))):
         for source in (folder / "src").glob("*.c"):
             done = subprocess.run(
                 [compiler, *strict(compiler, dialect), *defines, "-fsyntax-only"]
