@@ -19,6 +19,8 @@ from filelock import FileLock, Timeout
 
 from core.paths import ROOT
 from core.words import MODELS
+from training import data
+from training.fused import library
 
 SOURCES = ("core/*.py", "training/*.py", "training/pretrained/*", "export/**/*.py")
 GENERATOR = ("export/**/*.jinja", "firmware/components/nn/**/*", ".clang-format")
@@ -87,6 +89,26 @@ def exported() -> Callable[[str], Path]:
         return TEST_BUILD / model
 
     return export
+
+
+@pytest.fixture(scope="session")
+def furnished() -> Callable[[Path], Path]:
+    """`furnished(build)`: that folder, with data unpacked and training's C compiled.
+
+    A run in an empty folder would spend most of its time on them.
+    """
+    with lock("training"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+        data.load()
+        library.compiled()
+
+    def furnish(build: Path) -> Path:
+        build.mkdir(parents=True, exist_ok=True)
+        for name in ("data", "fused"):
+            (build / name).symlink_to(TEST_BUILD / name)
+        return build
+
+    return furnish
 
 
 def verified(model: str) -> str:

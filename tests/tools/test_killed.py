@@ -40,6 +40,9 @@ def test_sigterm_leaves_nothing(
     assert end(Run("compile", tmp_path / "run", TEST_BUILD, file_shim), CHANGE) == []
 
 
-def test_no_moment_of_training_is_half_written(tmp_path: Path, file_shim: Path) -> None:
-    seen = whole(Run("train", tmp_path / "run", TEST_BUILD, file_shim))
+def test_no_moment_of_training_is_half_written(
+    tmp_path: Path, file_shim: Path, furnished: Callable
+) -> None:
+    furnished(tmp_path)
+    seen = whole(Run("train", tmp_path / "run", tmp_path, file_shim))
     assert seen.faults == [] and len(seen.operations) > 10

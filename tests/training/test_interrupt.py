@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,17 +38,21 @@ def train(build: Path, *extra: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Build folder and weights of a run that nobody interrupts."""
-    build = tmp_path_factory.mktemp("straight")
-    return build, train(build)
+def straight(
+    furnished: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The weights of a run that nobody interrupts."""
+    return train(furnished(tmp_path_factory.mktemp("straight")))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
 def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(
-    how: signal.Signals, straight: tuple[Path, str], tmp_path: Path
+    how: signal.Signals,
+    straight: str,
+    furnished: Callable[[Path], Path],
+    tmp_path: Path,
 ) -> None:
-    (tmp_path / "fused").symlink_to(straight[0] / "fused")  # compiled already
+    furnished(tmp_path)
     with subprocess.Popen(
         command(),
         cwd=ROOT,
@@ -70,6 +75,6 @@ def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(
         assert (
             "RESUME=1" in rest
         )  # the hint goes on, where the same command starts over
-    assert train(tmp_path, "--resume") == straight[1]
-    assert checkpoint.load(folder / "model.pt").weights_hash == straight[1]
+    assert train(tmp_path, "--resume") == straight
+    assert checkpoint.load(folder / "model.pt").weights_hash == straight
     assert not (folder / "unfinished.pt").exists()

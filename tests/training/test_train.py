@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,11 @@ def train(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(
+    furnished: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """`build/v2` of a tiny run."""
-    build = tmp_path_factory.mktemp("build")
+    build = furnished(tmp_path_factory.mktemp("build"))
     done = train(build, *TINY)
     assert done.returncode == 0, done.stderr
     assert "epoch 2/2" in done.stderr and "written to" in done.stdout

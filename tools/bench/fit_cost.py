@@ -71,20 +71,26 @@ def rows(kernel: Kernel) -> Kernel:
     return kernel.inner if isinstance(kernel, PooledStrip) else kernel
 
 
+def generated(
+    network: Network, profile: str, method: str, folder: Path
+) -> tuple[Kernel, ...]:
+    """The kernels of the weighted layers by one method; all C below `folder`."""
+    taken = only(method)
+    place = (folder, profile, "net", IDENTITY, taken)
+    generate.generate(network, None, *place, lx6=False)
+    engine = lower.int8(network, profile, "net", taken)
+    return tuple(kernel for kernel in engine.kernels if kernel.stage.weighs)
+
+
 def counted(
     network: Network, image: np.ndarray | None, profile: str, method: str, core: str
 ) -> Iterator[tuple[Kernel, str, int]]:
     """(kernel, method, instructions) of each weighted layer."""
-    taken = only(method)
-    engine = lower.int8(network, profile, "net", taken)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        place = (folder, profile, "net", IDENTITY, taken)
-        generate.generate(network, None, *place, lx6=False)
-        found = profiler.measure(folder, "int8", CORES[core], image=image)
-    for kernel in engine.kernels:
-        if kernel.stage.weighs:
-            yield kernel, kernel.method, found["per_stage"][kernel.name]
+        kernels = generated(network, profile, method, Path(name))
+        found = profiler.measure(Path(name), "int8", CORES[core], image=image)
+    for kernel in kernels:
+        yield kernel, kernel.method, found["per_stage"][kernel.name]
 
 
 def constant(kernel: Kernel) -> bool:

@@ -41,6 +41,7 @@ def few(*name):
     return dataclasses.replace(full, test_images=images, test_labels=labels)
 data.load = few
 {PLAIN}"""
+FURNITURE = ("data", "fused")  # of a build folder, made by the first command there
 Launch = Callable[[str, Sequence[str], Mapping[str, str], int], Process]
 
 
@@ -128,6 +129,10 @@ class Run:
         """The folder as an earlier run left it."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.temporary.mkdir(parents=True)
+        for name in FURNITURE:  # else most of a run's time would go into them
+            if (made := self.made.parent / name).is_dir():
+                (self.folder / "build").mkdir(exist_ok=True)
+                (self.folder / "build" / name).symlink_to(made.resolve())
         if self.case.root == "build/v2":
             ignored = shutil.ignore_patterns("platformio", "report*", "web")
             shutil.copytree(self.made, self.root, ignore=ignored)

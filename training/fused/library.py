@@ -49,6 +49,17 @@ class Layer(ctypes.Structure):
 @cache
 def load() -> ctypes.CDLL | None:
     """fused.c, compiled for this processor; None where there is no C compiler."""
+    target = compiled()
+    if target is None:
+        return None
+    library = ctypes.CDLL(str(target))
+    if library.fused_layer_bytes() != ctypes.sizeof(Layer):
+        raise RuntimeError("library.py and layer.h disagree about layer_t")
+    return library
+
+
+def compiled() -> Path | None:
+    """The shared library, made unless it is there already."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         return None
@@ -73,10 +84,7 @@ def load() -> ctypes.CDLL | None:
             print("note: training/fused/fused.c did not compile here:", file=sys.stderr)
             print(failed.stderr, file=sys.stderr)
             return None
-    library = ctypes.CDLL(str(target))
-    if library.fused_layer_bytes() != ctypes.sizeof(Layer):
-        raise RuntimeError("library.py and layer.h disagree about layer_t")
-    return library
+    return target
 
 
 def _processor() -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The cost model against counts on the emulated cores."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -17,12 +18,37 @@ pytestmark = pytest.mark.emulator
 TOLERANCE = 0.10
 
 
-@cache
-def counted(seed: int, way: str, core: str) -> list[tuple[Kernel, str, int]]:
-    """What `fit_cost.counted` finds, once for all tests that ask."""
-    network = typical_network(seed)
-    image = typical_image(network, seed)
-    return list(fit_cost.counted(network, image, "speed", way, core))
+Counted = Callable[[int, str, str], list[tuple[Kernel, str, int]]]
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Counted:
+    """What `fit_cost.counted` finds of a typical network, by its seed, way and core.
+
+    C is generated once for all cores, and counted once: one way is often another.
+    """
+    root = tmp_path_factory.mktemp("typical")
+
+    @cache
+    def made(seed: int, way: str) -> tuple[tuple[Kernel, ...], Path, bytes]:
+        folder = root / f"{seed}_{way}"
+        kernels = fit_cost.generated(typical_network(seed), "speed", way, folder)
+        files = sorted((folder / "src").iterdir())
+        return kernels, folder, b"".join(path.read_bytes() for path in files)
+
+    counts: dict[tuple[bytes, str], dict[str, int]] = {}
+
+    @cache
+    def count(seed: int, way: str, core: str) -> list[tuple[Kernel, str, int]]:
+        kernels, folder, text = made(seed, way)
+        if (text, core) not in counts:
+            image = typical_image(typical_network(seed), seed)
+            found = profiler.measure(folder, "int8", fit_cost.CORES[core], image=image)
+            counts[text, core] = found["per_stage"]
+        per_stage = counts[text, core]
+        return [(kernel, kernel.method, per_stage[kernel.name]) for kernel in kernels]
+
+    return count
 
 
 def estimates(component: Path, core: str) -> dict[str, int]:
@@ -68,7 +94,7 @@ def test_estimates_hold_for_the_wider_model(
 @pytest.mark.parametrize("core", fit_cost.CORES)
 @pytest.mark.parametrize("way", ["winograd", "winograd4"])
 def test_estimates_hold_for_networks_that_no_weight_was_fitted_to(
-    way: str, core: str
+    way: str, core: str, counted: Counted
 ) -> None:
     layers, tiled = 0, 0
     for seed in HELD_OUT:
@@ -86,7 +112,7 @@ def test_estimates_hold_for_networks_that_no_weight_was_fitted_to(
 
 
 @pytest.mark.slow
-def test_what_the_model_chooses_is_the_cheaper_by_count() -> None:
+def test_what_the_model_chooses_is_the_cheaper_by_count(counted: Counted) -> None:
     """Direct against both Winograds on lx106; near a tie it may go any way."""
     chosen = {"direct": 0, "winograd": 0, "winograd4": 0}
     for seed in HELD_OUT:

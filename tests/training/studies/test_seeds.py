@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,10 @@ def file_away(seed: int, accuracy: float, **changes: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+def build(
+    furnished: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(furnished(tmp_path)))
 
 
 def test_the_summary_is_the_arithmetic_of_its_seeds() -> None:
