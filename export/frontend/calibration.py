@@ -25,9 +25,7 @@ from export.frontend.taken import Wanted
 
 FILE_BYTES = 1 << 30  # of calibration data, compressed or not
 FILES = 10_000  # in a folder
-PIXELS = 1 << 24  # in one image
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".webp")
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP")  # no TIFF, EPS, ...
 HINT = (
     "give an .npz or .npy of the shape (N, {shape}), a .csv of {size} numbers a line, "
     "or a folder of images or .csv files"
@@ -258,27 +256,20 @@ def _folder(path: Path, body: tuple[int, ...]) -> np.ndarray:
 
 
 def _image(path: Path, body: tuple[int, ...]) -> np.ndarray:
-    """A picture as (1, *body): resized, grey or RGB, values in 0..1."""
-    from PIL import Image
+    """A picture as (1, *body): upright, resized, grey or RGB, values in 0..1."""
+    from core.picture.opening import open_picture
 
     if len(body) != 3 or not {1, 3} & {body[0], body[2]}:
         shape = ", ".join(map(str, body))
         raise Esp8kError(f"the model wants ({shape}): no image", "give an .npz")
     last = body[2] in (1, 3)
     height, width, channels = body if last else (body[1], body[2], body[0])
-    raw = read_bytes(path, FILE_BYTES, "an image")
     try:
-        with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
-            if image.width * image.height > PIXELS:
-                what = f"{path} has {image.width} x {image.height} pixels"
-                raise Esp8kError(what, f"at most {PIXELS:,}")
-            drawn = image.convert("L" if channels == 1 else "RGB")
-            if drawn.size != (width, height):
-                drawn = drawn.resize((width, height))
-            pixels = np.asarray(drawn, np.float32) / 255
-    except Esp8kError:
-        raise
-    except Exception as error:  # Pillow raises whatever a decoder meets
-        raise Esp8kError(f"{path} is not an image", "leave it out") from error
+        drawn = open_picture(path).convert("L" if channels == 1 else "RGB")
+    except Esp8kError as error:
+        raise Esp8kError(error.message, "mend it, or leave it out") from error
+    if drawn.size != (width, height):
+        drawn = drawn.resize((width, height))
+    pixels = np.asarray(drawn, np.float32) / 255
     pixels = pixels.reshape(height, width, channels)
     return (pixels if last else pixels.transpose(2, 0, 1))[None]

@@ -131,6 +131,20 @@ def test_a_folder_of_images_is_taken(tmp_path: Path) -> None:
     assert np.allclose(found[:, 0, 0, 0], np.array([40, 80, 120]) / 255, atol=0.01)
 
 
+def test_a_photo_of_calibration_is_upright_as_any_other(tmp_path: Path) -> None:
+    """There was a second loader of pictures here, which turned none."""
+    pixels = np.zeros((8, 12, 3), np.uint8)
+    pixels[:4] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    (read,) = calibration.read(tmp_path, (1, 8, 12, 3))
+    assert read[:4].max() == 0 and np.allclose(read[4:], 200 / 255)
+    (tmp_path / "b.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0")
+    with pytest.raises(Esp8kError, match=r"b\.png is not a picture"):
+        calibration.read(tmp_path, (1, 8, 12, 3))
+
+
 def test_another_order_of_axes_is_named(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.random.rand(5, 6, 4, 1))
     error = refused(tmp_path / "a.npy", "another order")
