@@ -3,6 +3,9 @@
 total("in", ("y", 28), ("x", 1), 0)    # in + y * 28 + x
 """
 
+import re
+from collections.abc import Callable
+
 WIDTH = 76  # columns, where a function's body begins
 
 Term = str | int | tuple[str, int]  # text, a number, or (text, factor)
@@ -42,6 +45,11 @@ def half(text: str) -> str:
     return f"{text} / 2" if _is_one(text) else f"({text}) / 2"
 
 
+def halved(index: str) -> str:
+    """C of half of an index, which is never negative: by a shift."""
+    return half(index) if index.isdigit() else f"({index} >> 1)"
+
+
 def _is_one(text: str) -> bool:
     """Whether it needs no parentheses: a name, a call, or what has them already."""
     depth = 0
@@ -52,10 +60,43 @@ def _is_one(text: str) -> bool:
     return True
 
 
-def position(width: int, channels: int, rows: int = 2) -> str:
-    """C of where the bytes of position (y, x) are among `rows` of `width`."""
-    y = product("y", width) if rows > 1 else "0"
-    return product(total(y, "x" if width > 1 else "0"), channels)
+def position(width: int, channels: int, y: str = "y", x: str = "x") -> str:
+    """C of where the bytes of position (y, x) are among rows of `width`."""
+    return product(total((y, width), x), channels)
+
+
+def turns(
+    name: str,
+    end: int,
+    step: int = 1,
+    start: int = 0,
+    *,
+    also: str = "",
+    scoped: bool = False,
+    caller: Callable[[str], str],
+) -> str:
+    """C of a loop over a template's block, which is given the index.
+
+        {% call(y) turns("y", rows) %} ... {% endcall %}
+
+    Of one turn it is the block alone. `also`: what a turn ends with; `scoped`: the
+    block's names must not meet those of another one beside it.
+    """
+    if 0 < end - start <= step:
+        return block("{" if scoped else "", caller=lambda: caller(str(start)))
+    more = f"++{name}" if step == 1 else f"{name} += {step}"
+    head = f"int32_t {name} = {start}; {name} < {end}; {more}{also and ', ' + also}"
+    return block(f"for ({head}) {{", caller=lambda: caller(name))
+
+
+def block(head: str, *, caller: Callable[[], str]) -> str:
+    """C of a template's block behind `head`; without one, a level less deep."""
+    body = caller()
+    if not head:
+        return re.sub("^    ", "", body, flags=re.M)
+    deep = re.search("^ *(?=[^ #\n])", body, re.M)
+    margin = deep[0][4:] if deep else ""
+    return f"{margin}{head}\n{body}{margin}}}\n"
 
 
 def folded(lines: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ import jinja2
 from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
-from export.kernels.c_text import total
+from export.kernels.c_text import block, total, turns
 from export.plan import cost
 from export.plan.cost import Work
 
@@ -136,4 +136,5 @@ class Kernel(ABC):
         template = templates.get_template(self.template)
         restrict = "" if shares else "restrict "
         prefix = self.options.prefix
-        return template.render(s=self, restrict=restrict, prefix=prefix, total=total)
+        written = {"total": total, "turns": turns, "block": block}
+        return template.render(s=self, restrict=restrict, prefix=prefix, **written)

@@ -170,7 +170,17 @@ class Conv(FloatKernel):
         return self.tile.rows // self.tile.out_rows * self.stage.geometry.stride_h
 
     @property
-    def at(self) -> str:
+    def next_row(self) -> str:
+        """C that goes from one row of the kernel to the next."""
+        gap = self.pitch - self.row
+        return f"v += {gap}" if gap and not self.job.ring else ""
+
+    @property
+    def several_turns(self) -> bool:
+        """Whether the loops over the kernel have more than one."""
+        return self.unroll < self.size
+
+    def at(self, ky: str = "0") -> str:
         """C of where a tile reads."""
         base = "pixels" if self.first else "in"
         down = self.step_y * self.pitch if self.several_rows else 0
@@ -178,7 +188,7 @@ class Conv(FloatKernel):
         right = columns * self.stage.geometry.stride_w * self.stage.depth
         x = ("x", right if self.several_columns else 0)
         if self.job.ring:
-            return total(f"rows[{total(self.ring_y, 'ky')}]", x)
+            return total(f"rows[{total(self.ring_y, ky)}]", x)
         return total(base, ("y", down), x)
 
     @property

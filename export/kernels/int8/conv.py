@@ -14,7 +14,7 @@ from export.arithmetic import requant_stage
 from export.graph.geometry import POINT
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array
-from export.kernels.c_text import position, total
+from export.kernels.c_text import halved, position, total
 from export.kernels.int8 import horizontal_max
 from export.kernels.int8.direct import Direct, line_buffer, walk
 from export.kernels.int8.finish import Finish, table_array
@@ -160,14 +160,30 @@ class Conv(Direct):
         text = f"v{p} * w{q}"
         return f"(uint32_t)({text})" if self.sum_type == "uint32_t" else text
 
-    @property
-    def place(self) -> str:
-        """Where a position's bytes are stored: C of y and x."""
-        rows, width, channels = self.stage.region
+    def place(self, y: str, x: str) -> str:
+        """C of where a position's bytes are stored."""
+        _, width, channels = self.stage.region
         if self.strip is None or self.strip.pitch == width * channels:
-            return position(width, channels, rows)
-        column = "(x >> 1)" if self.maxima else "x"
-        return total(("y", self.strip.pitch if rows > 1 else 0), (column, channels))
+            return position(width, channels, y, x)
+        column = halved(x) if self.maxima else x
+        return total((y, self.strip.pitch), (column, channels))
+
+    @property
+    def span(self) -> int:
+        """What the innermost loop goes through, a turn at a time."""
+        return len(self.turn.taps) if self.turn.flat else self.walk.row
+
+    @property
+    def reads_on(self) -> bool:
+        """Whether a value further on in a kernel's row is read after a turn."""
+        looped = self.span > len(self.turn.taps) or self.walk.segments > 1
+        return looped and not self.turn.flat
+
+    @property
+    def weighs_on(self) -> bool:
+        """Whether a weight further on is read after a turn."""
+        several = self.turn.rows > 1 or self.stage.region[2] > self.block_q
+        return several or self.reads_on
 
     def work(self) -> Work:
         """Of all loops."""

@@ -29,18 +29,20 @@ def operands(stage: Stage, stem: str) -> Operands:
     for tensor, letter in ((first, "a"), (second, "b")):
         shape = hwc(tensor.shape)
         if tensor.data is None:
-            texts.append(f"in{at}[{_index(shape, stage.sources[at].pitch)}]")
+            texts.append(f"in{at}[{_index(stage, shape, stage.sources[at].pitch)}]")
             at += 1
             continue
         name, what = f"{stem}_{letter}", f"{stage.name}: operand {letter}"
         data = tensor.data.reshape(-1).astype(np.int64) + 128
         arrays.append(byte_array(name, what, data, "uint8_t"))
-        texts.append(f"{name}[{_index(shape, shape[1] * shape[2])}]")
+        texts.append(f"{name}[{_index(stage, shape, shape[1] * shape[2])}]")
     return Operands((first, second), (texts[0], texts[1]), tuple(arrays))
 
 
-def _index(shape: Shape, pitch: int) -> str:
-    """The index of (y, x, c) in an operand; along an axis of 1 it stands still."""
+def _index(stage: Stage, shape: Shape, pitch: int) -> str:
+    """The index of (y, x, c) in an operand; it stands still along an axis of 1."""
     height, width, channels = shape
-    y, x = ("y", pitch if height > 1 else 0), ("x", channels if width > 1 else 0)
+    rows, columns, _ = stage.region
+    y = ("y", pitch if height > 1 and rows > 1 else 0)
+    x = ("x", channels if width > 1 and columns > 1 else 0)
     return total(y, x, "c" if channels > 1 else 0)

@@ -7,7 +7,7 @@ import numpy as np
 
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
-from export.kernels.c_text import product, total
+from export.kernels.c_text import position
 from export.kernels.int8.finish import stored, table_array
 from export.kernels.kernel import Kernel
 from export.plan.overlap import lag
@@ -38,11 +38,10 @@ class Plain(Kernel):
         """Bytes from one row of each input to the next."""
         return [source.pitch for source in self.stage.sources]
 
-    @property
-    def place(self) -> str:
+    def place(self, y: str, x: str) -> str:
         """C of where a position's bytes are stored."""
         _, width, channels = self.stage.region
-        return product(total(("y", width), "x"), channels)
+        return position(width, channels, y, x)
 
     @property
     def out_type(self) -> str:

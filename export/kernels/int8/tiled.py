@@ -87,16 +87,9 @@ class Tiled(Summed):
         """Name of the macro that adds one channel's products to all sums."""
         return f"{self.function.upper()}_{self.tiles}X{self.block_q}"
 
-    @property
-    def corner(self) -> str:
+    def corner(self, y: str, x: str) -> str:
         """C of where a tile begins."""
-        pitch = 0 if self.one_row else self.pitch
-        return total("in", ("y", pitch), ("x", self.stage.depth))
-
-    @property
-    def one_row(self) -> bool:
-        """Of tiles."""
-        return self.stage.head_region[0] == self.tile
+        return total("in", (y, self.pitch), (x, self.stage.depth))
 
     @property
     def total(self) -> int:

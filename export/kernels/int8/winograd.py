@@ -8,7 +8,7 @@ import numpy as np
 
 from export.arithmetic import requant_stage, winograd
 from export.graph.stage import Stage
-from export.kernels.c_text import product, total
+from export.kernels.c_text import halved, position
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.tiled import Tiled
 from export.kernels.kernel import Options
@@ -82,13 +82,25 @@ class Winograd(Tiled):
         """Whether two tiles abreast are neighbours: no pair crosses a row's end."""
         return self.tiles == 2 and self.stage.head_region[1] % 4 == 0
 
+    def at(self, p: int) -> tuple[str, str]:
+        """C of the row and the column of tile `p` of a turn."""
+        rows, columns, _ = self.stage.head_region
+        if self.looped:
+            return "y" if rows > self.tile else "0", "x"
+        row, column = divmod(self.tile * p, columns)
+        return str(self.tile * row), str(column)
+
     @property
-    def place(self) -> str:
+    def looped(self) -> bool:
+        """Whether there are more tiles than one turn makes."""
+        return self.total > self.tiles
+
+    def place(self, y: str, x: str) -> str:
         """C of where a tile's outputs go."""
         _, width, channels = self.stage.region
-        x, y = ("(x >> 1)", "(y >> 1)") if self.stage.pool else ("x", "y")
-        row = "0" if self.one_row else product(y, width)
-        return product(total(row, x), channels)
+        if self.stage.pool:
+            y, x = halved(y), halved(x)
+        return position(width, channels, y, x)
 
     @property
     def tails(self) -> list[str]:

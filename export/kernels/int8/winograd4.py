@@ -8,7 +8,7 @@ import numpy as np
 
 from export.arithmetic import requant_stage, winograd
 from export.graph.stage import Stage
-from export.kernels.c_text import total
+from export.kernels.c_text import halved, total
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.tiled import Tiled
 from export.kernels.kernel import Options
@@ -65,12 +65,11 @@ class Winograd4(Tiled):
         """Columns of the output that a tile gives."""
         return 2 if self.stage.pool else self.tile
 
-    @property
-    def place(self) -> str:
+    def place(self, y: str, x: str) -> str:
         """C of where a tile's outputs go."""
-        x, y = ("(x >> 1)", "(y >> 1)") if self.stage.pool else ("x", "y")
-        pitch = 0 if self.one_row else self.out_pitch
-        return total((y, pitch), (x, self.stage.region[2]))
+        if self.stage.pool:
+            y, x = halved(y), halved(x)
+        return total((y, self.out_pitch), (x, self.stage.region[2]))
 
     @property
     def bias(self) -> str:

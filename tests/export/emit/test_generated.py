@@ -20,6 +20,7 @@ MODELS = ("v1", "v2")
 IDLE = re.compile(
     r"[-+] 0\b(?!\.)|\b0 [-+*] |[*/] 1\b(?!\.)|\b1 \* |[-+*] \(\w+\)(?!\w)"
 )
+ENGINE = re.compile(r"_(int8|f16)_")  # a file of the network's, not a kernel's header
 # from 0 to less than 1, or to as much as a step
 ONE_TURN = re.compile(r"for \(.* = 0; \w+ < (?:1;|(\d+); \w+ \+= \1\))")
 
@@ -105,23 +106,16 @@ def test_the_code_needs_no_library_and_names_no_path(components: Components) -> 
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("model", ["v2", "v3"])
-def test_the_code_of_int8_is_as_one_would_write_it(
+def test_the_code_is_as_one_would_write_it(
     model: str, profile: str, components: Components
 ) -> None:
-    """80 columns, and no sum or product that does nothing."""
-    for source in (components(model, profile) / "src").glob("*_int8_*.[chS]"):
-        lines = source.read_text().splitlines()
-        assert not [line for line in lines if len(line) > 80], source.name
-        assert not [line for line in lines if IDLE.search(line)], source.name
-
-
-@pytest.mark.parametrize("model", ["v2", "v3"])
-def test_the_code_for_lx6_is_as_one_would_write_it(
-    model: str, components: Components
-) -> None:
-    """80 columns, no sum that does nothing, and no loop of one turn."""
-    sources = list((components(model, "speed") / "src").glob("*_lx6_network.c"))
-    assert len(sources) == 2
+    """80 columns, no sum or product that does nothing, and no loop of one turn."""
+    folder = components(model, profile) / "src"
+    sources = [p for p in folder.glob("*.[chS]") if ENGINE.search(p.name)]
+    engines = {"int8", "f16", "int8_lx6", *(["f16_lx6"] if profile == "speed" else [])}
+    assert {f"{model}_{engine}_network.c" for engine in engines} <= {
+        source.name for source in sources
+    }
     for source in sources:
         lines = source.read_text().splitlines()
         assert not [line for line in lines if len(line) > 80], source.name
