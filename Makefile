@@ -25,7 +25,7 @@ RESUME  =#           1: go on with an interrupted run (train)
 OWN     =#           folder of own pictures, to go on with (train)
 N       = 10#        how many seeds (seeds)
 MINUTES = 60#        how long (soak)
-JOBS    = 2#         how many tests at once (test)
+JOBS    = 3#         tests at once: while one waits, two compute (test)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -15,7 +15,6 @@ from core.words import PROFILES
 from tests.support.components import Components
 from tests.support.link import FAKE
 from tools.boards.sources import FIRMWARE, folders, includes
-from tools.faults import fuzz
 from tools.faults.loopback import PORT
 
 OURS = sorted(path for folder in folders() for path in folder.glob("*.[ch]"))
@@ -225,18 +224,3 @@ def test_cppcheck_finds_nothing() -> None:
         text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not any(map(shutil.which, fuzz.CLANGS)), reason="no clang for the sanitizers"
-)
-@pytest.mark.parametrize("name", fuzz.HARNESSES)
-def test_the_kept_corpus_runs_clean_under_the_sanitizers(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    corpus = sorted((fuzz.FUZZ / "corpus" / name).iterdir())
-    assert len(corpus) >= 3
-    done = subprocess.run([fuzz.build(name), *corpus], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]

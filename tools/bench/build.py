@@ -223,17 +223,18 @@ def _images(images: np.ndarray, stages: bool) -> str:
 
 def _harness(target: Target, folder: Path, includes: list[str]) -> list[Path]:
     """Objects of what surrounds the model: harness_*, and helper_* that gcc calls."""
-    flags = [*target.compile, "-O2", *includes]
     if target.name == "host":
-        return [_compile(target, BARE / "host.c", flags, folder / "harness.o")]
+        return [*_kept_objects(target.name)]
+    flags = [*target.compile, "-O2", *includes]
     images = _compile(target, folder / "images.c", flags, folder / "harness.o")
-    return [images, *_bare_objects(target.name)]
+    return [images, *_kept_objects(target.name)]
 
 
-@cache
-def _bare_objects(target: str) -> tuple[Path, ...]:
-    """Start code, counter and helpers of a bare core, compiled once a process."""
-    where = TARGETS[target]
+def _kept_sources(where: Target) -> list[tuple[str, Path]]:
+    """What surrounds every model on a core, as a harness or as helpers."""
+    target = where.name
+    if target == "host":
+        return [("harness", BARE / "host.c")]
     start = ("esp32.s", f"{target}.s") if target in ESP32 else (f"{target}.S",)
     main = "xtensa.c" if where.family == "xtensa" else f"{target}.c"
     names = (*start, main, "bare.c")
@@ -243,11 +244,18 @@ def _bare_objects(target: str) -> tuple[Path, ...]:
         sources.append(("harness", DIRECT / "mulsh.S"))
     if where.family == "xtensa":
         sources += [("helper", path) for path in sorted(RUNTIME.glob("*.c"))]
+    return sources
+
+
+@cache
+def _kept_objects(target: str) -> tuple[Path, ...]:
+    """Start code, counter and helpers of a core, compiled once a process."""
+    where = TARGETS[target]
     folder = build_root() / "bench" / "harness" / target
     folder.mkdir(parents=True, exist_ok=True)
     flags = [*where.compile, "-O2", f"-I{BARE}", f"-I{DIRECT}"]
     objects = []
-    for kind, path in sources:
+    for kind, path in _kept_sources(where):
         out = folder / f"{kind}_{path.name}.o"
         # Another process may be linking this very file.
         own = folder / f"{os.getpid()}_{out.name}"
@@ -295,6 +303,7 @@ def _cause(stderr: str) -> str:
     return (told or plain or lines or ["no message"])[0]
 
 
+@cache
 def version(target: Target) -> str:
     """Compiler and its version."""
     told = run_tool([f"{target.prefix}gcc", "-dumpfullversion"], target)

@@ -145,8 +145,9 @@ def program(component: Path, plan: Plan, engine: str) -> Program:
     """One engine of a generated component, ready to be measured."""
     header = component / "src" / f"{plan.prefix}_model.h"
     upper = plan.prefix.upper()
+    defined = host_build.defines(header)
     sizes = {
-        name: host_build.number(host_build.defines(header)[f"{upper}_{name}"])
+        name: host_build.number(defined[f"{upper}_{name}"])
         for name in ("OUTPUT_SIZE", "INPUT_BYTES")
     }
     return Program(

@@ -96,7 +96,9 @@ def check(seed: int, profile: str, folder: Path, reached: Counter[str]) -> bool:
     values, end = oracle.compare(model, inputs, label), network.outputs[0]
     # What only renames its input ends in a copy that the file does not have.
     expected = values[end if end in values else whole.outputs[0]]
-    generate.generate(network, None, folder, profile, "net", IDENTITY)
+    # In profile speed test_lx6.py makes and runs the LX6's engine of these networks.
+    place = (folder, profile, "net", IDENTITY)
+    generate.generate(network, None, *place, lx6=profile != "speed")
     native = Native(folder, folder / "native", options=OPTIONS)
     found = native.run("int8", (inputs.astype(np.int16) + 128).astype(np.uint8))
     assert np.array_equal(found, expected.reshape(found.shape)), label

@@ -1,7 +1,7 @@
 """v1, v2 and v3 against TFLite Micro: every test image and 1,000 of noise.
 
-The export ran the oracle on the test images: the generated C of each profile must
-give its digest over them, and the oracle's bytes on noise.
+The export ran the oracle on the test images, and the C of the default profile: that of
+each other profile must give the digest, and all of them the oracle's bytes on noise.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.digest import digest
-from core.words import MODELS, PROFILES
+from core.words import DEFAULT_PROFILE, MODELS, PROFILES
 from export import verify
 from export.emit import generate, host_build
 from export.frontend.identity import Identity
@@ -65,6 +65,8 @@ def test_every_test_image_and_noise_has_the_oracles_bytes(
     library = host_build.build(tmp_path, tmp_path)
     assert expected.shape == (NOISE, 10)
     np.testing.assert_array_equal(library.int8(noise()), expected)
+    if profile == DEFAULT_PROFILE:
+        return  # there would be no export if its digest were another
     found = library.int8(load("mnist").test_images)
     assert found.shape == (TEST_IMAGES, 10)
     assert digest(found) == verified(name)

@@ -24,6 +24,10 @@ def _build_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", fuzz.HARNESSES)
 def test_nothing_crashes_the_link(name: str) -> None:
+    """Nor does a kept input: libFuzzer begins with all of them."""
+    kept = sorted((fuzz.FUZZ / "corpus" / name).iterdir())
+    assert len(kept) >= 3
+    assert max(path.stat().st_size for path in kept) <= fuzz.LONGEST_INPUT
     runs, _ = fuzz.fuzz(name, SECONDS // len(fuzz.HARNESSES), seed=1)
     assert runs > 1000
 
