@@ -80,10 +80,7 @@ class Checkout:
         return lines
 
 
-# The last one: a checkout whose path the shell would read as something else.
-@pytest.fixture(params=["plain", 'with blank, ü, it\'s $HOME `a` "b"'])
-def checkout(request, tmp_path: Path) -> Checkout:
-    folder = tmp_path / request.param
+def checkout_in(folder: Path) -> Checkout:
     made = Checkout(folder)
     made.program.parent.mkdir(parents=True)
     made.program.write_text(STAND_IN)
@@ -96,6 +93,30 @@ def checkout(request, tmp_path: Path) -> Checkout:
     for mark in (".python-ready", ".debian-ready"):
         (folder / "build" / mark).touch()
     return made
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return checkout_in(tmp_path)
+
+
+def test_every_verb_runs_below_a_path_that_the_shell_would_read_otherwise(tmp_path):
+    checkout = checkout_in(tmp_path / 'with blank, ü, it\'s $HOME `a` "b"')
+    verbs = re.findall(r"^  make (\S+)", checkout.make().stdout, re.M)
+    others = {"setup", "test", "test-fast", "docs", "help", "clean", "distclean"}
+    for verb in [verb for verb in verbs if verb not in others]:
+        done = checkout.make(verb)
+        assert done.returncode == 0, done.stderr
+        assert verb in [call.split()[0] for call in checkout.calls()]
+    program = checkout.folder / ".venv" / "bin" / "mkdocs"
+    program.write_text('#!/bin/sh\nprintf "%s" "$5" > site\n')
+    program.chmod(0o755)
+    assert checkout.make("docs").returncode == 0
+    site = (checkout.folder / "site").read_text()
+    assert site == f"{checkout.folder}/build/site"
+    assert checkout.make("clean").returncode == 0
+    assert checkout.make("distclean", answer="y\n").returncode == 0
+    assert not (checkout.folder / "build").exists()
 
 
 def test_a_verb_runs_this_checkout_and_no_other(checkout):
