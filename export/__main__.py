@@ -55,6 +55,7 @@ class Config:
     profile: Profile = DEFAULT_PROFILE  # what the C is made for
     core: Cores = DEFAULT_CORES  # whose kernels stand beside the portable C
     prepare: bool = False  # frames and strokes to 28x28 in the component, too
+    views: bool = False  # the sum of five shifted views in the component, too
     json: bool = False  # print the results as JSON
 
 
@@ -161,6 +162,7 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
                 *(artefacts, stage, config.profile, _say, doubt),
                 core=config.core,
                 prepare=config.prepare,
+                views=config.views,
             )
             rows = verify(point.module(), artefacts, stage, plan, data, _say)
             content = {"rows": [r.json() for r in rows], "failures": check(rows)}

@@ -88,6 +88,7 @@ def compile_model(
     cores: Cores = DEFAULT_CORES,
     url: str = "",
     prepare: bool = False,
+    views: bool = False,
 ) -> Result:
     """Generate, check and write the component of an int8 .tflite."""
     network, ends = core_of(read_tflite(model, name))
@@ -99,6 +100,7 @@ def compile_model(
             *(network, None, made.stage, profile, name, identity, shown, cores),
             url=url,
             prepare=prepare,
+            views=views,
         )
         with scratch() as work:  # compiled once: the example is linked to it
             library = host_build.build(made.stage, work)
@@ -243,6 +245,7 @@ class Config:
     input_shape: tuple[int, ...] | None = None  # where the model leaves it open
     url: str = ""  # of your project, for the manifests that registries read
     prepare: bool = False  # 28x28 pixels: bring frames and strokes to them, too
+    views: bool = False  # a grey picture: sum the outputs of five shifted views, too
     json: bool = False  # print the result as JSON
 
 
@@ -259,6 +262,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         *(taken.model, name, taken.name, args.output, args.profile, notes, args.core),
         url=args.url,
         prepare=args.prepare,
+        views=args.views,
     )
     if args.json:
         costs = [asdict(cost) for cost in taken.costs]

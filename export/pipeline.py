@@ -91,6 +91,7 @@ def write(
     doubt: Doubt | None = None,
     core: Cores = DEFAULT_CORES,
     prepare: bool = False,
+    views: bool = False,
 ) -> "Plan":
     """Write the model files, the C component and its plan into `folder`."""
     from export.emit import component
@@ -111,6 +112,7 @@ def write(
         core,
         doubt=doubt,
         prepare=prepare,
+        views=views,
     )
     shutil.copy(target / "plan.json", folder / "plan.json")
     return plan

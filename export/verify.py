@@ -17,6 +17,7 @@ from torch import nn
 from core import pixels
 from core.digest import digest
 from core.files import scratch
+from core.views import OFFSETS
 from export.emit import host_build
 from export.graph.network import Network
 from export.pipeline import Artefacts, Say
@@ -189,9 +190,22 @@ def verify_c(v: Verifier, folder: Path, plan: "Plan", say: Say) -> None:
     logits = library.f16(v.images)
     size = _weight_bytes(plan, "f16")
     v.add("C float16 (weights)", evidence, size, logits, digest(logits))
+    if (folder / "component" / "src" / f"{plan.prefix}_views.h").exists():
+        verify_views(v, library, say)
     say("check the float16 reference")
     expected = float16.outputs(v.artefacts.float16, v.images)
     v.add("float16 reference", "numpy", None, expected, digest(expected))
+
+
+def verify_views(v: Verifier, library: host_build.Library, say: Say) -> None:
+    """The generated C's sums of five views, as means."""
+    say("run five views of each image")
+    out = v.artefacts.int8.tensors[v.artefacts.int8.outputs[0]]
+    mean = library.views("int8", v.images) / len(OFFSETS)
+    real = (mean - out.zero_point) * out.scale
+    v.add("C int8, five views", "this computer", None, real)
+    mean = library.views("f16", v.images) / len(OFFSETS)
+    v.add("C float16, five views", "this computer", None, mean)
 
 
 def _weight_bytes(plan: "Plan", engine: str) -> int:

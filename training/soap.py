@@ -5,8 +5,8 @@ arXiv:2409.11321). A convolution counts as the matrix (outputs, inputs x kernel)
 is not a matrix (biases, batch norm) is left to plain Adam. For 8,000 parameters the
 matrices have at most a few hundred rows, and the extra work is a few small products.
 
-Ours, because PyTorch has none and the packaged ones that we tried precondition each
-kernel axis by itself or stop at shapes like (10, 1, 3, 3).
+Ours, because PyTorch has none, and a packaged one that we tried takes a convolution's
+axes one by one and is slower (training/README.md).
 """
 
 from collections.abc import Callable, Iterable

@@ -13,7 +13,7 @@ and that box is put on 28x28 so that the centre of mass lies in the middle.
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,9 +23,10 @@ from PIL import Image
 from core.cli import Positional, parse
 from core.errors import Esp8kError
 from core.files import replacing
-from core.picture.ink import find
+from core.picture.ink import MORE, find
 from core.picture.opening import CURE, decode, matching, open_picture
-from core.placing import BOX, CENTRE, SIDE, bounds, place, widen
+from core.picture.pieces import share_of
+from core.placing import BOX, CENTRE, SIDE, Box, bounds, place, widen
 from core.program import run
 from core.text import for_json
 
@@ -33,7 +34,10 @@ Array = np.ndarray
 Crop = tuple[int, int, int, int]  # x, y, width, height, pixels
 
 WORK_MIN, WORK_MAX = 160, 480  # longer side, pixels, at which the digit is sought
+WORK_SHORTER = 80  # shorter side of a strip, at least, where the longer allows it
 SMALLEST = 6  # pixels: a side below this holds no digit
+NEAR = 80  # pixels at that size: a smaller digit is read once more from nearby
+SAME = 0.6  # of what both readings cover that they have in common
 FAINT = 0.25  # of full ink: below this nothing bounds a digit
 TOO_SMALL = 10  # pixels of the picture: a digit below this cannot be read
 
@@ -45,6 +49,11 @@ class Digit:
     pixels: Array  # uint8 (28, 28) as in MNIST
     crop: Crop  # where it lies in the picture
 
+    def moved(self, x: int, y: int, by: float = 1.0) -> "Digit":
+        """The same in a picture `by` as large, with more at its left and top."""
+        left, top, width, height = (round(by * v) for v in self.crop)
+        return replace(self, crop=(left + x, top + y, width, height))
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -53,6 +62,11 @@ class Reading:
     digits: tuple[Digit, ...]  # from left to right
     main: int  # which of them is the clearest
     left_out: tuple[str, ...]  # what else there was: "ruled lines", "a frame", ...
+
+    @property
+    def partial(self) -> bool:
+        """Whether there is more of the kind than was read: nothing sure is right."""
+        return MORE in self.left_out
 
     @property
     def pixels(self) -> Array:
@@ -104,18 +118,59 @@ def read(image: Image.Image, name: str, crop: str | None = None) -> Reading:
     if is_mnist(colour):
         own = Digit(np.asarray(colour.convert("L")), (0, 0, SIDE, SIDE))
         return Reading((own,), 0, ())
-    small = working_size(colour)
-    scale = image.width / small.width
-    found = find(np.asarray(small))
+    found = seen(colour)
     if found is None:
         raise Esp8kError(f"nothing is drawn in {name}", CURE)
+    found = closer(colour, found)
+    offset = offset_x, offset_y, image.width / colour.width
+    found = replace(found, digits=tuple(digit.moved(*offset) for digit in found.digits))
+    require_size(found.digits[found.main], name, image.size)
+    return found
+
+
+def seen(colour: Image.Image) -> Reading | None:
+    """What a picture of one size holds; None where nothing is drawn."""
+    small = working_size(colour)
+    scale = colour.width / small.width
+    found = find(np.asarray(small))
+    if found is None:
+        return None
     digits = []
     for ink, mask in found.digits:
         box = bounds(mask & (ink > FAINT))  # without what was too faint to be shown
-        pixels = place(widen(ink, box), box)
-        digits.append(Digit(pixels, region(box, scale, offset_x, offset_y)))
-    require_size(digits[found.main], name, image.size)
+        digits.append(Digit(place(widen(ink, box), box), region(box, scale)))
     return Reading(tuple(digits), found.main, found.left_out)
+
+
+def closer(colour: Image.Image, found: Reading) -> Reading:
+    """A single small digit read once more from nearby, where that finds the same.
+
+    Light is evened and noise smoothed by pixels: of a digit of 30 that thickens the
+    strokes.
+    """
+    x, y, width, height = found.digits[found.main].crop
+    longer = max(width, height)
+    if len(found.digits) > 1 or longer * factor(colour.size) > NEAR:
+        return found
+    box = (
+        max(0, x - longer),
+        max(0, y - longer),
+        min(colour.width, x + width + longer),
+        min(colour.height, y + height + longer),
+    )
+    near = seen(colour.crop(box))
+    if near is None or len(near.digits) > 1:
+        return found
+    again = near.digits[0].moved(*box[:2])
+    if share_of(ends(found.digits[0].crop), ends(again.crop)) < SAME:
+        return found
+    return replace(found, digits=(again,))
+
+
+def ends(crop: Crop) -> Box:
+    """Top, left, bottom, right of a part of the picture."""
+    x, y, width, height = crop
+    return y, x, y + height, x + width
 
 
 def crop_of(text: str, size: tuple[int, int]) -> Crop:
@@ -132,10 +187,10 @@ def crop_of(text: str, size: tuple[int, int]) -> Crop:
     return x, y, width, height
 
 
-def region(box: tuple[int, int, int, int], scale: float, x: int, y: int) -> Crop:
+def region(box: Box, scale: float) -> Crop:
     """A box at working size as a part of the picture."""
     top, left, bottom, right = (round(v * scale) for v in box)
-    return left + x, top + y, right - left, bottom - top
+    return left, top, right - left, bottom - top
 
 
 def require_size(digit: Digit, name: str, size: tuple[int, int]) -> None:
@@ -190,14 +245,20 @@ def is_mnist(colour: Image.Image) -> bool:
     return abs(extent - BOX) <= 1 and bool((abs(centre - CENTRE) < 1.1).all())
 
 
+def factor(size: tuple[int, int]) -> float:
+    """By which a picture of that size is scaled before the digit is sought."""
+    longer, shorter = max(size), min(size)
+    wanted = max(1.0, WORK_MIN / longer, WORK_SHORTER / shorter)
+    return min(wanted, WORK_MAX / longer)
+
+
 def working_size(colour: Image.Image) -> Image.Image:
     """Scale so that the longer side lies between WORK_MIN and WORK_MAX."""
-    longer = max(colour.size)
-    factor = min(max(1.0, WORK_MIN / longer), WORK_MAX / longer)
-    if factor == 1:
+    by = factor(colour.size)
+    if by == 1:
         return colour
-    size = [max(SMALLEST, round(side * factor)) for side in colour.size]
-    kind = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.BOX
+    size = [max(SMALLEST, round(side * by)) for side in colour.size]
+    kind = Image.Resampling.BICUBIC if by > 1 else Image.Resampling.BOX
     return colour.resize((size[0], size[1]), kind)
 
 

@@ -27,11 +27,12 @@ from core.picture.pieces import (
     is_frame,
     is_sheet,
     lies_on,
-    neighbours,
     paste,
     pieces,
     share_of,
 )
+from core.picture.rows import more, neighbours
+from core.placing import bounds
 
 Array = np.ndarray
 
@@ -48,12 +49,13 @@ CHALK = 0.7  # light ink must be that much clearer than dark ink
 HOLLOW = 0.6  # a stroke wider than that share of the window comes out hollow
 ERASED = 0.85  # a digit between erased lines is worth less than one beside lines
 WITHIN = 0.35  # dark ink within a light piece counts from that share of its score
-AGREED = 0.7  # of two boxes that two ways to read agree on
+AGREED = 0.6  # of two boxes that two ways to read agree on
 LEAST = 0.01  # a candidate less clear than that is nothing drawn
 FRAMES = 40  # best candidates among which frames are sought
 MARGIN = 8  # such a picture gets 1/MARGIN of its longer side around it
 FILLED = 0.8  # of such a picture's height or width, that its digit takes
 STROKES = 0.6  # a light piece that clear, and no full surface, is no note
+MORE = "more of the same ink"  # left out: what was read is not all that is drawn
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,9 @@ def find(rgb: Array) -> Found | None:
         return dark or chalk
     # A white note on a desk is no chalk: dark ink within it is what counts.
     within = contains(chalk.box, dark.box) and not dark.hollow
-    if even is not None and not within and share_of(even.box, chalk.box) > AGREED:
-        return even
     note = within and chalk.sheet
+    if even is not None and not note and share_of(even.box, chalk.box) > AGREED:
+        return even
     share = WITHIN if note else 1.0
     return dark if dark.score > share * chalk.score else chalk
 
@@ -232,6 +234,8 @@ def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
     row = neighbours(rest[0], rest)  # from left to right
     masks = [group(piece, rest, dark.shape) for piece in row]
     digits = tuple((render(dark, mask, paper), mask) for mask in masks)
+    if more(rest[0], [bounds(mask) for mask in masks], rest):
+        left_out = (*left_out, MORE)
     main = next(i for i, piece in enumerate(row) if piece is rest[0])
     hollow = rest[0].stroke > HOLLOW * view.share * max(dark.shape)
     sheet = is_sheet(rest[0])

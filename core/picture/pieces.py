@@ -25,7 +25,6 @@ REACH = 0.2  # of a piece's extent: what lies so near belongs to it
 BELOW = 0.4  # the same for what lies below or above it, as the dot of a ? does
 CLOSE = 0.1  # of its extent between the ink of two: strokes of one digit, a 5's bar
 ASTRIDE = 0.12  # of the narrower one's width, above the other: no digits of a row
-GAP = 4.0  # of a digit's height: farther apart they are no row
 FRAME_PX = 16  # shorter side of a frame, at least: there is room in it
 ON_FRAME = 0.8  # share of a piece's pixels on a frame: it is a part of the frame
 SHEET_CORE = 0.25  # of a note's extent: strokes are narrower
@@ -300,22 +299,6 @@ def close(chosen: Piece, other: Piece) -> bool:
     mine = around[y0 - top : y1 - top, x0 - left : x1 - left]
     y, x = other.box[:2]
     return bool((mine & other.own[y0 - y : y1 - y, x0 - x : x1 - x]).any())
-
-
-def neighbours(chosen: Piece, others: list[Piece]) -> list[Piece]:
-    """The chosen piece and those in a row with it, from left to right."""
-    row, edge = [chosen], True
-    while edge:
-        edge = False
-        for other in others:
-            if any(other is piece for piece in row) or not alike(chosen, other):
-                continue
-            gaps = [max(other.box[1] - p.box[3], p.box[1] - other.box[3]) for p in row]
-            tall = chosen.box[2] - chosen.box[0]
-            if min(gaps) < GAP * tall and all(beside(p, other) for p in row):
-                row.append(other)
-                edge = True
-    return sorted(row, key=lambda piece: piece.box[1])
 
 
 def paste(mask: Array, piece: Piece) -> None:

@@ -24,8 +24,9 @@ from core.errors import Esp8kError
 from core.paths import ROOT
 from core.pixels import to_bytes
 from core.version import VERSION
+from core.views import OFFSETS
 from core.words import DEFAULT_CORES, Cores
-from export.emit import c_source, decide, held, prepared
+from export.emit import c_source, decide, held, prepared, viewed
 from export.emit.generate import Plan, flags, generate
 from export.emit.subject import End
 from export.frontend.identity import Identity
@@ -76,23 +77,26 @@ def publish(
     doubt: Doubt | None = None,
     url: str = "",
     prepare: bool = False,
+    views: bool = False,
 ) -> Plan:
     """Write the whole component; `source` is the file that the network came from.
 
     With a `doubt` it says beside the class how sure that is; with `prepare` it brings
-    frames and strokes to the network's 28x28 itself. `url` is that of the
-    project that publishes it: registries ask for one, and we have none to give.
+    frames and strokes to the network's 28x28 itself, with `views` it sums the logits
+    of five shifted views. `url` is that of the project that publishes it: registries
+    ask for one, and we have none to give.
     """
     plan = generate(
         *(network_int8, network_f16, out_dir, profile, prefix, identity),
         s3=cores in ("all", "s3"),
         lx6=cores in ("all", "lx6"),
     )
-    for name, text in _beside(network_int8, prefix, doubt, prepare).items():
-        (out_dir / name).write_text(text)
     networks = {"int8": network_int8}
     if network_f16 is not None:
         networks["f16"] = network_f16
+    beside = _beside(networks, prefix, doubt, prepare, views)
+    for name, text in beside.items():
+        (out_dir / name).write_text(text)
     shutil.copyfile(ROOT / "LICENSE", out_dir / "LICENSE")
     environment = c_source.environment(PACKAGE)
     context = {**_context(networks, plan, out_dir, source), "url": url}
@@ -106,13 +110,20 @@ def publish(
 
 
 def _beside(
-    network: Network, prefix: str, doubt: Doubt | None, prepare: bool
+    networks: dict[str, Network],
+    prefix: str,
+    doubt: Doubt | None,
+    prepare: bool,
+    views: bool,
 ) -> dict[str, str]:
     """C that stands beside the network's, by its place in the component."""
-    texts: dict[str, str] = {}
+    network, texts = networks["int8"], {}
+    if views:
+        texts |= viewed.sources(network, prefix, tuple(networks))
     if doubt is not None:
         end = network.tensors[network.outputs[0]]
-        texts |= decide.sources(doubt, prefix, float(end.scale), end.zero_point)
+        seen = len(OFFSETS) if views else 0
+        texts |= decide.sources(doubt, prefix, float(end.scale), end.zero_point, seen)
     if prepare:
         prepared.require(network)
         texts |= prepared.sources(prefix)

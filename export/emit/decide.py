@@ -25,18 +25,23 @@ def multiplier(scale: float) -> int:
 
 
 def sixteenths(logits: Array, scale: float, zero_point: int) -> Array:
-    """int8 logits (N, 10), or means of some, in sixteenths, cut towards zero as C does
+    """int8 logits (N, 10), or means of five, in sixteenths, cut towards zero as C does
     it; int64."""
-    apart = (logits.astype(np.float64) - zero_point) * multiplier(scale)  # exact
-    wide = apart.astype(np.int64)
+    apart = (logits.astype(np.float64) - zero_point) * multiplier(scale)
+    wide = np.round(apart, 2).astype(np.int64)  # a mean may be a hair beside a fifth
     return np.asarray(np.sign(wide) * (np.abs(wide) >> FRACTION_BITS))
 
 
-def sources(doubt: Doubt, prefix: str, scale: float, zero_point: int) -> dict[str, str]:
+def sources(
+    doubt: Doubt, prefix: str, scale: float, zero_point: int, views: int = 0
+) -> dict[str, str]:
     """The header and the source, by their path in the component.
 
-    `scale` and `zero_point` are those of the int8 logits.
+    `scale` and `zero_point` are those of the int8 logits; sums of `views` logits are
+    decided too, if there are any.
     """
+    most = views * 255 * multiplier(scale)
+    assert most < 1 << 31, "the sums of views do not fit 32 bits"
     context = {
         **asdict(doubt),
         "prefix": prefix,
@@ -46,6 +51,7 @@ def sources(doubt: Doubt, prefix: str, scale: float, zero_point: int) -> dict[st
         "classes": CLASSES,
         "multiplier": multiplier(scale),
         "zero_point": zero_point,
+        "views": views,
     }
     environment = c_source.environment()
     return {

@@ -114,6 +114,16 @@ class Library:
             )
         return logits
 
+    def views(self, engine: str, images: np.ndarray) -> np.ndarray:
+        """Sums of the logits of five views, (N, elements); a component with them."""
+        images = self.inputs(images)
+        sums = self.outputs(engine, len(images))
+        sums = sums.astype(np.int32 if engine == "int8" else np.float32)
+        arena, view = self.arena(engine), np.zeros_like(images[0])
+        for image, row in zip(images, sums, strict=True):
+            self.call(f"{engine}_run_views", arena, view, image, row)
+        return sums
+
     def inputs(self, images: np.ndarray) -> np.ndarray:
         """As the C takes them: (N, bytes)."""
         size = number(self.defines["INPUT_BYTES"])

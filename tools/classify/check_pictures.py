@@ -110,11 +110,12 @@ def judged(case: Case, judge: Judge) -> Row:
     if decision == NO_DIGIT:
         return Row(refused=1)
     right = label == case.label
+    sure = decision == SURE and not found.partial
     return Row(
         right=int(right),
         wrong=int(not right),
-        unsure=int(decision != SURE),
-        wrong_but_sure=int(decision == SURE and not right),
+        unsure=int(not sure),
+        wrong_but_sure=int(sure and not right),
     )
 
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from core import paths, terminal
 from core.cli import parse
-from core.doubt import WORDS
+from core.doubt import SURE, UNSURE, WORDS
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
 from core.text import for_json, visible
@@ -71,6 +71,7 @@ class Subject:
     pixels: np.ndarray  # (28, 28) uint8
     source: str  # where it comes from, for people
     label: int | None  # the true class where it is known
+    partial: bool = False  # its picture holds more of the kind: nothing sure is right
 
 
 def subject(config: Config) -> Subject:
@@ -105,6 +106,9 @@ def compare(
     raw, own = summed(sent), summed(ours)
     logits, expected = raw / config.views, own / config.views  # of one view
     found = host.decision(config.engine, asked.pixels[None], logits[None])
+    decision = None if found is None else int(found[0])
+    if decision == SURE and asked.partial:
+        decision = UNSURE
     return {
         "model": config.model,
         "weights_hash": host.weights_hash,
@@ -117,7 +121,7 @@ def compare(
         "class": int(raw.argmax()),
         "classes": list(host.classes),
         "second": int(np.argsort(-raw.astype(np.float64), kind="stable")[1]),
-        "decision": None if found is None else WORDS[int(found[0])],
+        "decision": None if decision is None else WORDS[decision],
         "raw_logits": raw.tolist(),
         "logits": host.real(config.engine, logits).tolist(),
         "probabilities": host.probabilities(config.engine, logits).tolist(),
@@ -220,7 +224,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     seen = pictures.read_all(config.image, config.crop) if config.image else []
     asked = [] if seen else [subject(config)]
     asked += [
-        Subject(digit.pixels, picture.name, None)
+        Subject(digit.pixels, picture.name, None, picture.partial)
         for picture in seen
         for digit in picture.digits
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Esp8kError
-from core.picture.image import Digit, read
+from core.picture.image import Digit, Reading, read
 from core.picture.opening import matching, open_picture
 
 
@@ -21,8 +21,14 @@ class Picture:
     name: str
     digits: tuple[Digit, ...]
     left_out: tuple[str, ...]  # "ruled lines", "an edge at the rim", ...
+    partial: bool = False  # it holds more of the kind than was read
     refused: str = ""  # why, where it was
     cure: str = ""
+
+    @staticmethod
+    def of(name: str, found: Reading) -> "Picture":
+        """One that was read."""
+        return Picture(name, found.digits, found.left_out, found.partial)
 
 
 def named(result: dict[str, Any], which: str) -> str:
@@ -107,7 +113,7 @@ def read_all(pattern: Path, crop: str | None) -> list[Picture]:
     if len(paths) > 1:
         return [noted(str(path), crop) for path in paths]
     found = read(open_picture(paths[0]), str(paths[0]), crop)
-    return [Picture(str(paths[0]), found.digits, found.left_out)]
+    return [Picture.of(str(paths[0]), found)]
 
 
 def noted(name: str, crop: str | None) -> Picture:
@@ -115,8 +121,8 @@ def noted(name: str, crop: str | None) -> Picture:
     try:
         found = read(open_picture(Path(name)), name, crop)
     except Esp8kError as error:
-        return Picture(name, (), (), error.message, error.hint)
-    return Picture(name, found.digits, found.left_out)
+        return Picture(name, (), (), refused=error.message, cure=error.hint)
+    return Picture.of(name, found)
 
 
 def answered(seen: list[Picture], results: list[dict[str, Any]]) -> list[Answer]:

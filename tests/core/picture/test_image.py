@@ -205,6 +205,25 @@ def test_digits_far_apart_in_a_row_are_several(digits):
     assert len(read(to_image(page), "a row").digits) == 4
 
 
+def test_a_second_row_is_more_than_was_read(digits):
+    """Of two rows one was read, or its clearest digit alone, and surely."""
+    page = np.full((420, 420), 240.0)
+    for i, (top, left) in enumerate(((30, 60), (160, 250), (300, 60))):
+        ink = Image.fromarray(digits[0][i]).resize((84, 84))
+        page[top : top + 84, left : left + 84] -= np.asarray(ink) * 0.8
+    assert read(to_image(page), "a page").partial
+    page[:144], page[284:] = 240, 240
+    assert not read(to_image(page), "a digit").partial
+
+
+def test_a_strip_of_small_digits_is_no_single_one(digits):
+    strip = np.full((28, 112), 240.0)
+    strip[:, :] -= np.concatenate(list(digits[0][:4]), 1) * 0.8
+    small = to_image(strip).resize((48, 12), Image.Resampling.BOX)
+    found = read(small, "a strip")
+    assert len(found.digits) > 1 or found.partial
+
+
 def test_an_open_four_is_no_pair_of_ones():
     four = Image.fromarray(load_data().train_images[12327]).resize((217, 217))
     page = np.full((633, 431), 211.0)

@@ -16,6 +16,7 @@ from export.emit.generate import flags
 WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror".split()
 SCALE, ZERO_POINT = 0.2913, 37
 COUNT = 3_000
+VIEWS = 5
 
 
 class Answer(ctypes.Structure):
@@ -39,7 +40,7 @@ def doubt() -> Doubt:
 def library(doubt: Doubt, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     folder: Path = tmp_path_factory.mktemp("decide")
     (folder / "src").mkdir()
-    for name, text in decide.sources(doubt, "net", SCALE, ZERO_POINT).items():
+    for name, text in decide.sources(doubt, "net", SCALE, ZERO_POINT, VIEWS).items():
         (folder / name).write_text(text)
     program = folder / "decide.so"
     command = ["gcc", *flags("host"), *WARNINGS, "-fsanitize=undefined"]
@@ -93,6 +94,17 @@ def test_float_logits_are_decided_as_in_python(doubt, library):
     images = pictures()
     wide = sixteenths(logits)
     check(doubt, images, wide, run(library.net_decide_f16, images, logits))
+
+
+def test_sums_of_views_are_decided_as_their_mean_in_python(doubt, library):
+    rng = np.random.default_rng(3)
+    sums = rng.integers(-128 * VIEWS, 127 * VIEWS + 1, (COUNT, 10)).astype(np.int32)
+    images = pictures()
+    wide = decide.sixteenths(sums / VIEWS, SCALE, ZERO_POINT)
+    check(doubt, images, wide, run(library.net_decide_views, images, sums))
+    real = rng.normal(0, 60, (COUNT, 10)).astype(np.float32)
+    found = run(library.net_decide_views_f16, images, real)
+    check(doubt, images, sixteenths(real / VIEWS), found)
 
 
 def test_the_same_doubt_gives_the_same_bytes(doubt):

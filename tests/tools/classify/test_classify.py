@@ -188,6 +188,20 @@ def test_an_answer_that_is_not_sure_is_said_in_words_and_status(
     assert word in capsys.readouterr().out
 
 
+def test_of_a_picture_that_holds_more_nothing_is_sure(
+    monkeypatch, capsys, host, tmp_path
+):
+    """One digit of two rows was read, and called sure."""
+    page = np.full((200, 200), 250, np.uint8)
+    page[20:70, 42:50] = page[120:170, 142:150] = 10
+    path = tmp_path / "rows.png"
+    Image.fromarray(page).save(path)
+    host.decided = SURE
+    with pytest.raises(CheckFailed, match="unsure"):
+        run_main(monkeypatch, capsys, host, FakeDevice(), "--image", str(path))
+    assert "left out more of the same ink" in capsys.readouterr().out
+
+
 def test_many_pictures_get_a_line_each_and_a_summary(
     monkeypatch, capsys, host, picture, number, tmp_path
 ):
