@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FLOAT_ERROR = 1e-3  # logits: float32 ONNX against PyTorch
 HALF_LOSS = 0.10  # percentage points that float16 may cost
 INT8_LOSS = 0.50  # percentage points that int8 may cost
+VIEWS = "five views"  # rows of these compare another way to ask, not an artefact
 
 
 @dataclass(frozen=True)
@@ -203,9 +204,9 @@ def verify_views(v: Verifier, library: host_build.Library, say: Say) -> None:
     out = v.artefacts.int8.tensors[v.artefacts.int8.outputs[0]]
     mean = library.views("int8", v.images) / len(OFFSETS)
     real = (mean - out.zero_point) * out.scale
-    v.add("C int8, five views", "this computer", None, real)
+    v.add(f"C int8, {VIEWS}", "this computer", None, real)
     mean = library.views("f16", v.images) / len(OFFSETS)
-    v.add("C float16, five views", "this computer", None, mean)
+    v.add(f"C float16, {VIEWS}", "this computer", None, mean)
 
 
 def _weight_bytes(plan: "Plan", engine: str) -> int:
@@ -223,7 +224,7 @@ def check(rows: list[Row]) -> list[str]:
             listed = ", ".join(f"{k} {d}" for k, d in digests.items())
             failures.append(f"digests differ: {listed}")
     for row in rows[1:]:
-        if row.accuracy is None or row.logit_error is None:
+        if row.accuracy is None or row.logit_error is None or VIEWS in row.artefact:
             continue
         loss = truth - row.accuracy
         if "fp32" in row.artefact:

@@ -117,7 +117,8 @@ def _beside(
     views: bool,
 ) -> dict[str, str]:
     """C that stands beside the network's, by its place in the component."""
-    network, texts = networks["int8"], {}
+    network = networks["int8"]
+    texts: dict[str, str] = {}
     if views:
         texts |= viewed.sources(network, prefix, tuple(networks))
     if doubt is not None:
