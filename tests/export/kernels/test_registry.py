@@ -4,10 +4,11 @@ import dataclasses
 import inspect
 from pathlib import Path
 
+import jinja2.meta
 import pytest
 
 from core.errors import Esp8kError
-from export.emit import lower
+from export.emit import c_source, lower
 from export.frontend.support import integer_core
 from export.graph.attributes import Attributes
 from export.graph.kinds import CHANNEL_TABLE
@@ -19,6 +20,8 @@ from tools.bench.drawn.networks import random_network
 
 KERNELS = (*registry.INT8, *registry.FLOAT16)
 FOLDER = Path(inspect.getfile(registry)).parent
+# What a template is given, by `Kernel.code` or by the template that includes it.
+GIVEN = {"s", "restrict", "prefix", "total", "turns", "block", "notes", "cast"}
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.template)
@@ -30,6 +33,16 @@ def test_a_kernel_is_a_frozen_dataclass_with_its_template_beside_it(
     template = FOLDER / kernel.template
     assert template.exists()
     assert template.parent == Path(inspect.getfile(kernel)).parent
+
+
+def test_a_template_names_nothing_that_it_is_not_given() -> None:
+    """Of an index without its quotes nobody hears where the loop has one turn."""
+    environment = c_source.environment()
+    for path in FOLDER.rglob("*.jinja"):
+        names = jinja2.meta.find_undeclared_variables(
+            environment.parse(path.read_text())
+        )
+        assert names <= GIVEN, path.name
 
 
 def test_every_kernel_is_held_to_a_reference() -> None:
