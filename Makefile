@@ -193,8 +193,9 @@ mlperf-data: setup ## the folder that MLPerf Tiny's runner wants (seconds)
 # ==== Checks ==================================================================
 
 .PHONY: test test-fast test-board lint docs doctor clean distclean help
-test: setup lint ## every test (15 minutes of two cores)
-	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS)
+test: setup ## every test, lint beside them (15 minutes of two cores)
+	@($(LINT)) & lint=$$!; OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS); \
+	  tests=$$?; wait $$lint && exit $$tests; echo "lint failed: make lint"; exit 1
 
 test-fast: setup lint ## the tests that take seconds each (minutes)
 	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) -m "not slow and not fuzz"
@@ -202,9 +203,11 @@ test-fast: setup lint ## the tests that take seconds each (minutes)
 test-board: $(OUT)/model.json ## hardware in the loop: BOARD boots, answers (a minute)
 	@$(ESP8K) test-board $(FOUND)
 
+LINT = .venv/bin/ruff check . && .venv/bin/ruff format --check . && \
+  .venv/bin/mypy && .venv/bin/lint-imports --no-logo
+
 lint: setup
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
-	@.venv/bin/lint-imports --no-logo
+	@$(LINT)
 
 doctor: setup ## boards, what is wrong with them, and its cure (seconds)
 	@$(ESP8K) doctor $(if $(PORT),--port $(call quoted,$(PORT)))

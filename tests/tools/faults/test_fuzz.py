@@ -1,4 +1,4 @@
-"""A minute of libFuzzer in CI, from the kept corpus; `make fuzz` runs longer."""
+"""Half a minute of libFuzzer, from the kept corpus; `make fuzz` runs longer."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ pytestmark = [
         not any(map(shutil.which, fuzz.CLANGS)), reason="no clang to fuzz with"
     ),
 ]
-SECONDS = 60
+SECONDS = 30
 
 
 @pytest.fixture(autouse=True)
