@@ -106,6 +106,11 @@ class Stage:
             return np.moveaxis(data, 3, 0).reshape(shape)
         return data[:, None, None, :] if self.head.kind == "FULLY_CONNECTED" else data
 
+    @property
+    def weight_count(self) -> int:
+        """Of a weighted sum."""
+        return self.network.tensors[self.head.inputs[1]].size
+
     def flat_weights(self) -> np.ndarray:
         """int64 (O, K): what each output is summed over."""
         weights = self.weights.astype(np.int64)

@@ -168,4 +168,5 @@ def half_array(name: str, comment: str, values: np.ndarray) -> Array:
     """binary16 by its bits."""
     words = values.reshape(-1).view(np.uint16)
     texts = tuple(f"0x{int(w):04X}" for w in words)
-    return Array(name, "uint16_t", texts, comment, 8, 2 * len(texts))
+    count = len(texts)
+    return Array(name, "uint16_t", texts, count, comment, 8, 2 * count)

@@ -13,7 +13,7 @@ import numpy as np
 from export.arithmetic import requant_stage
 from export.graph.geometry import POINT
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import Array
 from export.kernels.c_text import halved, position, total
 from export.kernels.int8 import horizontal_max
 from export.kernels.int8.direct import Direct, line_buffer, walk
@@ -105,19 +105,11 @@ class Conv(Direct):
             late = None
         now = None if late is not None else values
         walked = walk(stage, rows, columns)
-        flat = stage.flat_weights()
-        # (O / q, K, q): the order in which the inner loop reads
-        order = flat.reshape(-1, abreast, flat.shape[1]).transpose(0, 2, 1)
         return cls(
             stage=stage,
             options=options,
             finish=Finish.of(stage, options, stem, found, now),
-            weights=byte_array(
-                f"{stem}_weights",
-                f"{stage.name}: weights, {abreast} channels abreast",
-                order,
-                options.weight_type,
-            ),
+            weights=cls.abreast(stage, options, abreast),
             walk=walked,
             line_buffer=line_buffer(stage, rows),
             block_q=abreast,

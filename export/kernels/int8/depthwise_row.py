@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import Array, weight_array
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.summed import Summed
 from export.kernels.kernel import Options
@@ -148,8 +148,13 @@ class DepthwiseRow(Summed):
 
 def by_channel(stem: str, stage: Stage, options: Options) -> Array:
     """The weights of a depthwise layer, a channel after the other."""
-    comment, values = f"{stage.name}: weights by channel", stage.flat_weights()
-    return byte_array(f"{stem}_weights", comment, values, options.weight_type)
+    return weight_array(
+        f"{stem}_weights",
+        f"{stage.name}: weights by channel",
+        stage.flat_weights,
+        stage.weight_count,
+        options.weight_type,
+    )
 
 
 def _tiles(width: int, most: int) -> tuple[Tile, ...]:

@@ -191,7 +191,8 @@ def channel_array(name: str, comment: str, found: Requant) -> Array:
         rows.append("{" + ", ".join(literal(p) for p in parts) + "}")
     size = 4 * len(rows) * (rows[0].count(",") + 1)
     abreast = 2 if max(map(len, rows)) < 37 else 1  # in 80 columns
-    return Array(name, C_TYPES[found.form], tuple(rows), comment, abreast, size)
+    kind = C_TYPES[found.form]
+    return Array(name, kind, tuple(rows), len(rows), comment, abreast, size)
 
 
 def stored(u: str, table_name: str | None, last: bool) -> str:

@@ -14,7 +14,6 @@ import numpy as np
 
 from export.graph.network import Network
 from export.graph.stage import Stage
-from export.kernels.arrays import byte_array
 from export.kernels.int8.conv import flattened
 from export.kernels.int8.summed import Summed
 from export.kernels.kernel import Options
@@ -56,18 +55,11 @@ class Skipping(Summed):
         finish = cls.finished(stage, options)
         if finish.requant.form == "wide":
             return
-        # (O / q, I, q): the order in which the inner loop reads
-        order = stage.flat_weights().reshape(channels // block, block, -1)
         yield cls(
             stage=stage,
             options=options,
             finish=finish,
-            weights=byte_array(
-                f"{cls.stem_of(stage, options)}_weights",
-                f"{stage.name}: weights, {block} channels abreast",
-                order.transpose(0, 2, 1),
-                options.weight_type,
-            ),
+            weights=cls.abreast(stage, options, block),
             block_q=block,
         )
 

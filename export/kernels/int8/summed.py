@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from export.arithmetic import requant_stage
 from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
-from export.kernels.arrays import Array
+from export.kernels.arrays import Array, weight_array
 from export.kernels.int8.finish import Finish
 from export.kernels.kernel import Kernel, Options
 
@@ -26,6 +28,22 @@ class Summed(Kernel):
         table = requant_stage.table(stage)
         found = requant_stage.weighted(stage, table)
         return Finish.of(stage, options, cls.stem_of(stage, options), found, table)
+
+    @classmethod
+    def abreast(cls, stage: Stage, options: Options, count: int) -> Array:
+        """The weights as a loop reads them that sums `count` channels abreast."""
+
+        def order() -> np.ndarray:  # (O / count, K, count)
+            flat = stage.flat_weights()
+            return flat.reshape(-1, count, flat.shape[1]).transpose(0, 2, 1)
+
+        return weight_array(
+            f"{cls.stem_of(stage, options)}_weights",
+            f"{stage.name}: weights, {count} channels abreast",
+            order,
+            stage.weight_count,
+            options.weight_type,
+        )
 
     @property
     def arrays(self) -> tuple[Array, ...]:
