@@ -97,7 +97,8 @@ def measured(config: Config, images: np.ndarray) -> Config:
 def inferences(config: Config) -> int:
     """Inferences a loop."""
     if config.microseconds:
-        return min(round(LOOP_US / config.microseconds), MOST_ITERATIONS)
+        wanted = round(LOOP_US / config.microseconds)
+        return min(max(wanted, 1), MOST_ITERATIONS)
     return config.iterations
 
 

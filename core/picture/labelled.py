@@ -34,6 +34,8 @@ def entries(folder: Path) -> Iterator[Entry]:
         table = json_object(path, TEXT_BYTES)
     except ValueError as error:
         raise Esp8kError(f"{path} is damaged: {error}", CURE) from None
+    if not table:
+        raise Esp8kError(f"{path} names no picture", CURE)
     for name, told in table.items():
         if not _right(told):
             raise Esp8kError(f"{path} is damaged: what it says of {name!r}", CURE)

@@ -59,7 +59,7 @@ def test_too_few_right_ones_fail(tmp_path: Path, capsys):
 @pytest.mark.parametrize(
     "text",
     [
-        *(None, "[1]", '{"a": 3}', "{", '{"a": {"label": 12, "kind": "x"}}'),
+        *(None, "{}", "[1]", '{"a": 3}', "{", '{"a": {"label": 12, "kind": "x"}}'),
         *('{"a": {"kind": "x"}}', '{"a": {"label": 1, "kind": "\\u001b[2J"}}'),
     ],
 )

@@ -375,7 +375,10 @@ def test_images_without_one_of_the_classes_are_refused(
     assert error.value.hint == "--images 12 or more"
 
 
-@pytest.mark.parametrize(("us", "times"), [(4_000, 3_000), (240, 50_000), (9, 100_000)])
+@pytest.mark.parametrize(
+    ("us", "times"),
+    [(4_000, 3_000), (240, 50_000), (9, 100_000), (0xFFFFFFFE, 1)],
+)
 def test_a_loop_is_made_to_last_longer_than_ten_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, us: int, times: int
 ) -> None:
