@@ -49,10 +49,13 @@ def test_what_ends_a_command_ends_its_grandchildren(number: signal.Signals) -> N
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     ) as command:
         assert command.stdout is not None
         grandchild = int(command.stdout.readline())
-        os.kill(command.pid, number)
+        # A terminal sends Ctrl-C to all; others who end a program know only it.
+        send = os.killpg if number == signal.SIGINT else os.kill
+        send(command.pid, number)
         _, said = command.communicate(timeout=10)
     assert command.returncode == 128 + number
     assert said.startswith("error: ")

@@ -49,7 +49,10 @@ ITSELF = {
         "written by itself, a moment ago",
     ),
     **dict.fromkeys(
-        ["tools/doctor/ports.py", "tools/link/holders.py", "tools/soak/figures.py"],
+        [
+            *("core/family.py", "tools/doctor/ports.py", "tools/link/holders.py"),
+            "tools/soak/figures.py",
+        ],
         "the kernel's",
     ),
 }
