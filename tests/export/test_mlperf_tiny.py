@@ -82,7 +82,7 @@ def test_it_takes_fewer_instructions_and_less_ram_than_tflite_micro(
     tmp_path: Path,
 ) -> None:
     instructions, arena = rival
-    plan = models.generate(shape, profile, tmp_path)
+    plan = models.generate(shape, profile, tmp_path, lx6=False)
     program = models.program(tmp_path, plan, "int8")
     images = shape.images[:1]
     built = build.build(program, "host", flags("host"), images, tmp_path / "c")

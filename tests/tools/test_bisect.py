@@ -54,7 +54,8 @@ def device_of(
     generate.generate(int8, f16, folder, profile, model, IDENTITY)
     source = folder / "src" / f"{model}_int8_network.c"
     source.write_text(patch(source.read_text()))
-    return Device(MemoryLine(MemoryBoard(build_library(folder))))
+    # A dozen firmwares for few images: the bits are those of every level.
+    return Device(MemoryLine(MemoryBoard(build_library(folder, "-O0"))))
 
 
 def unpatched(text: str) -> str:

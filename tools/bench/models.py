@@ -133,12 +133,13 @@ def _export(name: str) -> None:
         raise Esp8kError(f"{name} cannot be exported", f"run: make export MODEL={name}")
 
 
-def generate(model: Model, profile: str, folder: Path) -> Plan:
-    """Our C of `model` in `profile`, written to `folder`."""
+def generate(model: Model, profile: str, folder: Path, lx6: bool = True) -> Plan:
+    """Our C of `model` in `profile`, written to `folder`; `lx6`: the ESP32's, too."""
     other = model.f16 or model.int8
     identity = identify(model.name, NO_WEIGHTS, model.int8.sha256, other.sha256)
     prefix = codegen.identifier(model.name)
-    return codegen.generate(model.int8, model.f16, folder, profile, prefix, identity)
+    place = (folder, profile, prefix, identity)
+    return codegen.generate(model.int8, model.f16, *place, lx6=lx6)
 
 
 def program(component: Path, plan: Plan, engine: str) -> Program:

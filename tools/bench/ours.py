@@ -12,7 +12,7 @@ from core.errors import CheckFailed
 from core.words import ENGINES, PROFILES
 from export.emit.generate import Plan, flags
 from tools.bench import build, count
-from tools.bench.build import TARGETS, Built, Program
+from tools.bench.build import ESP32, TARGETS, Built, Program
 from tools.bench.count import Counted
 from tools.bench.models import (
     Model,
@@ -36,9 +36,10 @@ def measure(
     stages: bool = True,
 ) -> Iterator[Row]:
     """One row each; raises CheckFailed if a target's bits differ from the host's."""
+    lx6 = not set(targets).isdisjoint(ESP32)  # else nothing of it is compiled
     for profile in profiles:
         place = folder / model.name / profile
-        plan = generate(model, profile, place / "component")
+        plan = generate(model, profile, place / "component", lx6=lx6)
         for engine in (e for e in engines if e in model.engines()):
             say(f"{model.name} {profile} {engine}")
             yield from _engine(model, plan, engine, place, targets, stages)
