@@ -225,6 +225,7 @@ def _context(
         "takes": [End.of(network, index) for index in network.inputs],
         "gives": [End.of(network, index) for index in network.outputs],
         "decides": (folder / "src" / f"{plan.prefix}_decide.h").exists(),
+        "views": (folder / "src" / f"{plan.prefix}_views.h").exists(),
         "own_cores": [
             Row(title, 0, bytes_)
             for title, bytes_ in (
