@@ -26,10 +26,10 @@ from export.emit import host_build
 from tools.bench import cores, ours, show
 from tools.bench import host as bench_host
 from tools.bench import models as bench_models
-from tools.bench.build import TARGETS
 from tools.bench.mlperf_shapes import SHAPES
 from tools.bench.rivals import generated, published
 from tools.bench.rows import Row
+from tools.bench.targets import TARGETS
 
 IMAGES = 1_000  # test images on which outputs are compared with TFLite Micro's
 SHAPE_IMAGES = 10  # random inputs of MLPerf Tiny's shapes

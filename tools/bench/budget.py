@@ -31,9 +31,10 @@ from core.text import for_json
 from core.words import MODELS
 from tools.bench import models as bench_models
 from tools.bench import ours, s3
-from tools.bench.build import TARGETS, version
+from tools.bench.build import version
 from tools.bench.mlperf_shapes import SHAPES
 from tools.bench.rows import Row
+from tools.bench.targets import TARGETS
 
 FILE = paths.ROOT / "firmware" / "budget.json"
 TOLERANCE = 0.02  # a figure may be this much worse

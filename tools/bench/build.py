@@ -3,12 +3,10 @@
     built = build(program, "lx106", flags, images, folder)
 
 Ours and a rival's go through the same compilers, linker scripts and start code
-(`tools/rivals/bare/`). Bytes are summed over the linker's map: what was kept of the
-model's own objects, so neither the harness nor the images count.
+(`tools/bench/rivals/bare/`). Bytes are summed over the linker's map, by `link_map`.
 """
 
 import os
-import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -19,106 +17,14 @@ import numpy as np
 
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, build_root
-from core.words import ENGINES, PROFILES
 from tools.bench.assemble_lx6 import assemble
+from tools.bench.link_map import sections, shares
+from tools.bench.targets import BARE, ESP32, TARGETS, Target
 
-BARE = ROOT / "tools" / "bench" / "rivals" / "bare"
 DIRECT = ROOT / "firmware" / "port" / "esp32_direct"
 RUNTIME = DIRECT / "runtime"
 TIMEOUT_S = 300  # one run of the compiler
 DIGIT_BYTES = 784  # 28 x 28 pixels
-
-BARE_FLAGS = ["-ffreestanding", "-ffunction-sections", "-fdata-sections"]
-PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
-ESP32 = ("lx6", "lx6fpu")  # assembled by LLVM
-RISCV = ["-march=rv32imc", "-mabi=ilp32"]
-
-
-@dataclass(frozen=True)
-class Target:
-    """One core that we can count on."""
-
-    name: str
-    family: str  # the key in components/nn/flags.json
-    prefix: str  # of the compiler
-    compile: tuple[str, ...]
-    link: tuple[str, ...]
-    evidence: str  # emulated | host
-    install: str  # how to get the compiler
-    engines: tuple[str, ...] = ENGINES  # what it can be asked for
-    profiles: tuple[str, ...] = PROFILES
-
-    def takes(self, engine: str, profile: str) -> bool:
-        """Whether it is worth counting there."""
-        return engine in self.engines and profile in self.profiles
-
-
-TARGETS = {
-    target.name: target
-    for target in (
-        Target(
-            "lx106",
-            "xtensa",
-            "xtensa-lx106-elf-",
-            (PICOLIBC, "-mlongcalls", *BARE_FLAGS),
-            (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx106.ld"),
-            "emulated",
-            "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf",
-        ),
-        # The same compiler's text by LLVM's assembler, for the core of the ESP32.
-        Target(
-            "lx6",
-            "xtensa",
-            "xtensa-lx106-elf-",
-            (PICOLIBC, "-mlongcalls", "-DNN_LX6=1", *BARE_FLAGS),
-            (PICOLIBC, "-nostartfiles", "-nostdlib", f"-L{BARE}", f"-T{BARE}/lx6.ld"),
-            "emulated",
-            "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
-        ),
-        # The float16 engine's kernels alone, on a core with the ESP32's FPU.
-        Target(
-            "lx6fpu",
-            "xtensa",
-            "xtensa-lx106-elf-",
-            (PICOLIBC, "-mlongcalls", "-DNN_LX6=1", "-DNN_LX6_FPU=1", *BARE_FLAGS),
-            (
-                PICOLIBC,
-                "-nostartfiles",
-                "-nostdlib",
-                f"-L{BARE}",
-                f"-T{BARE}/lx6fpu.ld",
-            ),
-            "emulated",
-            "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
-            engines=("f16",),
-            profiles=("speed",),
-        ),
-        Target(
-            "rv32imc",
-            "riscv",
-            "riscv64-unknown-elf-",
-            (*RISCV, *BARE_FLAGS),
-            (*RISCV, "-nostdlib", f"-T{BARE}/rv32imc.ld"),
-            "emulated",
-            "apt install gcc-riscv64-unknown-elf",
-        ),
-        # The host stands for a core with an FPU: scalar code only.
-        Target(
-            "host",
-            "host",
-            "",
-            (
-                "-fno-tree-vectorize",
-                "-fno-tree-slp-vectorize",
-                "-ffunction-sections",
-                "-fdata-sections",
-            ),
-            ("-no-pie",),
-            "host",
-            "apt install gcc",
-        ),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -308,41 +214,3 @@ def version(target: Target) -> str:
     """Compiler and its version."""
     told = run_tool([f"{target.prefix}gcc", "-dumpfullversion"], target)
     return f"gcc {told.strip()}"
-
-
-# ==== The linker's map ====
-
-LINE = re.compile(r"^ (\.\S+|COMMON)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S+)$", re.M)
-WRAPPED = re.compile(r"^( \.\S+|  *COMMON)\n +", re.M)
-ARENA = ".bss.arena"
-START = "Linker script and memory map"
-
-
-def sections(text: str) -> list[tuple[str, int, str]]:
-    """(section, bytes, object file) of everything that the linker kept."""
-    kept = WRAPPED.sub(r"\1 ", text[text.index(START) :])
-    return [(name, int(size, 16), file) for name, size, file in LINE.findall(kept)]
-
-
-def shares(kept: list[tuple[str, int, str]]) -> tuple[int, int, int, int]:
-    """(code, const, RAM, helpers) bytes."""
-    code = const = ram = helpers = 0
-    for section, size, file in kept:
-        name = Path(file).name
-        kind = section.split(".")[1] if section.startswith(".") else "bss"
-        if name == "adapter.o":  # of the adapter only the arena is the model's
-            ram += size if section == ARENA else 0
-        elif not name.startswith("model_"):
-            if kind in ("text", "literal") and _is_helper(file):
-                helpers += size
-        elif kind in ("text", "literal"):
-            code += size
-        elif kind in ("rodata", "srodata", "data", "sdata"):
-            const += size
-        if name.startswith("model_") and kind in ("data", "sdata", "bss", "sbss"):
-            ram += size
-    return code, const, ram, helpers
-
-
-def _is_helper(file: str) -> bool:
-    return "libgcc" in file or Path(file).name.startswith("helper_")

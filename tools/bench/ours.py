@@ -12,7 +12,7 @@ from core.errors import CheckFailed
 from core.words import ENGINES, PROFILES
 from export.emit.generate import Plan, flags
 from tools.bench import build, count
-from tools.bench.build import ESP32, TARGETS, Built, Program
+from tools.bench.build import Built, Program
 from tools.bench.count import Counted
 from tools.bench.models import (
     Model,
@@ -21,6 +21,7 @@ from tools.bench.models import (
     program,
 )
 from tools.bench.rows import HERE, OURS, Exactness, Row, compare
+from tools.bench.targets import ESP32, TARGETS
 
 IMAGES = {"int8": 2, "f16": 1}  # counted; soft float takes 25 M instructions each
 Say = Callable[[str], None]

@@ -24,7 +24,7 @@ from core.words import DEFAULT_MODEL, Engine
 from export.emit.generate import flags, load_plan
 from tools.bench import build, models
 from tools.bench import count as bench_count
-from tools.bench.build import TARGETS, Target
+from tools.bench.targets import TARGETS, Target
 from training import data as datasets
 
 LOGITS = {"int8": np.int8, "f16": np.float32}

@@ -11,12 +11,13 @@ from rich.console import Console
 
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT
-from tools.bench import bench, build, cores, models, profiler, show
+from tools.bench import bench, build, cores, link_map, models, profiler, show
 from tools.bench import count as bench_count
 from tools.bench import ours as bench_ours
 from tools.bench.build import Program
 from tools.bench.rivals import bakenn, emx, generated, published
 from tools.bench.rows import HERE, OURS, Row, compare
+from tools.bench.targets import TARGETS
 
 MAP = """Discarded input sections
 
@@ -63,8 +64,8 @@ def row(**changes: object) -> Row:
 
 
 def test_only_what_the_linker_kept_of_the_model_counts() -> None:
-    kept = build.sections(MAP)
-    code, const, ram, helpers = build.shares(kept)
+    kept = link_map.sections(MAP)
+    code, const, ram, helpers = link_map.shares(kept)
     assert (code, const, ram, helpers) == (0x48, 0x64, 0xA4, 0x20)
 
 
@@ -107,10 +108,10 @@ def test_what_does_not_link_names_the_linkers_own_line(tmp_path: Path) -> None:
     (tmp_path / "a.c").write_text("void gone(void);\nint main(void)\n{ gone(); }\n")
     command = ["gcc", str(tmp_path / "a.c"), "-o", str(tmp_path / "a")]
     with pytest.raises(CheckFailed, match="undefined reference to `gone'"):
-        build.run_tool(command, build.TARGETS["host"])
+        build.run_tool(command, TARGETS["host"])
     (tmp_path / "b.o").write_bytes(b"\x7fELF cut short")
     with pytest.raises(CheckFailed, match="b.o: file (not|truncated)"):
-        build.run_tool(["gcc", str(tmp_path / "b.o")], build.TARGETS["host"])
+        build.run_tool(["gcc", str(tmp_path / "b.o")], TARGETS["host"])
 
 
 @pytest.mark.emulator

@@ -10,7 +10,7 @@ import pytest
 from core.errors import CheckFailed
 from core.words import MODELS, PROFILES
 from tools.bench import budget
-from tools.bench.build import TARGETS
+from tools.bench.targets import TARGETS
 
 LINE = {
     "model": "v2",

@@ -15,10 +15,11 @@ from core.errors import CheckFailed, Esp8kError
 from export.emit.generate import Plan
 from export.emit.generate import flags as codegen_flags
 from tools.bench import build, count
-from tools.bench.build import TARGETS, Program
+from tools.bench.build import Program
 from tools.bench.models import Model, effective_macs
 from tools.bench.rivals import bakenn, emx
 from tools.bench.rows import HERE, Row, compare
+from tools.bench.targets import TARGETS
 
 OUR_FLAGS = "flags.json"
 FLAGS = ("-O2", "-O2 -fno-schedule-insns", "-O3", OUR_FLAGS)
