@@ -323,7 +323,7 @@ def test_the_headers_helpers_round_as_tflite_does(tmp_path: Path, scale: float) 
 def test_a_streaming_network_equals_tflite_micro_over_its_calls(
     layers: int, tmp_path: Path
 ) -> None:
-    from tools.bench.strangers import streaming
+    from tools.bench.stranger_models import streaming
 
     result = compile_model(streaming(layers), "net", "net", tmp_path / "c", "balanced")
     assert result.compared_with.endswith("TFLite Micro")
