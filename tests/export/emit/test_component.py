@@ -217,6 +217,17 @@ def test_a_component_without_its_kernels_of_the_version_is_refused(
     assert done.returncode and "of another version" in done.stderr
 
 
+def test_a_long_table_keeps_its_lines(tmp_path: Path) -> None:
+    rows = "    1, -20, 3,\n    -100, 2, 30,\n"
+    for times, kept in ((600, True), (20, False)):
+        table = f"const int a[{6 * times}] = {{\n{rows * times}}};\n"
+        (tmp_path / "a.c").write_text(f"int  b;\n\n{table}")
+        lay_out(tmp_path)
+        text = (tmp_path / "a.c").read_text()
+        assert text.startswith("int b;\n\nconst int a")
+        assert text.endswith(table) is kept
+
+
 def test_a_busy_computer_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
