@@ -33,6 +33,7 @@ from core.errors import (
 from core.paths import build_root
 from core.text import one_line
 
+OURS = ("core", "training", "export", "tools", "tests")  # no package of somebody else
 AGAIN = "run the same command again"
 
 
@@ -114,6 +115,13 @@ def ending(main: Callable[[], int | None]) -> int:
         words = late.cmd if isinstance(late.cmd, str) else " ".join(map(str, late.cmd))
         text = f"no end after {late.timeout:.0f} s of: {one_line(words)}"
         return report(text, "is the computer very busy? " + AGAIN, EXIT_USAGE)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if not package or package in OURS:
+            return _file(error)
+        text = f"{sys.executable} has no package {package}"
+        cure = "run .venv/bin/esp8k; if that has none either: make setup"
+        return report(text, cure, EXIT_USAGE)
     except MemoryError:
         return report("not enough memory", "close other programs", EXIT_USAGE)
     except BaseException as error:

@@ -185,8 +185,8 @@ def _chips(engines: Engines, sizes: tuple[Size, ...]) -> dict[str, str]:
         if not fits:
             least = min(sizes, key=lambda s: s.ram_bytes)
             found[chip] = (
-                f"does not fit: {least.ram_bytes:,} bytes of RAM, "
-                f"{min(s.flash_bytes for s in sizes):,} of flash"
+                f"does not fit: RAM {least.ram_bytes:,} of {int(FREE * sram):,}, flash "
+                f"{min(s.flash_bytes for s in sizes):,} of {FLASH:,} bytes"
             )
             continue
         price = "riscv" if core == "rv32imc" else "xtensa"

@@ -14,6 +14,7 @@ DIR that this command did not write is ever replaced.
 
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from core.isolate import isolated
 from core.pixels import to_bytes
 from core.program import run
 from core.published import Published, published
-from core.text import for_comment, for_json, for_terminal
+from core.text import folded, for_comment, for_json, for_terminal
 from core.words import DEFAULT_CORES, DEFAULT_PROFILE, Cores, Profile
 from export.emit import held, host_build
 from export.emit.component import joined, publish, random_values
@@ -269,7 +270,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(for_json({**vars(result), "quantization": costs}))
     else:
         lines = [*result.lines(), f"written to {args.output}"]
-        print(for_terminal("\n".join(lines)))
+        print(folded(for_terminal("\n".join(lines)), sys.stdout, "  "))
 
 
 if __name__ == "__main__":

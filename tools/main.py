@@ -10,6 +10,7 @@ at once, torch and TensorFlow load where they work.
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 
@@ -157,7 +158,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         print(help_text())
         return 0
     if name not in VERBS:
-        raise Esp8kError(f"there is no verb {name!r}", "see esp8k --help")
+        close = get_close_matches(name, VERBS, 1)
+        meant = f"did you mean {close[0]}? " if close else ""
+        raise Esp8kError(f"there is no verb {name!r}", f"{meant}see esp8k --help")
     return VERBS[name].main()(rest)
 
 

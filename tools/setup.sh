@@ -66,7 +66,8 @@ find_python() {
     case " $PYTHONS " in *" ${found:-none} "*) command -v "$candidate"; return ;; esac
   done
   die "there is no Python $(echo $PYTHONS | sed 's/ \([^ ]*\)$/ or \1/; s/ 3/, 3/') here\
-${found:+, only $found}" "install one: apt-get install python3.11-venv"
+${found:+, only $found}" "install one that your system has: apt-get install$(printf \
+    ' python%s-venv' $PYTHONS | sed 's/venv /venv, or /g')"
 }
 
 # A .venv of another Python, or one whose Python is gone, is said and never used.
@@ -74,13 +75,19 @@ require_venv() {
   local found python
   if [ -e .venv/bin/python ] || [ -L .venv/bin/python ]; then
     found=$(version_of .venv/bin/python)
-    case " $PYTHONS " in *" ${found:-none} "*) return ;; esac
+    case " $PYTHONS " in *" ${found:-none} "*)
+      # One whose making was cut off, or wanted Debian's python3-venv, has no pip yet.
+      [ -x .venv/bin/pip ] || .venv/bin/python -m ensurepip --default-pip >/dev/null ||
+        no_venv "$found"
+      return ;;
+    esac
     die ".venv is of Python ${found:-that is gone}" "rm -r .venv, then: make setup"
   fi
   python=$(find_python)
-  "$python" -m venv .venv ||
-    die "could not make .venv" "install venv: apt-get install python3.11-venv"
+  "$python" -m venv .venv || no_venv "$(version_of "$python")"
 }
+
+no_venv() { die "could not make .venv" "install venv: apt-get install python$1-venv"; }
 
 # PyTorch's own index holds CPU builds; PyPI's build brings gigabytes of CUDA.
 # An index that is out of reach costs INDEX_TIMEOUT_S, then the plain pin decides.
@@ -115,7 +122,7 @@ sys.exit(torch.__version__.split('+')[0] != '$(pinned torch)')" 2>/dev/null; the
     say "installing PyTorch (CPU build)"
     .venv/bin/pip install -qq "${torch[@]}" || pip_failed
   fi
-  say "installing the pinned packages"
+  say "installing the pinned packages (minutes, without a word)"
   .venv/bin/pip install -qq --require-hashes --no-deps -r requirements.lock ||
     pip_failed
   # The entry point .venv/bin/esp8k, which runs this checkout.

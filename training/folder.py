@@ -35,13 +35,21 @@ def is_folder(dataset: str) -> bool:
     return dataset.startswith(PREFIX)
 
 
+def absent(name: Path | str, cure: str) -> Esp8kError:
+    """The refusal of what is no folder."""
+    if str(name).lower().endswith(".zip"):
+        return Esp8kError(
+            f"{name} is no folder yet", f"unzip {name}, name what it gives"
+        )
+    return Esp8kError(f"there is no folder {name}", cure)
+
+
 def load(dataset: str) -> tuple[Arrays, Arrays, tuple[str, ...], str]:
     """(training images, test images, class names, sha256) of `folder:PATH`."""
     root = Path(dataset.removeprefix(PREFIX))
     if dataset == PREFIX or not root.is_dir():
         cure = "DATASET=folder:PATH, with a folder of pictures for each class"
-        named = dataset.removeprefix(PREFIX) or "without a name"
-        raise Esp8kError(f"there is no folder {named}", cure)
+        raise absent(dataset.removeprefix(PREFIX) or "without a name", cure)
     places = class_folders(root)
     if not LEAST <= len(places) <= MOST:
         raise Esp8kError(

@@ -34,7 +34,7 @@ from core.words import DEFAULT_MODEL, ModelName
 from training import checkpoint, data
 from training.evaluate import evaluate
 from training.fit import Trainer
-from training.folder import class_folders, files_of, picture
+from training.folder import absent, class_folders, files_of, picture
 from training.recipes import recipe
 from training.schedule import Recipe
 
@@ -65,7 +65,7 @@ class Gain:
 def read(folder: Path, classes: Sequence[str]) -> Own:
     """Every picture of `folder`/<class>/; names what does not fit."""
     if not folder.is_dir():
-        raise Esp8kError(f"there is no folder {folder}", "OWN=digits, a folder a class")
+        raise absent(folder, "OWN=digits, a folder a class")
     images, labels = [], []
     for place in class_folders(folder):
         if place.name not in classes:

@@ -11,6 +11,8 @@ from rich.console import Console
 
 from training.fit import Epoch
 
+SPEED_OVER_S = 300.0  # the time left is told of; a slow computer has no step in 30 s
+
 
 class Progress:
     """A context in which `step` and `epoch` report progress."""
@@ -26,6 +28,7 @@ class Progress:
             rich.progress.TextColumn("loss {task.fields[loss]:.4f}"),
             console=self.console,
             disable=not self.console.is_terminal,
+            speed_estimate_period=SPEED_OVER_S,
         )
         self.task = self.bar.add_task(f"training {title}", total=None, loss=0.0)
 

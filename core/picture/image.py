@@ -2,6 +2,7 @@
 
     esp8k image drawing.jpg  # show what the network will see
     esp8k image drawing.jpg --out digit.png
+    esp8k image drawing.jpg --out digit.raw  # 28x28 bytes, for a program in C
     esp8k image page.jpg --crop 400,300,200,200  # x,y,width,height
 
 Any size, grey or colour, with or without alpha, dark on light or light on dark, on
@@ -84,7 +85,7 @@ class Config:
     """Options of `esp8k image`."""
 
     image: Positional[Path]  # picture of digits, or a pattern of many
-    out: Path | None = None  # write the 28x28 result here (PNG)
+    out: Path | None = None  # write the 28x28 result here: a .png, or bytes as .raw
     crop: str | None = None  # look at this part alone: x,y,width,height in pixels
     json: bool = False  # print boxes and pixels as JSON, one object a picture
 
@@ -113,7 +114,7 @@ def read(image: Image.Image, name: str, crop: str | None = None) -> Reading:
         image = image.crop(box)
     if min(image.size) < SMALLEST:
         width, height = image.size
-        raise Esp8kError(f"{name} is only {width}x{height} pixels", CURE)
+        raise Esp8kError(f"{name} is only {width}x{height} pixels", "give a larger one")
     colour = flatten(image)
     if is_mnist(colour):
         own = Digit(np.asarray(colour.convert("L")), (0, 0, SIDE, SIDE))
@@ -272,6 +273,18 @@ def show(found: Reading) -> None:
         print(f"left out: {', '.join(found.left_out)}")
 
 
+def write(pixels: Array, path: Path) -> None:
+    """(28, 28) to a file: row after row where it is called .raw, else as PNG."""
+    if path.suffix.lower() == ".raw":
+        with replacing(path) as fresh:
+            fresh.write_bytes(pixels.tobytes())
+        return
+    if path.suffix.lower() not in ("", ".png"):
+        raise Esp8kError(f"--out {path} is neither .png nor .raw", "name it so")
+    with replacing(path) as fresh:
+        Image.fromarray(pixels).save(fresh, format="PNG")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Show the 28x28 images in the terminal and write the clearest if asked."""
     config = parse(Config, argv, "image", __doc__ or "")
@@ -293,8 +306,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.json:
         print(for_json(told, None))
     if config.out is not None and found is not None:
-        with replacing(config.out) as fresh:
-            Image.fromarray(found.pixels).save(fresh, format="PNG")
+        write(found.pixels, config.out)
         print(f"wrote {config.out}", file=sys.stderr)
     return 0
 

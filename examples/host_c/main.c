@@ -5,6 +5,7 @@
  */
 #include "v3_model.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* One arena for both engines: they run one after the other. */
@@ -27,8 +28,10 @@ static unsigned best_of(const float *values)
 int main(void)
 {
     static uint8_t image[V3_INPUT_BYTES];
+    bool any = false;
+    size_t got;
 
-    while (fread(image, 1, sizeof(image), stdin) == sizeof(image)) {
+    while ((got = fread(image, 1, sizeof(image), stdin)) == sizeof(image)) {
         int8_t quantized[V3_OUTPUT_SIZE];
         float real[V3_OUTPUT_SIZE], other[V3_OUTPUT_SIZE];
 
@@ -42,7 +45,13 @@ int main(void)
 
             real[i] = V3_OUTPUT_SCALE * (float)distance;
         }
+        any = true;
         printf("int8 %u, float16 %u\n", best_of(real), best_of(other));
+    }
+    if (got != 0 || !any) {
+        fprintf(stderr, "v3: no whole image of %d bytes at the end of stdin\n",
+                (int)V3_INPUT_BYTES);
+        return 1;
     }
     return 0;
 }

@@ -31,8 +31,11 @@ int best_of(const std::array<Value, V3_OUTPUT_SIZE> &values)
 int main()
 {
     std::array<uint8_t, V3_INPUT_BYTES> image;
+    bool any = false;
+    size_t got;
 
-    while (std::fread(image.data(), 1, image.size(), stdin) == image.size()) {
+    while ((got = std::fread(image.data(), 1, image.size(), stdin))
+           == image.size()) {
         std::array<int8_t, V3_OUTPUT_SIZE> q2, q3;
         std::array<float, V3_OUTPUT_SIZE> f2, f3;
 
@@ -42,9 +45,15 @@ int main()
             || v3_f16_run(&v3_f16, image.data(), f3.data()) != V3_OK) {
             return 1;
         }
+        any = true;
         std::printf("%s: int8 %d, float16 %d; %s: int8 %d, float16 %d\n",
                     V2_MODEL_NAME, best_of(q2), best_of(f2), V3_MODEL_NAME,
                     best_of(q3), best_of(f3));
+    }
+    if (got != 0 || !any) {
+        std::fprintf(stderr, "no whole image of %d bytes at the end of stdin\n",
+                     static_cast<int>(V3_INPUT_BYTES));
+        return 1;
     }
     return 0;
 }

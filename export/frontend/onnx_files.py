@@ -121,6 +121,11 @@ def _load_external(tensor: Any, folder: Path | None, shown: str) -> None:
         raise Esp8kError(
             f"{shown}: a place of its data is no number", DAMAGED
         ) from error
+    if not path.exists():
+        raise Esp8kError(
+            f"{shown} keeps its weights in {one_line(name)}, which is not beside it",
+            "copy both files, or export with external_data=False (torch.onnx.export)",
+        )
     raw = read_bytes(path, MODEL_BYTES, f"{one_line(name)}, the data of {shown},")
     length = len(raw) - at if length < 0 else length
     if not 0 <= at <= at + length <= len(raw):

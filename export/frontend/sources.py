@@ -26,6 +26,9 @@ TFLITE = (".tflite", ".lite", ".tfl")
 C_SOURCES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".ino")
 CONVERTED = {".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".hdf5": "keras"}
 KINDS = ".tflite, .lite, .onnx, .keras, .h5, .c, .cc, .h, or module:function of torch"
+SAVED_MODEL = (
+    "of a SavedModel make a .tflite by tf.lite.TFLiteConverter.from_saved_model(FOLDER)"
+)
 INTEGERS = ("int8", "uint8", "int16")
 FLOATS = ("float32", "float16", "bfloat16", "float64")
 
@@ -34,7 +37,7 @@ def load(source: str, options: Options) -> Taken:
     """Read or make the int8 .tflite of a path or of `module:function`."""
     path = Path(source)
     suffix = path.suffix.lower()
-    shown = one_line(path.name)
+    shown = one_line(path.name or source)
     if suffix in TFLITE:
         return _tflite(read_bytes(path, MODEL_BYTES, "a .tflite"), shown, options)
     if suffix in C_SOURCES:
@@ -50,6 +53,13 @@ def load(source: str, options: Options) -> Taken:
         raw = read_bytes(path, MODEL_BYTES, "a model")
         if raw[4:8] == b"TFL3":
             return _tflite(raw, shown, options)
+    if path.is_dir():
+        what = "a SavedModel" if (path / "saved_model.pb").exists() else "a folder"
+        cure = f"{SAVED_MODEL}; or give one of {KINDS}"
+        raise Esp8kError(f"{shown} is {what}, not a model's file", cure)
+    if path.suffix.lower() in (".pt", ".pth"):
+        cure = f"give file.py:function, which returns the module; or one of {KINDS}"
+        raise Esp8kError(f"{shown} holds no model that can be read alone", cure)
     raise Esp8kError(f"{shown} is no model that is known", f"give one of {KINDS}")
 
 

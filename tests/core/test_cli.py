@@ -56,6 +56,15 @@ def test_a_mistake_is_one_line_with_a_hint(words, told):
     assert caught.value.code == EXIT_USAGE
 
 
+def test_a_misspelt_verb_is_told_which_was_meant():
+    with pytest.raises(Esp8kError) as caught:
+        main(["clasify"])
+    assert caught.value.hint == "did you mean classify? see esp8k --help"
+    with pytest.raises(Esp8kError) as caught:
+        main(["xyz"])
+    assert caught.value.hint == "see esp8k --help"
+
+
 def test_examples_keep_their_lines():
     text = laid_out("One long paragraph. " * 9 + "\n\n    esp8k a\n    esp8k b --c\n")
     assert "\n\n    esp8k a\n    esp8k b --c" in text

@@ -124,6 +124,19 @@ def test_a_library_that_leaves_cannot_choose_the_code(
     assert ending(raising(SystemExit(left))) == code
 
 
+def test_a_python_without_our_packages_is_no_fault_of_ours(
+    tmp_path, monkeypatch, capsys
+):
+    """`python -m tools.main` of the system's Python: please report it, it said."""
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    foreign = ModuleNotFoundError("No module named 'tyro.conf'", name="tyro.conf")
+    assert ending(raising(foreign)) == EXIT_USAGE
+    told = capsys.readouterr().err
+    assert "has no package tyro\n" in told and "make setup" in told
+    assert not (tmp_path / "logs").exists()
+    assert ending(raising(ModuleNotFoundError("x", name="core.x"))) == EXIT_UNFORESEEN
+
+
 def test_permissions_are_not_called_a_full_disk(capsys):
     ending(raising(PermissionError(13, "Permission denied", "build/v3")))
     told = capsys.readouterr().err

@@ -45,6 +45,13 @@ def answers(folder: Path, model: str, images: np.ndarray) -> list[tuple[int, int
     return list(zip(first.tolist(), second.tolist(), strict=True))
 
 
+def cut_off(program: Path, images: np.ndarray) -> None:
+    """A picture's file that is no image of bytes, or none: once in silence, and 0."""
+    for data in (images.tobytes()[:-1], b""):
+        done = subprocess.run([program], input=data, capture_output=True)
+        assert done.returncode == 1 and b"no whole image of 784" in done.stderr
+
+
 def below(folder: Path, name: str, *copied: Path) -> Path:
     """A folder of that name, and in it copies of what is built there."""
     made = folder / name
@@ -63,6 +70,7 @@ def test_host_c_answers_as_the_references(
     run("cmake", "-S", here / "host_c", "-B", here / "build", where)
     run("cmake", "--build", here / "build")
     told = run(here / "build" / "classify", data=images.tobytes()).splitlines()
+    cut_off(here / "build" / "classify", images)
     wanted = answers(folder, "v3", images)
     assert told == [f"int8 {a}, float16 {b}" for a, b in wanted]
 
@@ -93,6 +101,7 @@ def test_two_models_answer_in_one_program(
     run("cmake", "-S", EXAMPLES / "two_models", "-B", tmp_path, where)
     run("cmake", "--build", tmp_path)
     told = run(tmp_path / "vote", data=images.tobytes()).splitlines()
+    cut_off(tmp_path / "vote", images)
     both = [answers(folder, model, images) for model, folder in folders.items()]
     assert told == [
         f"v2: int8 {a}, float16 {b}; v3: int8 {c}, float16 {d}"

@@ -41,12 +41,18 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "net.tflite"
 
 
-def test_one_screen_tells_it(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_screen_tells_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(analyze, "FLASH", 10)
     analyze.main([str(file)])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) < 40 and max(map(len, lines)) <= 80
     for word in (*CORES, "ESP32-C6", "speed", "RAM peak", "counted", "estimated"):
         assert any(word in line for line in lines), word
+    (refused,) = (line for line in lines if line.startswith("ESP32 "))
+    assert "does not fit: RAM " in refused and " of 266,240, flash " in refused
+    assert refused.endswith(" of 10 bytes")
 
 
 def test_json_tells_the_same(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

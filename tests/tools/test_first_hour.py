@@ -18,7 +18,7 @@ from tests.support.fakes import FakeDevice, FakeHost, opener, some_images
 from tools.boards import boards, catalogue, flash
 from tools.faults import chaos
 from tools.report import report
-from training import data, train
+from training import data, progress, train
 from training.studies import compare, search, seeds, tables
 
 
@@ -218,6 +218,17 @@ def test_a_report_that_cannot_be_written_is_said_before_any_work(
     with pytest.raises(Esp8kError, match="cannot write to .*report") as caught:
         report.main(["--model", "v2"])
     assert not isinstance(caught.value, DeviceError)
+
+
+def test_a_slow_computer_is_told_how_long_training_goes_on() -> None:
+    """A step each 40 s: the time left was -:--:-- for 47 minutes."""
+    bar, now = progress.Progress("v3", 1), 0.0
+    bar.bar.get_time = lambda: now
+    for step in range(4):
+        bar.step(step, 100, 0.1)
+        now += 40
+    (task,) = bar.bar.tasks
+    assert task.time_remaining == pytest.approx(97 * 40, rel=0.2)
 
 
 NOBODY_KNEW = ("can be used", "no board's time", "784 raw bytes", "sensor: a digit")

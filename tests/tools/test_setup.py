@@ -75,7 +75,8 @@ def test_without_a_python_that_fits_one_true_sentence(checkout):
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "error: there is no Python 3.11, 3.12 or 3.13 here, only 3.14",
-        "hint:  install one: apt-get install python3.11-venv",
+        "hint:  install one that your system has: apt-get install python3.11-venv,"
+        " or python3.12-venv, or python3.13-venv",
     ]
 
 
@@ -83,8 +84,18 @@ def test_without_a_python_that_fits_one_true_sentence(checkout):
 def test_each_python_that_the_pins_allow_makes_the_venv(checkout, version):
     program(checkout / "bin" / f"python{version}", version)
     program(checkout / "bin" / "python3", "3.9")
-    setup(checkout)
+    done = setup(checkout)
     assert (checkout / "calls").read_text() == f"python {version} -m venv .venv\n"
+    assert f"apt-get install python{version}-venv" in done.stderr
+
+
+def test_a_venv_that_was_cut_off_gets_its_pip(checkout):
+    """Debian's Python without python3-venv leaves one, and so does Ctrl-C."""
+    program(checkout / ".venv" / "bin" / "python", "3.12")
+    done = setup(checkout)
+    calls = (checkout / "calls").read_text()
+    assert calls == "python 3.12 -m ensurepip --default-pip\n"
+    assert done.returncode == 2 and "python3.12-venv" in done.stderr
 
 
 @pytest.mark.parametrize("version, told", [("3.10", "3.10"), ("", "that is gone")])

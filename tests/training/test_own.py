@@ -77,6 +77,11 @@ def test_what_does_not_fit_is_named(
 def test_a_missing_folder_junk_and_too_few_are_said(tmp_path: Path) -> None:
     with pytest.raises(Esp8kError, match="there is no folder"):
         own.read(tmp_path / "none", CLASSES)
+    (tmp_path / "digits.zip").touch()
+    with pytest.raises(Esp8kError, match="is no folder yet") as caught:
+        own.read(tmp_path / "digits.zip", CLASSES)
+    assert caught.value.hint.startswith("unzip ")
+    (tmp_path / "digits.zip").unlink()
     with pytest.raises(Esp8kError, match="holds 0 pictures"):
         own.read(tmp_path, CLASSES)
     (tmp_path / "3").mkdir()

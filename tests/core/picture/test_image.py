@@ -325,6 +325,21 @@ def test_a_picture_of_few_pixels_is_refused():
         prepare(Image.new("L", (4, 90)))
 
 
+def test_the_result_is_written_as_its_name_says(tmp_path: Path):
+    """A PNG called digit.raw was read by a program in C as no image, in silence."""
+    pixels = np.full((200, 200), 240, np.uint8)
+    pixels[60:140, 100:110] = 20
+    to_image(pixels).save(tmp_path / "page.png")
+    wanted = load(tmp_path / "page.png")
+    for name in ("digit.png", "digit", "digit.raw"):
+        assert main([str(tmp_path / "page.png"), "--out", str(tmp_path / name)]) == 0
+    assert (tmp_path / "digit.raw").read_bytes() == wanted.tobytes()
+    for name in ("digit.png", "digit"):
+        assert np.array_equal(Image.open(tmp_path / name), wanted)
+    with pytest.raises(Esp8kError, match="neither .png nor .raw"):
+        main([str(tmp_path / "page.png"), "--out", str(tmp_path / "digit.jpg")])
+
+
 def files(folder: Path) -> dict[str, Path]:
     """What people give instead of an image."""
     png = io.BytesIO()

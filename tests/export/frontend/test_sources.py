@@ -81,6 +81,26 @@ def test_a_device_and_a_folder_are_refused(tmp_path: Path) -> None:
             sources.load(str(tmp_path / name), sources.Options())
 
 
+@pytest.mark.parametrize(
+    ("name", "match", "cure"),
+    [
+        (".", "is a folder", ".tflite"),
+        ("saved", "is a SavedModel", "from_saved_model"),
+        ("net.pt", "no model that can be read alone", "file.py:function"),
+    ],
+)
+def test_what_frameworks_save_otherwise_is_named_with_its_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, match: str, cure: str
+) -> None:
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").touch()
+    (tmp_path / "net.pt").write_bytes(b"PK")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Esp8kError, match=match) as caught:
+        sources.load(name, sources.Options())
+    assert caught.value.message.startswith(f"{name} ") and cure in caught.value.hint
+
+
 def test_a_file_of_terabytes_is_not_read(tmp_path: Path) -> None:
     with open(tmp_path / "large", "wb") as file:
         file.truncate(1 << 40)
@@ -281,7 +301,7 @@ def test_external_data_are_read_in(tmp_path: Path) -> None:
     [
         ("../data", {}, "outside of its folder"),
         ("/etc/passwd", {}, "outside of its folder"),
-        ("none", {}, "cannot read"),
+        ("none", {}, "keeps its weights in none, which is not beside it"),
         ("data", {"offset": "1000"}, "cut short"),
         ("data", {"length": "999999999999"}, "cut short"),
         ("data", {"offset": "x"}, "no number"),
