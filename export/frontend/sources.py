@@ -57,7 +57,7 @@ def load(source: str, options: Options) -> Taken:
         what = "a SavedModel" if (path / "saved_model.pb").exists() else "a folder"
         cure = f"{SAVED_MODEL}; or give one of {KINDS}"
         raise Esp8kError(f"{shown} is {what}, not a model's file", cure)
-    if path.suffix.lower() in (".pt", ".pth"):
+    if suffix in (".pt", ".pth", ".py"):
         cure = f"give file.py:function, which returns the module; or one of {KINDS}"
         raise Esp8kError(f"{shown} holds no model that can be read alone", cure)
     raise Esp8kError(f"{shown} is no model that is known", f"give one of {KINDS}")

@@ -87,6 +87,7 @@ def test_a_device_and_a_folder_are_refused(tmp_path: Path) -> None:
         (".", "is a folder", ".tflite"),
         ("saved", "is a SavedModel", "from_saved_model"),
         ("net.pt", "no model that can be read alone", "file.py:function"),
+        ("net.py", "no model that can be read alone", "file.py:function"),
     ],
 )
 def test_what_frameworks_save_otherwise_is_named_with_its_cure(
