@@ -80,32 +80,46 @@ def _rows(
     if whole.arena <= row_engine.SMALL or core is not registry.PORTABLE:
         return None
     most = _cost(whole.kernels, core) * (1 + row_engine.MOST_SLOWER)
-    best, rest, least = None, whole.kernels, float(whole.arena)
+    small = tuple(min(found, key=lambda kernel: kernel.scratch) for found in ways)
+    best, taken, least = None, whole.kernels, float(whole.arena)
     # From the last, which often is the best, so that most others end early. Among
     # equals the first is taken.
     for found in reversed(list(row_engine.chains(whole.stages, options, core))):
-        kernels = (*found.kernels, *rest[found.count :])
-        if _cost(kernels, core) > most:
+        kernels = (*found.kernels, *whole.kernels[found.count :])
+        below = least if best is None else least + 1
+        hopeless = _arena(found, (*found.kernels, *small[found.count :]), below)
+        if _cost(kernels, core) > most or hopeless == math.inf:
             continue
-        arena = _arena(found, kernels, least if best is None else least + 1)
-        if arena < math.inf:
-            best, least = found, arena
+        kernels, arena = _smaller(found, kernels, ways, most, core)
+        if arena < below:
+            best, taken, least = found, kernels, arena
     if best is None:
         return None
-    taken = (*best.kernels, *rest[best.count :])
-    for stage in whole.stages[best.count :]:
-        for other in ways[stage.number]:
-            if other.scratch >= taken[stage.number].scratch:
-                continue
-            kernels = _replaced(taken, stage.number, other)
-            if _cost(kernels, core) > most:
-                continue
-            arena = _arena(best, kernels, least)
-            if arena < least:
-                taken, least = kernels, arena
     if least >= whole.arena * (1 - row_engine.LEAST_SAVED):
         return None
     return _engine(best.stages, taken, best.count, best.sizes, found=best)
+
+
+def _smaller(
+    found: RowEngine,
+    kernels: tuple[Kernel, ...],
+    ways: tuple[list[Kernel], ...],
+    most: float,
+    core: Core,
+) -> tuple[tuple[Kernel, ...], float]:
+    """With other kernels behind the chain, where these make the arena smaller."""
+    least = _arena(found, kernels, math.inf)
+    for stage in found.stages[found.count :]:
+        for other in ways[stage.number]:
+            if other.scratch >= kernels[stage.number].scratch:
+                continue
+            tried = _replaced(kernels, stage.number, other)
+            if _cost(tried, core) > most:
+                continue
+            arena = _arena(found, tried, least)
+            if arena < least:
+                kernels, least = tried, arena
+    return kernels, least
 
 
 def _arena(found: RowEngine, kernels: tuple[Kernel, ...], below: float) -> float:
@@ -113,7 +127,7 @@ def _arena(found: RowEngine, kernels: tuple[Kernel, ...], below: float) -> float
     stages = found.stages
     scratch = {s.number: k.scratch for s, k in zip(stages, kernels, strict=True)}
     sizes, wanted = _wanted(stages, kernels, scratch, found.count, found.sizes, found)
-    lags = _lags(stages, kernels)
+    lags = _lags(stages[found.count :], kernels[found.count :]) | found.lags
     return least_size(stages, sizes, wanted, found.count, lags, 4, below)
 
 
@@ -192,7 +206,8 @@ def _engine(
     lent = row_buffers.lent(stream, stages, scratch)
     rest = {n: s for n, s in scratch.items() if n not in homes and n not in lent}
     sizes, wanted = _wanted(stages, kernels, rest, streamed, kept or {}, found)
-    lags = _lags(stages, kernels)
+    lags = _lags(stages[streamed:], kernels[streamed:])
+    lags |= {} if found is None else found.lags
     memory = allocate(stages, sizes, wanted, streamed, lags, core.alignment)
     places = {
         number: memory.offsets[tensor] + at for number, (tensor, at) in homes.items()

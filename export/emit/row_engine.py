@@ -5,6 +5,7 @@ found = chains(stages, options, price, core)    # each with its stages' kernels
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from export.graph.stage import Stage
 from export.kernels import registry
@@ -19,7 +20,7 @@ from export.plan.row_chain import Chain
 
 SMALL = 8192  # bytes; a network whose arena is no larger is left as it is
 LEAST_SAVED = 0.2  # of the arena, else rows are not worth their code
-MOST_SLOWER = 0.3  # instructions that are given for it
+MOST_SLOWER = 0.31  # instructions that are given for it
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,26 +63,49 @@ class RowEngine:
     @property
     def shared(self) -> int | None:
         """Where in the chain's output its working memory is, if it can be there."""
+        return None if self.lags else self._last_rows
+
+    @property
+    def _last_rows(self) -> int | None:
+        """Where its last step's rows are, if that step needs no working memory."""
         last, node = self.stages[self.count - 1], self.chain.nodes[-1]
         place = last.size - node.rows * last.width
         free = not any(self.kernels[n].scratch for n in node.members)
         free = free and not self.chain.passes(node, self.stages)
         return place if free and place % 4 == 0 else None
 
+    @cached_property
+    def lags(self) -> dict[tuple[int, int], int]:
+        """How far into the chain's output the rows of a value may lie.
+
+        They are done with before the output's last rows are written there. None may
+        where that saves no more than working memory in the last of them does.
+        """
+        last, node = self.stages[self.count - 1], self.chain.nodes[-1]
+        found = {
+            tensor: step * node.rows * last.width
+            for tensor, step in row_chain.free_from(self.chain).items()
+        }
+        saved = max(min(self.chain.kept[t].size, last.size - found[t]) for t in found)
+        other = 0 if self._last_rows is None else node.rows * last.width
+        if saved <= min(self.scratch, other):
+            return {}
+        return {(t, last.output): at for t, at in found.items() if at < last.size}
+
 
 def chains(
     stages: tuple[Stage, ...], options: Options, core: Core
 ) -> Iterator[RowEngine]:
     """All chains from the first stage on, by tiles and without."""
-    known: dict[tuple[object, ...], RowStep] = {}
+    known: dict[tuple[object, ...], list[RowStep]] = {}
 
-    def kernel(stage: Stage, chain: Chain) -> RowStep:
+    def kernels(stage: Stage, chain: Chain) -> list[RowStep]:
         node, kept = chain.node(stage.number), chain.kept
         widths = [kept[s.tensor].width for s in stage.sources if s.tensor in kept]
         to = kept[node.output].width if node.output in kept else 0
         key = (stage.number, node.rows, node.members[:-1], *widths, to)
         if key not in known:
-            known[key] = _kernel(stage, chain, options, core)
+            known[key] = _kernels(stage, chain, options, core)
         return known[key]
 
     for tiled in (True, False) if options.winograd else (False,):
@@ -99,8 +123,18 @@ def chains(
             ]
             for i, chain in enumerate(plans):
                 if chain is not None and chain not in plans[:i]:
-                    made = tuple(kernel(s, chain) for s in stages[: chain.count])
-                    yield RowEngine(stages, chain, made)
+                    ways = [kernels(s, chain) for s in stages[: chain.count]]
+                    fast = tuple(found[0] for found in ways)
+                    yield RowEngine(stages, chain, fast)
+                    small = _small(ways)
+                    if small != fast:
+                        yield RowEngine(stages, chain, small)
+
+
+def _small(ways: list[list[RowStep]]) -> tuple[RowStep, ...]:
+    """Of each stage the fastest that needs no more memory than the chain has to."""
+    least = max(min(kernel.scratch for kernel in found) for found in ways)
+    return tuple(next(k for k in found if k.scratch <= least) for found in ways)
 
 
 def _rows(stage: Stage, tiled: bool) -> int:
@@ -113,33 +147,37 @@ def _rows(stage: Stage, tiled: bool) -> int:
     return 2 if even and stage.head.kind == "CONV_2D" and stage.pool is None else 1
 
 
-def _kernel(stage: Stage, chain: Chain, options: Options, core: Core) -> RowStep:
+def _kernels(stage: Stage, chain: Chain, options: Options, core: Core) -> list[RowStep]:
+    """Of a stage's step, the fastest first."""
     node = chain.node(stage.number)
     one = stage.head.kind == "ADD"
     rows = 1 if one else node.rows
     single = part(stage, rows, chain.kept)
     to = strip(stage, chain.kept.get(node.output))
-    inner = _least(single, to, rows, options, core)
     outside = stage.number == 0 and stage.padded
-    return RowStep(
-        stage=stage,
-        options=options,
-        inner=inner,
-        steps=stage.region[0] // rows,
-        line_buffer=line_buffer(stage, row_chain.head_rows(stage, rows))
-        if outside
-        else None,
-        in_place=one and len(node.members) > 1,
-    )
+    return [
+        RowStep(
+            stage=stage,
+            options=options,
+            inner=inner,
+            steps=stage.region[0] // rows,
+            line_buffer=line_buffer(stage, row_chain.head_rows(stage, rows))
+            if outside
+            else None,
+            in_place=one and len(node.members) > 1,
+        )
+        for inner in _ranked(single, to, rows, options, core)
+    ]
 
 
-def _least(
+def _ranked(
     single: Stage, place: Strip, rows: int, options: Options, core: Core
-) -> Kernel:
-    """The cheapest kernel of a step; of two rows, tiles: only these know a pitch."""
+) -> list[Kernel]:
+    """Kernels of a step, the fastest first; of two rows, tiles: they know a pitch."""
     found: list[Kernel] = []
     if rows > 1:
-        found += Winograd.of(single, options, place)
+        for tiles in (2, 1):
+            found += Winograd.of(single, options, place, tiles)
     else:
         found += registry.int8(single, options, core)
-    return min(found, key=lambda kernel: kernel.cost(core.price))
+    return sorted(found, key=lambda kernel: kernel.cost(core.price))

@@ -16,6 +16,7 @@ from export.arithmetic import elementwise, int8, rows
 from export.frontend import cures, scales
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import Ends, separate
+from export.frontend.canonical.order import hastened
 from export.frontend.canonical.settle import settle
 from export.graph.attributes import Along, Padding, Reduction, Window
 from export.graph.kinds import MAC_KINDS
@@ -55,7 +56,7 @@ def integer_core(network: Network) -> Network:
 def core_of(network: Network) -> tuple[Network, Ends]:
     """The int8 core, and what the file has around it."""
     core, ends = separate(canonical(network))
-    return settle(core), ends
+    return settle(hastened(core)), ends
 
 
 def require_supported(network: Network) -> None:

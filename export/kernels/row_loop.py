@@ -66,18 +66,19 @@ class RowLoop(ABC):
         return total(f"nn_rows_row(&{self.rows(read.tensor)}, {row})", read.column)
 
     def _ready(self, node: Node) -> list[str]:
-        """What has to be true before a step: what it reads is there, or it is due."""
+        """What has to be true before a step: what it reads is there, and it is due."""
+        there = [
+            f"{self.rows(read.tensor)}.made >= {self._end(node, read)}"
+            for read in node.reads
+        ]
         if node.waits:
             made = f"{self.rows(node.output)}.made"
             due = [
                 f"{made} < {self._end(reader, read)}"
                 for reader, read in self.chain.readers(node.output)
             ]
-            return due if len(due) == 1 else [f"({' || '.join(due)})"]
-        return [
-            f"{self.rows(read.tensor)}.made >= {self._end(node, read)}"
-            for read in node.reads
-        ]
+            there += due if len(due) == 1 else [f"({' || '.join(due)})"]
+        return there
 
     def _end(self, node: Node, read: Read) -> str:
         """The row behind the last that a step reads."""

@@ -64,7 +64,7 @@ def allocate(
     network's input and output are the caller's.
     """
     blocks = _blocks(stages, sizes, scratch or {}, streamed, alignment)
-    allowed = _allowed(blocks, lags or {}, streamed, alignment)
+    allowed = _allowed(blocks, lags or {}, alignment)
     offsets = arrange(blocks, allowed)
     places = {-1 - key: at for key, at in offsets.items() if key < 0}
     for number in range(streamed):
@@ -89,20 +89,18 @@ def least_size(
 ) -> float:
     """The size of what `allocate` gives, where that is `below`; else infinite."""
     blocks = _blocks(stages, sizes, scratch, streamed, alignment)
-    found = _best(blocks, _allowed(blocks, lags, streamed, alignment), below)
+    found = _best(blocks, _allowed(blocks, lags, alignment), below)
     return math.inf if found is None else span(found, blocks)
 
 
-def _allowed(
-    blocks: dict[int, Block], lags: Lags, streamed: int, alignment: int
-) -> Lags:
+def _allowed(blocks: dict[int, Block], lags: Lags, alignment: int) -> Lags:
     """Which blocks may overlap: written by who reads the other for the last time."""
     return {
         (source, target): _aligned(lag, alignment)
         for (source, target), lag in lags.items()
         if source in blocks
         and target in blocks
-        and blocks[source].last == blocks[target].first >= streamed
+        and blocks[source].last == blocks[target].first
     }
 
 

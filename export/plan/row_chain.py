@@ -56,7 +56,7 @@ class Node:
     steps: int
     reads: tuple[Read, ...]
     output: int  # tensor
-    waits: bool = False  # it reads nothing that is kept: until its rows are wanted
+    waits: bool = False  # until its rows are wanted
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,14 @@ def plan(
     nodes = [_node(stage, n, kept) for stage, n in zip(chain, rows, strict=True)]
     nodes = _passed(_merged(nodes, chain, late), kept)
     written = {node.output for node in nodes}
-    return played(Chain(tuple(nodes), {t: r for t, r in kept.items() if t in written}))
+    kept = {t: r for t, r in kept.items() if t in written}
+    plans = [Chain(tuple(n), kept) for n in (nodes, _waiting(nodes, chain))]
+    found = [played(one) for one in plans[: 1 if plans[0] == plans[1] else 2]]
+    return min(
+        (one for one in found if one is not None),
+        key=lambda one: sum(rows.size for rows in one.kept.values()),
+        default=None,
+    )
 
 
 def head_rows(stage: Stage, rows: int) -> int:
@@ -211,6 +218,20 @@ def _passed(nodes: list[Node], kept: dict[int, Rows]) -> list[Node]:
     return found
 
 
+def _waiting(nodes: list[Node], chain: tuple[Stage, ...]) -> list[Node]:
+    """What but a sum reads waits for the other operand: it would run ahead."""
+    sums = {s.number: s.inputs for s in chain if s.head.kind == "ADD"}
+    found = []
+    for node in nodes:
+        readers = [n for n in nodes if any(r.tensor == node.output for r in n.reads)]
+        waits = node.reads and all(
+            any(node.output in sums.get(number, ()) for number in n.members)
+            for n in readers
+        )
+        found.append(replace(node, waits=bool(waits and readers)))
+    return found
+
+
 class Play:
     """The C's loops: of the steps that can run the last node's does.
 
@@ -278,7 +299,8 @@ class Play:
             return False
         if node.waits:
             made = self.made[node.output]
-            return any(made < end for _, end in self._wanted(node.output))
+            if not any(made < end for _, end in self._wanted(node.output)):
+                return False
         return all(
             self.made[r.tensor] >= self.at[i] * r.advance + r.start + r.need
             for r in node.reads
@@ -296,3 +318,16 @@ def played(chain: Chain) -> Chain | None:
         return None
     kept = {t: replace(rows, room=room[t]) for t, rows in chain.kept.items()}
     return Chain(chain.nodes, kept)
+
+
+def free_from(chain: Chain) -> dict[int, int]:
+    """Of the last node's steps the first that finds a value's rows done with."""
+    play, found = Play(chain), dict.fromkeys(chain.kept, 0)
+    last = len(chain.nodes) - 1
+    for i, below in play.turns():
+        node = chain.nodes[i]
+        reads = [] if below else [read.tensor for read in node.reads]
+        for tensor in (node.output, *reads):
+            if tensor in found:
+                found[tensor] = max(found[tensor], play.at[-1] + (i == last))
+    return found

@@ -21,7 +21,7 @@ MOST_SUMS = 8  # tiles times channels abreast
 
 @dataclass(frozen=True, eq=False)
 class Winograd(Tiled):
-    """16 products for a tile of 2x2, two tiles abreast."""
+    """16 products for a tile of 2x2, one tile or two abreast."""
 
     template: ClassVar[str] = "int8/winograd.c.jinja"
     tile: ClassVar[int] = 2
@@ -32,9 +32,13 @@ class Winograd(Tiled):
 
     @classmethod
     def of(
-        cls, stage: Stage, options: Options, strip: Strip | None = None
+        cls,
+        stage: Stage,
+        options: Options,
+        strip: Strip | None = None,
+        abreast: int = 2,
     ) -> Iterator[Self]:
-        """Whatever the profile."""
+        """Whatever the profile; one tile takes half the memory, loads more often."""
         if not winograd.applies(stage):
             return
         transformed = winograd.filters(stage.weights.astype(np.int64))  # (O, 16, I)
@@ -49,7 +53,7 @@ class Winograd(Tiled):
             return
         depth, channels = stage.depth, stage.region[2]
         mac_h, mac_w, _ = stage.head_region
-        tiles = 2 if mac_h * mac_w > cls.tile**2 else 1
+        tiles = abreast if mac_h * mac_w > cls.tile**2 else 1
         most = 1 if depth == 1 else MOST_SUMS // tiles
         block_q = next(
             n for n in range(min(most, channels), 0, -1) if channels % n == 0

@@ -57,13 +57,22 @@ class Chained(Generator):
         self.operator("ADD", both, z)
         return z
 
+    def projected(self, x: Value) -> Value:
+        """Two convolutions, and a third of what they read added."""
+        channels = self.integer(4, 14)
+        y = self.conv(self.conv(x, channels), channels)
+        other = self.conv(x, channels, 1)
+        z = self.value(y.shape, 2 * max(other.scale, y.scale), self.zero_point())
+        self.operator("ADD", [y.index, other.index], z)
+        return z
+
     def build(self) -> bytes:
         side, wide = self.integer(20, 32), self.integer(20, 32)
         start = self.value((1, side, wide, self.integer(1, 3)), 1 / 255, -128)
         x = self.conv(start, self.integer(8, 14), 3, self.integer(1, 2))
         for _ in range(self.integer(2, 4)):
             kind = self.integer(0, 2)
-            x = (self.separable, self.residual, self.residual)[kind](x)
+            x = (self.separable, self.residual, self.projected)[kind](x)
         x = self.conv(x, self.integer(4, 8), 3, 2)
         x = self.fully_connected(self.flatten(self.mean(x)))
         return self.builder.build([start.index], [x.index])
