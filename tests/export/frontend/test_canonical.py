@@ -13,6 +13,7 @@ from export.emit import host_build
 from export.frontend import open_shapes
 from export.frontend.canonical.ends import End, quantized, real, separate
 from export.frontend.canonical.moving import nearest
+from export.frontend.canonical.order import hastened
 from export.frontend.sources import is_float
 from export.frontend.support import core_of, require_supported
 from export.graph.moves import factor
@@ -209,18 +210,35 @@ def test_the_index_of_the_greatest_is_an_end() -> None:
     assert held(b.build([start], [end])) == ["RELU"]
 
 
-def test_float_operators_between_integers_are_a_table() -> None:
+@pytest.mark.parametrize("between", [(), ("ELU",)])
+def test_float_operators_between_integers_are_a_table(between: tuple[str, ...]) -> None:
     b = B()
     start, end = b.tensor((1, 8), 0.03, 3), b.tensor((1, 8), 0.02, -50)
-    first, second = (b.tensor((1, 8), dtype="float32") for _ in range(2))
-    b.operator("DEQUANTIZE", [start], first)
-    b.operator("ELU", [first], second)
-    b.operator("QUANTIZE", [second], end)
+    last = b.tensor((1, 8), dtype="float32")
+    b.operator("DEQUANTIZE", [start], last)
+    for kind in between:
+        before, last = last, b.tensor((1, 8), dtype="float32")
+        b.operator(kind, [before], last)
+    b.operator("QUANTIZE", [last], end)
     last = b.tensor((1, 8), 0.02, -50)
     b.operator("RELU", [end], last)
     model = b.build([start], [last])
     assert held(model) == ["TABLE", "RELU"]
     assert not is_float(read_tflite(model, "net"))  # nobody is asked for calibration
+
+
+def test_a_shortcut_runs_before_the_layers_that_it_passes_by() -> None:
+    b = B()
+    values = [b.tensor((1, 4), 0.02) for _ in range(6)]
+    start, near, far, farther, short, end = values
+    b.operator("RELU", [start], near)
+    b.operator("ABS", [near], far)
+    b.operator("TANH", [far], farther)
+    b.operator("LOGISTIC", [near], short)
+    b.operator("ADD", [farther, short], end)
+    network = read_tflite(b.build([start], [end]), "net")
+    kinds = [op.kind for op in hastened(network).operators]
+    assert kinds == ["RELU", "ABS", "LOGISTIC", "TANH", "ADD"]
 
 
 @pytest.mark.parametrize(("kind", "first"), PAIRS)
