@@ -109,7 +109,8 @@ def find(rgb: Array) -> Found | None:
     # A white note on a desk is no chalk: dark ink within it is what counts.
     within = contains(chalk.box, dark.box) and not dark.hollow
     note = within and chalk.sheet
-    if even is not None and not note and share_of(even.box, chalk.box) > AGREED:
+    thin = even is not None and not (note or even.hollow)
+    if even is not None and thin and share_of(even.box, chalk.box) > AGREED:
         return even
     share = WITHIN if note else 1.0
     return dark if dark.score > share * chalk.score else chalk

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from core.errors import Esp8kError
 from core.picture.image import load, main, prepare, read
 from core.placing import SIDE, bounds
-from tools.classify.scenes import scene
+from tools.classify.scenes import scene, training_digits
 from training.data import load as load_data
 
 COUNT = 4  # digits a dress in the fast suite; the whole one has forty
@@ -229,6 +229,12 @@ def test_an_open_four_is_no_pair_of_ones():
     page = np.full((633, 431), 211.0)
     page[316:533, 41:258] -= np.asarray(four) * (206 / 255)
     assert len(read(Image.fromarray(np.uint8(page)), "a four").digits) == 1
+
+
+def test_a_note_on_an_even_desk_is_no_broad_chalk():
+    picture = scene("note", 0, 9, training_digits()(0, 9))
+    _, _, width, _ = read(Image.fromarray(picture), "a note").digits[0].crop
+    assert width < 100  # the digit's 84 pixels, not the note's 133
 
 
 def test_a_zero_in_chalk_is_no_note_with_ink_in_it():
