@@ -76,8 +76,9 @@ def _region(name: str, symbols: dict[str, Any], sections: dict[str, int]) -> int
 
 def _read(elf: Path) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
     """(value, size) of each symbol, size of each section."""
+    raw = read_bytes(elf, FIRMWARE_BYTES, "a firmware.elf")
     try:
-        parsed = ELFFile(io.BytesIO(read_bytes(elf, FIRMWARE_BYTES, "a firmware.elf")))
+        parsed = ELFFile(io.BytesIO(raw))
         table: Any = parsed.get_section_by_name(".symtab")
         symbols = {
             symbol.name: (symbol["st_value"], symbol["st_size"])
@@ -87,6 +88,8 @@ def _read(elf: Path) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
         sections = {part.name: part["sh_size"] for part in parsed.iter_sections()}
     except ELFError as error:
         raise Esp8kError(f"{elf} is not an ELF file", "run: make flash") from error
+    except Exception as error:  # its parsers raise whatever they meet in a damaged one
+        raise Esp8kError(f"{elf} is damaged: {error}", "run: make flash") from error
     return symbols, sections
 
 

@@ -151,6 +151,21 @@ def test_what_is_no_elf_is_said(tmp_path: Path) -> None:
         footprint.measure(path)
 
 
+def test_a_damaged_elf_is_said(tmp_path: Path) -> None:
+    """Symbols whose section says that it holds none were an unforeseen error."""
+    path = tmp_path / "a.o"
+    words = ["gcc", "-xc", "-c", "-", "-o", str(path)]
+    subprocess.run(words, input=b"int a;", check=True)
+    raw = bytearray(path.read_bytes())
+    first = int.from_bytes(raw[40:48], "little")
+    for at in range(first, len(raw), 64):  # the section headers end the file
+        if raw[at + 4] == 2:  # SHT_SYMTAB
+            raw[at + 4] = 1
+    path.write_bytes(raw)
+    with pytest.raises(Esp8kError, match="a.o is damaged"):
+        footprint.measure(path)
+
+
 def test_a_port_that_does_not_exist_is_said_before_building() -> None:
     with pytest.raises(DeviceError, match="there is no port /dev/ttyUSB77"):
         flash.main(["--board", "virtual", "--port", "/dev/ttyUSB77"])
