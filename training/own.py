@@ -212,7 +212,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{len(learnt.labels)} own pictures learnt, {len(held.labels)} held out")
     print(f"own, held out: {gain.own[0]:.1f} % before, {gain.own[1]:.1f} % after")
     print(f"{old.name} test:    {gain.old[0]:.2f} % before, {gain.old[1]:.2f} % after")
-    print(f"written to {path}, weights {digest[:16]}; now: make export flash")
+    print(f"written to {path}, weights {digest[:16]}")
+    print(f"now: make export flash MODEL={config.model}")
     return 0
 
 

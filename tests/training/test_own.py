@@ -121,6 +121,18 @@ def test_a_program_reads_what_was_gained(
     assert told["weights_hash"] == stored.weights_hash
 
 
+def test_the_next_command_is_of_the_model_that_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """`make export flash` of v3 was advised after MODEL=v2."""
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    monkeypatch.setattr(own, "go_on", lambda point, *_: point.state_dict)
+    monkeypatch.setattr(own, "measure", lambda *_: own.Gain((90.0, 91.0), (99.0, 99.0)))
+    put(tmp_path / "digits", *written(5, seed=1))
+    assert own.main([str(tmp_path / "digits"), "--model", "v1"]) == 0
+    assert capsys.readouterr().out.endswith("\nnow: make export flash MODEL=v1\n")
+
+
 def test_own_pictures_are_mixed_with_a_folder_of_any_classes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:

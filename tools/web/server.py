@@ -266,7 +266,7 @@ def _listen(address: str, port: int) -> socket.socket:
         told = getattr(error, "strerror", None) or error
         raise Esp8kError(
             f"cannot serve on port {port}: {told}",
-            "another program has it: --http-port 0 takes a free one",
+            "another program has it: esp8k draw --http-port 0 takes a free one",
         ) from error
 
 

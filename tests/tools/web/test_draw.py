@@ -294,8 +294,9 @@ def test_a_second_request_that_is_slow_is_cut_as_well(
 
 
 def test_a_port_that_is_taken_is_said(site: Site, running: Server) -> None:
-    with pytest.raises(Esp8kError, match="cannot serve on port"):
+    with pytest.raises(Esp8kError, match="cannot serve on port") as caught:
         Server(site, address(running)[1])
+    assert "esp8k draw --http-port 0" in caught.value.hint  # make has no word for it
 
 
 def test_a_board_with_another_model_opens_no_page(flashed: Flashed) -> None:
