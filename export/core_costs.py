@@ -6,8 +6,7 @@
 What the generator writes as assembly it counts; C is estimated by `export.plan.cost`.
 """
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 
 from export.assembly import source
 from export.cores.s3.component import assembly
@@ -55,6 +54,7 @@ class Engines:
     def __init__(self, network: Network) -> None:
         self.network = network
         self._made: dict[tuple[str, str], Engine] = {}
+        self._vector: dict[str, CoreCost] = {}
 
     def int8(self, profile: str, core: Core = registry.PORTABLE) -> Engine:
         """The portable one, or the LX6's."""
@@ -68,15 +68,19 @@ class Engines:
         names = ("lx106", "rv32imc", "lx6", "s3")
         return tuple(self.on(name, profile) for name in names)
 
-    @cached_property
-    def vector(self) -> CoreCost | None:
-        """The S3's own, which knows no profiles; some networks have none."""
-        return _vector(self.network) if applies(self.network) else None
+    def vector(self, profile: str) -> CoreCost | None:
+        """The S3's own; some networks have none."""
+        if not applies(self.network):
+            return None
+        if profile not in self._vector:
+            self._vector[profile] = _vector(self.network, profile)
+        return self._vector[profile]
 
     def on(self, name: str, profile: str) -> CoreCost:
         """On one core; an S3 without its own engine is as an LX6."""
-        if name == "s3" and self.vector is not None:
-            return replace(self.vector, profile=profile)
+        vector = self.vector(profile) if name == "s3" else None
+        if vector is not None:
+            return vector
         if name in ("lx6", "s3"):
             engine = self.int8(profile, registry.LX6)
             return _cost(self.network, engine, profile, name, "xtensa")
@@ -109,8 +113,8 @@ def _counted(kernel: Kernel) -> bool:
     return isinstance(kernel.inner if isinstance(kernel, Wrapped) else kernel, Lx6)
 
 
-def _vector(network: Network) -> CoreCost:
-    engine = lower_s3(network, "net")
+def _vector(network: Network, profile: str) -> CoreCost:
+    engine = lower_s3(network, "net", profile)
     text = assembly(engine)
     counts = {f.name: on_s3(f) for f in source.parse(text)}
     own = sum(
@@ -123,7 +127,7 @@ def _vector(network: Network) -> CoreCost:
     )
     return CoreCost(
         "s3",
-        "",
+        profile,
         own + other,
         own / (own + other),
         engine.constant_bytes,

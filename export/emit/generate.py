@@ -112,7 +112,7 @@ def _engines(
     s3 = s3 and cores_s3.applies(network_int8)
     return Engines(
         int8=lower.int8(*common),
-        s3=cores_s3.lower(network_int8, prefix) if s3 else None,
+        s3=cores_s3.lower(network_int8, prefix, profile) if s3 else None,
         lx6=lower.int8(*common, registry.LX6) if lx6 else None,
         f16=lower.f16(network_f16, profile, prefix) if network_f16 else None,
         lx6_f16=lower.f16(network_f16, profile, prefix, registry.LX6)

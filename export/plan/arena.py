@@ -27,6 +27,12 @@ class Block:
     first: int  # stages from which and to which it is used
     last: int
     size: int
+    tail: int = 0  # bytes behind it that may be read, of whatever lies there
+
+    @property
+    def reach(self) -> int:
+        """Bytes that have to be there."""
+        return self.size + self.tail
 
 
 @dataclass(frozen=True)
@@ -206,11 +212,11 @@ def _place(blocks: list[Block], lags: Lags, below: float) -> dict[int, int] | No
             if other.first <= block.last and block.first <= other.last
         ]
         spots = sorted(
-            (max(high, at + block.size) - min(low, at), abs(at), at)
+            (max(high, at + block.reach) - min(low, at), abs(at), at)
             for at in {0, *(end for pair in taken for end in pair)}
         )
         at = next(at for _, _, at in spots if all(not a < at < b for a, b in taken))
-        low, high = min(low, at), max(high, at + block.size)
+        low, high = min(low, at), max(high, at + block.reach)
         if high - low >= below:
             return None
         offsets[block.key] = at
@@ -229,8 +235,8 @@ def _forbidden(block: Block, other: Block, at: int, lags: Lags) -> tuple[int, in
 
 
 def span(offsets: dict[int, int], blocks: dict[int, Block]) -> int:
-    """Bytes from the first block's start to the last one's end."""
-    ends = [at + blocks[key].size for key, at in offsets.items()]
+    """Bytes from the first block's start to the end of all that has to be there."""
+    ends = [at + blocks[key].reach for key, at in offsets.items()]
     return max(ends, default=0) - min(offsets.values(), default=0)
 
 

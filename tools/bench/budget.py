@@ -28,7 +28,7 @@ from core.errors import CheckFailed, Esp8kError
 from core.files import write_text
 from core.program import run
 from core.text import for_json
-from core.words import MODELS
+from core.words import MODELS, PROFILES
 from tools.bench import models as bench_models
 from tools.bench import ours, s3
 from tools.bench.build import version
@@ -137,7 +137,10 @@ def measure(
             )
             lines += map(line, rows)
         say(f"{name} int8 on the ESP32-S3's vector unit")
-        lines.append(s3.measure(model, scratch / name / "s3"))
+        lines += [
+            s3.measure(model, scratch / name / "s3" / profile, profile)
+            for profile in PROFILES
+        ]
     return lines
 
 

@@ -1,6 +1,6 @@
 """A model's row on the ESP32-S3's vector unit: no emulator of ours knows it.
 
-    line = measure(model, build_root() / "bench" / "s3")
+    line = measure(model, build_root() / "bench" / "s3", "speed")
 
 The kernels' own text runs over the models of its instructions and counts itself. What
 the C around them takes (five arguments and a call for each, the copy of the output) is
@@ -26,13 +26,13 @@ OUTPUT = 20  # of the copy of the output
 CALL_BYTES = 28  # of code for each call, about
 
 
-def measure(model: Model, folder: Path) -> dict[str, Any]:
-    """The row of firmware/budget.json; the profile plays no part on this core."""
+def measure(model: Model, folder: Path, profile: str) -> dict[str, Any]:
+    """The row of firmware/budget.json."""
     identity = identify(model.name, NO_WEIGHTS, model.int8.sha256)
     plan = generate.generate(
-        *(model.int8, None, folder, "speed", "net", identity), s3=True
+        *(model.int8, None, folder, profile, "net", identity), s3=True
     )
-    engine = lower(model.int8, plan.prefix)
+    engine = lower(model.int8, plan.prefix, profile)
     images = model.images[:2]
     built = s3_host.S3(folder, folder / "host")
     found = built.run(images)
@@ -48,7 +48,7 @@ def measure(model: Model, folder: Path) -> dict[str, Any]:
         "model": model.name,
         "target": "s3",
         "engine": "int8",
-        "profile": "speed",
+        "profile": profile,
         "instructions": built.instructions + calls * CALL + engine.overhead + OUTPUT,
         "code_bytes": code + len(engine.calls) * CALL_BYTES,
         "const_bytes": engine.constant_bytes,

@@ -7,7 +7,7 @@ from typing import Protocol
 from export.cores.s3.layout import Layout, up
 from export.plan.arena import EFFORT, Block, arrange, span
 
-SPARE = 32  # bytes that a step of output may write behind a value
+TAIL = 48  # bytes behind a value that windows may read
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,6 @@ class Memory:
     values: dict[int, int]  # by tensor
     scratch: dict[int, int]  # by unit
     size: int
-
-
-def spare(layout: Layout) -> int:
-    """Bytes behind a value that a step of output may write: none by whole vectors."""
-    return SPARE if layout.pixel % 16 else 0
 
 
 class Unit(Protocol):
@@ -62,9 +57,9 @@ def allocate(
         if unit.scratch:
             blocks[-1 - i] = Block(-1 - i, i, i, up(unit.scratch, 16))
     for tensor, layout in layouts.items():
-        size = up(sizes.get(tensor, layout.size), 16) + spare(layout)
+        size = up(sizes.get(tensor, layout.size), 16)
         last = len(units) if tensor == output else max(uses[tensor])
-        blocks[tensor] = Block(tensor, min(uses[tensor]), last, size)
+        blocks[tensor] = Block(tensor, min(uses[tensor]), last, size, TAIL)
     lags = {
         (tensor, unit.output): up(max(lag, 0), 16)
         for i, unit in enumerate(units)

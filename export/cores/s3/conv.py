@@ -15,8 +15,8 @@ from export.cores.s3 import dense, patch, steps
 from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
-from export.cores.s3.layout import up
-from export.cores.s3.place import row_block
+from export.cores.s3.layout import VECTOR, up
+from export.cores.s3.place import pair, row_block
 from export.cores.s3.sums import OVER, Order, Sum, chained, plain, sums
 from export.cores.s3.windows import Way, arranged, cheapest
 
@@ -26,6 +26,12 @@ SHORT = 12  # vectors of a window for which clearing ACCX less often pays
 def best(job: Job) -> Kernel:
     """The kernel of a convolution, with chained sums where they pay."""
     return make(_chained_where_it_pays(job))
+
+
+def lag(job: Job) -> int:
+    """How far before its input the output of `best` has to start."""
+    pairs = job.way is None and job.pool == (1, 1) and patch.able(job)
+    return job.lag(2 if pairs else 1)
 
 
 def make(job: Job) -> Kernel:
@@ -62,7 +68,9 @@ class _Positions:
         self.window = job.pool[0] * job.pool[1]
         self.lanes = job.lanes
         self.block = _block(job, self.lanes)
-        self.sum_bytes = up(8 * self.window * up(self.block * self.lanes, 16), 256)
+        unit = 256 if self.way.scratch else VECTOR  # one instruction reaches behind
+        lanes = up(self.block * self.lanes, 16)
+        self.sum_bytes = up(8 * self.window * lanes, unit)
 
     def kernel(self) -> Kernel:
         """Text, weights, constants."""
@@ -157,7 +165,10 @@ def _block(job: Job, lanes: int) -> int:
     if lanes % 16 == 0:
         return 1
     if job.pool != (1, 1):
-        return 2 if lanes == 8 else 16 // math.gcd(lanes, 16)
+        window = job.pool[0] * job.pool[1]
+        return (
+            pair(lanes, window, job.sums) if lanes == 8 else 16 // math.gcd(lanes, 16)
+        )
     if lanes == 8:
         return 2
-    return row_block(job.columns, lanes, 16 // math.gcd(lanes, 16))
+    return row_block(job.columns, lanes, 16 // math.gcd(lanes, 16), job.sums)

@@ -10,7 +10,7 @@ from export.cores.s3 import add, choose, depthwise, lines, passes, pool, requant
 from export.cores.s3.finish import Clamp, Finish
 from export.cores.s3.kernel import Call, Kernel
 from export.cores.s3.layout import Layout, lag
-from export.cores.s3.weighted import activation, call, followed, rested
+from export.cores.s3.weighted import activation, call, followed, in_place, rested
 from export.graph.attributes import Pool, Reduction
 from export.graph.network import Network, Operator
 from export.graph.stage import Stage
@@ -160,5 +160,6 @@ def over(table: np.ndarray, stage: Stage, layouts: Layouts, name: str) -> list[C
     if found is None:
         return rested(table, stage, layouts, name)
     target = layouts[stage.output]
-    kernel = passes.lines(f"{name}_lines", target.height * target.row, found)
-    return [Call(kernel, (stage.output,), stage.output, stage.number)]
+    return [
+        in_place(partial(passes.lines, f"{name}_lines", function=found), stage, target)
+    ]

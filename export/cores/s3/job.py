@@ -24,6 +24,7 @@ class Job:
     pool: tuple[int, int]  # (1, 1) without one
     weights: np.ndarray  # (O, taps) int8, in the order of `Shape.segments`
     finish: Finish
+    sums: int  # bytes of sums that are finished together, where that can be chosen
     way: Way | None = None  # how a window is loaded, where that is given
 
     @property
@@ -54,13 +55,14 @@ class Job:
         one = np.minimum(np.arange(self.lanes), self.channels - 1)
         return np.tile(one, 2) if self.lanes == 8 else one
 
-    @property
-    def lag(self) -> int:
-        """How far before its input the output has to start to be written over it."""
+    def lag(self, rows: int) -> int:
+        """How far before its input the output has to start to be written over it.
+
+        `rows` of the output are written at a time.
+        """
         most = 0
-        for y in range(self.rows):
-            rows = min(y + 2, self.rows)  # two at a time at most
-            end = self.target.start + rows * self.target.row + 16
+        for y in range(0, self.rows, rows):
+            end = self.target.start + (y + rows) * self.target.row + 16
             read = self.source.start + self.start + self.move(y * self.pool[0], 0)
             most = max(most, end - read)
         return most

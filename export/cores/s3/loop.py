@@ -42,11 +42,12 @@ class Loop(RowLoop):
             at = total(self.places.of(node.output), (self.at(node), row))
         else:
             at = total(self.next(kept, node.rows), kept.left)
-        assert isinstance(step.call.kernel, Kernel)
-        call = self.places.call(
-            step.call.kernel, self._sources(node, part, step), to, self.number
-        )
-        found = [f"uint8_t *const {to} = {at};", call]
+        found = [f"uint8_t *const {to} = {at};"]
+        sources = self._sources(node, part, step)
+        for call in step.calls:
+            assert isinstance(call.kernel, Kernel)
+            found.append(self.places.call(call.kernel, sources, to, self.number))
+            sources = [to]  # what follows is in place
         if step.border is not None and kept is not None:
             assert isinstance(step.border.kernel, Kernel)
             start = total(to, -kept.left)
@@ -59,12 +60,13 @@ class Loop(RowLoop):
         """C of where a step reads: rows that are kept, or what is whole."""
         engine, at = self.places.engine, self.at(node)
         found = []
-        for i, tensor in enumerate(step.call.inputs):
+        first_call = step.calls[0]
+        for i, tensor in enumerate(first_call.inputs):
             read = next((r for r in node.reads if r.tensor == tensor), None)
             if read is not None:
                 found.append(self.place(node, read))
                 continue
-            first = self.places.at(tensor) + (0 if i else step.call.start)
+            first = self.places.at(tensor) + (0 if i else first_call.start)
             move = reads(part, tensor, engine.layouts).advance
             move *= engine.layouts[tensor].row
             found.append(total("a", first, (at, move)))

@@ -1,6 +1,6 @@
 """From a network to the kernels, calls and memory of the ESP32-S3.
 
-    engine = lower(network, "v3")
+    engine = lower(network, "v3", "balanced")
 
 For each value the layout that its readers want, for each stage a kernel in vector code
 or, where there is none, the portable one between two copies; then the arena.
@@ -13,13 +13,12 @@ from export.cores.s3 import choose, elementwise, fallback, partition, passes, we
 from export.cores.s3.arena import Memory
 from export.cores.s3.kernel import Call, Kernel, Portable
 from export.cores.s3.layout import Layout
+from export.cores.s3.profile import PROFILES, Profile
 from export.cores.s3.rows import Part, Run, strip
 from export.graph.fusion import plan_stages
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network
 from export.graph.stage import Stage
-
-ARENA_SLACK = 48  # bytes behind the last value that windows may read
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,7 @@ class Engine:
     @property
     def arena(self) -> int:
         """Bytes, at a multiple of 16."""
-        return self.memory.size + ARENA_SLACK
+        return self.memory.size
 
     @property
     def constant_bytes(self) -> int:
@@ -73,18 +72,19 @@ def applies(network: Network) -> bool:
     return plain and len(plan_stages(network)) > 0
 
 
-def lower(network: Network, prefix: str) -> Engine:
+def lower(network: Network, prefix: str, profile: str) -> Engine:
     """The engine of an int8 network of at least one stage."""
     stages = plan_stages(network)
     layouts = choose.layouts(network, stages)
-    start, name = network.inputs[0], f"{prefix}_s3"
+    start, name, asked = network.inputs[0], f"{prefix}_s3", PROFILES[profile]
     parts = [Part(None, (_image(layouts[start], start, name),), None)]
     parts += [
-        Part(stage, tuple(_stage(stage, layouts, name)), None) for stage in stages
+        Part(stage, tuple(_stage(stage, layouts, name, asked)), None)
+        for stage in stages
     ]
     parts = [replace(part, border=_border(layouts, part, name)) for part in parts]
     output = next(stage.output for stage in stages if stage.is_output)
-    units, memory = partition.choose(tuple(parts), layouts, stages, output)
+    units, memory = partition.choose(tuple(parts), layouts, stages, output, asked)
     return Engine(prefix, stages, units, layouts, memory)
 
 
@@ -105,10 +105,14 @@ def _border(layouts: dict[int, Layout], part: Part, name: str) -> Call | None:
     return Call(kernel, (), tensor, part.number, whole=True)
 
 
-def _stage(stage: Stage, layouts: dict[int, Layout], name: str) -> list[Call]:
+def _stage(
+    stage: Stage, layouts: dict[int, Layout], name: str, profile: Profile
+) -> list[Call]:
     name = f"{name}_{stage.name}"
-    maker = weighted if stage.head.kind in MAC_KINDS else elementwise
-    found = maker.calls(stage, layouts, name)
+    if stage.head.kind in MAC_KINDS:
+        found = weighted.calls(stage, layouts, name, profile.sums)
+    else:
+        found = elementwise.calls(stage, layouts, name)
     if found is None:
         found = fallback.calls(stage, layouts, name)
     return [replace(call, stage=stage.number) for call in found]

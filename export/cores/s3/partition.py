@@ -1,10 +1,10 @@
 """Which stages of a network run row by row on this core.
 
-    units, memory = partition.choose(parts, layouts, stages, output)
+    units, memory = partition.choose(parts, layouts, stages, output, profile)
 
-A network whose arena is small is left as it is. Of others, for a few bounds on the
-memory at any time, the cheapest partition into runs is found, and of these the one
-whose arena times its instructions is least.
+A network whose arena is small, as the profile sees it, is left as it is. Of others, for
+a few bounds on the memory at any time, the cheapest partition into runs is found, and
+of these the one whose arena times its instructions is least.
 """
 
 from collections.abc import Iterator
@@ -13,17 +13,19 @@ from functools import cached_property
 
 from export.assembly import source
 from export.cores.s3 import rows
-from export.cores.s3.arena import Memory, allocate, spare
+from export.cores.s3.arena import Memory, allocate
 from export.cores.s3.count import instructions
 from export.cores.s3.kernel import Call, Kernel
 from export.cores.s3.layout import Layout, up
+from export.cores.s3.profile import Profile
 from export.cores.s3.rows import Part, Run
 from export.graph.stage import Stage
 
 Unit = Call | Run
-SMALL = 12_288  # bytes; a network whose arena is no larger is left as it is
+Blocks = tuple[tuple[int, int], ...]  # (first, last part) of runs and of parts alone
 LONGEST = 12  # parts of a run
-BOUNDS = 8  # that are tried
+FEW = 64  # partitions that are all tried
+BOUNDS = 8  # that are tried of more
 EFFORT = 20_000  # blocks placed while looking for a good order in the end
 
 
@@ -32,13 +34,14 @@ def choose(
     layouts: dict[int, Layout],
     stages: tuple[Stage, ...],
     output: int,
+    profile: Profile,
 ) -> tuple[tuple[Unit, ...], Memory]:
     """The calls and runs of the network in their order, and where all lies."""
     plain = tuple(call for part in parts for call in part.whole)
     memory = allocate(output, layouts, plain)
-    if memory.size <= SMALL:
+    if memory.size <= profile.small:
         return plain, memory
-    search = _Search(parts, layouts, stages, output)
+    search = _Search(parts, layouts, stages, output, profile)
     best: tuple[Unit, ...] = plain
     least = search.price(plain)
     for units in search.partitions():
@@ -56,9 +59,10 @@ class _Search:
     layouts: dict[int, Layout]
     stages: tuple[Stage, ...]
     output: int
+    profile: Profile
 
     def price(self, units: tuple[Unit, ...]) -> float:
-        """Of a partition: bytes times instructions."""
+        """Of a partition: bytes, to the profile's power, times instructions."""
         arena = allocate(self.output, self.layouts, units).size
         work = 0
         for unit in units:
@@ -66,15 +70,40 @@ class _Search:
                 work += unit.overhead + sum(_work(call) for call in unit.calls)
             else:
                 work += _work(unit)
-        return float(max(arena, SMALL)) * max(work, 1)
+        return float(max(arena, self.profile.small)) ** self.profile.power * max(
+            work, 1
+        )
 
     def partitions(self) -> Iterator[tuple[Unit, ...]]:
-        """The cheapest ones within a few bounds."""
+        """Of few all; of many the cheapest ones within a few bounds."""
+        if self._count <= FEW:
+            yield from map(self._units, self._all(0))
+        else:
+            yield from self._cheapest()
+
+    @cached_property
+    def _count(self) -> int:
+        """Of all partitions."""
+        ways = [1]
+        for end in range(len(self.parts)):
+            ways.append(sum(ways[a] for a, b in self._blocks if b == end))
+        return ways[-1]
+
+    def _all(self, first: int) -> Iterator[Blocks]:
+        """The partitions of the parts from one on."""
+        if first == len(self.parts):
+            yield ()
+        for block in self._blocks:
+            if block[0] == first:
+                yield from ((block, *rest) for rest in self._all(block[1] + 1))
+
+    def _cheapest(self) -> Iterator[tuple[Unit, ...]]:
+        """The cheapest partitions within a few bounds."""
         peaks = sorted({peak for peak, _ in self._blocks.values()})
         least = self._least_peak()
-        bounds = [peak for peak in peaks if peak >= max(least, SMALL / 2)]
+        bounds = [peak for peak in peaks if peak >= max(least, self.profile.small / 2)]
         step = max(len(bounds) // BOUNDS, 1)
-        seen: list[tuple[tuple[int, int], ...]] = []
+        seen: list[Blocks] = []
         for bound in bounds[::step]:
             blocks = self._within(bound)
             if blocks not in seen:
@@ -91,7 +120,7 @@ class _Search:
                 if not (able[first] and able[last]):
                     break
                 span = range(first, last + 1)
-                if max(self._alone[i] for i in span) <= SMALL / 2:
+                if max(self._alone[i] for i in span) <= self.profile.small / 2:
                     continue
                 run = rows.make(self.parts[first : last + 1], self.layouts, self.stages)
                 if run is not None:
@@ -103,10 +132,7 @@ class _Search:
         """(bytes at that time, instructions more) of parts alone and of runs."""
         found = {(i, i): (peak, 0) for i, peak in enumerate(self._alone)}
         for (first, last), run in self._runs.items():
-            inner = sum(
-                up(size, 16) + spare(self.layouts[tensor])
-                for tensor, size in run.sizes.items()
-            )
+            inner = sum(up(size, 16) for size in run.sizes.values())
             found[first, last] = self._peak(first, last, (run,), inner), run.overhead
         return found
 
@@ -116,7 +142,8 @@ class _Search:
 
     def _peak(self, first: int, last: int, units: tuple[Unit, ...], inner: int) -> int:
         """Bytes while some parts run, about; `inner`: of what is not kept whole."""
-        target = self._size(self.parts[last].tensor)
+        sizes = {tensor: layout.size for tensor, layout in self.layouts.items()}
+        target = sizes[self.parts[last].tensor]
         ends = self._ends
         live = [
             part.tensor
@@ -126,10 +153,9 @@ class _Search:
         saved = 0
         for tensor, lag in units[0].lags.items():
             if ends[tensor] <= last:
-                size = self._size(tensor)
-                saved = max(saved, min(target - lag, size))
+                saved = max(saved, min(target - lag, sizes[tensor]))
         scratch = max(unit.scratch for unit in units)
-        return sum(map(self._size, live)) + target + inner + scratch - saved
+        return sum(sizes[tensor] for tensor in live) + target + inner + scratch - saved
 
     @cached_property
     def _ends(self) -> dict[int, int]:
@@ -140,10 +166,6 @@ class _Search:
                 found.update(dict.fromkeys(call.inputs, i))
         found[self.output] = len(self.parts)
         return found
-
-    def _size(self, tensor: int) -> int:
-        layout = self.layouts[tensor]
-        return layout.size + spare(layout)
 
     def _least_peak(self) -> int:
         """The least that any partition needs at one time."""
@@ -157,9 +179,9 @@ class _Search:
             best.append(min(ways))
         return best[-1]
 
-    def _within(self, bound: int) -> tuple[tuple[int, int], ...]:
+    def _within(self, bound: int) -> Blocks:
         """The cheapest blocks that never need more."""
-        best: list[tuple[int, int, tuple[tuple[int, int], ...]]] = [(0, 0, ())]
+        best: list[tuple[int, int, Blocks]] = [(0, 0, ())]
         for end in range(len(self.parts)):
             ways = []
             for first in range(end + 1):
@@ -172,7 +194,7 @@ class _Search:
             best.append(min(ways))
         return best[-1][2]
 
-    def _units(self, blocks: tuple[tuple[int, int], ...]) -> tuple[Unit, ...]:
+    def _units(self, blocks: Blocks) -> tuple[Unit, ...]:
         found: list[Unit] = []
         for first, last in blocks:
             if first == last:

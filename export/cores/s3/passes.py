@@ -19,14 +19,15 @@ def image(name: str, target: Layout) -> Kernel:
     """The network's input: raw bytes u to q = u - 128.
 
     An image at a multiple of 16 goes by vectors where its rows follow each other in
-    the arena as in the image; any other goes byte by byte.
+    the arena as in the image; any other goes by words. Of single rows those of whole
+    vectors may begin at such a place.
     """
     code = Code(name)
     width = target.width * target.channels
     whole = target.height * width
     same = target.row == width and target.pixel == target.channels
-    slow, end = code.ahead("bytes"), code.ahead("end")
-    if same:
+    slow, end = code.ahead("words"), code.ahead("end")
+    if same and (target.height > 1 or whole % 16 == 0):
         code("extui a8,a2,0,4", f"bnez a8,{slow}")
         code("movi a8,-128", "s8i a8,a1,0", "ee.vldbc.8 q1,a1")
         vectors = whole // 16
@@ -42,9 +43,9 @@ def image(name: str, target: Layout) -> Kernel:
             _bytes(code)
         code(f"j {end}")
     code.put(slow)
+    code("movi a8,-128", f"movi a14,{WORD}")
     if same:
-        code(f"movi a9,{whole}", "movi a8,-128")
-        _bytes(code)
+        _words(code, whole)
     else:
         _rows(code, target, width)
     code.put(end)
@@ -52,8 +53,8 @@ def image(name: str, target: Layout) -> Kernel:
 
 
 def _rows(code: Code, target: Layout, width: int) -> None:
-    """Byte by byte, every row by itself."""
-    code("movi a8,-128", f"movi a14,{WORD}", f"movi a10,{target.height}")
+    """Every row by itself."""
+    code(f"movi a10,{target.height}")
     row = code.label("row")
     code("mov a11,a3")
     if target.pixel == target.channels:

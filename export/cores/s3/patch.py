@@ -13,7 +13,7 @@ from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
 from export.cores.s3.layout import up
-from export.cores.s3.place import row_block
+from export.cores.s3.place import pair, row_block
 from export.cores.s3.sums import OVER, chained, plain
 
 POSITIONS = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -21,19 +21,26 @@ POSITIONS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 def make(job: Job) -> Kernel | None:
     """The kernel, or None where the layer is not of this kind."""
+    if not able(job):
+        return None
+    if job.pool == (2, 2):
+        return _pooled(job)
+    return _rows(job) if job.target.packed else _plain(job)
+
+
+def able(job: Job) -> bool:
+    """Whether the layer is of this kind."""
     shape = job.shape
     row = job.source.row
     small = max(shape.height, shape.width) <= 3 and shape.channels == 1
     small = small and row % 4 == 0 and 3 * row <= 1020
     if not small or job.stride != (1, 1) or shape.dilation != (1, 1):
-        return None
+        return False
     if job.source.pixel != 1 or job.pool not in ((1, 1), (2, 2)):
-        return None
+        return False
     if job.pool == (2, 2):
-        return _pooled(job)
-    if job.rows % 2 or job.columns % 2:
-        return None
-    return _rows(job) if job.target.packed else _plain(job)
+        return not job.target.packed
+    return job.rows % 2 == job.columns % 2 == 0
 
 
 def _weights(job: Job) -> np.ndarray:
@@ -78,14 +85,12 @@ def _kernel(job: Job, code: Code, weights: np.ndarray, scratch: int) -> Kernel:
         code.end(),
         np.ascontiguousarray(weights).tobytes() + bytes(OVER),
         job.finish.bytes(job.lane_channels()),
-        up(scratch, 256),
+        scratch,
     )
 
 
-def _pooled(job: Job) -> Kernel | None:
+def _pooled(job: Job) -> Kernel:
     """A position of the pool's output at a time."""
-    if job.target.packed:
-        return None
     code = Code(job.name)
     lanes = job.target.pixel
     pairs = up(job.channels, 2) // 2
@@ -94,7 +99,7 @@ def _pooled(job: Job) -> Kernel | None:
     steps.prologue(code, job.finish)
     code(f"movi a10,{job.rows}")
     rows = code.label("row")
-    block = 2 if lanes == 8 else 1
+    block = pair(lanes, 4, job.sums)
     blocks, rest = divmod(job.columns, block)
     stored = 0
     for count, turns in ((block, blocks), (rest, 1 if rest else 0)):
@@ -120,7 +125,7 @@ def _pooled(job: Job) -> Kernel | None:
     return _kernel(job, code, _weights(job), 4 * 8 * lanes * block)
 
 
-def _plain(job: Job) -> Kernel | None:
+def _plain(job: Job) -> Kernel:
     """Two rows of the output at a time, pixels of whole vectors or halves."""
     code = Code(job.name)
     lanes = job.target.pixel
@@ -153,11 +158,11 @@ def _plain(job: Job) -> Kernel | None:
     return _kernel(job, code, weights, 4 * 8 * lanes)
 
 
-def _rows(job: Job) -> Kernel | None:
+def _rows(job: Job) -> Kernel:
     """Two rows of the output at a time, pixels that follow each other."""
     code = Code(job.name)
     unit = 16 // math.gcd(job.channels, 16)
-    block = row_block(job.columns, job.channels, up(unit, 2))
+    block = row_block(job.columns, job.channels, up(unit, 2), job.sums)
     half = 8 * up(block * job.channels, 16)  # bytes of the sums of a row
     span = job.channels * 8
     order = [8] * (2 * job.channels)

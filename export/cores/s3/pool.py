@@ -75,7 +75,6 @@ def _by_rows(job: Pool) -> Kernel:
     last = (job.columns - 1) * job.stride[1] + width
     vectors = up(before + last * source.pixel, 16) // 16
     size = 16 * (vectors + 3)
-    half = up(size, 256)
     pointers = POINTERS[:height]
     code("mov a8,a2")
     code.add("a8", -before)
@@ -90,14 +89,14 @@ def _by_rows(job: Pool) -> Kernel:
     covered, at = 1, 0
     while covered < width:
         step = min(covered, width - covered)
-        _beside(code, at, half - at, step * source.pixel, vectors)
-        covered, at = covered + step, half - at
+        _beside(code, at, size - at, step * source.pixel, vectors)
+        covered, at = covered + step, size - at
     code.add("a6", at + before, "a5")
     _copy(code, job)
     code.add("a8", source.row * job.stride[0], temp="a15")
     code.add("a3", job.target.row - job.columns * job.target.pixel)
     code.again("a10", row)
-    return Kernel(job.name, code.end(), b"", b"", 2 * half)
+    return Kernel(job.name, code.end(), b"", b"", 2 * size)
 
 
 def _columns(code: Code, pointers: tuple[str, ...], vectors: int) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from export.cores.s3 import passes
 from export.cores.s3.kernel import Call, Kernel
-from export.cores.s3.layout import VECTOR, Border, Layout
+from export.cores.s3.layout import VECTOR, Border, Layout, up
 from export.graph.geometry import POINT
 from export.graph.stage import Stage
 from export.plan import overlap
@@ -45,12 +45,12 @@ class Part:
         return self.calls[0].stage
 
     @cached_property
-    def row(self) -> Kernel:
-        """Its one kernel, for a row of the output."""
-        (call,) = self.calls
-        kernel = call.row() if call.row else None
-        assert kernel is not None
-        return kernel
+    def row(self) -> tuple[Kernel, ...]:
+        """Its kernels, for a row of the output; all but the first are in place."""
+        kernels = [call.row() for call in self.calls if call.row is not None]
+        found = tuple(kernel for kernel in kernels if kernel is not None)
+        assert len(found) == len(self.calls)
+        return found
 
     @property
     def whole(self) -> tuple[Call, ...]:
@@ -60,10 +60,10 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What a node does: its kernel, then the border beside what that wrote."""
+    """What a node does: its kernels, then the border beside what they wrote."""
 
     node: Node
-    call: Call
+    calls: tuple[Call, ...]
     border: Call | None
 
 
@@ -90,7 +90,7 @@ class Run:
     @property
     def scratch(self) -> int:
         """Bytes, for one call at a time."""
-        return max(part.row.scratch for part in self.parts)
+        return max(kernel.scratch for part in self.parts for kernel in part.row)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -101,20 +101,23 @@ class Run:
         )
 
     def _step(self, node: Node, part: Part) -> Step:
-        call = replace(part.calls[0], kernel=part.row, steps=node.steps)
+        calls = tuple(
+            replace(call, kernel=kernel, steps=node.steps)
+            for call, kernel in zip(part.calls, part.row, strict=True)
+        )
         one, border = strip(self.layouts[part.tensor]), None
         if part.border and part.tensor in self.chain.kept and one.border:
             assert isinstance(part.border.kernel, Kernel)
             fill = passes.border(part.border.kernel.name, one)
             border = replace(part.border, kernel=fill, steps=node.steps)
-        return Step(node, call, border)
+        return Step(node, calls, border)
 
     @property
     def calls(self) -> tuple[Call, ...]:
         """Of all steps."""
-        found = []
+        found: list[Call] = []
         for step in self.steps:
-            found += [step.call, step.border] if step.border else [step.call]
+            found += (*step.calls, step.border) if step.border else step.calls
         return tuple(found)
 
     @cached_property
@@ -145,7 +148,7 @@ def strip(layout: Layout) -> Layout:
 def joins(part: Part) -> bool:
     """Whether a part can run row by row at all."""
     stage = part.stage
-    if len(part.calls) != 1 or part.calls[0].row is None:
+    if any(call.row is None for call in part.calls):
         return False
     if stage is None:
         return True
@@ -178,6 +181,7 @@ def _kept(part: Part, layout: Layout) -> Rows:
     border = layout.border
     before = strip(layout).start
     end = before + (layout.width + border.right) * layout.pixel
+    written = before + up(layout.width * layout.pixel, VECTOR)  # by whole vectors
     return Rows(
         tensor=part.tensor,
         writer=part.number,
@@ -186,7 +190,7 @@ def _kept(part: Part, layout: Layout) -> Rows:
         left=before,
         width=layout.row,
         fill=layout.fill & 0xFF,
-        spill=before if end > layout.row else 0,
+        spill=before if max(end, written) > layout.row else 0,
     )
 
 

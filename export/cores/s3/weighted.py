@@ -1,6 +1,8 @@
 """Stages of weighted sums on this core: which kernel, with which constants."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,8 +18,11 @@ from export.graph.stage import Stage
 Layouts = dict[int, Layout]
 
 
-def calls(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
-    """The calls of the stage, or None where this core has no kernel for it."""
+def calls(stage: Stage, layouts: Layouts, name: str, sums: int) -> list[Call] | None:
+    """The calls of the stage, or None where this core has no kernel for it.
+
+    `sums`: bytes that those finished together may take.
+    """
     if len(stage.sources) != 1 or stage.sources[0].read != stage.head.inputs[0]:
         return None
     if stage.head.kind == "DEPTHWISE_CONV_2D":
@@ -46,10 +51,11 @@ def calls(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
         pool,
         stage.flat_weights().astype(np.int8),
         Finish(constants, after, pool[0] * pool[1]),
+        sums,
         _whole(stage, source) if dense else None,
     )
     row = None if dense else lambda: conv.best(replace(job, rows=1))
-    made = call(conv.best(job), stage, job.start, job.lag, row)
+    made = call(conv.best(job), stage, job.start, conv.lag(job), row)
     return [made, *rested(rest, stage, layouts, name)]
 
 
@@ -68,8 +74,16 @@ def rested(
     if table is None:
         return []
     target = layouts[stage.output]
-    kernel = passes.table(f"{name}_table", target.height * target.row, table)
-    return [Call(kernel, (stage.output,), stage.output, stage.number)]
+    return [
+        in_place(partial(passes.table, f"{name}_table", values=table), stage, target)
+    ]
+
+
+def in_place(pass_over: Callable[..., Kernel], stage: Stage, target: Layout) -> Call:
+    """A pass of so many bytes (`size=`) over the output."""
+    whole = pass_over(size=target.height * target.row)
+    row = partial(pass_over, size=target.width * target.pixel)
+    return Call(whole, (stage.output,), stage.output, stage.number, row=row)
 
 
 def activation(stage: Stage) -> np.ndarray:

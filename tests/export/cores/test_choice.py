@@ -49,5 +49,5 @@ def test_memory_is_told_for_every_core() -> None:
         "lx106": portable,
         "rv32imc": portable,
         "lx6": lower.int8(network, "balanced", "net", core=registry.LX6).arena,
-        "s3": lower_s3(network, "net").arena,
+        "s3": lower_s3(network, "net", "balanced").arena,
     }

@@ -16,9 +16,9 @@ import pytest
 
 from core.digest import digest
 from core.pixels import to_bytes, to_int8
-from core.words import MODELS
+from core.words import MODELS, PROFILES
 from export.arithmetic import int8 as arithmetic
-from export.cores.s3 import add, lines, partition, requant, rows
+from export.cores.s3 import add, lines, requant, rows
 from export.cores.s3.lower import lower
 from export.emit import generate, s3_host
 from export.emit.host_build import compile_c
@@ -34,6 +34,7 @@ from tools.bench.drawn.networks import random_inputs, random_network
 from training.data import load
 
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))  # 100 in CI, 1000 for a night
+BY_ROWS = "balanced"  # the profile in which v3's first stages run row by row
 QUICK = "-O0"  # of a thousand lines a kernel; for few images
 FEW = 12  # of them in the fast suite
 # Random networks that begin with what no photograph is.
@@ -49,6 +50,7 @@ EACH = [
     model if model in ("v2", "v3") else pytest.param(model, marks=pytest.mark.slow)
     for model in MODELS
 ]
+Made = Callable[..., Path]
 MAIN = """
 #include "{prefix}_model.h"
 #include <stdlib.h>
@@ -70,22 +72,20 @@ int main(int argc, char **argv)
 """
 
 
-def generated(network: Network, folder: Path, prefix: str = "net") -> generate.Plan:
+def generated(network: Network, folder: Path, profile: str = "speed") -> generate.Plan:
     """A component with this core's engine."""
-    place = (folder, "speed", prefix, IDENTITY)
+    place = (folder, profile, "net", IDENTITY)
     return generate.generate(network, None, *place, s3=True, lx6=False)
 
 
 @pytest.fixture(scope="module")
-def made(
-    networks: Networks, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
+def made(networks: Networks, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """`made("v2")` is that model's component; not to be changed."""
 
     @cache
-    def make(model: str) -> Path:
+    def make(model: str, profile: str = "speed") -> Path:
         folder = tmp_path_factory.mktemp(model.replace("-", "_"))
-        generated(networks(model)[0], folder)
+        generated(networks(model)[0], folder, profile)
         return folder
 
     return make
@@ -158,7 +158,7 @@ def test_the_factors_of_an_offset_lie_in_its_range() -> None:
 
 @pytest.mark.parametrize("model", EACH)
 def test_the_engine_has_the_oracles_bytes_in_its_budget(
-    model: str, networks: Networks, made: Callable[[str], Path], tmp_path: Path
+    model: str, networks: Networks, made: Made, tmp_path: Path
 ) -> None:
     network, folder = networks(model)[0], made(model)
     plan = generate.load_plan(folder / "plan.json")
@@ -178,34 +178,35 @@ def test_the_engine_has_the_oracles_bytes_in_its_budget(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("model", "profile"), zip(MODELS, [BY_ROWS, "size", BY_ROWS, "speed"], strict=True)
+)
 def test_every_test_image_has_the_oracles_bytes(
-    model: str, networks: Networks, tmp_path: Path
+    model: str, profile: str, networks: Networks, tmp_path: Path
 ) -> None:
     network = networks(model)[0]
-    generated(network, tmp_path)
+    generated(network, tmp_path, profile)
     engine = s3_host.S3(tmp_path, tmp_path / "s3")
     images = np.asarray(load("mnist").test_images).reshape(-1, 784)
     assert digest(engine.run(images)) == verified(model)
 
 
 def test_a_hook_sees_what_it_sees_of_the_portable_engine(
-    networks: Networks, made: Callable[[str], Path], tmp_path: Path
+    networks: Networks, made: Made, tmp_path: Path
 ) -> None:
-    network, folder = networks("v3")[0], made("v3")
+    network, folder = networks("v3")[0], made("v3", BY_ROWS)
     plan = generate.load_plan(folder / "plan.json")
     image = np.asarray(load("mnist").test_images)[0]
     seen = s3_host.S3(folder, tmp_path, QUICK).trace(image)
     assert_as_expected(seen, plan, network, to_int8(image).reshape(1, 28, 28, 1))
 
 
-def test_the_kernels_touch_no_memory_but_theirs(
-    made: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_the_kernels_touch_no_memory_but_theirs(made: Made, tmp_path: Path) -> None:
     (tmp_path / "main.c").write_text(MAIN.format(prefix="net", upper="NET"))
-    sources = s3_host.sources(made("v3"), tmp_path / "s3")
+    folder = made("v3", BY_ROWS)
+    sources = s3_host.sources(folder, tmp_path / "s3")
     sources.append(tmp_path / "main.c")
-    program, includes = tmp_path / "program", [made("v3") / "src", s3_host.MODELS]
+    program, includes = tmp_path / "program", [folder / "src", s3_host.MODELS]
     checks = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", QUICK, "-g")
     compile_c(sources, includes, program, "-DNN_S3=1", *checks)
     for offset in "01":
@@ -216,7 +217,7 @@ def test_the_kernels_touch_no_memory_but_theirs(
 def test_how_lanes_saturate_below_makes_no_difference(
     options: tuple[str, ...],
     networks: Networks,
-    made: Callable[[str], Path],
+    made: Made,
     tmp_path: Path,
 ) -> None:
     network = networks("v2")[0]
@@ -227,7 +228,7 @@ def test_how_lanes_saturate_below_makes_no_difference(
 
 
 def test_the_same_network_gives_the_same_bytes(
-    networks: Networks, made: Callable[[str], Path], tmp_path: Path
+    networks: Networks, made: Made, tmp_path: Path
 ) -> None:
     generated(networks("v2")[0], tmp_path)
     for name in ("src/net_int8_s3.S", "src/net_int8_s3.c", "src/net_model.h"):
@@ -261,28 +262,19 @@ def test_random_networks_have_the_references_bytes(
 def test_images_of_odd_sizes_have_the_references_bytes(
     seed: int, tmp_path: Path
 ) -> None:
-    checked(seed, tmp_path)
+    checked(seed, tmp_path, "speed")
 
 
 def check(seed: int, folder: Path) -> set[str]:
-    """Hold one network to the reference; what its kernels are of.
-
-    Every other one runs row by row wherever that saves memory.
-    """
-    if seed % 2 == 0:
-        return checked(seed, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(partition, "SMALL", 0)
-        patch.setattr(rows, "STEP", 0)
-        patch.setattr(rows, "MOVED", 0)
-        return checked(seed, folder)
+    """Hold one network to the reference, each in another profile; its kernels."""
+    return checked(seed, folder, PROFILES[seed % len(PROFILES)])
 
 
-def checked(seed: int, folder: Path) -> set[str]:
-    """As `check`, with the memory's rules as they are."""
+def checked(seed: int, folder: Path, profile: str) -> set[str]:
+    """As `check`, in a profile."""
     network = integer_core(read_tflite(random_network(seed), f"seed {seed}"))
     require_supported(network)
-    generated(network, folder)
+    generated(network, folder, profile)
     if not (folder / "src" / "net_int8_s3.c").exists():
         return {"nothing but a new shape"}
     inputs = random_inputs(network, seed, 8)
@@ -290,7 +282,7 @@ def checked(seed: int, folder: Path) -> set[str]:
     engine = s3_host.S3(folder, folder / "s3", QUICK)
     found = engine.run(to_bytes(inputs).reshape(len(inputs), -1))
     np.testing.assert_array_equal(found, expected, f"seed {seed}")
-    built = lower(network, "net")
+    built = lower(network, "net", profile)
     own = {k.name.removeprefix("net_s3_").rstrip("0123456789") for k in built.kernels}
     if any(isinstance(unit, rows.Run) for unit in built.units):
         own.add("rows")

@@ -86,7 +86,8 @@ def test_the_committed_budget_has_every_model_engine_and_profile() -> None:
         for profile in TARGETS[target].profiles
     }
     assert wanted <= rows
-    assert {(model, "s3", "int8", "speed") for model in MODELS} <= rows
+    vector = {(m, "s3", "int8", profile) for m in MODELS for profile in PROFILES}
+    assert vector <= rows
 
 
 def test_no_profile_is_slower_with_mac16_than_without() -> None:
@@ -110,6 +111,18 @@ def test_balanced_takes_at_most_twice_the_memory_with_mac16() -> None:
     }
     for model in MODELS:
         assert taken[model, "lx6"] <= 2 * taken[model, "lx106"], model
+
+
+def test_the_vector_unit_takes_at_most_half_more_memory() -> None:
+    taken = {
+        (line["model"], line["profile"], line["target"]): line["ram_bytes"]
+        for line in budget.load()
+        if line["engine"] == "int8"
+    }
+    for model in MODELS:
+        for profile in PROFILES:
+            plain = taken[model, profile, "lx106"]
+            assert taken[model, profile, "s3"] <= 1.5 * plain, (model, profile)
 
 
 def test_a_failed_check_prints_the_difference(
