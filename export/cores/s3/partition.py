@@ -26,7 +26,8 @@ Blocks = tuple[tuple[int, int], ...]  # (first, last part) of runs and of parts 
 LONGEST = 12  # parts of a run
 FEW = 64  # partitions that are all tried
 BOUNDS = 8  # that are tried of more
-EFFORT = 20_000  # blocks placed while looking for a good order in the end
+CLOSE = 3  # partitions, the best ones, whose memory is looked at more closely
+EFFORT = 20_000  # blocks placed while looking for a good order of one of these
 
 
 def choose(
@@ -42,13 +43,13 @@ def choose(
     if memory.size <= profile.small:
         return plain, memory
     search = _Search(parts, layouts, stages, output, profile)
-    best: tuple[Unit, ...] = plain
-    least = search.price(plain)
+    tried: list[tuple[float, tuple[Unit, ...]]]
+    tried = [(search.price(plain, memory), plain)]
     for units in search.partitions():
-        price = search.price(units)
-        if price < least:
-            best, least = units, price
-    return best, allocate(output, layouts, best, EFFORT)
+        tried.append((search.price(units, allocate(output, layouts, units)), units))
+    nearest = sorted(tried, key=lambda one: one[0])[:CLOSE]
+    found = [(units, allocate(output, layouts, units, EFFORT)) for _, units in nearest]
+    return min(found, key=lambda one: search.price(*one))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,18 +62,16 @@ class _Search:
     output: int
     profile: Profile
 
-    def price(self, units: tuple[Unit, ...]) -> float:
+    def price(self, units: tuple[Unit, ...], memory: Memory) -> float:
         """Of a partition: bytes, to the profile's power, times instructions."""
-        arena = allocate(self.output, self.layouts, units).size
-        work = 0
+        arena = float(max(memory.size, self.profile.small))
+        work = 1
         for unit in units:
             if isinstance(unit, Run):
                 work += unit.overhead + sum(_work(call) for call in unit.calls)
             else:
                 work += _work(unit)
-        return float(max(arena, self.profile.small)) ** self.profile.power * max(
-            work, 1
-        )
+        return arena**self.profile.power * work
 
     def partitions(self) -> Iterator[tuple[Unit, ...]]:
         """Of few all; of many the cheapest ones within a few bounds."""

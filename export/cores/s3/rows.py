@@ -162,6 +162,8 @@ def make(
 ) -> Run | None:
     """The run of parts that follow each other; all of them `joins`."""
     inner = {part.tensor for part in parts[:-1]}
+    if any(_wraps(layouts[tensor]) for tensor in inner):
+        return None
     numbers = {part.number for part in parts}
     for stage in stages:
         if stage.number not in numbers and inner & set(stage.inputs):
@@ -175,6 +177,11 @@ def make(
     inputs = tuple(dict.fromkeys(whole))
     run = Run(chain, parts, layouts, inputs, {})
     return replace(run, lags={tensor: _lag(run, tensor) for tensor in inputs})
+
+
+def _wraps(layout: Layout) -> bool:
+    """Whether a row's pixels end where the border before the next row is filled."""
+    return strip(layout).start + layout.width * layout.pixel > layout.row
 
 
 def _kept(part: Part, layout: Layout) -> Rows:
