@@ -111,7 +111,7 @@ def chains(
     for tiled in (True, False) if options.winograd else (False,):
         rows: list[int] = []
         for stage in stages:
-            rows.append(_rows(stage, tiled))
+            rows.append(_rows(stage, options, tiled))
             if len(rows) < 2:
                 continue
             if stage.head.kind not in row_chain.KINDS:
@@ -137,14 +137,15 @@ def _small(ways: list[list[RowStep]]) -> tuple[RowStep, ...]:
     return tuple(next(k for k in found if k.scratch <= least) for found in ways)
 
 
-def _rows(stage: Stage, tiled: bool) -> int:
+def _rows(stage: Stage, options: Options, tiled: bool) -> int:
     """Of the output, a step: two of them for tiles."""
     own = replace(stage.geometry, top=0, left=0)
     square = own.kernel_h == own.kernel_w == 3 and own.stride_h == own.stride_w == 1
     if not tiled or stage.depth < 4 or not square or own.dilation_h > 1:
         return 2 if tiled and stage.head.kind == "ADD" else 1
-    even = not any(side % 2 for side in stage.head_region[:2])
-    return 2 if even and stage.head.kind == "CONV_2D" and stage.pool is None else 1
+    inside = replace(stage, geometry=own, padded=False)  # as a step's rows have it
+    found = stage.pool is None and any(Winograd.of(inside, options))
+    return 2 if found else 1
 
 
 def _kernels(stage: Stage, chain: Chain, options: Options, core: Core) -> list[RowStep]:

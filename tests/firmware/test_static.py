@@ -176,3 +176,22 @@ def test_cppcheck_finds_nothing(profile: str, components: Components) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("count", [1, 7, 120])
+@pytest.mark.parametrize("optimised", ["-O2", "-O3"])
+def test_a_list_of_a_known_length_compiles_without_a_warning(
+    tmp_path: Path, count: int, optimised: str
+) -> None:
+    """A dense layer alone in its function: the compiler sees how far it reads."""
+    source = tmp_path / "list.c"
+    source.write_text(
+        f'#include "nn_nonzero.h"\nstatic uint8_t in[{count}];\n'
+        f"nn_value_t values[{count + 1}];\nnn_value_t *list(void);\n"
+        f"nn_value_t *list(void) {{ return nn_nonzero(in, {count}, 7, values); }}\n"
+    )
+    words = ["gcc", *C99, optimised, f"-I{FIRMWARE / 'components' / 'nn'}"]
+    done = subprocess.run(
+        [*words, "-c", str(source), "-o", "/dev/null"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

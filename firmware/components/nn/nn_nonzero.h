@@ -36,9 +36,8 @@ NN_INLINE nn_value_t *nn_nonzero(const uint8_t *in, int32_t count, int32_t step,
 {
     nn_value_t *end = values;
     int32_t weights = 0;
-    int32_t left = count;
 
-    for (; left >= 4; left -= 4) {
+    for (int32_t left = count / 4; left > 0; --left) {
         NN_NONZERO_NEXT(0);
         NN_NONZERO_NEXT(1);
         NN_NONZERO_NEXT(2);
@@ -46,7 +45,7 @@ NN_INLINE nn_value_t *nn_nonzero(const uint8_t *in, int32_t count, int32_t step,
         in += 4;
         weights += 4 * step;
     }
-    for (; left > 0; --left) {
+    for (int32_t left = count % 4; left > 0; --left) {
         NN_NONZERO_NEXT(0);
         ++in;
         weights += step;

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.arithmetic import winograd
 from export.emit import generate, lower
 from export.emit.engine import Engine
 from export.graph.network import Network
@@ -107,3 +108,13 @@ def test_most_of_these_networks_have_a_chain() -> None:
     for engine in engines:  # a chain's values are in use all at once, not whole
         used = [engine.memory.used(stage.number) for stage in engine.stages]
         assert engine.arena * 3 // 4 < max(used) <= engine.arena
+
+
+def test_a_chain_does_without_tiles_where_their_sums_do_not_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(winograd, "fits", lambda transformed: False)
+    engines = [lower.int8(network(seed), "speed", "net") for seed in range(3)]
+    assert any(map(chained, engines))
+    methods = {kernel.method for engine in engines for kernel in engine.kernels}
+    assert "winograd" not in methods
