@@ -47,6 +47,6 @@ def canonical(network: Network) -> Network:
 def _made(network: Network) -> Network:
     network = dilated.undone(static.fold(network))
     network = batch.single(state.resolve(network))
-    network = islands.tabled(network)
+    network = islands.tabled(islands.sunk(network))
     network = batch.led(rules.apply(static.fold(network)))
     return tidy.shapes(padded.joined(network))

@@ -2,7 +2,9 @@
 
 Converters leave what they have no int8 form for in float: ELU, NEG, SQUARE and others.
 As long as one element depends on one element, all results are computed here, in
-float32 as TFLite Micro does. Nothing at all may stand between them.
+float32 as TFLite Micro does. Nothing at all may stand between them. What only moves
+values moves their integers, so that such a chain is found behind it: TensorFlow's
+quantizer leaves a SPLIT in float, now and then, of which one part is never read.
 """
 
 import dataclasses
@@ -11,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from export.frontend.canonical.ends import End, quantized, real
+from export.frontend.canonical.rewriter import Rewriter
 from export.graph.attributes import Table
 from export.graph.network import Network, Operator, Tensor, numbered
 
@@ -46,6 +49,32 @@ BINARY: dict[str, Callable[[Values, Values], Values]] = {
     "MINIMUM": np.minimum,
     "MAXIMUM": np.maximum,
 }
+# Operators that move values, and which of their inputs these are.
+MOVING = {"SPLIT": 1}
+MOVING |= dict.fromkeys(("SPLIT_V", "UNPACK", "RESHAPE", "EXPAND_DIMS", "SQUEEZE"), 0)
+MOVING |= dict.fromkeys(("TRANSPOSE", "SLICE", "STRIDED_SLICE"), 0)
+
+
+def sunk(network: Network) -> Network:
+    """The network with each DEQUANTIZE behind what moves its values."""
+    r = Rewriter(network)
+    integers: dict[int, int] = {}  # of float values
+    for op in network.operators:
+        at = MOVING.get(op.kind, len(op.inputs))
+        source = integers.get(op.inputs[at]) if at < len(op.inputs) else None
+        if source is None:
+            r.keep(op)
+            if op.kind == "DEQUANTIZE" and _int8(network, op.inputs[0]) is not None:
+                integers[op.outputs[0]] = op.inputs[0]
+            continue
+        like = r.tensors[source]
+        moved = tuple(r.value(r.tensors[i].shape, like) for i in op.outputs)
+        inputs = (*op.inputs[:at], source, *op.inputs[at + 1 :])
+        r.keep(dataclasses.replace(op, inputs=inputs, outputs=moved))
+        for value, part in zip(op.outputs, moved, strict=True):
+            integers[value] = part
+            r.emit("DEQUANTIZE", (part,), value)
+    return r.finished()
 
 
 def tabled(network: Network) -> Network:

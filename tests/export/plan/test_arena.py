@@ -89,7 +89,8 @@ def run(tool: str, *arguments: object) -> list[list[str]]:
     """The words of each line that a binutil prints."""
     command = [tool, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return [line.split() for line in done.stdout.splitlines() if "0" in line]
+    lines = done.stdout.splitlines()
+    return [line.split() for line in lines if any(map(str.isdigit, line))]
 
 
 @pytest.mark.slow
