@@ -49,6 +49,13 @@ def wrong(line: int, what: str) -> CheckFailed:
     )
 
 
+def instruction(text: str, line: int = 0) -> Instruction:
+    """One line that is neither label nor directive."""
+    mnemonic, _, rest = text.strip().partition(" ")
+    operands = tuple(x.strip() for x in rest.split(",")) if rest.strip() else ()
+    return Instruction(mnemonic, operands, line)
+
+
 def parse(text: str) -> tuple[Function, ...]:
     """The functions of a .S file, in order."""
     names = set(re.findall(r"^\s*\.global\s+(\w+)", text, re.M))
@@ -75,9 +82,7 @@ def _items(text: str) -> list[tuple[int, Item]]:
         if match := re.fullmatch(r"([.\w]+):", line):
             found.append((number, Label(match[1], number)))
             continue
-        mnemonic, _, rest = line.partition(" ")
-        operands = tuple(x.strip() for x in rest.split(",")) if rest.strip() else ()
-        found.append((number, Instruction(mnemonic, operands, number)))
+        found.append((number, instruction(line, number)))
     return found
 
 

@@ -7,6 +7,7 @@ text = code.text()
 """
 
 from export.assembly.pie import PIE
+from export.cores.s3.apart import apart
 
 FRAME = 48
 NEAR = 1_900  # bytes that a branch on zero reaches for certain
@@ -79,16 +80,21 @@ class Code:
         else:
             self(f"movi {temp},{delta}", f"add {register},{source},{temp}")
 
-    def step(self, mnemonic: str, register: str, pointer: str, by: int) -> None:
-        """A load or store of a vector that moves its pointer by any distance."""
+    def step(
+        self, mnemonic: str, register: str, pointer: str, by: int, sources: str = ""
+    ) -> None:
+        """A load or store of a vector that moves its pointer by any distance.
+
+        `sources`: the operands of what it computes beside, if anything.
+        """
         fits = -2048 <= by <= 2032 and by % 16 == 0
         if "64" in mnemonic:
             fits = -1024 <= by <= 1016 and by % 8 == 0
-        self(f"{mnemonic} {register},{pointer},{by if fits else 0}")
+        self(f"{mnemonic} {register},{pointer},{by if fits else 0}{sources}")
         if not fits:
             self.add(pointer, by)
 
     def end(self) -> str:
-        """The whole text."""
+        """The whole text, its instructions set apart."""
         self("retw.n")
-        return "\n".join(self._lines) + "\n"
+        return "\n".join(apart(self._lines)) + "\n"

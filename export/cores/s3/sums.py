@@ -123,7 +123,8 @@ class _Weights:
     def __init__(self, code: Code, order: Order) -> None:
         self.code = code
         streams = len(order.vectors) > order.kept
-        self.registers = (5, 6) if streams else (6, 7)
+        # Shifting a window of six vectors takes q6 to its end: q7 is loaded before.
+        self.registers = (5, 6) if streams else (7, 6)
         self.used = 0
 
     def start(self) -> None:

@@ -8,6 +8,7 @@ six vectors stay in q0 to q5 while the weights stream; of more, the first five s
 the others are read again for each channel.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,19 +147,13 @@ class Shifted(Way):
 
     def load(self, code: Code, move: int, collect: int) -> Stream | None:
         """As of Way."""
-        collected = self.scratch > 0
-        if collected:
-            code.add("a15", collect, "a5")
-        at = 0
-        for number, (offset, vectors) in enumerate(self.runs):
-            end = self.runs[number + 1][0] if number + 1 < len(self.runs) else move
-            if collected:
-                _collect(code, vectors, end - offset)
-            else:
-                _shift(code, at, vectors, end - offset)
-                at += vectors
-        if not collected:
+        if not self.scratch:
+            _shift(code, self.runs, move)
             return None
+        code.add("a15", collect, "a5")
+        ends = [offset for offset, _ in self.runs[1:]] + [move]
+        for (offset, vectors), end in zip(self.runs, ends, strict=True):
+            _collect(code, vectors, end - offset)
         code.add("a15", -16 * self.count)
         for i in range(KEPT):
             code(f"ee.vld.128.ip q{i},a15,16")
@@ -166,32 +161,49 @@ class Shifted(Way):
         return Stream("a15", (*[16] * (rest - 1), -16 * (rest - 1)))
 
 
-def _shift(code: Code, at: int, vectors: int, move: int) -> None:
-    """A run to q<at> and on; the register behind the last is overwritten."""
-    code(f"ee.ld.128.usar.ip q{at},a2,16")
-    for i in range(vectors):
-        last = i == vectors - 1
-        by = move - 16 * vectors if last else 16
-        if i == 0:
-            code.step("ee.vld.128.ip", f"q{at + 1}", "a2", by)
+def _shift(code: Code, runs: tuple[tuple[int, int], ...], move: int) -> None:
+    """Runs to q0 and on; the register behind the last is overwritten.
+
+    A run's second vector is loaded before the shift that ends the run ahead of it.
+    """
+    shift, shift_load, load = "ee.src.q", "ee.src.q.ld.ip", "ee.vld.128.ip"
+    lines: list[tuple[str, int, str, int | None]] = []  # ..., where it loads
+    at = 0
+    for number, (offset, vectors) in enumerate(runs):
+        lines.append(("ee.ld.128.usar.ip", at, "", offset))
+        if number == 0:
+            lines.append((load, at + 1, "", offset + 16))
+        for i in range(1, vectors):
+            pair = f",q{at + i - 1},q{at + i}"
+            lines.append((shift_load, at + i + 1, pair, offset + 16 * (i + 1)))
+        at += vectors
+        if number + 1 < len(runs):
+            lines.append((load, at + 1, "", runs[number + 1][0] + 16))
+        lines.append((shift, at - 1, f",q{at - 1},q{at}", None))
+    addresses = [address for *_, address in lines if address is not None]
+    moves = iter(b - a for a, b in itertools.pairwise([*addresses, move]))
+    for mnemonic, register, sources, address in lines:
+        if address is None:
+            code(f"{mnemonic} q{register}{sources}")
         else:
-            pair = f"q{at + i - 1},q{at + i}"
-            fits = -2048 <= by <= 2032 and by % 16 == 0
-            code(f"ee.src.q.ld.ip q{at + i + 1},a2,{by if fits else 0},{pair}")
-            if not fits:
-                code.add("a2", by)
-    end = at + vectors - 1
-    code(f"ee.src.q q{end},q{end},q{end + 1}")
+            code.step(mnemonic, f"q{register}", "a2", next(moves), sources)
 
 
 def _collect(code: Code, vectors: int, move: int) -> None:
-    """A run to a15 and on."""
+    """A run to a15 and on, each vector loaded before the one ahead of it is shifted."""
+    registers = ("q0", "q1", "q3")
+
+    def load(number: int) -> None:
+        by = move - 16 * vectors if number == vectors else 16
+        code.step("ee.vld.128.ip", registers[number % 3], "a2", by)
+
     code("ee.ld.128.usar.ip q0,a2,16")
+    load(1)
     for i in range(vectors):
-        by = move - 16 * vectors if i == vectors - 1 else 16
-        held, new = f"q{i % 2}", f"q{1 - i % 2}"
-        code.step("ee.vld.128.ip", new, "a2", by)
-        code(f"ee.src.q q2,{held},{new}", "ee.vst.128.ip q2,a15,16")
+        if i + 2 <= vectors:
+            load(i + 2)
+        pair = f"{registers[i % 3]},{registers[(i + 1) % 3]}"
+        code(f"ee.src.q q2,{pair}", "ee.vst.128.ip q2,a15,16")
 
 
 @dataclass(frozen=True, eq=False)
