@@ -6,6 +6,14 @@ from export.assembly.effects import effects, movable
 from export.assembly.pie import PIE
 from export.assembly.source import Instruction, Label, parse
 
+# What may wait, as nothing fits between that is free to move.
+LEFT = {
+    "ee.st.accx.ip",  # the next sum begins when ACCX, the only one, is stored
+    "ee.srcmb.s16.qacc",  # as with QACC, of a layer without an activation
+    "ee.vmax.s8",  # loops of a few instructions over the rows of a pool
+    "ee.vmax.s8.ld.incp",
+}
+FEW = 4  # others of a network, as where many rows of a window are shifted
 Pair = tuple[str, str]  # mnemonics: what is waited for, what waits
 
 
@@ -24,3 +32,9 @@ def stalls(text: str) -> Counter[Pair]:
                 found[last.mnemonic, item.mnemonic] += 1
             last = item
     return found
+
+
+def unexplained(text: str) -> Counter[Pair]:
+    """Those that something could be put between."""
+    pairs = stalls(text)
+    return Counter({pair: n for pair, n in pairs.items() if pair[1] not in LEFT})

@@ -140,13 +140,12 @@ class Finish:
 
     def _sums(self, code: Code, d0: int, d1: int, d2: int, c: int | None) -> None:
         """Lanes 0-3 to d0, 4-7 to d2, shifted; a chained first group loads c too."""
-        load = "ee.vld.128.ip"
-        code(f"{load} q{d0},a14,16", f"{load} q{d1},a14,16", f"{load} q{d2},a14,16")
-        code(f"ee.vunzip.32 q{d0},q{d1}", f"{load} q{d1},a14,16")
+        code(*(f"ee.vld.128.ip q{x},a14,16" for x in (d0, d1, d2, 7)))
+        code(f"ee.vunzip.32 q{d0},q{d1}")
         if not self.chained:
-            code(f"ee.vsl.32 q{d0},q{d0}", f"ee.vunzip.32 q{d2},q{d1}")
+            code(f"ee.vsl.32 q{d0},q{d0}", f"ee.vunzip.32 q{d2},q7")
         else:
-            code(f"ee.vunzip.32 q{d2},q{d1}")
+            code(f"ee.vunzip.32 q{d2},q7")
             if c is not None:
                 code(f"ee.vsubs.s32.ld.incp q{c},a15,q{d2},q{d2},q{d0}")
             else:

@@ -124,12 +124,14 @@ def _beside(code: Code, source: int, target: int, by: int, vectors: int) -> None
     code.add("a9", source + 16 * far, "a5", "a15")
     code(f"movi a13,{up(vectors - far, 1)}", "ee.vld.128.ip q0,a9,16")
     end = code.ahead("beside")
-    code(f"loop a13,{end}", "ee.vld.128.ip q1,a9,16")
-    if far == 0:
-        code("ee.src.q q2,q0,q1", "ee.vmax.s8 q2,q2,q0")
+    if far == 0:  # each vector is loaded a turn before it is shifted
+        code("ee.vld.128.ip q1,a9,16", f"loop a13,{end}")
+        code("ee.src.q q2,q0,q1", "ee.vmax.s8 q2,q2,q0", "ee.orq q0,q1,q1")
+        code("ee.vld.128.ip q1,a9,16", "ee.vst.128.ip q2,a7,16")
     else:
-        code("ee.vld.128.ip q3,a6,16", "ee.src.q q2,q0,q1", "ee.vmax.s8 q2,q2,q3")
-    code("ee.vst.128.ip q2,a7,16", "ee.orq q0,q1,q1")
+        code(f"loop a13,{end}", "ee.vld.128.ip q1,a9,16", "ee.vld.128.ip q3,a6,16")
+        code("ee.src.q q2,q0,q1", "ee.vmax.s8 q2,q2,q3")
+        code("ee.vst.128.ip q2,a7,16", "ee.orq q0,q1,q1")
     code.put(end)
 
 

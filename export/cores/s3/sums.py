@@ -12,6 +12,7 @@ from export.cores.s3.code import Code
 from export.cores.s3.windows import Stream
 
 UNROLLED = 420  # instructions of sums that are written out
+BESIDE = range(-512, 512, 16)  # steps of a load beside a product
 OVER = 32  # bytes that are read behind the last weights
 
 
@@ -132,16 +133,22 @@ class _Weights:
         first, second = self.registers
         self.code(f"ee.vld.128.ip q{first},a13,16", f"ee.vld.128.ip q{second},a13,16")
 
-    def multiply(self, vector: int, left: int) -> None:
-        """One product; `left` products are still to come, this one included."""
+    def multiply(self, vector: int, left: int, stream: str = "") -> None:
+        """One product; `left` products are still to come, this one included.
+
+        `stream`: pointer and step by which the vector itself is loaded again.
+        """
         register = self.registers[self.used % 2]
         self.used += 1
-        if left <= 2:
-            self.code(f"ee.vmulas.s8.accx q{vector},q{register}")
+        name, product = "ee.vmulas.s8.accx", f"q{vector},q{register}"
+        if stream:
+            self.code(f"{name}.ld.ip q{vector},{stream},{product}")
+            if left > 2:
+                self.code(f"ee.vld.128.ip q{register},a13,16")
+        elif left > 2:
+            self.code(f"{name}.ld.ip q{register},a13,16,{product}")
         else:
-            self.code(
-                f"ee.vmulas.s8.accx.ld.ip q{register},a13,16,q{vector},q{register}"
-            )
+            self.code(f"{name} {product}")
 
 
 def _channel(
@@ -155,13 +162,17 @@ def _channel(
     if one.clear:
         code("ee.zero.accx")
     steps = list(stream.steps) if stream else []
+    streamed = [vector >= order.kept for vector in order.vectors] + [False]
+    loaded = False  # q7 holds the next vector that streams
     for i, vector in enumerate(order.vectors):
-        if vector >= order.kept and (i == 0 or order.vectors[i - 1] >= order.kept):
+        here, ahead = streamed[i], streamed[i + 1]
+        if (here or ahead) and not loaded:
             code.step("ee.vld.128.ip", "q7", _pointer(stream), steps.pop(0))
-        following = order.vectors[i + 1] if i + 1 < len(order.vectors) else -1
-        if vector < order.kept and following >= order.kept:
-            code.step("ee.vld.128.ip", "q7", _pointer(stream), steps.pop(0))
-        weights.multiply(7 if vector >= order.kept else vector, left)
+            loaded = True
+        beside = here and ahead and steps[0] in BESIDE
+        again = f"{_pointer(stream)},{steps.pop(0)}" if beside else ""
+        weights.multiply(7 if here else vector, left, again)
+        loaded = beside or (loaded and not here)
         left -= 1
     if -1024 <= one.step <= 1016:
         code(f"ee.st.accx.ip a14,{one.step}")

@@ -27,6 +27,7 @@ from export.graph.fusion import plan_stages
 from export.graph.network import Network
 from export.graph.read import read_tflite
 from export.reference import int8
+from tests.support import stalls
 from tests.support.components import IDENTITY, Networks
 from tests.support.products import verified
 from tests.support.traces import assert_as_expected
@@ -90,6 +91,12 @@ def made(networks: Networks, tmp_path_factory: pytest.TempPathFactory) -> Made:
         return folder
 
     return make
+
+
+def assert_apart(folder: Path) -> None:
+    """Hold the kernels to few stalls for loads and sums."""
+    left = stalls.unexplained((folder / "src" / "net_int8_s3.S").read_text())
+    assert left.total() <= stalls.FEW, left
 
 
 # ==== Constants ====
@@ -172,6 +179,7 @@ def test_the_engine_has_the_oracles_bytes_in_its_budget(
     np.testing.assert_array_equal(engine.run(images), expected.reshape(-1, 10))
     assert engine.instructions < TARGETS[model]
     assert engine.arena_bytes <= 1.5 * plan.int8_arena_bytes
+    assert_apart(folder)
     # Any address will do for the image.
     for offset in (1, 4):
         found = engine.run(images[:3], offset)
@@ -281,6 +289,7 @@ def checked(seed: int, folder: Path, profile: str) -> set[str]:
     generated(network, folder, profile)
     if not (folder / "src" / "net_int8_s3.c").exists():
         return {"nothing but a new shape"}
+    assert_apart(folder)
     inputs = random_inputs(network, seed, 8)
     expected = int8.outputs(network, inputs).reshape(len(inputs), -1)
     engine = s3_host.S3(folder, folder / "s3", QUICK)
