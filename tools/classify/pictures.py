@@ -150,7 +150,6 @@ def lines(answers: list[Answer]) -> list[str]:
     sure = sum(answer.sure() for answer in answers)
     refused = sum(not answer.results for answer in answers)
     rest = len(answers) - sure - refused
-    out.append(
-        f"{len(answers)} pictures: {sure} sure, {rest} unsure, {refused} refused"
-    )
+    seen = "1 picture" if len(answers) == 1 else f"{len(answers)} pictures"
+    out.append(f"{seen}: {sure} sure, {rest} unsure, {refused} refused")
     return out
