@@ -93,6 +93,17 @@ def render_engine(
     return {f: templates.get_template(t).render(variables) for f, t in made.items()}
 
 
+def pair(prefix: str, name: str, context: dict[str, object]) -> dict[str, str]:
+    """src/<prefix>_<name>.h and .c from the templates of that name, by their path."""
+    made = environment()
+    return {
+        f"src/{prefix}_{name}.{kind}": made.get_template(f"{name}.{kind}.jinja").render(
+            context, prefix=prefix, guard=prefix.upper()
+        )
+        for kind in ("h", "c")
+    }
+
+
 def render_s3(
     templates: jinja2.Environment,
     subject: Subject,

@@ -44,8 +44,6 @@ def sources(
     assert most < 1 << 31, "the sums of views do not fit 32 bits"
     context = {
         **asdict(doubt),
-        "prefix": prefix,
-        "guard": prefix.upper(),
         "hash": doubt.weights_hash,
         "inputs": IMAGE_BYTES,
         "classes": CLASSES,
@@ -53,10 +51,4 @@ def sources(
         "zero_point": zero_point,
         "views": views,
     }
-    environment = c_source.environment()
-    return {
-        f"src/{prefix}_decide.{kind}": environment.get_template(
-            f"decide.{kind}.jinja"
-        ).render(context)
-        for kind in ("h", "c")
-    }
+    return c_source.pair(prefix, "decide", context)

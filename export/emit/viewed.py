@@ -18,20 +18,12 @@ def sources(network: Network, prefix: str, engines: tuple[str, ...]) -> dict[str
     """The header and the source, by their path in the component."""
     height, width = sides(network)
     context = {
-        "prefix": prefix,
-        "guard": prefix.upper(),
         "height": height,
         "width": width,
         "offsets": OFFSETS,
         "engines": [(name, *TYPES[name]) for name in engines],
     }
-    environment = c_source.environment()
-    return {
-        f"src/{prefix}_views.{kind}": environment.get_template(
-            f"views.{kind}.jinja"
-        ).render(context)
-        for kind in ("h", "c")
-    }
+    return c_source.pair(prefix, "views", context)
 
 
 def sides(network: Network) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core import family
-from core.paths import ROOT
+from tests.support.parent import started
 
 # A program that starts another one, which would work for a minute.
 PARENT = """
@@ -43,16 +43,7 @@ def gone(process: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_what_ends_a_command_ends_its_grandchildren(number: signal.Signals) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", COMMAND],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as command:
-        assert command.stdout is not None
-        grandchild = int(command.stdout.readline())
+    with started(COMMAND) as (command, grandchild):
         # A terminal sends Ctrl-C to all; others who end a program know only it.
         send = os.killpg if number == signal.SIGINT else os.kill
         send(command.pid, number)

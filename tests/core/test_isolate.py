@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +9,7 @@ import pytest
 
 from core.errors import CheckFailed, Esp8kError
 from core.isolate import isolated
-from core.paths import ROOT
+from tests.support.parent import started
 
 
 def doubled(values: np.ndarray) -> np.ndarray:
@@ -91,18 +89,9 @@ def test_a_signal_ends_both_in_two_lines(
     code: str, number: int, status: int, send: Callable[[int, int], None]
 ) -> None:
     """A terminal sends Ctrl-C to the whole group, the child among it."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout
-    child = int(process.stdout.readline())
-    send(process.pid, number)
-    _, told = process.communicate(timeout=30)
+    with started(code) as (process, child):
+        send(process.pid, number)
+        _, told = process.communicate(timeout=30)
     assert process.returncode == status, told
     assert told.startswith("error: ") and len(told.splitlines()) == 2
     with pytest.raises(ProcessLookupError):
