@@ -11,6 +11,7 @@ import re
 import numpy as np
 
 from core.errors import Esp8kError
+from export.graph.flatbuffer import is_tflite
 
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 ARRAY = re.compile(r"\{([\s0-9a-fA-FxX,uUlL'+-]*)\}")
@@ -23,7 +24,7 @@ def read(text: str, name: str) -> bytes:
     bare = COMMENT.sub(" ", text)
     found = [_numbers(m.group(1)) for m in ARRAY.finditer(bare)]
     found += [_strings(m.group(1)) for m in TEXT.finditer(bare)]
-    models = [f for f in found if f is not None and f[4:8] == b"TFL3"]
+    models = [f for f in found if f is not None and is_tflite(f)]
     if not models:
         raise Esp8kError(
             f"no array of {name} is a .tflite",

@@ -10,11 +10,11 @@ quantized anew, by calibration inputs, and what that costs is told.
 
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export.frontend.float_tflite import drop_unused_codes
+from export.graph.flatbuffer import packed, unpacked
 from export.graph.network import Network
 from export.graph.options import kind_of
 
@@ -56,7 +56,7 @@ def reach(network: Network) -> str:
 
 def floats(raw: bytes) -> bytes:
     """The same model in float32: every quantized value is a real one."""
-    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    model = unpacked(raw)
     for graph in model.subgraphs:
         for op in graph.operators:
             _give_bias_a_scale(model, graph, op)
@@ -64,9 +64,7 @@ def floats(raw: bytes) -> bytes:
             _make_real(model, tensor)
         _drop_between(model, graph)
     drop_unused_codes(model)
-    builder = flatbuffers.Builder(len(raw))
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def _scale(tensor: Any) -> np.ndarray | None:

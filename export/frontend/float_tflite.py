@@ -9,13 +9,13 @@ does the rest. It runs in this process: `core.isolate` keeps its crashes away.
 from collections.abc import Iterator
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from export.frontend import cures
 from export.frontend.tflite import silent, tensorflow
+from export.graph.flatbuffer import packed, unpacked
 from export.graph.read import read_tflite
 
 UNQUANTIZED_HINT = (
@@ -72,7 +72,7 @@ def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
 
 def with_float_constants(raw: bytes) -> bytes:
     """The same model with every stored weight as float32."""
-    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    model = unpacked(raw)
     for graph in model.subgraphs:
         kept = []
         for op in graph.operators:
@@ -89,9 +89,7 @@ def with_float_constants(raw: bytes) -> bytes:
             kept.append(op)
         graph.operators = kept
     drop_unused_codes(model)
-    builder = flatbuffers.Builder(len(raw))
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def drop_unused_codes(model: Any) -> None:

@@ -12,7 +12,6 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -23,6 +22,7 @@ from export.frontend.float_tflite import drop_unused_codes
 from export.frontend.loop_rows import LIST, Inputs, Known, Made, Rows, Value, moved
 from export.frontend.onnx_recurrent import STEPS
 from export.frontend.tflite import silent
+from export.graph.flatbuffer import packed, unpacked
 from export.graph.network import Network
 from export.graph.options import kind_of
 from export.graph.read import DTYPES
@@ -56,7 +56,7 @@ def unrolled(raw: bytes) -> bytes:
 
 def _unrolled(raw: bytes) -> bytes:
     """The same, with lengths that the batch leaves open."""
-    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    model = unpacked(raw)
     main = model.subgraphs[0]
     for index in main.inputs:
         signature = _lengths(main.tensors[index].shapeSignature)
@@ -72,13 +72,7 @@ def _unrolled(raw: bytes) -> bytes:
     _drop_unread(graph)
     model.subgraphs, model.signatureDefs = [graph], None
     drop_unused_codes(model)
-    return _packed(model)
-
-
-def _packed(model: Any) -> bytes:
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def _lengths(shape: Any) -> tuple[int, ...]:
@@ -239,7 +233,7 @@ class _Walk:
             graph.tensors.append(target)
         run.inputs, run.outputs = np.array(reads, np.int32), np.array(writes, np.int32)
         graph.inputs, graph.outputs = np.array([], np.int32), run.outputs
-        found = _ran(_packed(model), writes)
+        found = _ran(packed(model), writes)
         pairs = zip(found, targets, strict=True)
         return [Known(data, target.quantization) for data, target in pairs]
 

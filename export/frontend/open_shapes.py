@@ -9,13 +9,12 @@ the real ones when it runs. It runs in this process: `core.isolate` keeps its cr
 away.
 """
 
-import flatbuffers
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from export.frontend import cures
 from export.frontend.tflite import silent
+from export.graph.flatbuffer import packed, unpacked
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
@@ -35,16 +34,14 @@ def is_open(network: Network) -> bool:
 def settled(raw: bytes) -> bytes:
     """The model with the shapes that its values have, all inputs with a batch of 1."""
     shapes = _run(raw)
-    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    model = unpacked(raw)
     graph = model.subgraphs[0]
     computed = {int(i) for op in graph.operators for i in op.outputs}
     for index in computed | set(map(int, graph.inputs)):
         tensor = graph.tensors[index]
         if index in shapes:
             tensor.shape, tensor.shapeSignature = shapes[index], None
-    builder = flatbuffers.Builder(len(raw))
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def _run(raw: bytes) -> dict[int, np.ndarray]:

@@ -17,6 +17,7 @@ from core.isolate import isolated
 from core.text import one_line
 from export.frontend import c_array, conversion, dequantized, loops, open_shapes
 from export.frontend.taken import Options, Taken
+from export.graph.flatbuffer import is_tflite
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
@@ -51,7 +52,7 @@ def load(source: str, options: Options) -> Taken:
         return _converted("torch", source, b"", shown, options)
     if path.is_file():  # under another name
         raw = read_bytes(path, MODEL_BYTES, "a model")
-        if raw[4:8] == b"TFL3":
+        if is_tflite(raw):
             return _tflite(raw, shown, options)
     if path.is_dir():
         what = "a SavedModel" if (path / "saved_model.pb").exists() else "a folder"

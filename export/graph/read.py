@@ -21,6 +21,7 @@ from core.errors import Esp8kError
 from core.inputs import MODEL_BYTES, read_bytes
 from core.text import one_line
 from export.graph.attributes import Along, Handle, Once
+from export.graph.flatbuffer import is_tflite, unpacked
 from export.graph.network import (
     ELEMENTS,
     Network,
@@ -52,7 +53,7 @@ def read_tflite(source: Path | str | bytes, name: str) -> Network:
     else:
         label = one_line(Path(source).name)
         raw = read_bytes(Path(source), MODEL_BYTES, "a .tflite")
-    if len(raw) < 16 or raw[4:8] != b"TFL3":
+    if len(raw) < 16 or not is_tflite(raw):
         raise Esp8kError(
             f"{label} is not a .tflite file",
             "a .tflite carries the identifier TFL3 in bytes 4 to 7",
@@ -70,7 +71,7 @@ def read_tflite(source: Path | str | bytes, name: str) -> Network:
 
 def _network(raw: bytes, name: str) -> Network:
     """What the flatbuffer holds; raises anything where it is damaged."""
-    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    model = unpacked(raw)
     graph = model.subgraphs[0]
     tensors = [_tensor(model, raw, i, t) for i, t in enumerate(graph.tensors)]
     kinds = [kind_of(code) for code in model.operatorCodes]

@@ -5,24 +5,21 @@ graph, so that each operator is seen by itself and not only what later ones let 
 also where the graph ends in a DEQUANTIZE.
 """
 
-import flatbuffers
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
+from export.graph.flatbuffer import packed, unpacked
 from export.graph.read import read_tflite
 from export.reference import int8, tflm
 
 
 def exposed(model: bytes) -> bytes:
     """The model with the result of every operator among its outputs."""
-    content = schema.ModelT.InitFromPackedBuf(model, 0)
+    content = unpacked(model)
     graph = content.subgraphs[0]
     last = list(graph.outputs)
     inner = [int(op.outputs[0]) for op in graph.operators]
     graph.outputs = np.array(last + [i for i in inner if i not in last], np.int32)
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(content.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return packed(content)
 
 
 def outputs(model: bytes, images: np.ndarray) -> list[np.ndarray]:

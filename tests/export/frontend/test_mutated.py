@@ -8,14 +8,13 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import flatbuffers
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from export.emit import lower
 from export.emit.component import random_values
 from export.frontend.support import core_of, require_supported
+from export.graph.flatbuffer import packed, unpacked
 from export.graph.read import read_tflite
 from export.reference import int8
 from tests.support.random_operators import random_operators
@@ -151,15 +150,13 @@ CHANGES: tuple[Callable[[Mutator], None], ...] = tuple(
 def mutant(seed: int) -> bytes | None:
     """The bytes of a damaged model; None where it cannot even be written."""
     make = random_operators if seed % 2 else random_network
-    mutator = Mutator(schema.ModelT.InitFromPackedBuf(make(seed % 40), 0), seed)
+    mutator = Mutator(unpacked(make(seed % 40)), seed)
     try:
         for _ in range(1 + seed % 3):
             mutator.pick(CHANGES)(mutator)
-        builder = flatbuffers.Builder(4096)
-        builder.Finish(mutator.model.Pack(builder), file_identifier=b"TFL3")
+        return packed(mutator.model)
     except (TypeError, ValueError, OverflowError, IndexError):
         return None
-    return bytes(builder.Output())
 
 
 def test_a_damaged_structure_gives_one_error_or_a_sound_network() -> None:

@@ -6,9 +6,10 @@ and weights that no converter would choose.
 
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from export.graph.flatbuffer import packed
 
 TYPES = {
     "int8": schema.TensorType.INT8,
@@ -136,6 +137,4 @@ class TfliteBuilder:
             code.deprecatedBuiltinCode = min(code.builtinCode, 127)
             code.version = 1
             model.operatorCodes.append(code)
-        builder = flatbuffers.Builder(4096)
-        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-        return bytes(builder.Output())
+        return packed(model)

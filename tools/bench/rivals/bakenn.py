@@ -10,10 +10,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
+from export.graph.flatbuffer import packed, unpacked
 from export.graph.read import read_tflite
 from tools.bench.build import Program
 
@@ -89,7 +89,7 @@ def with_reshape_options(raw: bytes) -> bytes:
 
     TensorFlow writes it as a tensor only; BakeNN's importer insists on the options.
     """
-    model = schema.ModelT.InitFromPackedBuf(raw, 0)
+    model = unpacked(raw)
     graph = model.subgraphs[0]
     for op in graph.operators:
         code = model.operatorCodes[op.opcodeIndex]
@@ -99,9 +99,7 @@ def with_reshape_options(raw: bytes) -> bytes:
             options.newShape = list(graph.tensors[op.outputs[0]].shape)
             op.builtinOptions = options
             op.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
-    builder = flatbuffers.Builder(len(raw))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def _reason(message: str) -> str:

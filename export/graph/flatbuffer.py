@@ -1,0 +1,32 @@
+"""A .tflite's bytes as objects of its schema and back, for what rewrites a file.
+
+    model = unpacked(raw)           # a ModelT: free to change
+    raw = packed(model)
+
+`export.graph.read` makes typed values of a file; who writes one needs all of it.
+"""
+
+from typing import Any
+
+import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
+
+IDENTIFIER = b"TFL3"
+FIRST_BYTES = 4096  # the builder doubles its memory when it is full
+
+
+def is_tflite(raw: bytes) -> bool:
+    """Whether a file says that it is one."""
+    return raw[4:8] == IDENTIFIER
+
+
+def unpacked(raw: bytes) -> Any:
+    """The file's ModelT; raises whatever the schema's reader does on damage."""
+    return schema.ModelT.InitFromPackedBuf(raw, 0)
+
+
+def packed(model: Any) -> bytes:
+    """The bytes of the file that holds a ModelT."""
+    builder = flatbuffers.Builder(FIRST_BYTES)
+    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
+    return bytes(builder.Output())
