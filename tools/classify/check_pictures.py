@@ -5,7 +5,7 @@
 
 A folder holds pictures and a labels.json, {"a.jpg": {"label": 7, "kind": "pencil"}};
 a label of null says that it holds no single digit, so that nothing sure is right.
-Without a folder, pictures of every kind of `tools.classify.scenes` are drawn, and MNIST
+Without a folder, pictures of every kind of `tools.classify.looks` are drawn, and MNIST
 test images are pasted on plain paper, ten times as many. Exit
 code 1 where fewer than `--least` percent of the digits are right. The network runs in
 PyTorch: the preparation is what is judged, not the arithmetic.
@@ -30,6 +30,7 @@ from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from tools.classify import scenes
+from tools.classify.looks import KINDS
 from training import checkpoint
 from training.data import load
 from training.doubt import doubt_of, model_logits
@@ -133,7 +134,7 @@ def from_folder(folder: Path) -> Iterable[Case]:
 def drawn(count: int, seed: int) -> Iterable[Case]:
     """Pictures of every kind of scene."""
     digits = scenes.training_digits()
-    for kind in scenes.KINDS:
+    for kind in KINDS:
         made = scenes.numbered(kind, count, seed, digits)
         for i, (picture, label) in enumerate(made):
             yield Case(f"{kind} {i}", Image.fromarray(picture), label, kind)

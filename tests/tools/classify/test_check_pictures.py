@@ -10,7 +10,8 @@ from PIL import Image
 from core.errors import CheckFailed, Esp8kError
 from tools.classify import check_pictures
 from tools.classify.check_pictures import PASTED, Case, Judge, Row, count, drawn, main
-from tools.classify.scenes import KINDS, scene
+from tools.classify.looks import KINDS
+from tools.classify.scenes import scene
 
 
 @pytest.fixture(scope="module")
