@@ -11,7 +11,7 @@ from core import manifest
 from core.doubt import HIDDEN, INPUTS
 from core.errors import Esp8kError
 from export.plan.record import load_plan
-from tools.report.report import MEMORY, memory
+from tools.report.recorded import MEMORY, memory
 
 DOUBT = {
     **dict(weights_hash="ab", first=[[0] * INPUTS] * HIDDEN, first_bias=[0] * HIDDEN),

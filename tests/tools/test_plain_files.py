@@ -20,7 +20,7 @@ from tools.bench import assemble_lx6, read_frames, show
 from tools.boards import flash, footprint, merge
 from tools.boards.virtual_board import VirtualBoard
 from tools.classify import check_pictures
-from tools.report.files import read_json
+from tools.report.recorded import read_json
 from training import checkpoint, data, doubt, folder
 
 WAIT_S = 5

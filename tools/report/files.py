@@ -1,4 +1,4 @@
-"""The report's surroundings: progress on stderr, the git revision, files, a summary."""
+"""The report's surroundings: progress on stderr, its two files, a summary."""
 
 import contextlib
 import sys
@@ -10,19 +10,9 @@ from typing import Any
 import numpy as np
 
 from core import files
-from core.errors import Esp8kError
-from core.manifest import json_object
 from core.text import for_json, for_terminal
 from tools.report import page as report_page
 from tools.report.data import Progress
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON file, or None if it is missing or damaged."""
-    try:
-        return json_object(path)
-    except (Esp8kError, ValueError):
-        return None
 
 
 @contextlib.contextmanager

@@ -27,7 +27,6 @@ import numpy as np
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.files import check_writable
-from core.manifest import whole
 from core.program import run
 from core.revision import revision
 from core.text import for_json, for_path, for_terminal
@@ -38,17 +37,11 @@ from tools.link.identity_lock import require_identity
 from tools.link.messages import Result
 from tools.report import camera
 from tools.report.data import Collected, Opener, collect, engine_statistics, spread
-from tools.report.files import (
-    progress_bar,
-    read_json,
-    say,
-    summary,
-    write,
-)
+from tools.report.files import progress_bar, say, summary, write
+from tools.report.recorded import artefacts, memory
 
 FORMAT = 1
 EMULATED, PROCESS, HARDWARE = "emulated", "host process", "on hardware"
-MEMORY = ("code", "const", "data", "arena", "flash", "ram")  # bytes, in memory.json
 WORKERS = 2  # devices opened at once where we start them ourselves
 COUNTED = 16  # images whose instructions are counted: a slower way to emulate
 
@@ -245,26 +238,6 @@ def camera_frames(
     return camera.compare(
         *(target.opener, check, host, asked.images, asked.labels, count)
     )
-
-
-def memory(path: Path) -> dict[str, Any] | None:
-    """The firmware's flash and RAM; None where a figure is missing or no number."""
-    told = read_json(path) or {}
-    figures = (told.get(f"{name}_bytes") for name in MEMORY)
-    return told if all(whole(size, 0, 1 << 40) for size in figures) else None
-
-
-def artefacts(host: Host) -> list[dict[str, Any]]:
-    """How each exported file did, as `make export` measured it."""
-    rows = (read_json(host.folder / "verify.json") or {}).get("rows", [])
-    return [row for row in rows if _measured(row)] if isinstance(rows, list) else []
-
-
-def _measured(row: Any) -> bool:
-    told = row if isinstance(row, dict) else {}
-    value = told.get("accuracy")
-    named = all(isinstance(told.get(name), str) for name in ("artefact", "evidence"))
-    return named and isinstance(value, int | float) and 0 <= value <= 100
 
 
 def load_subject(exported: Path, limit: int | None) -> Subject:
