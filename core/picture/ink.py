@@ -17,22 +17,14 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from core.picture.boxes import contains, share_of
 from core.picture.even import PAPER, Way, by_colour
+from core.picture.grouping import group, paste
 from core.picture.lines import erase_lines
-from core.picture.pieces import (
-    Box,
-    Piece,
-    contains,
-    group,
-    is_frame,
-    is_sheet,
-    lies_on,
-    paste,
-    pieces,
-    share_of,
-)
+from core.picture.pieces import Piece, pieces
 from core.picture.rows import more, neighbours
-from core.placing import bounds
+from core.picture.surfaces import is_frame, is_sheet, lies_on
+from core.placing import Box, bounds
 
 Array = np.ndarray
 

@@ -1,4 +1,4 @@
-"""Connected pieces of ink as candidates for a digit: measured, scored, put together."""
+"""Connected pieces of ink as candidates for a digit: measured and scored."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from core.placing import Box
+
 Array = np.ndarray
-Box = tuple[int, int, int, int]  # top, left, bottom, right (exclusive)
 
 FAINTEST = 0.03  # contrast of the faintest ink, of the paper's brightness
 NOISE_RATIO = 4.0  # ink stands out of the noise by this factor
@@ -21,14 +22,6 @@ EXTENT_POWER = 0.75  # how much size counts beside contrast
 RIM_LEAST = 0.035  # score below which a piece at the rim is where the light ends
 SOFT_FROM = 4  # rings: strokes so wide may be light instead of ink
 SOFT_PX = 11  # pixels, twice over, in which the edge of a wide stroke is dark
-REACH = 0.2  # of a piece's extent: what lies so near belongs to it
-BELOW = 0.4  # the same for what lies below or above it, as the dot of a ? does
-CLOSE = 0.1  # of its extent between the ink of two: strokes of one digit, a 5's bar
-ASTRIDE = 0.12  # of the narrower one's width, above the other: no digits of a row
-FRAME_PX = 16  # shorter side of a frame, at least: there is room in it
-ON_FRAME = 0.8  # share of a piece's pixels on a frame: it is a part of the frame
-SHEET_CORE = 0.25  # of a note's extent: strokes are narrower
-SHEET = 0.82  # share of a note, and of its least rectangle, that it and its core fill
 MOST = 60  # pieces a level, the largest: the rest are specks
 
 
@@ -104,9 +97,7 @@ def measure(
     y1, x1 = min(height, bottom + RING_PX), min(width, right + RING_PX)
     part = labels[y0:y1, x0:x1]
     own = (part == i).astype(np.uint8)
-    around = cv2.dilate(own, np.ones((2 * RING_PX + 1,) * 2, np.uint8))
-    close = cv2.dilate(own, np.ones((5, 5), np.uint8))
-    ring = (around > close) & (part == 0)
+    ring = paper_beside(own, part)
     values, colour = dark[y0:y1, x0:x1], rgb[y0:y1, x0:x1]
     ink, bare_at = some(own), some(ring)
     core = float(middle(values[ink]))
@@ -138,6 +129,13 @@ def measure(
     return Piece(
         inner, box, contrast, level, float(paper.mean()), rim, straight, stroke, score
     )
+
+
+def paper_beside(own: Array, labels: Array) -> Array:
+    """Bare paper up to RING_PX from a piece, but for its own blurred edge; bool."""
+    around = cv2.dilate(own, np.ones((2 * RING_PX + 1,) * 2, np.uint8))
+    close = cv2.dilate(own, np.ones((5, 5), np.uint8))
+    return np.asarray((around > close) & (labels == 0))
 
 
 def some(mask: Array) -> tuple[Array, ...]:
@@ -241,133 +239,3 @@ def surroundings(rgb: Array, box: Box, core: Array, paper: Array) -> float:
     ).astype(np.float32)
     to_itself = np.abs(outline - core).sum(1)
     return float(1 - 0.9 * (to_itself < np.abs(outline - paper).sum(1)).mean())
-
-
-# ---- what belongs together ----
-
-
-def group(chosen: Piece, others: list[Piece], shape: tuple[int, ...]) -> Array:
-    """Mask (H, W) of the chosen piece and its neighbours of the same ink."""
-    mask = np.zeros(shape, bool)
-    paste(mask, chosen)
-    near = grown(chosen.box, round(REACH * chosen.extent))
-    by = round((BELOW - REACH) * chosen.extent)
-    tall = near[0] - by, chosen.box[1], near[2] + by, chosen.box[3]
-    for other in others:
-        if (
-            other.level == chosen.level
-            and alike(chosen, other)
-            and not other.straight
-            and (
-                contains(near, other.box)
-                or contains(tall, other.box)
-                or close(chosen, other)
-            )
-            and not contains(other.box, chosen.box)
-            and not beside(chosen, other)
-            and other.extent > 0.12 * chosen.extent
-        ):
-            paste(mask, other)
-    return mask
-
-
-def alike(one: Piece, other: Piece) -> bool:
-    """Whether two pieces may be of one pen."""
-    return not other.rim and abs(other.contrast - one.contrast) < 0.4 * one.contrast
-
-
-def beside(one: Piece, other: Piece) -> bool:
-    """Whether two pieces stand side by side as the digits of a number do."""
-    height, other_height = one.box[2] - one.box[0], other.box[2] - other.box[0]
-    overlap_y = min(one.box[2], other.box[2]) - max(one.box[0], other.box[0])
-    overlap_x = min(one.box[3], other.box[3]) - max(one.box[1], other.box[1])
-    narrower = min(one.box[3] - one.box[1], other.box[3] - other.box[1])
-    tall = overlap_y > 0.7 * max(height, other_height)
-    return tall and overlap_x < ASTRIDE * narrower
-
-
-def close(chosen: Piece, other: Piece) -> bool:
-    """Whether a piece that is no larger has ink right beside that of the chosen one."""
-    by = max(2, round(CLOSE * chosen.extent))
-    top, left, bottom, right = grown(chosen.box, by)
-    y0, x0 = max(top, other.box[0]), max(left, other.box[1])
-    y1, x1 = min(bottom, other.box[2]), min(right, other.box[3])
-    if other.extent > chosen.extent or y0 >= y1 or x0 >= x1:
-        return False
-    around = cv2.copyMakeBorder(chosen.own, by, by, by, by, cv2.BORDER_CONSTANT)
-    around = cv2.dilate(around, np.ones((2 * by + 1,) * 2, np.uint8))
-    mine = around[y0 - top : y1 - top, x0 - left : x1 - left]
-    y, x = other.box[:2]
-    return bool((mine & other.own[y0 - y : y1 - y, x0 - x : x1 - x]).any())
-
-
-def paste(mask: Array, piece: Piece) -> None:
-    """Set the piece in the mask."""
-    top, left, bottom, right = piece.box
-    mask[top:bottom, left:right] |= piece.own > 0
-
-
-def is_frame(piece: Piece, others: list[Piece]) -> bool:
-    """A box around something: its ink lies along the four sides of its bounds."""
-    own = piece.own > 0
-    tall, wide = own.shape
-    if min(tall, wide) < FRAME_PX:
-        return False
-    y, x = max(2, int(0.12 * tall)), max(2, int(0.12 * wide))
-    for end, length in ((own[:y], wide), (own[-y:], wide)):
-        if np.count_nonzero(end.any(0)) < 0.85 * length:
-            return False
-    for end in (own[:, :x], own[:, -x:]):
-        if np.count_nonzero(end.any(1)) < 0.85 * tall:
-            return False
-    if own[y:-y, x:-x].sum() > 0.1 * own.sum():
-        return False
-    return any(
-        contains(piece.box, o.box) and o.extent > 0.15 * piece.extent
-        for o in others
-        if o is not piece
-    )
-
-
-def is_sheet(piece: Piece) -> bool:
-    """Whether a light piece is a note: a full, nearly rectangular surface."""
-    around, _ = cv2.findContours(piece.own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    full = cv2.drawContours(np.zeros_like(piece.own), around, -1, 1, cv2.FILLED)
-    side = max(3, int(SHEET_CORE * piece.extent))
-    core = cv2.morphologyEx(full, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    area, total = int(core.sum()), int(full.sum())
-    if min(area, int(piece.own.sum())) < SHEET * total:  # the ring of a 0 is none
-        return False
-    wide, narrow = sides(core)
-    return area > SHEET * wide * narrow
-
-
-def lies_on(piece: Piece, mask: Array) -> bool:
-    """Whether nearly all of a piece is set in the mask (H, W)."""
-    top, left, bottom, right = piece.box
-    own = piece.own > 0
-    return bool((mask[top:bottom, left:right] & own).sum() > ON_FRAME * own.sum())
-
-
-def grown(box: Box, by: int) -> Box:
-    """The box, `by` pixels wider at each side."""
-    return box[0] - by, box[1] - by, box[2] + by, box[3] + by
-
-
-def share_of(one: Box, other: Box) -> float:
-    """What two boxes have in common, of what they cover together, 0..1."""
-    tall = min(one[2], other[2]) - max(one[0], other[0])
-    wide = min(one[3], other[3]) - max(one[1], other[1])
-    common = max(0, tall) * max(0, wide)
-    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (one, other)]
-    return common / (sum(areas) - common)
-
-
-def contains(outer: Box, inner: Box) -> bool:
-    """Whether `inner` lies within `outer` and is smaller."""
-    return (
-        inner[0] > outer[0]
-        and inner[1] > outer[1]
-        and inner[2] < outer[2]
-        and inner[3] < outer[3]
-    )

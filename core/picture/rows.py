@@ -1,6 +1,9 @@
 """Digits in a row, and whether a picture holds more than the row that was read."""
 
-from core.picture.pieces import Box, Piece, alike, beside
+from core.picture.boxes import clear_of
+from core.picture.grouping import alike, beside
+from core.picture.pieces import Piece
+from core.placing import Box
 
 GAP = 4.0  # of a digit's height: farther apart they are no row
 SIZES = 0.4, 2.5  # of the chosen piece's extent, of what may be another digit
@@ -37,9 +40,3 @@ def more(chosen: Piece, read: list[Box], others: list[Piece]) -> bool:
         and all(clear_of(other.box, box) for box in read)
         for other in others
     )
-
-
-def clear_of(one: Box, other: Box) -> bool:
-    """Whether two boxes have nothing in common."""
-    rows = one[2] <= other[0] or other[2] <= one[0]
-    return rows or one[3] <= other[1] or other[3] <= one[1]

@@ -1,6 +1,8 @@
 """What an operator of a loop gives for constants, by TensorFlow Lite itself.
 
-known = computed(model, op, inputs, targets)    # one a target
+    known = computed(model, op, inputs, targets)    # one a target
+
+So a loop's counters, masks and widened weights are right by construction.
 """
 
 import copy

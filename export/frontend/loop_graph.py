@@ -1,8 +1,10 @@
 """The graph without a loop that is written down while the loop's turns are walked.
 
-graph = Unrolled(model)                 # empty
-made = graph.put(op, inputs, targets)   # a copy of `op`, which reads `inputs`
-index = graph.placed(made[0])           # the tensor that an operator would read
+    graph = Unrolled(model)                 # empty
+    made = graph.put(op, inputs, targets)   # a copy of `op`, which reads `inputs`
+    index = graph.placed(made[0])           # the tensor that an operator would read
+
+Values are those of `export.frontend.loop_rows`.
 """
 
 import copy

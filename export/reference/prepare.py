@@ -15,22 +15,19 @@ round down. `export.reference.strokes` does the same for what is drawn by touch.
 4. *darkened*: each pixel's lack of light, the paper interpolated between tiles.
 5. *inked*: that from paper to full ink, in the chosen tiles and softly beside them.
 6. *scaled*: its box, area-averaged so that the longer side has 20 pixels; thin strokes
-   are widened.
+   are widened (`export.reference.prepare_scale`, as is the last step).
 7. *placed*: on 28x28, the centre of mass in the middle.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Box = tuple[int, int, int, int]  # top, left, bottom, right (exclusive)
+from export.reference.prepare_scale import EDGE, SIDE, Array, Box, scaled
 
 LEAST_SIDE, MOST_SIDE, MOST_PIXELS = 16, 320, 76_800  # of a frame
 WORK_PIXELS = 19_200  # held
-SIDE, BOX = 28, 20  # of the network's picture, and of the digit within it
 AUTO, DARK_INK, LIGHT_INK = 0, 1, 2
 TILE, BLOCK = 4, 40  # pixels
 NONE = -100_000  # below all values
@@ -42,12 +39,6 @@ LEVELS = 4  # each half as high as the one before
 LEAST_EXTENT, FRAME = 2, 8  # tiles
 LIKELY, UNLIKELY = 3, 1  # weights of the kind of ink that is the rarer, and the other
 LEAST_SCORE = 60  # below it nothing is drawn
-EDGE = 51  # of 255: ink beyond doubt is above
-THIN_16, WIDENING = (
-    26,
-    12,
-)  # 16ths of a pixel of stroke; 256ths for each lacking
-LEAST_PEAK = 32  # of 255: ink that is fainter on 20x20 stays so
 
 
 @dataclass(frozen=True)
@@ -236,7 +227,7 @@ def score_of(mine: Array, tiles: Array, paper: int) -> int:
     return score
 
 
-# ---- 5 and 6: its ink, scaled ----
+# ---- 5: its ink ----
 
 
 def spread_out(tiles: Array, shape: tuple[int, int]) -> Array:
@@ -254,66 +245,3 @@ def inked(dark: Array, choice: Choice) -> Array:
     lit = np.maximum(dark - paper - above // 4, 0) * 408 // above
     most = np.where(mine, 255, np.where(other, 0, EDGE))
     return np.asarray(np.minimum(lit, most))
-
-
-def scaled(grey: Array) -> tuple[Array, Box] | None:
-    """(28, 28) uint8 of ink 0..255, and the box of what is above EDGE."""
-    mask = grey > EDGE
-    if not mask.any():
-        return None
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    top, left, bottom, right = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
-    height, width = int(bottom - top), int(right - left)
-    longer = max(height, width)
-    tall = max(1, (2 * BOX * height + longer) // (2 * longer))
-    wide = max(1, (2 * BOX * width + longer) // (2 * longer))
-    part = grey[top:bottom, left:right]
-    cells = shares(height, tall) @ part @ shares(width, wide).T // (height * width)
-    cells = cells * 255 // max(int(cells.max()), LEAST_PEAK)
-    cells = np.minimum(255, widened(cells, mask, longer))
-    if not cells.any():
-        return None
-    return placed(cells), (int(top), int(left), int(bottom), int(right))
-
-
-def shares(length: int, count: int) -> Array:
-    """(count, length): of each pixel in each cell, in 1/count of a pixel."""
-    ends = np.arange(count + 1) * length
-    pixels = np.arange(length + 1) * count
-    low = np.maximum(ends[:-1, None], pixels[None, :-1])
-    high = np.minimum(ends[1:, None], pixels[None, 1:])
-    return np.asarray(np.maximum(high - low, 0))
-
-
-def widened(cells: Array, mask: Array, longer: int) -> Array:
-    """Strokes thinner than 1.6 pixels of the 20 grow into the cells beside them."""
-    padded = np.pad(mask, 1)
-    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    area, edge = int(mask.sum()), int((mask & ~inner).sum())
-    # A stroke of width w and length l has area w*l and about 2*l edge pixels.
-    lacking = THIN_16 - 32 * BOX * area // (edge * longer)
-    if lacking <= 0:
-        return cells
-    around = np.pad(cells, 1)
-    near = np.maximum(around[:-2, 1:-1], around[2:, 1:-1])
-    near = np.maximum(near, np.maximum(around[1:-1, :-2], around[1:-1, 2:]))
-    return np.asarray(np.maximum(cells, near * (WIDENING * lacking) >> 8))
-
-
-# ---- 7: placed ----
-
-
-def placed(cells: Array) -> Array:
-    """(28, 28) uint8, the centre of mass of (rows, columns) in the middle."""
-    tall, wide = cells.shape
-    mass = int(cells.sum())
-    top = offset(int((cells.sum(1) * (2 * np.arange(tall) + 1)).sum()), mass, tall)
-    left = offset(int((cells.sum(0) * (2 * np.arange(wide) + 1)).sum()), mass, wide)
-    out = np.zeros((SIDE, SIDE), np.uint8)
-    out[top : top + tall, left : left + wide] = cells
-    return out
-
-
-def offset(moment: int, mass: int, length: int) -> int:
-    """Where the first cell goes; `moment` is twice that of the cells' centres."""
-    return min(max(((SIDE + 1) * mass - moment) // (2 * mass), 0), SIDE - length)

@@ -3,14 +3,14 @@
     pixels = prepare_strokes([[(10, 20), (11, 80)], [(4, 50), (30, 50)]])
 
 The points are scaled into a canvas of 80x80, joined by lines of a round brush, and what
-is drawn goes the last two ways of `export.reference.prepare`. Integers alone.
+is drawn goes the last two steps of `export.reference.prepare`. Integers alone.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from export.reference.prepare import SIDE, Array, scaled
+from export.reference.prepare_scale import SIDE, Array, scaled
 
 Point = tuple[int, int]  # x, y downwards, 16 bits each
 CANVAS, BRUSH = 80, 4  # longer side and radius in which strokes are drawn

@@ -26,8 +26,8 @@ from tools.faults.loopback import MemoryLine
 from tools.link.client import Device
 from tools.report import report
 from tools.report.camera import ask, drawn, failure
-from tools.report.page import render
 from tools.report.files import summary, write
+from tools.report.page import render
 from tools.report.report import Config, Subject, Target, make_report
 from tools.report.shown import share
 from training.data import load

@@ -1,0 +1,54 @@
+"""Pieces that are no digit but what one stands on: a frame, a note."""
+
+import cv2
+import numpy as np
+
+from core.picture.boxes import contains
+from core.picture.pieces import Array, Piece, sides
+
+FRAME_PX = 16  # shorter side of a frame, at least: there is room in it
+ON_FRAME = 0.8  # share of a piece's pixels on a frame: it is a part of the frame
+SHEET_CORE = 0.25  # of a note's extent: strokes are narrower
+SHEET = 0.82  # share of a note, and of its least rectangle, that it and its core fill
+
+
+def is_frame(piece: Piece, others: list[Piece]) -> bool:
+    """A box around something: its ink lies along the four sides of its bounds."""
+    own = piece.own > 0
+    tall, wide = own.shape
+    if min(tall, wide) < FRAME_PX:
+        return False
+    y, x = max(2, int(0.12 * tall)), max(2, int(0.12 * wide))
+    for end, length in ((own[:y], wide), (own[-y:], wide)):
+        if np.count_nonzero(end.any(0)) < 0.85 * length:
+            return False
+    for end in (own[:, :x], own[:, -x:]):
+        if np.count_nonzero(end.any(1)) < 0.85 * tall:
+            return False
+    if own[y:-y, x:-x].sum() > 0.1 * own.sum():
+        return False
+    return any(
+        contains(piece.box, o.box) and o.extent > 0.15 * piece.extent
+        for o in others
+        if o is not piece
+    )
+
+
+def is_sheet(piece: Piece) -> bool:
+    """Whether a light piece is a note: a full, nearly rectangular surface."""
+    around, _ = cv2.findContours(piece.own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    full = cv2.drawContours(np.zeros_like(piece.own), around, -1, 1, cv2.FILLED)
+    side = max(3, int(SHEET_CORE * piece.extent))
+    core = cv2.morphologyEx(full, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    area, total = int(core.sum()), int(full.sum())
+    if min(area, int(piece.own.sum())) < SHEET * total:  # the ring of a 0 is none
+        return False
+    wide, narrow = sides(core)
+    return area > SHEET * wide * narrow
+
+
+def lies_on(piece: Piece, mask: Array) -> bool:
+    """Whether nearly all of a piece is set in the mask (H, W)."""
+    top, left, bottom, right = piece.box
+    own = piece.own > 0
+    return bool((mask[top:bottom, left:right] & own).sum() > ON_FRAME * own.sum())
