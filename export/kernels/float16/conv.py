@@ -16,6 +16,7 @@ from core.errors import Esp8kError
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
 from export.kernels.c_text import Term, total
+from export.kernels.float16.soft import Soft
 from export.kernels.float16.stored import FloatKernel, Job, half, half_array
 from export.kernels.kernel import Options
 from export.plan.row_buffers import MOST_KEPT
@@ -288,27 +289,6 @@ class Conv(FloatKernel):
         return divisor(self.pixels, MOST_UNROLL)
 
     @property
-    def dot(self) -> str:
-        """The function for a whole sum, without an FPU."""
-        return "nn_dot" if self.raw is None else "nn_dot_raw"
-
-    @property
-    def soft_to(self) -> str:
-        """C of where one output goes, without an FPU."""
-        _, width, channels = self.stage.region
-        y = ("y", width * channels if self.out_h > 1 else 0)
-        return total(y, ("x", channels if width > 1 else 0), "c")
-
-    @property
-    def soft_dots(self) -> list[tuple[str, str]]:
-        """(row, column) in C of the sums that one output is the largest of."""
-        own, pool = self.stage.geometry, self.stage.pool
-        size_h, size_w = (pool.kernel_h, pool.kernel_w) if pool else (1, 1)
-        beside = own.stride_w * self.stage.depth
-        row = ("y", size_h * own.stride_h if self.out_h > 1 else 0)
-        column = ("x", size_w * beside if self.stage.region[1] > 1 else 0)
-        return [
-            (total("rows", row, y * own.stride_h), total(column, x * beside))
-            for y in range(size_h)
-            for x in range(size_w)
-        ]
+    def soft(self) -> Soft:
+        """The same without an FPU."""
+        return Soft(self.stage, self.out_h, self.raw is not None)

@@ -295,15 +295,3 @@ def _middle(low: int, high: int) -> int | None:
     if high >= FAR:
         return low
     return (low + high) // 2
-
-
-def evaluate(narrow: Narrow, channel: int, sums: np.ndarray) -> np.ndarray:
-    """What the kernel computes, as q before any clamp, from y with its bias."""
-    c = narrow.channels[channel]
-    y = sums.astype(np.int64)
-    if narrow.inverse:
-        y = ((y * narrow.inverse + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
-    v = (y * c.multiplier) >> 32
-    if narrow.plain:
-        return v >> narrow.shift
-    return (v + np.where(v < 0, c.negative, c.positive)) >> narrow.shift
