@@ -80,6 +80,9 @@ if not (model / "alias" / "esp8k_model.h").exists():
     env.Exit(2)
 
 settings = TARGETS[target]
+# No path of this computer in the debug information: two clones build the same bytes.
+apart = [(firmware.parent, "."), (model, "model")]
+maps = [f"-ffile-prefix-map={path}={name}" for path, name in apart]
 prefix = settings["prefix"]
 script = firmware / "port" / port / f"{port}.ld"
 extra = os.environ.get("ESP8K_EXTRA_FLAGS", "").split()
@@ -103,7 +106,14 @@ env.Replace(
         )
         if path.is_dir()
     ],
-    CFLAGS=[*COMMON, *WARNINGS, *kernel_flags(), *settings["compile"], *extra],
+    CFLAGS=[
+        *COMMON,
+        *maps,
+        *WARNINGS,
+        *kernel_flags(),
+        *settings["compile"],
+        *extra,
+    ],
     ASFLAGS=[],
     ASPPFLAGS=[*settings["compile"]],
     CCFLAGS=[],
