@@ -1,5 +1,6 @@
-"""An engine's C files from its stages: comments, headers, templates."""
+"""What stands in an engine's C files: a template each, and what it is filled with."""
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -53,13 +54,21 @@ def signature(head: str, *parameters: str) -> str:
     return "\n".join(lines)
 
 
-def render_engine(
+@dataclass(frozen=True)
+class Page:
+    """A file of C before it is rendered."""
+
+    template: str
+    variables: dict[str, object]
+
+
+def engine_pages(
     templates: jinja2.Environment,
     subject: Subject,
     name: str,
     engine: Engine,
     core: Core = registry.PORTABLE,
-) -> dict[str, str]:
+) -> dict[str, Page]:
     """The C files of one engine, by their path; each core has its own."""
     stem = name if core is registry.PORTABLE else f"{name}_{core.name}"
     variables = {
@@ -90,7 +99,7 @@ def render_engine(
         f"{start}_weights.c": "weights.c.jinja",
         f"{start}_weights.h": "weights.h.jinja",
     }
-    return {f: templates.get_template(t).render(variables) for f, t in made.items()}
+    return {path: Page(template, variables) for path, template in made.items()}
 
 
 def pair(prefix: str, name: str, context: dict[str, object]) -> dict[str, str]:
@@ -104,12 +113,12 @@ def pair(prefix: str, name: str, context: dict[str, object]) -> dict[str, str]:
     }
 
 
-def render_s3(
+def s3_pages(
     templates: jinja2.Environment,
     subject: Subject,
     engine: lower.Engine,
     portable: Engine,
-) -> dict[str, str]:
+) -> dict[str, Page]:
     """The ESP32-S3's int8 engine; hooks get the portable engine's numbers."""
     shown = {stage.output: stage.number for stage in portable.stages}
     headers = {"nn_int8.h"}.union(*(k.kernel.headers for k in engine.portables))
@@ -125,12 +134,10 @@ def render_s3(
         "body": component.body(engine, shown),
     }
     start = f"src/{subject.prefix}_int8_s3"
-    text = component.assembly(engine)
+    assembly = {**vars(subject), "text": component.assembly(engine)}
     return {
-        f"{start}.c": templates.get_template("s3_int8.c.jinja").render(variables),
-        f"{start}.S": templates.get_template("s3_int8.S.jinja").render(
-            vars(subject), text=text
-        ),
+        f"{start}.c": Page("s3_int8.c.jinja", variables),
+        f"{start}.S": Page("s3_int8.S.jinja", assembly),
     }
 
 

@@ -123,24 +123,26 @@ def _engines(
 
 def _rendered(engines: Engines, subject: Subject, plan: Plan) -> dict[str, str]:
     """The text of every file, by its path."""
-    environment = c_source.environment()
-    render = partial(c_source.render_engine, environment, subject)
-    files = render("int8", engines.int8)
+    templates = c_source.environment()
+    of_engine = partial(c_source.engine_pages, templates, subject)
+    pages = of_engine("int8", engines.int8)
     if engines.s3 is not None:
-        files |= c_source.render_s3(environment, subject, engines.s3, engines.int8)
+        pages |= c_source.s3_pages(templates, subject, engines.s3, engines.int8)
     if engines.lx6 is not None:
-        files |= render("int8", engines.lx6, registry.LX6)
+        pages |= of_engine("int8", engines.lx6, registry.LX6)
     if engines.f16 is not None:
-        files |= render("f16", engines.f16)
+        pages |= of_engine("f16", engines.f16)
     if engines.lx6_f16 is not None:
-        files |= render("f16", engines.lx6_f16, registry.LX6)
-    common = vars(subject)
-    model = environment.get_template("model.h.jinja").render(
-        common | _header(plan, engines)
-    )
-    files[f"src/{subject.prefix}_model.h"] = model
-    alias = environment.get_template("alias.h.jinja")
-    files["alias/esp8k_model.h"] = alias.render(common | _names(model, subject.prefix))
+        pages |= of_engine("f16", engines.lx6_f16, registry.LX6)
+    common, model = vars(subject), f"src/{subject.prefix}_model.h"
+    pages[model] = c_source.Page("model.h.jinja", common | _header(plan, engines))
+    files = {
+        path: templates.get_template(page.template).render(page.variables)
+        for path, page in pages.items()
+    }
+    alias = templates.get_template("alias.h.jinja")
+    names = _names(files[model], subject.prefix)
+    files["alias/esp8k_model.h"] = alias.render(common | names)
     files["plan.json"] = json.dumps(asdict(plan), indent=2) + "\n"
     return files
 

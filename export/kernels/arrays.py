@@ -1,8 +1,7 @@
-"""Constants of the generated C, as they are written down."""
+"""Constants of the generated C, in the order in which it reads them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -11,36 +10,16 @@ import numpy as np
 class Array:
     """A constant of the generated C.
 
-    Its numbers are asked for when it is written: of many ways to make a stage one is.
+    Its values are asked for when it is written: of many ways to make a stage one is.
     """
 
     name: str
     type: str
-    source: tuple[str, ...] | Callable[[], np.ndarray]  # as C has them, or numbers
-    count: int  # of the values
+    values: Callable[[], np.ndarray]  # numbers, or texts as C has them
+    count: int
     comment: str
     width: int  # values a line; 0: as many as there is room for
     size: int  # bytes
-
-    @cached_property
-    def values(self) -> tuple[str, ...]:
-        """As C has them."""
-        if isinstance(self.source, tuple):
-            return self.source
-        numbers = np.array(self.source(), np.int64).reshape(-1)
-        return tuple(map(literal, numbers.tolist()))
-
-    @property
-    def lines(self) -> list[str]:
-        """Of C."""
-        width = self.width or (12 if max(map(len, self.values), default=0) < 5 else 10)
-        steps = range(0, self.count, width)
-        return [", ".join(self.values[i : i + width]) + "," for i in steps]
-
-
-def literal(value: int) -> str:
-    """An int32 as C reads it (-2147483648 is no literal)."""
-    return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)
 
 
 def byte_array(name: str, comment: str, values: np.ndarray, kind: str) -> Array:
@@ -64,3 +43,10 @@ def word_array(name: str, comment: str, values: np.ndarray) -> Array:
     """int32 constants."""
     count = values.size
     return Array(name, "int32_t", lambda: values, count, comment, 6, 4 * count)
+
+
+def text_array(
+    name: str, kind: str, comment: str, texts: list[str], width: int, size: int
+) -> Array:
+    """Values as C has them, `width` a line, of `size` bytes in all."""
+    return Array(name, kind, lambda: np.array(texts), len(texts), comment, width, size)

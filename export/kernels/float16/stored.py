@@ -16,7 +16,7 @@ from export.arithmetic.scales import Scales
 from export.graph.attributes import Leaky
 from export.graph.network import Network
 from export.graph.stage import Stage
-from export.kernels.arrays import Array
+from export.kernels.arrays import Array, text_array
 from export.kernels.kernel import Kernel, Options
 
 ACTIVATIONS = {"NONE": "{x}", "RELU": "nn_relu({x})", "RELU6": "nn_relu6({x})"}
@@ -167,6 +167,5 @@ def half(network: Network, index: int) -> np.ndarray:
 def half_array(name: str, comment: str, values: np.ndarray) -> Array:
     """binary16 by its bits."""
     words = values.reshape(-1).view(np.uint16)
-    texts = tuple(f"0x{int(w):04X}" for w in words)
-    count = len(texts)
-    return Array(name, "uint16_t", texts, count, comment, 8, 2 * count)
+    texts = [f"0x{int(w):04X}" for w in words]
+    return text_array(name, "uint16_t", comment, texts, 8, 2 * len(texts))

@@ -11,7 +11,7 @@ import numpy as np
 from export.arithmetic import requant_stage
 from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array, literal
+from export.kernels.arrays import Array, byte_array, text_array
 from export.kernels.c_text import total
 from export.kernels.kernel import Options
 from export.plan.cost import Work
@@ -188,11 +188,10 @@ def channel_array(name: str, comment: str, found: Requant) -> Array:
             "triple": [high, middle, low, c.offset, c.negative, c.bias],
             "wide": [c.multiplier, c.shift, c.bias],
         }[found.form]
-        rows.append("{" + ", ".join(literal(p) for p in parts) + "}")
+        rows.append("{" + ", ".join(map(str, parts)) + "}")
     size = 4 * len(rows) * (rows[0].count(",") + 1)
     abreast = 2 if max(map(len, rows)) < 37 else 1  # in 80 columns
-    kind = C_TYPES[found.form]
-    return Array(name, kind, tuple(rows), len(rows), comment, abreast, size)
+    return text_array(name, C_TYPES[found.form], comment, rows, abreast, size)
 
 
 def stored(u: str, table_name: str | None, last: bool) -> str:
