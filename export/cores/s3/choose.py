@@ -1,7 +1,8 @@
 """Which layout each value has: what its readers want of it."""
 
 from export.cores.s3.layout import Border, Layout, lay, padded
-from export.cores.s3.windows import Shape, cheapest
+from export.cores.s3.window import Shape
+from export.cores.s3.windows import cheapest
 from export.graph.geometry import hwc
 from export.graph.network import Network
 from export.graph.stage import Stage

@@ -18,7 +18,8 @@ from export.cores.s3.kernel import Kernel
 from export.cores.s3.layout import VECTOR, up
 from export.cores.s3.place import pair, row_block
 from export.cores.s3.sums import OVER, Order, Sum, chained, plain, sums
-from export.cores.s3.windows import Way, arranged, cheapest
+from export.cores.s3.window import Way, arranged
+from export.cores.s3.windows import cheapest
 
 SHORT = 12  # vectors of a window for which clearing ACCX less often pays
 

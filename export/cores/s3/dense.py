@@ -9,7 +9,7 @@ from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
 from export.cores.s3.sums import OVER, Order, chained, plain, sums
-from export.cores.s3.windows import Way, arranged
+from export.cores.s3.window import Way, arranged
 
 GROUP = 16  # outputs
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from export.cores.s3.finish import Finish
 from export.cores.s3.layout import Layout
-from export.cores.s3.windows import Shape, Way
+from export.cores.s3.window import Shape, Way
 
 
 @dataclass(frozen=True, eq=False)

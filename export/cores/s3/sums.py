@@ -9,7 +9,7 @@ multiplies with it: two instructions lie between a load and its use.
 from dataclasses import dataclass
 
 from export.cores.s3.code import Code
-from export.cores.s3.windows import Stream
+from export.cores.s3.window import Stream
 
 UNROLLED = 420  # instructions of sums that are written out
 BESIDE = range(-512, 512, 16)  # steps of a load beside a product

@@ -12,7 +12,8 @@ from export.cores.s3.finish import After, Clamp, Finish
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Call, Kernel, RowMaker
 from export.cores.s3.layout import Layout, lag, up
-from export.cores.s3.windows import BEYOND, Aligned, Shape, Way
+from export.cores.s3.ways import Aligned
+from export.cores.s3.window import BEYOND, Shape, Way
 from export.graph.stage import Stage
 
 Layouts = dict[int, Layout]
