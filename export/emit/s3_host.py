@@ -71,7 +71,7 @@ class S3:
         return self._count.value
 
     def run(self, images: np.ndarray, offset: int = 0) -> np.ndarray:
-        """Logits of N images of raw bytes, each `offset` past a multiple of 16."""
+        """Logits of N images of raw bytes; both lie `offset` past a multiple of 16."""
         images = np.ascontiguousarray(images, np.uint8).reshape(-1, self.input_bytes)
         logits = np.zeros((len(images), self.outputs), np.int8)
         for image, row in zip(images, logits, strict=True):
@@ -96,13 +96,20 @@ class S3:
         arena[:] = FILL
         held = _aligned(self.input_bytes + GUARD)[offset:]
         held[: self.input_bytes] = image
+        out = _aligned(self.outputs + 2 * GUARD)
+        out[:] = FILL
+        start, end = GUARD + offset, GUARD + offset + self.outputs
         self._count.value = 0
         status = getattr(self.library, f"{self.prefix}_int8_run_traced")(
-            *(ctypes.c_void_p(x.ctypes.data) for x in (arena, held, row)), hook, None
+            *(ctypes.c_void_p(x.ctypes.data) for x in (arena, held, out[start:])),
+            hook,
+            None,
         )
-        if status or (arena[self.arena_bytes :] != FILL).any():
+        row[:] = out[start:end].view(np.int8)
+        around = (arena[self.arena_bytes :], out[:start], out[end:])
+        if status or any((beside != FILL).any() for beside in around):
             raise CheckFailed(
-                f"the S3's engine gives status {status}, or writes behind its arena",
+                f"the S3's engine gives status {status}, or writes where it must not",
                 "a bug of export/cores/s3: report it with this model",
             )
 

@@ -43,7 +43,7 @@ def make(job: Job) -> Kernel:
 
 def _chained_where_it_pays(job: Job) -> Job:
     """The job with sums that go on from one another, if its lanes allow that."""
-    if job.target.packed or job.finish.window > 1 or job.channels < 6:
+    if job.raw or job.target.packed or job.finish.window > 1 or job.channels < 6:
         return job
     way = job.way or cheapest(
         job.shape, job.source, job.stride, job.start, job.channels

@@ -26,6 +26,8 @@ class Job:
     finish: Finish
     sums: int  # bytes of sums that are finished together, where that can be chosen
     way: Way | None = None  # how a window is loaded, where that is given
+    raw: bool = False  # the input is the caller's
+    straight: bool = False  # the output is
 
     @property
     def channels(self) -> int:

@@ -18,6 +18,7 @@ class Kernel:
 
 
 RowMaker = Callable[[], Kernel | None]
+Borrower = Callable[[bool, bool], Kernel | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class Call:
     whole: bool = False  # the output's memory, not its first pixel
     lag: int | None = None  # bytes before its input that the output may start
     row: RowMaker | None = None  # the same for a row of output
+    borrow: Borrower | None = None  # the same of the caller's own input, output
     steps: int = 1  # times that it is called
 
     @property

@@ -11,6 +11,7 @@ from functools import partial
 
 from export.cores.s3 import choose, elementwise, fallback, partition, passes, weighted
 from export.cores.s3.arena import Memory
+from export.cores.s3.borrow import borrowing
 from export.cores.s3.kernel import Call, Kernel, Portable
 from export.cores.s3.layout import Layout
 from export.cores.s3.profile import PROFILES, Profile
@@ -84,8 +85,11 @@ def lower(network: Network, prefix: str, profile: str) -> Engine:
     ]
     parts = [replace(part, border=_border(layouts, part, name)) for part in parts]
     output = next(stage.output for stage in stages if stage.is_output)
-    units, memory = partition.choose(tuple(parts), layouts, stages, output, asked)
-    return Engine(prefix, stages, units, layouts, memory)
+    found = []
+    for ways, kept in borrowing(tuple(parts), layouts, stages, output):
+        units, memory = partition.choose(ways, kept, stages, output, asked)
+        found.append(Engine(prefix, stages, units, layouts, memory))
+    return min(found, key=lambda one: partition.price(one.units, one.memory, asked))
 
 
 def _image(layout: Layout, tensor: int, name: str) -> Call:

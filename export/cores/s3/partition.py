@@ -7,7 +7,7 @@ a few bounds on the memory at any time, the cheapest partition into runs is foun
 of these the one whose arena times its instructions is least.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -44,12 +44,24 @@ def choose(
         return plain, memory
     search = _Search(parts, layouts, stages, output, profile)
     tried: list[tuple[float, tuple[Unit, ...]]]
-    tried = [(search.price(plain, memory), plain)]
+    tried = [(price(plain, memory, profile), plain)]
     for units in search.partitions():
-        tried.append((search.price(units, allocate(output, layouts, units)), units))
+        memory = allocate(output, layouts, units)
+        tried.append((price(units, memory, profile), units))
     nearest = sorted(tried, key=lambda one: one[0])[:CLOSE]
     found = [(units, allocate(output, layouts, units, EFFORT)) for _, units in nearest]
-    return min(found, key=lambda one: search.price(*one))
+    return min(found, key=lambda one: price(one[0], one[1], profile))
+
+
+def price(units: Sequence[Unit], memory: Memory, profile: Profile) -> float:
+    """Of a partition: bytes, to the profile's power, times instructions."""
+    work = 1
+    for unit in units:
+        if isinstance(unit, Run):
+            work += unit.overhead + sum(_work(call) for call in unit.calls)
+        else:
+            work += _work(unit)
+    return float(max(memory.size, profile.small)) ** profile.power * work
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +73,6 @@ class _Search:
     stages: tuple[Stage, ...]
     output: int
     profile: Profile
-
-    def price(self, units: tuple[Unit, ...], memory: Memory) -> float:
-        """Of a partition: bytes, to the profile's power, times instructions."""
-        arena = float(max(memory.size, self.profile.small))
-        work = 1
-        for unit in units:
-            if isinstance(unit, Run):
-                work += unit.overhead + sum(_work(call) for call in unit.calls)
-            else:
-                work += _work(unit)
-        return arena**self.profile.power * work
 
     def partitions(self) -> Iterator[tuple[Unit, ...]]:
         """Of few all; of many the cheapest ones within a few bounds."""
@@ -142,7 +143,7 @@ class _Search:
     def _peak(self, first: int, last: int, units: tuple[Unit, ...], inner: int) -> int:
         """Bytes while some parts run, about; `inner`: of what is not kept whole."""
         sizes = {tensor: layout.size for tensor, layout in self.layouts.items()}
-        target = sizes[self.parts[last].tensor]
+        target = sizes.get(self.parts[last].tensor, 0)  # none: the caller's
         ends = self._ends
         live = [
             part.tensor

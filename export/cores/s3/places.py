@@ -20,7 +20,9 @@ class Places:
         return self.engine.memory.values[tensor] + self.engine.layouts[tensor].start
 
     def of(self, tensor: int) -> str:
-        """C of a value's first pixel."""
+        """C of a value's first pixel; what is not in the arena is the caller's."""
+        if tensor not in self.engine.memory.values:
+            return "(uint8_t *)output"
         return total("a", self.at(tensor))
 
     def called(self, call: Call, kernel: Kernel, number: int) -> list[str]:

@@ -7,6 +7,7 @@ from export.cores.s3.lines import Lines
 
 LOOP_BYTES = 244
 WRITTEN_OUT = 3  # steps that are not worth a loop
+WORDS = ("a7", "a12", "a13", "a14")  # free behind a step, of a vector's words
 
 
 def prologue(code: Code, finish: Finish) -> None:
@@ -48,6 +49,22 @@ def write(code: Code, finish: Finish, steps: list[int], period: int) -> None:
         code.again("a13", top)
     for lanes in steps[turns * turn :]:
         _store(code, finish, lanes)
+
+
+def scattered(code: Code, finish: Finish, lanes: int, count: int) -> None:
+    """One step whose first `count` bytes go to a3, which may be any address."""
+    result = finish.step(code, lanes)
+    words, rest = divmod(count, 4)
+    for i in range(words + min(rest, 1)):
+        code(f"ee.movi.32.a {result},{WORDS[i]},{i}")
+    code(*(f"s32i {WORDS[i]},a3,{4 * i}" for i in range(words)))
+    if rest >= 2:
+        code(f"s16i {WORDS[words]},a3,{4 * words}")
+    if rest == 3:
+        code(f"extui {WORDS[words]},{WORDS[words]},16,16")
+    if rest % 2:
+        code(f"s8i {WORDS[words]},a3,{4 * words + rest - 1}")
+    code(f"addi a3,a3,{count}")
 
 
 def _turn(code: Code, finish: Finish, steps: int, anew: bool) -> Code:

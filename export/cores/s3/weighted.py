@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from export.arithmetic import int8, unary
-from export.cores.s3 import choose, conv, depthwise, lines, passes, requant
+from export.cores.s3 import choose, conv, dense, depthwise, lines, passes, requant
 from export.cores.s3.finish import After, Clamp, Finish
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Call, Kernel, RowMaker
@@ -29,8 +29,8 @@ def calls(stage: Stage, layouts: Layouts, name: str, sums: int) -> list[Call] | 
     if stage.head.kind == "DEPTHWISE_CONV_2D":
         return _depthwise(stage, layouts, name)
     source = layouts[stage.inputs[0]]
-    dense = stage.head.kind == "FULLY_CONNECTED"
-    if not dense and not choose.readable(stage, source):
+    connected = stage.head.kind == "FULLY_CONNECTED"
+    if not connected and not choose.readable(stage, source):
         return None
     steps = requant.weighted(stage)
     constants = requant.solve(steps) if steps is not None else None
@@ -44,20 +44,29 @@ def calls(stage: Stage, layouts: Layouts, name: str, sums: int) -> list[Call] | 
         source,
         layouts[stage.output],
         Shape(1, 1, (1, 1), source.channels)
-        if dense
+        if connected
         else choose.window(stage, source.channels),
         (own.stride_h, own.stride_w),
-        0 if dense else choose.start(stage, source),
+        0 if connected else choose.start(stage, source),
         *stage.region[:2],
         pool,
         stage.flat_weights().astype(np.int8),
         Finish(constants, after, pool[0] * pool[1]),
         sums,
-        _whole(stage, source) if dense else None,
+        _whole(stage, source) if connected else None,
     )
-    row = None if dense else lambda: conv.best(replace(job, rows=1))
+    row = None if connected else lambda: conv.best(replace(job, rows=1))
     made = call(conv.best(job), stage, job.start, conv.lag(job), row)
+    if connected and rest is None:
+        made = replace(made, borrow=partial(_borrowing, job))
     return [made, *rested(rest, stage, layouts, name)]
+
+
+def _borrowing(job: Job, raw: bool, straight: bool) -> Kernel | None:
+    """The kernel where the input, the output is the caller's, if there is one."""
+    if job.lanes <= dense.GROUP and not raw:
+        return None
+    return conv.best(replace(job, raw=raw, straight=straight))
 
 
 def call(

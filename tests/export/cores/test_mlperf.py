@@ -7,7 +7,8 @@ import pytest
 
 from core.paths import ROOT
 from core.pixels import to_bytes, to_int8
-from export.emit import s3_host
+from export.cores.s3.lower import lower as lower_s3
+from export.emit import lower, s3_host
 from export.emit.component import random_inputs
 from export.emit.generate import flags, generate
 from export.graph.network import Network
@@ -31,7 +32,7 @@ S3 = {  # the same of the kernels; a last SOFTMAX is portable C
     "mobilenet": 1_850_000,
     "autoencoder": 36_000,
 }
-MORE_RAM = 1.5  # times the portable engine's arena, in the profile for speed
+MORE_RAM = 1.5  # times the portable engine's arena
 INPUTS = 3
 Case = tuple[str, Network, np.ndarray, np.ndarray]
 
@@ -59,6 +60,13 @@ def test_the_vector_unit_is_exact_in_its_budget(case: Case, tmp_path: Path) -> N
     shape = network.tensors[network.inputs[0]].shape
     seen = engine.trace(pixels[0])
     assert_as_expected(seen, plan, network, to_int8(pixels[:1]).reshape(shape))
+
+
+@pytest.mark.parametrize("case", ["resnet8", "autoencoder"], indirect=True)
+def test_the_vector_units_arena_is_small_where_little_is_asked(case: Case) -> None:
+    network = case[1]  # of the four the two that ask more where RAM is spared
+    portable = lower.int8(network, "balanced", "net")
+    assert lower_s3(network, "net", "balanced").arena <= MORE_RAM * portable.arena
 
 
 @pytest.mark.emulator

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from core.pixels import to_bytes, to_int8
 from core.words import MODELS, PROFILES
 from export.arithmetic import int8 as arithmetic
 from export.cores.s3 import add, lines, requant, rows
+from export.cores.s3.arena import TAIL
 from export.cores.s3.lower import lower
 from export.emit import generate, s3_host
 from export.emit.host_build import compile_c
@@ -31,7 +33,7 @@ from tests.support import stalls
 from tests.support.components import IDENTITY, Networks
 from tests.support.products import verified
 from tests.support.traces import assert_as_expected
-from tools.bench.drawn.networks import random_inputs, random_network
+from tools.bench.drawn.networks import Generator, random_inputs, random_network
 from training.data import load
 
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))  # 100 in CI, 1000 for a night
@@ -62,11 +64,11 @@ int main(int argc, char **argv)
     /* Vector loads take whole lines of 16 bytes: each with a byte of the input. */
     static __attribute__((aligned(16)))
     uint8_t in[({upper}_INPUT_BYTES + 1 + 15) / 16 * 16];
-    int8_t *const out = malloc({upper}_OUTPUT_SIZE);
-    const int at = argc > 1 ? atoi(argv[1]) : 0;
+    const size_t at = argc > 1 ? (size_t)atoi(argv[1]) : 0;
+    int8_t *const out = malloc({upper}_OUTPUT_SIZE + at);
 
     const int wrong =
-        out == NULL || {prefix}_int8_run(&arena, in + at, out) != {upper}_OK;
+        out == NULL || {prefix}_int8_run(&arena, in + at, out + at) != {upper}_OK;
 
     free(out);
     return wrong;
@@ -188,7 +190,8 @@ def test_the_engine_has_the_oracles_bytes_in_its_budget(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("model", "profile"), zip(MODELS, [BY_ROWS, "size", BY_ROWS, "speed"], strict=True)
+    ("model", "profile"),
+    list(zip(MODELS, [BY_ROWS, "size", BY_ROWS, "speed"], strict=True)),
 )
 def test_every_test_image_has_the_oracles_bytes(
     model: str, profile: str, networks: Networks, tmp_path: Path
@@ -211,8 +214,12 @@ def test_a_hook_sees_what_it_sees_of_the_portable_engine(
 
 
 def test_the_kernels_touch_no_memory_but_theirs(made: Made, tmp_path: Path) -> None:
+    assert_in_bounds(made("v3", BY_ROWS), tmp_path)
+
+
+def assert_in_bounds(folder: Path, tmp_path: Path) -> None:
+    """Run a component with its memory watched, the caller's at two addresses."""
     (tmp_path / "main.c").write_text(MAIN.format(prefix="net", upper="NET"))
-    folder = made("v3", BY_ROWS)
     sources = s3_host.sources(folder, tmp_path / "s3")
     sources.append(tmp_path / "main.c")
     program, includes = tmp_path / "program", [folder / "src", s3_host.MODELS]
@@ -242,6 +249,44 @@ def test_the_same_network_gives_the_same_bytes(
     generated(networks("v2")[0], tmp_path)
     for name in ("src/net_int8_s3.S", "src/net_int8_s3.c", "src/net_model.h"):
         assert (tmp_path / name).read_bytes() == (made("v2") / name).read_bytes()
+
+
+# ==== The caller's buffers ====
+
+
+class Connected(Generator):
+    """Fully connected layers of given sizes, the input's first."""
+
+    def layers(self, *sizes: int) -> bytes:
+        """The bytes of a .tflite."""
+        x = start = self.value((1, sizes[0]), 2**-7, self.zero_point())
+        for before, size in pairwise(sizes):
+            weights = self.weights((size, before))
+            x = self.weighted(x, "FULLY_CONNECTED", weights, 0, (1, size))
+        return self.builder.build([start.index], [x.index])
+
+
+EDGE = 47  # bytes: whole vectors from one address on, one less from another
+
+
+@pytest.mark.parametrize("sizes", [(3, 5), (16, 39, 23), (EDGE, 34)])
+def test_dense_layers_use_the_callers_buffers_at_any_address(
+    sizes: tuple[int, ...], tmp_path: Path
+) -> None:
+    network = read_tflite(Connected(1).layers(*sizes), "dense")
+    generated(network, tmp_path, "size")
+    assert_apart(tmp_path)
+    inputs = random_inputs(network, 1, 6)
+    expected = int8.outputs(network, inputs).reshape(len(inputs), -1)
+    engine = s3_host.S3(tmp_path, tmp_path / "s3", QUICK)
+    between = sum(-(-size // 16) * 16 for size in sizes[1:-1])
+    few = 8 * min(-(-max(sizes[1:]) // 8) * 8, 16)  # sums that wait; no copies
+    assert engine.arena_bytes <= between + few + TAIL
+    for offset in range(16):
+        found = engine.run(to_bytes(inputs), offset)
+        np.testing.assert_array_equal(found, expected)
+    if sizes[0] == EDGE:
+        assert_in_bounds(tmp_path, tmp_path)
 
 
 # ==== Random networks ====
