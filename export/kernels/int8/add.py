@@ -65,10 +65,9 @@ class Add(Plain):
         sizes = {array.name: array.count for array in self.operands.arrays}
         return sizes.get(name, SHORT + 1) <= SHORT
 
-    @property
-    def element(self) -> str:
+    def element(self, y: str, x: str) -> str:
         """C of the byte at y, x and c."""
-        both = " + ".join(map(self._term, self.operands.texts, "ab"))
+        both = " + ".join(map(self._term, self.operands.texts(y, x), "ab"))
         out = self.stage.head_output
         low, high = requant_stage.u_range(self.stage.head, out)
         if self.narrow is not None:

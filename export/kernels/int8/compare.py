@@ -33,11 +33,10 @@ class Compared(Plain):
         """The table, if any, and constant operands."""
         return (*super().arrays, *self.operands.arrays)
 
-    @property
-    def element(self) -> str:
+    def element(self, y: str, x: str) -> str:
         """C of the byte at y, x and c."""
         call = "nn_max" if self.stage.head.kind == "MAXIMUM" else "nn_min"
-        return self.store(f"{call}({', '.join(self.operands.texts)})")
+        return self.store(f"{call}({', '.join(self.operands.texts(y, x))})")
 
     def lags(self) -> tuple[int | None, ...]:
         """Element by element."""
@@ -55,17 +54,16 @@ class Prelu(Compared):
         """Its own."""
         return frozenset({"nn_prelu.h"})
 
-    @property
-    def element(self) -> str:
+    def element(self, y: str, x: str) -> str:
         """C of the byte at y, x and c."""
         stage = self.stage
         rising, falling = elementwise.prelu_constants(stage.network, stage.head)
         zeros = (tensor.zero_point + 128 for tensor in self.operands.tensors)
-        x, alpha = (
+        value, alpha = (
             f"{text} - {zero}"
-            for text, zero in zip(self.operands.texts, zeros, strict=True)
+            for text, zero in zip(self.operands.texts(y, x), zeros, strict=True)
         )
         numbers = ", ".join(map(str, (*rising, *falling)))
         zero = stage.head_output.zero_point + 128
-        u = f"nn_prelu({x}, {alpha}, {numbers}) + {zero}"
+        u = f"nn_prelu({value}, {alpha}, {numbers}) + {zero}"
         return self.store(f"nn_clamp({u}, 0, 255)")

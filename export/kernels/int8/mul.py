@@ -42,10 +42,9 @@ class Mul(Scaled):
         """The table, if any, constant operands, the requantisation."""
         return (*super().arrays, *self.operands.arrays, self.scale_array)
 
-    @property
-    def element(self) -> str:
+    def element(self, y: str, x: str) -> str:
         """C of the byte at y, x and c."""
-        pairs = zip(self.operands.texts, self.operands.tensors, strict=True)
+        pairs = zip(self.operands.texts(y, x), self.operands.tensors, strict=True)
         factors = (
             f"({total(text, -128 - tensor.zero_point)})" for text, tensor in pairs
         )

@@ -14,35 +14,54 @@ SHORT = 256  # elements of a constant that is stored as words
 
 
 @dataclass(frozen=True, eq=False)
+class Operand:
+    """One of the two."""
+
+    tensor: Tensor
+    name: str  # of the C array that holds it
+    shape: Shape
+    pitch: int  # elements from one row to the next
+
+    def at(self, y: str, x: str) -> str:
+        """C of its index at y, x and c; it stands still along an axis of 1."""
+        height, width, channels = self.shape
+        row = (y, self.pitch if height > 1 else 0)
+        column = (x, channels if width > 1 else 0)
+        return total(row, column, "c" if channels > 1 else 0)
+
+
+@dataclass(frozen=True, eq=False)
 class Operands:
     """What is added or multiplied."""
 
-    tensors: tuple[Tensor, Tensor]
-    texts: tuple[str, str]  # C of each, at y, x and c
+    both: tuple[Operand, Operand]
     arrays: tuple[Array, ...]  # the constant ones
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """In the graph's order."""
+        first, second = self.both
+        return first.tensor, second.tensor
+
+    def texts(self, y: str, x: str) -> tuple[str, str]:
+        """C of each, at y, x and c."""
+        first, second = (f"{one.name}[{one.at(y, x)}]" for one in self.both)
+        return first, second
 
 
 def operands(stage: Stage, stem: str) -> Operands:
     """Those of a stage's head."""
-    first, second = (stage.network.tensors[i] for i in stage.head.inputs[:2])
-    texts, arrays, at = [], [], 0
-    for tensor, letter in ((first, "a"), (second, "b")):
+    found, arrays, computed = [], [], 0
+    for index, letter in zip(stage.head.inputs[:2], "ab", strict=True):
+        tensor = stage.network.tensors[index]
         shape = hwc(tensor.shape)
         if tensor.data is None:
-            texts.append(f"in{at}[{_index(stage, shape, stage.sources[at].pitch)}]")
-            at += 1
+            pitch = stage.sources[computed].pitch
+            found.append(Operand(tensor, f"in{computed}", shape, pitch))
+            computed += 1
             continue
         name, what = f"{stem}_{letter}", f"{stage.name}: operand {letter}"
         data = tensor.data.reshape(-1).astype(np.int64) + 128
         arrays.append(byte_array(name, what, data, "uint8_t"))
-        texts.append(f"{name}[{_index(stage, shape, shape[1] * shape[2])}]")
-    return Operands((first, second), (texts[0], texts[1]), tuple(arrays))
-
-
-def _index(stage: Stage, shape: Shape, pitch: int) -> str:
-    """The index of (y, x, c) in an operand; it stands still along an axis of 1."""
-    height, width, channels = shape
-    rows, columns, _ = stage.region
-    y = ("y", pitch if height > 1 and rows > 1 else 0)
-    x = ("x", channels if width > 1 and columns > 1 else 0)
-    return total(y, x, "c" if channels > 1 else 0)
+        found.append(Operand(tensor, name, shape, shape[1] * shape[2]))
+    return Operands((found[0], found[1]), tuple(arrays))

@@ -63,18 +63,19 @@ class Div(Pair):
             byte_array(f"{self.stem}_bits", f"{what}: bits", bits, "int8_t"),
         )
 
-    @property
-    def element(self) -> str:
+    def element(self, y: str, x: str) -> str:
         """C of the byte at y, x and c."""
-        x, y = (
+        dividend, divisor = (
             total(text, -128 - tensor.zero_point)
             for text, tensor in zip(
-                self.operands.texts, self.operands.tensors, strict=True
+                self.operands.texts(y, x), self.operands.tensors, strict=True
             )
         )
         mantissa, shift = elementwise.div_constant(self.stage.network, self.stage.head)
         tables = f"{self.stem}_inverse, {self.stem}_bits"
-        return self.bounded(f"nn_div({x}, {y}, {tables}, {mantissa}, {shift})")
+        return self.bounded(
+            f"nn_div({dividend}, {divisor}, {tables}, {mantissa}, {shift})"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +105,9 @@ class SquaredDifference(Pair):
         )
         return (*super().arrays, *self.operands.arrays, *scaled)
 
-    @property
-    def element(self) -> str:
+    def element(self, y: str, x: str) -> str:
         """C of the byte at y, x and c."""
-        first, second = self.operands.texts
+        first, second = self.operands.texts(y, x)
         apart = f"{self.stem}_scaled_a[{first}] - {self.stem}_scaled_b[{second}]"
         k = elementwise.squared_constants(self.stage.network, self.stage.head)
         numbers = ", ".join(map(str, k.output))

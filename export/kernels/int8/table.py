@@ -47,12 +47,9 @@ class ChannelTable(Plain):
         """One."""
         yield cls(stage, options, requant_stage.table(stage))
 
-    @property
-    def element(self) -> str:
+    def element(self, y: str, x: str) -> str:
         """C of the byte at y, x and c."""
-        rows, columns, channels = self.stage.region
-        y = ("y", self.pitches[0] if rows > 1 else 0)
-        at = total(y, ("x", channels if columns > 1 else 0), "c")
+        at = total((y, self.pitches[0]), (x, self.stage.region[2]), "c")
         return self.store(f"c * 256 + in0[{at}]")
 
     def lags(self) -> tuple[int | None, ...]:
