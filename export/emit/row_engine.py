@@ -15,7 +15,7 @@ from export.kernels.int8.windowed import line_buffer
 from export.kernels.int8.winograd import Winograd
 from export.kernels.kernel import Kernel, Options
 from export.kernels.registry import Core
-from export.plan import row_chain
+from export.plan import row_chain, row_plan
 from export.plan.row_chain import Chain
 
 SMALL = 8192  # bytes; a network whose arena is no larger is left as it is
@@ -114,11 +114,11 @@ def chains(
             rows.append(_rows(stage, options, tiled))
             if len(rows) < 2:
                 continue
-            if stage.head.kind not in row_chain.KINDS:
+            if stage.head.kind not in row_plan.KINDS:
                 break
             sums = any(s.head.kind == "ADD" for s in stages[: len(rows)])
             plans = [
-                row_chain.plan(stages, tuple(rows), late)
+                row_plan.plan(stages, tuple(rows), late)
                 for late in ((True, False) if sums else (True,))
             ]
             for i, chain in enumerate(plans):
