@@ -36,6 +36,7 @@ from core.words import (
 )
 from export import pipeline
 from export.emit.generate import Plan
+from export.graph.network import Tensor
 from export.reference import tflm
 from export.verify import Row, check, verify
 from training import checkpoint as checkpoints
@@ -68,10 +69,6 @@ def manifest(
 ) -> dict[str, Any]:
     """model.json: which model this is, and what belongs to it."""
     network = artefacts.int8
-    ends = {
-        "input": network.tensors[network.inputs[0]],
-        "output": network.tensors[network.outputs[0]],
-    }
     return {
         "format": FORMAT,
         "model": point.model,
@@ -82,14 +79,8 @@ def manifest(
         "dataset": data.name,
         "classes": list(data.classes),
         "doubt": asdict(doubt) if doubt else None,
-        **{
-            name: {
-                "shape": list(tensor.shape),
-                "scale": float(tensor.scale),
-                "zero_point": tensor.zero_point,
-            }
-            for name, tensor in ends.items()
-        },
+        "input": end_of(network.tensors[network.inputs[0]]),
+        "output": end_of(network.tensors[network.outputs[0]]),
         "macs": network.macs(),
         "artefacts": {
             name: {"bytes": len(content), "sha256": pipeline.sha256(content)}
@@ -101,6 +92,15 @@ def manifest(
         "calibration_images": min(pipeline.CALIBRATION_IMAGES, len(data.train_images)),
         "data_hash": data.hash,
         "config": point.config,
+    }
+
+
+def end_of(tensor: Tensor) -> dict[str, Any]:
+    """What a host must know of the network's input or output."""
+    return {
+        "shape": list(tensor.shape),
+        "scale": float(tensor.scale),
+        "zero_point": tensor.zero_point,
     }
 
 

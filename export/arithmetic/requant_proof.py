@@ -175,10 +175,8 @@ def _channel(
     tried = _tried(trial, one, shift)
     if not len(tried):
         return None
-    most = max(-bound[0], bound[1])
-    if trial.form == "split":  # what joins the bias moves both ends
-        most = (bound[1] - bound[0]) // 2
-    if most * parts(int(tried.min()), low_bits, triple)[0] > INT32_MAX:
+    high = parts(int(tried.min()), low_bits, triple)[0]
+    if _reach(trial, bound) * high > INT32_MAX:
         return None  # the sums are too large for the least of them
     m, ranges = _candidates(trial, one, bound, goals, shift, unit, tried)
     if not len(m):
@@ -200,6 +198,13 @@ def _channel(
     i = int(good.argmax())
     bias += int(moved[i]) << trial.drop
     return Channel(bias, int(m[i]), int(offset[i]), int(negative[i]), 0)
+
+
+def _reach(trial: Trial, bound: tuple[int, int]) -> int:
+    """How far from zero a sum can be when it is multiplied."""
+    if trial.form == "split":  # what joins the bias moves both ends
+        return (bound[1] - bound[0]) // 2
+    return max(-bound[0], bound[1])
 
 
 def _tried(trial: Trial, one: Steps, shift: int) -> np.ndarray:

@@ -140,25 +140,10 @@ async def _bridge(page: WebSocket, line: BoardLine) -> None:
         await page.close(1011, error.message[:120])
         return
 
-    async def to_page() -> str:
-        try:
-            while not isinstance(what := await told.get(), str):
-                await page.send_bytes(what)
-        except WebSocketDisconnect:  # it left while an answer was on its way
-            return ""
-        return what
-
-    async def to_board() -> str:
-        try:
-            while True:
-                data = await page.receive_bytes()
-                await asyncio.to_thread(connection.write, data)
-        except DeviceError as error:
-            return error.message
-        except (WebSocketDisconnect, KeyError):
-            return ""
-
-    ways = [asyncio.create_task(to_page()), asyncio.create_task(to_board())]
+    ways = [
+        asyncio.create_task(_to_page(page, told)),
+        asyncio.create_task(_to_board(page, connection)),
+    ]
     try:
         done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         why = next(iter(done)).result()
@@ -168,6 +153,28 @@ async def _bridge(page: WebSocket, line: BoardLine) -> None:
         for way in ways:
             way.cancel()
         await asyncio.to_thread(connection.close)
+
+
+async def _to_page(page: WebSocket, told: asyncio.Queue[bytes | str]) -> str:
+    """What the board sends; why it ended, or '' where the page has left."""
+    try:
+        while not isinstance(what := await told.get(), str):
+            await page.send_bytes(what)
+    except WebSocketDisconnect:  # it left while an answer was on its way
+        return ""
+    return what
+
+
+async def _to_board(page: WebSocket, connection: Connection) -> str:
+    """What the page sends; why it ended, or '' where the page has left."""
+    try:
+        while True:
+            data = await page.receive_bytes()
+            await asyncio.to_thread(connection.write, data)
+    except DeviceError as error:
+        return error.message
+    except (WebSocketDisconnect, KeyError):
+        return ""
 
 
 async def _connected(

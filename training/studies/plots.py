@@ -258,7 +258,6 @@ def misclassified(
     wrong = result.wrong[:SHEET_LIMIT]
     sure = result.probabilities().max(1)
     rows = max(1, -(-len(wrong) // COLUMNS))
-    between, points = ("\n→ ", 6.5) if run.named() else (" → ", 10)
     picture = figure(COLUMNS * 0.92, rows * 1.22 + 0.5)
     axes = picture.subplots()
     axes.axis("off")
@@ -267,14 +266,11 @@ def misclassified(
     for place, index in enumerate(wrong):
         y, x = place // COLUMNS * CELL[0] + 9, place % COLUMNS * CELL[1] + 3
         sheet[y : y + 28, x : x + 28] = images[index]
-        true, predicted = (
-            run.classes[labels[index]] for labels in (result.labels, result.predicted)
-        )
         mark = "*" if index in doubtful else ""
         axes.text(
-            x + 14, y - 2, f"{true}{between}{predicted}{mark}", ha="center",
+            x + 14, y - 2, _told(run, result, int(index)) + mark, ha="center",
             va="bottom", color=BLUE if mark else RED, fontweight="bold",
-            fontsize=points, linespacing=1,
+            fontsize=6.5 if run.named() else 10, linespacing=1,
         )  # fmt: skip
         axes.text(
             x + 14, y + 29, f"#{index}  {100 * sure[index]:.0f} %", ha="center",
@@ -292,3 +288,12 @@ def misclassified(
         fontsize=11,
     )
     store(picture, path)
+
+
+def _told(run: Run, result: Evaluation, index: int) -> str:
+    """An image's true class and the predicted one; names stand on two lines."""
+    true, predicted = (
+        run.classes[labels[index]] for labels in (result.labels, result.predicted)
+    )
+    between = "\n→ " if run.named() else " → "
+    return f"{true}{between}{predicted}"

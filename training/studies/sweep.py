@@ -122,26 +122,9 @@ def sweep(config: Config) -> list[dict[str, Any]]:
         raise Esp8kError(
             "Ray Tune is not installed", "run: .venv/bin/pip install -e '.[sweep]'"
         ) from error
-    storage = os.environ.get("SWEEP_STORAGE", str(build_root().resolve() / "sweeps"))
     ray.init(log_to_driver=False, **place_of(config))
-    work = tune.with_resources(
-        tune.with_parameters(trial, config=config), resources_of(config)
-    )
-    path = f"{storage}/{config.name}"
-    if tune.Tuner.can_restore(path):
-        tuner = tune.Tuner.restore(path, work, resume_errored=True)
-    else:
-        tuner = tune.Tuner(
-            work,
-            param_space=space(tune, config.seeds),
-            tune_config=tune.TuneConfig(
-                metric="loss",
-                mode="min",
-                num_samples=config.trials,
-                scheduler=ASHAScheduler("epoch", max_t=config.epochs, grace_period=2),
-            ),
-            run_config=tune.RunConfig(name=config.name, storage_path=storage),
-        )
+    scheduler = ASHAScheduler("epoch", max_t=config.epochs, grace_period=2)
+    tuner = tuner_of(tune, scheduler, config)
     with contextlib.redirect_stdout(sys.stderr):  # Tune's progress is no result
         results = tuner.fit()
     ray.shutdown()
@@ -151,6 +134,25 @@ def sweep(config: Config) -> list[dict[str, Any]]:
         if r.metrics and "loss" in r.metrics
     ]
     return sorted(rows, key=lambda row: (-row["epoch"], row["loss"]))
+
+
+def tuner_of(tune: Any, scheduler: Any, config: Config) -> Any:
+    """That of the sweep's name, to go on with, or a new one."""
+    storage = os.environ.get("SWEEP_STORAGE", str(build_root().resolve() / "sweeps"))
+    work = tune.with_resources(
+        tune.with_parameters(trial, config=config), resources_of(config)
+    )
+    path = f"{storage}/{config.name}"
+    if tune.Tuner.can_restore(path):
+        return tune.Tuner.restore(path, work, resume_errored=True)
+    return tune.Tuner(
+        work,
+        param_space=space(tune, config.seeds),
+        tune_config=tune.TuneConfig(
+            metric="loss", mode="min", num_samples=config.trials, scheduler=scheduler
+        ),
+        run_config=tune.RunConfig(name=config.name, storage_path=storage),
+    )
 
 
 def place_of(config: Config) -> dict[str, Any]:

@@ -134,14 +134,8 @@ uint32_t {name}(uint32_t *words)
 """
 
 
-def source() -> str:
-    """Every instruction as a function, and `all`: a hash of each on random states."""
-    text = '#include "nn_lx6.h"\n'
-    text += "".join(two(name, code) for name, code in scalar().items())
-    text += "".join(pointer(name, code) for name, code in memory().items())
-    edges = ", ".join(f"(uint32_t)({edge}ll)" for edge in EDGES)
-    text += f"""
-static const uint32_t edges[] = {{{edges}}};
+DRAW = f"""
+static const uint32_t edges[] = {{{", ".join(f"(uint32_t)({e}ll)" for e in EDGES)}}};
 static uint32_t state = 1u;
 
 static uint32_t draw(void)
@@ -154,16 +148,25 @@ static uint32_t draw(void)
     }}
     return state;
 }}
-
+"""
+ALL = """
 void all(uint32_t *hashes);
 void all(uint32_t *hashes)
-{{
+{
     uint32_t words[300];
 
-    for (int32_t i = 0; i < 300; ++i) {{
+    for (int32_t i = 0; i < 300; ++i) {
         words[i] = draw();
-    }}
+    }
 """
+
+
+def source() -> str:
+    """Every instruction as a function, and `all`: a hash of each on random states."""
+    text = '#include "nn_lx6.h"\n'
+    text += "".join(two(name, code) for name, code in scalar().items())
+    text += "".join(pointer(name, code) for name, code in memory().items())
+    text += DRAW + ALL
     for name in scalar():
         text += f"""
     *hashes = 0;
