@@ -1,7 +1,9 @@
-"""A pixel as a byte (0..255) and as the int8 engine takes it: q = byte - 128."""
+"""An image's size, and a pixel as a byte (0..255) or as int8 has it: q = byte - 128."""
 
 import numpy as np
 
+SIDE = 28  # rows and columns of MNIST's images, and of what our networks take
+IMAGE_BYTES = SIDE * SIDE
 OFFSET = 128  # byte = q + OFFSET
 
 

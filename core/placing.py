@@ -3,10 +3,11 @@
 import numpy as np
 from PIL import Image, ImageFilter
 
+from core.pixels import SIDE
+
 Array = np.ndarray
 Box = tuple[int, int, int, int]  # top, left, bottom, right (exclusive)
 
-SIDE = 28  # pixels of an MNIST image
 BOX = 20  # the digit's longer side within it
 CENTRE = 14  # row and column of the centre of mass: measured, every one in 13.5..14.5
 THIN = 1.6  # pixels of stroke in the 20x20 box; thinner strokes are widened to it

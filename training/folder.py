@@ -19,10 +19,10 @@ from core.errors import Esp8kError
 from core.inputs import read_text
 from core.picture.image import read
 from core.picture.opening import open_picture
+from core.pixels import SIDE
 
 PREFIX = "folder:"
 LEAST, MOST = 2, 64  # classes
-SIDE = 28
 HELD_OUT = 5  # one picture of so many is for the test
 SEED = 0  # of the order, and so of what is held out
 LONGEST = 32  # characters of a class's name

@@ -11,8 +11,11 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
+from core.pixels import SIDE
+from core.placing import BOX
+
 Stroke = list[tuple[float, float]]
-SIZE, SIDE, BOX = 160, 28, 20
+SIZE = 160  # pixels in which it is drawn
 
 
 def arc(x: float, y: float, rx: float, ry: float, start: int, end: int) -> Stroke:

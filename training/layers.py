@@ -18,9 +18,9 @@ import re
 from torch import Tensor, nn
 
 from core.errors import Esp8kError
+from core.pixels import SIDE
 
 CLASSES = 10  # where nothing else is said
-SIDE = 28
 _WORD = re.compile(
     r"(?P<kind>[cdwr])(?P<width>\d*)(?P<rest>(?:[ksa]\d+)*)(?P<pool>(?:p\d?v?)?)"
 )

@@ -17,10 +17,11 @@ from torch import Tensor, nn
 
 from core.cli import parse
 from core.errors import Esp8kError
+from core.pixels import SIDE
 from core.program import run
 from core.text import for_json
 from core.words import MODELS
-from training.layers import CLASSES, SIDE, network
+from training.layers import CLASSES, network
 
 EXPORTED = (  # what both engines have kernels for
     nn.Sequential,

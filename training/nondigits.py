@@ -12,7 +12,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from core.placing import SIDE, bounds, place
+from core.pixels import SIDE
+from core.placing import bounds, place
 
 Array = np.ndarray
 

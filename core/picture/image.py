@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,9 +26,10 @@ from core.errors import Esp8kError
 from core.files import replacing
 from core.picture.boxes import share_of
 from core.picture.ink import MORE, find
-from core.picture.opening import CURE, decode, matching, open_picture
+from core.picture.opening import CURE, matching, open_picture
 from core.picture.working_picture import SMALLEST, factor, flatten, working_size
-from core.placing import BOX, CENTRE, SIDE, Box, bounds, place, widen
+from core.pixels import SIDE
+from core.placing import BOX, CENTRE, Box, bounds, place, widen
 from core.program import run
 from core.text import for_json
 
@@ -86,21 +87,6 @@ class Config:
     out: Path | None = None  # write the 28x28 result here: a .png, or bytes as .raw
     crop: str | None = None  # look at this part alone: x,y,width,height in pixels
     json: bool = False  # print boxes and pixels as JSON, one object a picture
-
-
-def load(path: Path, crop: str | None = None) -> Array:
-    """The clearest digit in the file as MNIST would hold it, uint8 (28, 28)."""
-    return read(open_picture(path), str(path), crop).pixels
-
-
-def load_stream(stream: IO[bytes], name: str) -> Array:
-    """As `load`, from an open file or bytes in memory."""
-    return read(decode(stream, name), name).pixels
-
-
-def prepare(image: Image.Image, name: str = "the image") -> Array:
-    """Any PIL image of one digit -> uint8 (28, 28) as in MNIST."""
-    return read(image, name).pixels
 
 
 def read(image: Image.Image, name: str, crop: str | None = None) -> Reading:

@@ -11,12 +11,13 @@ from dataclasses import asdict
 import numpy as np
 
 from core.doubt import UNIT, Doubt
+from core.pixels import IMAGE_BYTES
 from export.emit import c_source
 
 Array = np.ndarray
 
 FRACTION_BITS = 16
-IMAGE_BYTES, CLASSES = 784, 10
+CLASSES = 10
 
 
 def multiplier(scale: float) -> int:

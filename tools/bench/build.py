@@ -17,6 +17,7 @@ import numpy as np
 
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, build_root
+from core.pixels import IMAGE_BYTES
 from tools.bench.assemble_lx6 import assemble
 from tools.bench.link_map import sections, shares
 from tools.bench.targets import BARE, ESP32, TARGETS, Target
@@ -24,7 +25,6 @@ from tools.bench.targets import BARE, ESP32, TARGETS, Target
 DIRECT = ROOT / "firmware" / "port" / "esp32_direct"
 RUNTIME = DIRECT / "runtime"
 TIMEOUT_S = 300  # one run of the compiler
-DIGIT_BYTES = 784  # 28 x 28 pixels
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Program:
     adapter: str  # C that defines bench_prepare and bench_run
     output_bytes: int
     defines: tuple[str, ...] = ()
-    image_bytes: int = DIGIT_BYTES  # one input, as bytes
+    image_bytes: int = IMAGE_BYTES  # one input, as bytes
     warnings: tuple[str, ...] = ("-w",)  # other people's code has its own
 
 

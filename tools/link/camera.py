@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import Esp8kError
+from export.reference.prepare import LEAST_SIDE, MOST_PIXELS, MOST_SIDE
 from tools.link.client import Device
 from tools.link.framing import Request
 from tools.link.messages import NO_TIME, Result, engine_number, parse_logits
@@ -25,7 +26,6 @@ ASK = struct.Struct("<B3xI")  # engine, tag
 PIECE_BYTES = 768  # pixels in a piece at most
 SMALL_BYTES = 32  # where longer frames never arrive
 PIECE_BUDGET_S = 8.0  # for a long piece; then short ones are tried
-LEAST_SIDE, MOST_SIDE, MOST_PIXELS = 16, 320, 76_800
 ORDER, CHECKSUM = 8, 9  # errors after which the frame is sent anew
 TRIES = 4  # of a whole frame
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import Esp8kError
+from core.pixels import IMAGE_BYTES
 from core.words import ENGINES
 from tools.link.schema import (
     Answer,
@@ -23,7 +24,6 @@ from tools.link.schema import (
 
 COUNTERS = ("none", "cycles", "instructions")
 RESETS = ("unknown", "power on", "software", "panic", "watchdog", "brownout")
-IMAGE_BYTES = 784
 NO_TIME = 0xFFFFFFFF  # the board has no clock
 
 IMAGE_HEAD = struct.Struct("<B3x")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from export.arithmetic.requant import Requant
 from export.kernels.arrays import Array
-from export.kernels.int8.finish import C_TYPES, Finish, channel_array
+from export.kernels.int8.finish import Finish, channel_array
 from export.kernels.int8.plain import Plain
 
 
@@ -36,8 +36,3 @@ class Scaled(Plain):
         if finish.biased:
             acc = f"{acc} + {self.scale_name}->bias"
         return finish.byte_of(finish.unit_of(acc, self.scale_name))
-
-    @property
-    def scale_type(self) -> str:
-        """Of the requantisation's constants."""
-        return C_TYPES[self.found.form]

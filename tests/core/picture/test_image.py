@@ -11,8 +11,10 @@ import pytest
 from PIL import Image, ImageFilter
 
 from core.errors import Esp8kError
-from core.picture.image import load, main, prepare, read
-from core.placing import SIDE, bounds
+from core.picture.image import main, read
+from core.pixels import SIDE
+from core.placing import bounds
+from tests.support.pictures import load, prepare
 from tools.classify.scenes import scene, training_digits
 from training.data import load as load_data
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from core.errors import Esp8kError
-from core.picture.image import load, load_stream
 from core.picture.opening import open_picture
+from tests.support.pictures import load, load_stream
 
 
 def page(left: int = 100) -> Image.Image:

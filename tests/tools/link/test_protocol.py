@@ -5,6 +5,7 @@ import re
 import pytest
 
 from core.paths import ROOT
+from core.pixels import IMAGE_BYTES
 from tools.faults.loopback import MemoryBoard
 from tools.link import camera, fragments, framing, messages, pace, pipeline, session
 from tools.link.framing import Request
@@ -66,8 +67,8 @@ def test_the_hosts_limits_are_the_firmwares() -> None:
     assert fragments.FRAGMENT_BYTES == constant("APP_FRAGMENT_BYTES")
     assert camera.PIECE_BYTES == constant("APP_FRAME_PIECE_BYTES")
     assert f"9600 to {constant('APP_MAX_BAUD')}" in TEXT
-    pieces = -(-messages.IMAGE_BYTES // fragments.FRAGMENT_BYTES)
-    last = messages.IMAGE_BYTES - (pieces - 1) * fragments.FRAGMENT_BYTES
+    pieces = -(-IMAGE_BYTES // fragments.FRAGMENT_BYTES)
+    last = IMAGE_BYTES - (pieces - 1) * fragments.FRAGMENT_BYTES
     assert f"{pieces}, of {fragments.FRAGMENT_BYTES} bytes, the last of {last}" in TEXT
     assert f"N and W up to {constant('APP_MAX_ITERATIONS')}" in TEXT
 
