@@ -1,7 +1,8 @@
 """How accurate a checkpoint is once it is quantized to int8.
 
-from export.accuracy import int8_accuracy
-percent = int8_accuracy(Path("build/v2/model.pt"))
+    percent = int8_accuracy(Path("build/v2/model.pt"))
+
+In memory: no file is written, and no C.
 """
 
 from pathlib import Path

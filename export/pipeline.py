@@ -1,7 +1,9 @@
 """From a checkpoint to every artefact of a model, in memory and then in a folder.
 
-artefacts = convert(checkpoint, calibration)    # bytes of the five model files
-write(artefacts, folder, ...)                   # those, and the generated C
+    artefacts = convert(checkpoint, images, say)    # bytes of the five model files
+    plan = write(artefacts, folder, "speed", say)   # those, and the generated C
+
+`images` are those that int8 ranges are found from.
 """
 
 import hashlib

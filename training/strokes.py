@@ -1,6 +1,8 @@
 """Digits drawn by strokes of our own: another hand than MNIST's.
 
-ink = draw(7, tall=120, pen=9.0, rng=np.random.default_rng(0))   # 0..1, (h, w)
+    ink = draw(7, tall=120, pen=9.0, rng=np.random.default_rng(0))   # 0..1, (h, w)
+
+The same generator draws the same digit.
 """
 
 import cv2

@@ -1,6 +1,8 @@
 """What a stage's requantisation must do: its bias, table, bounds, proved constants.
 
-found = weighted(stage, table(stage))
+    found = weighted(stage, table(stage))
+
+Proved for every sum that the stage's weights and any bytes can give; no core is known.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,8 @@
 """Which first stages of an int8 engine run row by row, and by which kernels.
 
-found = chains(stages, options, price, core)    # each with its stages' kernels
+    found = chains(stages, options, core)    # each with its stages' kernels
+
+What a chain is, `export.plan.row_chain` says; which one is taken, `export.emit.lower`.
 """
 
 from collections.abc import Iterator

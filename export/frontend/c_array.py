@@ -1,6 +1,6 @@
 """A model that was turned into a C array: `const unsigned char model[] = {0x1c, ...}`.
 
-    raw = read(text)
+    raw = read(text, "model.h")
 
 As xxd, Arduino sketches, Edge Impulse and TensorFlow's examples have it. Of several
 arrays that are a .tflite the longest is taken; pictures and tables may stand beside.

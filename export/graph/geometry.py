@@ -1,6 +1,8 @@
 """How an operator walks over its input: kernel, strides, dilation, padding, once.
 
-geometry(network, op)    # Geometry(kernel_h=3, kernel_w=3, ..., top=1, left=1)
+    geometry(network, op)    # Geometry(kernel_h=3, kernel_w=3, ..., top=1, left=1)
+
+SAME and VALID end here: what comes after knows rows and columns of padding alone.
 """
 
 import math

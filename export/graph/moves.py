@@ -1,6 +1,6 @@
 """Data movement as loops: where each element of a value comes from.
 
-    moves = factor(index, shape)     # index: flat input position of each output element
+    moves = factor(index)     # of each output element its place in the flat input
 
 Slices, transpositions, mirrored borders, nearest-neighbour scaling and many more take
 output[i, j, ...] from input[start + f(i) + g(j) + ...]; f is a multiple of i or a

@@ -1,7 +1,9 @@
 """An operator's name and options as the flatbuffer has them.
 
-options("MAX_POOL_2D", op.builtinOptions)
-# Pool(stride_h=2, ..., padding="VALID", kernel_h=2, kernel_w=2)
+    options("MAX_POOL_2D", op.builtinOptions)
+    # Pool(stride_h=2, ..., padding="VALID", kernel_h=2, kernel_w=2)
+
+What the file leaves out has the schema's defaults.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,8 @@
 """Sums and products as one writes them in C: nothing times one, nothing plus zero.
 
-total("in", ("y", 28), ("x", 1), 0)    # in + y * 28 + x
+    total("in", ("y", 28), ("x", 1), 0)    # in + y * 28 + x
+
+So a template names every term, and none of those that a size leaves out is written.
 """
 
 import re

@@ -1,6 +1,8 @@
 """What was generated, stage by stage: plan.json.
 
-plan = load_plan(Path("build/v2/component/plan.json"))
+    plan = load_plan(Path("build/v2/component/plan.json"))
+
+For tools on the host, which name stages and weigh them; the C needs nothing of it.
 """
 
 from dataclasses import dataclass, fields

@@ -1,6 +1,8 @@
 """What each stage must give, for whoever compares: `bisect`, and tests.
 
-expected = stage_outputs(plan, network, image)    # one array a stage
+    expected = stage_outputs(plan, network, image)    # one array a stage
+
+Of each value the part that is required, as the C's hook sees it: bytes as u = q + 128.
 """
 
 import numpy as np

@@ -1,8 +1,10 @@
 """Pictures as files: read one or many, and tell what was read in each.
 
-seen = read_all(Path("scans/*.jpg"), None)
-answers = answered(seen, results)       # results: one a digit, in order
-print("\\n".join(lines(answers)))
+    seen = read_all(Path("scans/*.jpg"), None)
+    answers = answered(seen, results)       # results: one a digit, in order
+    print("\\n".join(lines(answers)))
+
+Digits are asked about from left to right, pictures by their names.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """What a reply must look like: declared once, checked in one place.
 
-    hello, at = read(Hello, payload)      # or Malformed: what, where, what was wrong
+    hello, at = read(Hello, payload, "HELLO")    # or Malformed: what, where, why
 
 A good CRC says that the bytes are those that were sent, not that they make sense: a
 firmware of another day, or no firmware of ours at all, may say anything.

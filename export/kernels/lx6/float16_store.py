@@ -1,7 +1,9 @@
 """What is stored of a float16 sum on LX6: activations, scale and rounding.
 
-held = constants_of(conv)    # what these need in registers, by name
-store(body, conv, "f0", "f14", {name: "f15" for name in held}, o, 0)
+    held = constants_of(conv)    # what these need in registers, by name
+    store(body, conv, "f0", "f14", {name: "f15" for name in held}, o, 0)
+
+The steps and their order are those of the portable kernel, and so are the bits.
 """
 
 from export.arithmetic.float16 import PIXEL_SCALE

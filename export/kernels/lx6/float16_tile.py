@@ -1,8 +1,10 @@
 """The instructions of a row of float16 tiles: sums, and what is stored of them.
 
-tile = Tile(conv, Shape(1, 4, 3))
-block = tile.block()    # ValueError where something is out of reach
-words = tile.stream()   # what it reads, group by group
+    tile = Tile(conv, Shape(1, 4, 3))
+    block = tile.block()    # ValueError where something is out of reach
+    words = tile.stream()   # what it reads, group by group
+
+Every sum takes its products in the order of the portable kernel.
 """
 
 from dataclasses import dataclass

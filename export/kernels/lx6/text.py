@@ -1,18 +1,20 @@
 """The C around blocks of instructions: a layer's function, its strips and loops.
 
-function(
-    "NN_LAYER void f(const uint8_t *in, uint8_t *out)",
-    strips("g", "top", 10, 4, lambda top: [f"sum({total(top, 3)}, out);"]),
-)
-# NN_LAYER void f(const uint8_t *in, uint8_t *out)
-# {
-#     /* The last step ends where all end: some are done twice. */
-#     for (int32_t g = 0; g < 10; g += 4) {
-#         const int32_t top = nn_min(g, 6);
-#
-#         sum(top + 3, out);
-#     }
-# }
+    function(
+        "NN_LAYER void f(const uint8_t *in, uint8_t *out)",
+        strips("g", "top", 10, 4, lambda top: [f"sum({total(top, 3)}, out);"]),
+    )
+    # NN_LAYER void f(const uint8_t *in, uint8_t *out)
+    # {
+    #     /* The last step ends where all end: some are done twice. */
+    #     for (int32_t g = 0; g < 10; g += 4) {
+    #         const int32_t top = nn_min(g, 6);
+    #
+    #         sum(top + 3, out);
+    #     }
+    # }
+
+clang-format lays it out; blocks of instructions are left as they are.
 """
 
 import textwrap

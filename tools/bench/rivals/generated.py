@@ -1,6 +1,6 @@
 """Rows of rivals that generate C, through the compilers and flags of our own.
 
-    rows = measure(model, build_root() / "bench" / "rivals", say)
+    rows = measure(model, plan, build_root() / "bench" / "rivals", say)
 
 Each is measured with the flags that most people use, with -fno-schedule-insns, which
 helps some of them, and with all of ours. Nothing of the adapter's conversion of the
