@@ -15,18 +15,6 @@ from export.graph.network import Network, Operator, Tensor
 # ==== Two operands ====
 
 
-def sub_constants(network: Network, op: Operator) -> AddConstants:
-    """SUB's multipliers: ADD's, but TFLite Micro divides in float32."""
-    a, b = (network.tensors[i].scale for i in op.inputs[:2])
-    twice = np.float32(2) * max(a, b)
-    out = np.float32(1 << int8.ADD_LEFT_SHIFT) * network.output(op).scale
-    return AddConstants(
-        multiplier(float(a / twice)),
-        multiplier(float(b / twice)),
-        multiplier(float(twice / out)),
-    )
-
-
 def prelu_constants(
     network: Network, op: Operator
 ) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -38,8 +26,8 @@ def prelu_constants(
 
 def div_constant(network: Network, op: Operator) -> tuple[int, int]:
     """DIV's multiplier of the quotient."""
-    a, b = (network.tensors[i].scale for i in op.inputs[:2])
-    return multiplier(float(a / (b * network.output(op).scale)))
+    a, b = (float(network.tensors[i].scale) for i in op.inputs[:2])
+    return multiplier(a / (b * float(network.output(op).scale)))
 
 
 def div_is_defined(network: Network, op: Operator) -> bool:
@@ -104,8 +92,7 @@ def _finish(network: Network, op: Operator, x: np.ndarray) -> np.ndarray:
 
 
 def _add(network: Network, op: Operator, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    sub = op.kind == "SUB"
-    c = sub_constants(network, op) if sub else int8.add_constants(network, op)
+    sub, c = op.kind == "SUB", int8.add_constants(network, op)
     first, second = (network.tensors[i] for i in op.inputs[:2])
     x = int8.add_table(c.first, first.zero_point)[a + 128]
     y = int8.add_table(c.second, second.zero_point)[b + 128]

@@ -100,11 +100,7 @@ def channel_multipliers(
     out = network.output(op)
     scales = _quant(weights).scale
     channels = weights.shape[-1] if op.kind == "DEPTHWISE_CONV_2D" else weights.shape[0]
-    if op.kind == "FULLY_CONNECTED" and len(scales) == 1:
-        # A per-tensor FULLY_CONNECTED multiplies the scales in float32.
-        real = [float(np.float32(source.scale * scales[0])) / float(out.scale)]
-    else:
-        real = [float(source.scale) * float(s) / float(out.scale) for s in scales]
+    real = [float(source.scale) * float(s) / float(out.scale) for s in scales]
     pairs = [multiplier(r) for r in real]
     if len(pairs) == 1:
         pairs *= channels
@@ -133,7 +129,7 @@ class AddConstants:
 
 
 def add_constants(network: Network, op: Operator) -> AddConstants:
-    """The three multipliers of an int8 ADD."""
+    """The three multipliers of an int8 ADD or SUB."""
     a, b = (float(network.tensors[i].scale) for i in op.inputs[:2])
     twice = 2 * max(a, b)
     out = float(network.output(op).scale)

@@ -36,11 +36,9 @@ def table(network: Network, op: Operator) -> np.ndarray:
 
 def _leaky_relu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
     x = ALL_INT8 - source.zero_point
-    alpha = np.float32(op.told(Leaky).alpha)
-    falling = requantize(
-        x, *multiplier(float(np.float32(source.scale * alpha) / out.scale))
-    )
-    rising = requantize(x, *multiplier(float(source.scale / out.scale)))
+    ratio = float(source.scale) / float(out.scale)
+    slope = float(source.scale) * op.told(Leaky).alpha / float(out.scale)
+    rising, falling = (requantize(x, *multiplier(r)) for r in (ratio, slope))
     return clamp(np.where(x >= 0, rising, falling) + out.zero_point)
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from export.arithmetic import elementwise, int8, pair_tables, requant_stage
+from export.arithmetic import int8, pair_tables, requant_stage
 from export.arithmetic.pair_tables import Narrow
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, word_array
@@ -33,8 +33,7 @@ class Add(Plain):
         """One."""
         found = operands(stage, cls.stem_of(stage, options))
         sub = stage.head.kind == "SUB"
-        make = elementwise.sub_constants if sub else int8.add_constants
-        constants = make(stage.network, stage.head)
+        constants = int8.add_constants(stage.network, stage.head)
         zeros = [tensor.zero_point for tensor in found.tensors]
         first = int8.add_table(constants.first, zeros[0])
         second = int8.add_table(constants.second, zeros[1]) * (-1 if sub else 1)
