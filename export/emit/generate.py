@@ -20,6 +20,7 @@ from core.words import PROFILES
 from export.cores.s3 import lower as cores_s3
 from export.emit import c_source, lower
 from export.emit.engine import Engine
+from export.emit.held import ALIGNMENT
 from export.emit.subject import KERNELS, Subject
 from export.frontend.identity import Identity
 from export.graph.network import Network
@@ -30,7 +31,6 @@ __all__ = ["KERNELS", "Plan", "StagePlan", "flags", "generate", "load_plan"]
 
 FLAGS = KERNELS / "flags.json"
 INCLUDE = re.compile(r'^#include "(\S+)"', re.M)
-ALIGNMENT = 16  # of an arena: what the widest loads of any core ask for
 RESERVED = ("esp8k", "nn")  # the firmware's own prefix, and the kernels'
 
 

@@ -6,6 +6,7 @@ begins at a multiple of 16 bytes.
 
 from export.graph.fusion import aliases
 from export.graph.network import Network
+from export.kernels.c_text import total
 
 ALIGNMENT = 16  # bytes: what the widest loads of any core ask for
 
@@ -34,11 +35,11 @@ def places(network: Network) -> dict[int, str]:
     for name, indices in (("input", network.inputs), ("output", network.outputs)):
         at = offsets(network, indices)
         for index, offset in zip(indices, at, strict=False):
-            found[alias.get(index, index)] = f"{name} + {offset}" if offset else name
+            found[alias.get(index, index)] = total(name, offset)
     at = state_offsets(network)
     for variable, offset in zip(network.variables, at, strict=False):
-        found[variable.read] = f"s + {offset}"
+        found[variable.read] = total("s", offset)
         root = alias.get(variable.written, variable.written)
         if root != variable.read:
-            found[root] = f"s + {offset}"
+            found[root] = total("s", offset)
     return found
