@@ -6,31 +6,15 @@ from pathlib import Path
 import pytest
 
 from core.paths import ROOT
-from tests.support.echo import C99, FIXTURES, need
+from tests.support.c_programs import SANITIZED, build, run
+from tests.support.echo import FIXTURES, need
 from tools.boards import flash, virtual_board
 
 DIRECT = ROOT / "firmware" / "port" / "esp32_direct"
 RUNTIME = [str(path) for path in sorted((DIRECT / "runtime").glob("*.c"))]
-SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 TICKS = 40.96  # of CCOUNT in an instruction of 1024 ns
 ROUNDS = 100  # of uart_cost.c
 PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
-
-
-def build(compiler: str, out: Path, *arguments: str) -> Path:
-    done = subprocess.run(
-        [compiler, *C99, *arguments, "-o", str(out)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return out
-
-
-def run(program: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [str(program), *arguments], capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def compare_with_host(folder: Path, pairs: int, seed: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.firmware.test_core import SANITIZED, build, run
+from tests.support.c_programs import SANITIZED, build, run
 from tests.support.echo import C99, FIXTURES, need
 from tools.boards.sources import FIRMWARE, folders, includes
 

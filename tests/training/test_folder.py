@@ -5,25 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from core.errors import Esp8kError
+from tests.support.image_folder import fill
 from training import checkpoint, data, folder, models
-
-KINDS = {"ant": 0, "bee": 1, "cat": 7}  # three classes that MNIST's images stand for
-
-
-def fill(root: Path, mnist: data.Data, count: int = 20) -> str:
-    """A data set with a photograph of each class among images of 28x28."""
-    for name, label in KINDS.items():
-        place = root / name
-        place.mkdir(parents=True)
-        mine = mnist.test_images[mnist.test_labels == label][:count]
-        for i, image in enumerate(mine):
-            Image.fromarray(image).save(place / f"{i:03}.png")
-        large = Image.fromarray(255 - mine[0]).resize((140, 140))
-        large.save(place / "photo.jpg")
-    return f"folder:{root}"
 
 
 def test_a_folder_is_parted_alike_in_every_class(tmp_path: Path, mnist: data.Data):

@@ -18,8 +18,8 @@ from core.errors import Esp8kError
 from core.paths import ROOT
 from export.__main__ import main as export
 from tests.support.disk import full_disk
+from tests.support.image_folder import fill
 from tests.support.products import V2
-from tests.training.test_folder import fill
 from tools.classify.host import Host
 from training import checkpoint, data, models
 from training.evaluate import evaluate

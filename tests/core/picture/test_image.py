@@ -1,183 +1,22 @@
-"""Pictures of digits in every dress come out as MNIST would hold them."""
+"""Pictures of digits come out as MNIST would hold them, and say what was left out."""
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from core.errors import Esp8kError
 from core.picture.image import main, read
 from core.pixels import SIDE
 from core.placing import bounds
+from tests.support.dresses import inverted, to_image
 from tests.support.pictures import load, prepare
 from tools.classify.scenes import scene, training_digits
 from training.data import load as load_data
-
-COUNT = 4  # digits a dress in the fast suite; the whole one has forty
-Dress = Callable[[np.ndarray, np.random.Generator], Image.Image]
-
-
-def large(digit: np.ndarray, rng: np.random.Generator, low: int = 60) -> np.ndarray:
-    """The digit at a random size, 0..1."""
-    side = int(rng.integers(low, 500))
-    picture = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
-    return np.asarray(picture, np.float64) / 255
-
-
-def to_image(values: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.uint8(np.clip(values, 0, 255)))
-
-
-def inverted(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    return to_image(255 - 255 * large(digit, rng))
-
-
-def coloured(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    paper, ink = rng.integers(0, 256, (2, 3)).astype(float)
-    while np.abs(paper - ink).max() < 90:
-        ink = rng.integers(0, 256, 3).astype(float)
-    return to_image(paper + (ink - paper) * large(digit, rng)[..., None])
-
-
-def equally_bright(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    """Green on red of the same grey: only the colour tells."""
-    red, green = np.array([200.0, 40, 40]), np.array([40.0, 122, 40])
-    return to_image(red + (green - red) * large(digit, rng)[..., None])
-
-
-def noisy(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    ink = large(digit, rng, 100)
-    return to_image(200 - 150 * ink + rng.normal(0, 20, ink.shape))
-
-
-def unevenly_lit(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    ink = large(digit, rng)
-    y, x = np.mgrid[0 : 1 : len(ink) * 1j, 0 : 1 : len(ink) * 1j]
-    light = 0.5 + 0.4 * x + 0.1 * y * y
-    return to_image((230 - 170 * ink) * light + rng.normal(0, 4, ink.shape))
-
-
-def transparent(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    ink = large(digit, rng)
-    rgba = np.zeros((*ink.shape, 4))
-    rgba[:, :, 3] = 255 * ink
-    return to_image(rgba)
-
-
-def small_on_a_page(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    page = np.full((600, 800), 235.0)
-    ink = Image.fromarray(digit).resize((110, 110), Image.Resampling.BICUBIC)
-    top, left = int(rng.integers(20, 450)), int(rng.integers(20, 650))
-    page[top : top + 110, left : left + 110] -= 0.7 * np.asarray(ink)
-    return to_image(page + rng.normal(0, 5, page.shape))
-
-
-def thin_pen(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    big = np.asarray(Image.fromarray(digit).resize((300, 300)), np.uint8)
-    bold = Image.fromarray(np.uint8(255 * (big > 110)))
-    return to_image(255 - np.asarray(bold.filter(ImageFilter.MinFilter(5)), np.float64))
-
-
-def poor_jpeg(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    buffer = io.BytesIO()
-    inverted(digit, rng).save(buffer, "JPEG", quality=30)
-    return Image.open(buffer)
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    data = load_data()
-    return data.test_images, data.test_labels.astype(int)
-
-
-@pytest.fixture(scope="module")
-def classify() -> Callable[[np.ndarray], np.ndarray]:
-    """The shipped v2 on (N, 28, 28) uint8: what the pictures are prepared for."""
-    import torch
-
-    from core.paths import ROOT
-    from training import checkpoint
-    from training.data import MEAN, STD
-
-    path = ROOT / "training" / "pretrained" / "v2.pt"
-    module = checkpoint.load(path, "v2").module().eval()
-
-    def run(images: np.ndarray) -> np.ndarray:
-        pixels = torch.from_numpy(images).float()[:, None] / 255
-        with torch.inference_mode():
-            return module((pixels - MEAN) / STD).argmax(1).numpy()
-
-    return run
-
-
-DRESSES = (
-    inverted,
-    coloured,
-    equally_bright,
-    noisy,
-    unevenly_lit,
-    transparent,
-    small_on_a_page,
-    thin_pen,
-    poor_jpeg,
-)
-
-
-def lost(
-    dress: Dress, images: np.ndarray, truth: np.ndarray, classify: Callable
-) -> int:
-    """How many more go wrong in this dress than as originals."""
-    rng = np.random.default_rng(1)
-    prepared = np.stack([prepare(dress(image, rng)) for image in images])
-    return int((classify(prepared) != truth).sum() - (classify(images) != truth).sum())
-
-
-@pytest.mark.parametrize("dress", DRESSES)
-def test_dressed_up_digits_classify_as_the_originals(dress, digits, classify):
-    images, truth = digits[0][:COUNT], digits[1][:COUNT]
-    assert lost(dress, images, truth, classify) <= 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("dress", DRESSES)
-def test_forty_dressed_up_digits_lose_one_at_most(dress, digits, classify):
-    """Of the whole two hundred from 1000 on the worst three dresses lost two each."""
-    images, truth = digits[0][1000:1200:5], digits[1][1000:1200:5]
-    assert lost(dress, images, truth, classify) <= 1
-
-
-RUN_OUT = (1088, 1110, 1152)  # two 9s and a 7 whose stems end at the picture's end
-
-
-def test_a_stroke_that_ends_at_the_rim_belongs_to_the_digit(digits, classify):
-    chosen = list(RUN_OUT)
-    images, truth = digits[0][chosen], digits[1][chosen]
-    for dress in (inverted, coloured, noisy):
-        assert lost(dress, images, truth, classify) <= 0
-
-
-def cut_out(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    """No paper is left at any side, as where a program cut a digit out of a row."""
-    top, left, bottom, right = bounds(digit > 40)
-    own = Image.fromarray(digit[top:bottom, left:right])
-    times = rng.uniform(1.2, 12)
-    size = [max(12, round(side * times)) for side in own.size]
-    ink = np.asarray(own.resize((size[0], size[1]), Image.Resampling.BICUBIC), float)
-    light = rng.random() < 0.5  # chalk on a board, or a pen on paper
-    return to_image(10 + 0.9 * ink if light else 245 - 0.9 * ink)
-
-
-def test_a_digit_without_paper_around_it_is_whole(digits, classify):
-    """But for an upright 1, which then is a full rectangle; of ten two are lost, where
-    a bar stands apart, and where more of the rim is ink than paper."""
-    chosen = np.flatnonzero(digits[1][:12] != 1)
-    images, truth = digits[0][chosen], digits[1][chosen]
-    assert lost(cut_out, images, truth, classify) <= 2
 
 
 def test_what_is_too_faint_to_be_shown_does_not_bound_the_digit():

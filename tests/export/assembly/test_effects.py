@@ -10,7 +10,7 @@ from export.assembly.operation import checked
 from export.assembly.pie import PIE
 from export.assembly.source import Instruction, instruction
 from export.emit.host_build import compile_c
-from tests.export.assembly.test_translate import MODELS
+from tests.support.assembled import MODELS
 
 FIRST = {"a": 2, "b": 9, "q": 0}  # register of the first operand of a kind
 PLACES = {  # of the state, an array of int64

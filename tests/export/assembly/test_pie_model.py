@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.export.assembly.test_translate import function, load, run
+from tests.support.assembled import function, load, run
 
 RNG = np.random.default_rng(11)
 LOAD = ("ee.vld.128.ip q0,a2,16", "ee.vld.128.ip q1,a2,16")

@@ -17,8 +17,8 @@ from export.graph.read import read_tflite
 from export.pipeline import Artefacts
 from export.reference import int8, tflm
 from export.verify import quantized_input, tflite_logits
-from tests.export.frontend.test_fold import Residual, shaken
 from tests.support import oracle
+from tests.support.torch_models import Residual, shaken
 
 SHAPE = (1, 1, 28, 28)
 node = onnx.helper.make_node

@@ -8,8 +8,8 @@ import pytest
 
 from core.errors import Esp8kError
 from export.reference.prepare import prepare
+from tests.support.fake_model import fake_int8
 from tests.support.lying_device import LyingDevice
-from tests.tools.link.test_client import fake_int8
 from tools.bench.prepare import some_frames
 from tools.faults.loopback import MemoryBoard, MemoryLine
 from tools.link import camera

@@ -2,13 +2,13 @@
 
 import json
 import struct
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.errors import CheckFailed, DeviceError, Esp8kError
+from core.errors import CheckFailed, Esp8kError
+from tests.support.fake_model import fake_int8
 from tests.support.link import random_images
 from tools.faults.line import Faults, FaultyLine
 from tools.faults.loopback import MemoryBoard, MemoryLine
@@ -19,15 +19,6 @@ from tools.link.session import REQUEST_BUDGET_S, Refused, Silent
 
 IMAGES = random_images(64)
 WINDOW = 16
-FNV = 16777619
-
-
-def fake_int8(image: np.ndarray) -> list[int]:
-    """firmware/fuzz/fake_model in Python."""
-    value = 2166136261
-    for byte in image.tobytes():
-        value = (value ^ byte) * FNV & 0xFFFFFFFF
-    return [((value + i) * 2654435761 >> 24 & 255) - 128 for i in range(10)]
 
 
 def dead_after(line: MemoryLine, writes: int) -> None:
@@ -196,50 +187,6 @@ def test_the_line_cut_at_every_byte_of_a_session_costs_one_request(
         assert crc in [struct.unpack_from("<I", r.payload)[0] for r in replies], cut
 
 
-def disturbed(line: MemoryLine, disturb: Callable[[], None]) -> tuple[Device, list]:
-    """All images, something happening behind the twentieth; and what was said."""
-    said: list[str] = []
-    device = Device(line, said.append)
-    results = []
-    for result in device.infer_many("int8", IMAGES):
-        results.append(result)
-        if len(results) == 20:
-            disturb()
-    assert [r.logits.tolist() for r in results] == [fake_int8(i) for i in IMAGES]
-    return device, said
-
-
-def test_a_reset_in_mid_batch_is_noticed_said_and_survived(line: MemoryLine) -> None:
-    device, said = disturbed(line, line.reset)
-    assert device.resets == 1 and device.identity.boot_count == 2
-    assert len(said) == 1 and "boot 1 -> 2" in said[0]
-    assert "Guru Meditation Error" in said[0]
-
-
-@pytest.mark.parametrize("first_id", [0x1234567, 0x100], ids=["differs", "same byte"])
-def test_a_board_that_forgot_its_boot_count_is_noticed(
-    line: MemoryLine, first_id: int
-) -> None:
-    """The reset pin or a lost cable: it boots for the first time, once more."""
-
-    def unplug() -> None:
-        line.board.forget(first_id)
-        line.reset(panic=False)
-
-    device, said = disturbed(line, unplug)
-    assert device.identity.boot_count == 1
-    assert device.resets == 1 and len(said) == 1 and "was reset" in said[0]
-
-
-def test_a_device_that_came_back_with_other_weights_is_refused(
-    line: MemoryLine,
-) -> None:
-    device = Device(line)
-    device.session.identity = 0x55  # as if another model had answered until now
-    with pytest.raises(DeviceError, match="other weights"):
-        device.infer("int8", IMAGES[0])
-
-
 # ==== Requests that are refused ====
 
 
@@ -275,127 +222,6 @@ def test_a_frame_of_another_version_is_answered_in_ours(board: MemoryBoard) -> N
     wire, _ = encode(Request.HELLO, 1, b"", version=2)
     (reply,) = Splitter().feed(board.feed(wire))
     assert (reply.version, reply.type, reply.payload[6:]) == (1, 0xFF, b"\1\1")
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [b"", bytes(5), bytes(36), bytes(38), bytes(4) + b"\x18" + bytes(32),
-     bytes(4) + b"\x19" + bytes(16)],
-)  # fmt: skip
-def test_a_fragment_of_no_image_changes_nothing(device: Device, payload: bytes) -> None:
-    board = device.session.transport.board  # type: ignore[attr-defined]
-    before = device.statistics().errors
-    assert board.feed(encode(Request.PUT, 9, payload)[0]) == b""
-    assert device.statistics().errors == before + 1
-    ask, _ = encode(Request.INFER, 9, bytes(8))
-    assert replies_to(board, ask)[0][6:] == struct.pack("<I", (1 << 25) - 1)
-
-
-# ==== Repeated requests ====
-
-
-def replies_to(board: MemoryBoard, wire: bytes) -> list[bytes]:
-    return [frame.payload for frame in Splitter().feed(board.feed(wire))]
-
-
-def test_a_repeated_request_is_answered_from_the_last_reply(device: Device) -> None:
-    board = device.session.transport.board  # type: ignore[attr-defined]
-    wire, _ = encode(Request.INFER, 5, b"\0\0\0\0" + IMAGES[0].tobytes())
-    before = device.statistics()
-    assert replies_to(board, wire) == replies_to(board, wire)
-    after = device.statistics()
-    assert after.inferences - before.inferences == 1
-    assert after.replays - before.replays == 1
-
-
-def test_the_same_number_with_another_image_is_another_request(
-    board: MemoryBoard,
-) -> None:
-    board.boot()
-    answers = []
-    for image in IMAGES[:2]:
-        wire, _ = encode(Request.INFER, 5, b"\0\0\0\0" + image.tobytes())
-        (payload,) = replies_to(board, wire)
-        answers.append(list(struct.unpack_from("<10b", payload, 16)))
-    assert answers == [fake_int8(image) for image in IMAGES[:2]]
-
-
-def test_a_late_reply_to_an_older_request_is_not_taken(device: Device) -> None:
-    """The sequence number fits, the request's CRC does not."""
-    line = device.session.transport
-    board = line.board  # type: ignore[attr-defined]
-    number = (device.session.sequence + 1) & 0xFFFF
-    wire, _ = encode(Request.INFER, number, b"\0\0\0\0" + IMAGES[1].tobytes())
-    stale = board.feed(wire)
-    line.to_host.append((line.now, stale))  # type: ignore[attr-defined]
-    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
-    assert device.session.counts.foreign == 1
-
-
-def test_fragments_of_another_transfer_are_never_mixed(board: MemoryBoard) -> None:
-    """Two images put under the same number: the device asks for what it lacks."""
-    import zlib
-
-    board.boot()
-    tags = [zlib.crc32(image.tobytes()) for image in IMAGES[:2]]
-    for tag, image in zip(tags, IMAGES[:2], strict=True):
-        for i in range(24 if tag == tags[1] else 25):
-            piece = image.tobytes()[32 * i : 32 * i + 32]
-            board.feed(encode(Request.PUT, 9, struct.pack("<IB", tag, i) + piece)[0])
-    ask = [encode(Request.INFER, 9, bytes(4) + struct.pack("<I", t))[0] for t in tags]
-    assert replies_to(board, ask[0])[0][6:] == struct.pack("<I", (1 << 25) - 1)
-    assert replies_to(board, ask[1])[0][6:] == struct.pack("<I", 1 << 24)
-
-
-# ==== Baud rate ====
-
-
-def test_a_board_without_a_baud_rate_says_so(device: Device) -> None:
-    assert device.set_baud(921600) is False
-    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
-
-
-def test_both_sides_go_to_a_faster_rate(board: MemoryBoard) -> None:
-    board.allow_baud()
-    device = Device(MemoryLine(board))
-    assert device.set_baud(921600) is True
-    assert (board.baud, device.identity.baud) == (921600, 921600)
-    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
-
-
-def test_the_old_rate_is_back_when_we_do_not_follow(board: MemoryBoard) -> None:
-    board.allow_baud()
-    line = MemoryLine(board)
-    device = Device(line)
-    line.follows_baud = False
-    assert device.set_baud(921600) is False
-    assert (board.baud, line.baud) == (115200, 115200)
-    assert device.infer("int8", IMAGES[0]).logits.tolist() == fake_int8(IMAGES[0])
-
-
-def test_a_fast_board_whose_host_vanished_returns_to_the_default(
-    board: MemoryBoard,
-) -> None:
-    board.allow_baud()
-    line = MemoryLine(board)
-    Device(line).set_baud(921600)
-    board.feed(b"", round((line.now + 11) * 1e6))
-    assert board.baud == 115200
-
-
-def test_a_device_left_at_a_fast_rate_is_found_there(board: MemoryBoard) -> None:
-    board.allow_baud()
-    line = MemoryLine(board)
-    Device(line).set_baud(921600)
-    line.baud = 115200  # the next program begins at the default
-    device = Device(line)
-    assert (board.baud, line.baud, device.identity.baud) == (115200,) * 3
-
-
-def test_a_rate_out_of_range_is_refused(board: MemoryBoard) -> None:
-    board.allow_baud()
-    with pytest.raises(Refused, match="limits"):
-        Device(MemoryLine(board)).set_baud(300)
 
 
 # ==== Identity lock ====

@@ -7,84 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import serial
 
-from tests.support.disk import full_disk
-from tests.support.link import PtyHost, random_images
-from tests.tools.link.test_client import fake_int8
+from tests.support.fake_model import fake_int8
+from tests.support.link import PtyHost
+from tests.support.mlperf_runner import CHUNK, IMAGES, LABELS, Runner, steps
 from tools import mlperf_data
 from tools.faults.loopback import MemoryBoard
 from tools.link.framing import Request, Splitter, encode
 
-POOL = random_images(100, seed=21)
-CLASS = [int(np.argmax(fake_int8(image))) for image in POOL]
-IMAGES = POOL[[*(CLASS.index(one) for one in range(10)), 0, 1]]  # each class, two more
-LABELS = np.array([*range(10), *CLASS[:2]])
-CHUNK = 31  # bytes that a runner puts in one db command
-PATIENCE_S = 5.0  # for the next line
 SCALE = 0.125  # of the fake model's logits
 READY = b"m-ready\r\n"
-
-
-class Runner:
-    """The host's side: a command, then lines until one holds m-ready.
-
-    Opening the port as theirs does drops what was said before: the boot's greeting,
-    whose m-ready would be taken for the first command's. A line that does not come
-    in `PATIENCE_S` ends theirs with an error.
-    """
-
-    def __init__(self, port: str) -> None:
-        self.port = serial.Serial(port, 115200, timeout=PATIENCE_S)
-        self.sent = self.got = b""
-
-    def identify(self) -> str:
-        """As theirs begins: name, model, profile; then the port is closed for now."""
-        assert self.command("name") == ["m-name-dut-[esp8k]", "m-ready"]
-        profile, model, ready = self.command("profile")
-        assert profile == "m-profile-[ULPMark for tinyML Firmware V0.0.1]"
-        found = re.fullmatch(r"m-model-\[([^]]+)]", model)
-        assert found and ready == "m-ready"
-        self.port.close()
-        return found[1]
-
-    def command(self, text: str) -> list[str]:
-        if not self.port.is_open:
-            self.port.open()
-        for byte in f"{text}%".encode():
-            self.port.write(bytes([byte]))
-            self.sent += bytes([byte])
-        lines = []
-        while not lines or "m-ready" not in lines[-1]:
-            line = ""
-            while (byte := self.port.read(1)) != b"\n":
-                assert byte, f"no response to {text}"
-                self.got += byte
-                line += byte.decode() if byte not in b"\r\0" else ""
-            self.got += byte
-            if line:
-                lines.append(line)
-        return lines
-
-    def load(self, data: bytes) -> list[str]:
-        answer = self.command(f"db load {len(data)}")
-        assert answer == [f"m-[Expecting {len(data)} bytes]", "m-ready"]
-        for at in range(0, len(data), CHUNK):
-            answer = self.command("db " + data[at : at + CHUNK].hex())
-        return answer
-
-    def infer(self, count: int, warmups: int) -> dict:
-        lines = self.command(f"infer {count} {warmups}")
-        assert lines[0] == f"m-warmup-start-{warmups}"
-        assert lines[1:3] == ["m-warmup-done", f"m-infer-start-{count}"]
-        assert lines[5] == "m-infer-done"
-        laps = [re.fullmatch(r"m-lap-us-([0-9]+)", line) for line in lines[3:5]]
-        assert all(laps)
-        results = re.fullmatch(r"m-results-\[([^]]+)\]", lines[6])
-        assert results and lines[7:] == ["m-ready"]
-        start, end = (int(lap[1]) for lap in laps if lap)
-        values = [float(x) for x in results[1].split(",")]
-        return {"results": values, "elapsed_us": end - start}
 
 
 @pytest.fixture
@@ -108,15 +40,6 @@ def say(board: MemoryBoard, text: str) -> bytes:
 def softmax(image: np.ndarray) -> np.ndarray:
     powers = np.exp(SCALE * (np.array(fake_int8(image), float) - max(fake_int8(image))))
     return powers / powers.sum()
-
-
-def steps(folder: Path, name: str) -> tuple[str, int, int, int]:
-    """Model, loops, iterations and warm-ups of a test script."""
-    text = (folder / name).read_text()
-    found = re.search(r"loop (\d+):\n +- download\n +- infer (\d+) (\d+)\n", text)
-    model = re.search(r"^(\w+):\n  name: \w+\n  model: \1\n", text)
-    assert found and model
-    return model[1], int(found[1]), int(found[2]), int(found[3])
 
 
 # ==== A whole session ====
@@ -353,72 +276,3 @@ def test_both_dialects_take_turns(board: MemoryBoard) -> None:
         assert frame.payload[:4] == crc.to_bytes(4, "little")
         assert say(board, "name%\r\n").startswith(b"m-name-dut-[")
         assert say(board, "timestamp%").startswith(b"m-lap-us-")
-
-
-@pytest.mark.parametrize("images", [9, len(IMAGES) + 1])
-def test_a_number_of_images_that_there_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: int
-) -> None:
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    with pytest.raises(mlperf_data.Esp8kError, match="out of range"):
-        mlperf_data.write(mlperf_data.Config(images=images), IMAGES, LABELS)
-
-
-def test_images_without_one_of_the_classes_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A runner's area under the curve needs every class."""
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    with pytest.raises(mlperf_data.Esp8kError, match="first 10 .* no 3, 7") as error:
-        labels = np.array([0, 1, 2, 2, 4, 5, 6, 6, 8, 9, 3, 7])
-        mlperf_data.write(mlperf_data.Config(images=10), IMAGES, labels)
-    assert error.value.hint == "--images 12 or more"
-
-
-@pytest.mark.parametrize(
-    ("us", "times"),
-    [(4_000, 3_000), (240, 50_000), (9, 100_000), (0xFFFFFFFE, 1)],
-)
-def test_a_loop_is_made_to_last_longer_than_ten_seconds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, us: int, times: int
-) -> None:
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    config = mlperf_data.Config(images=10, microseconds=us)
-    folder = mlperf_data.write(config, IMAGES, LABELS)
-    assert steps(folder, "tests_performance.yaml")[2] == times
-
-
-def test_without_a_board_the_loops_are_long_enough_for_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    folder = mlperf_data.write(mlperf_data.Config(images=10), IMAGES, LABELS)
-    times = steps(folder, "tests_performance.yaml")[2]
-    assert 10 < times * 10e-3 < 30  # seconds of a board that takes 10 ms
-
-
-def test_a_board_is_asked_how_long_it_takes(
-    behind_pty: Callable[..., PtyHost],
-    board: MemoryBoard,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    board.boot()
-    board.slow(4_000)
-    config = mlperf_data.Config(images=10, port=behind_pty(board.feed).port)
-    folder = mlperf_data.write(mlperf_data.measured(config, IMAGES), IMAGES, LABELS)
-    assert steps(folder, "tests_performance.yaml")[2] == 3_000
-
-
-def test_a_full_disk_leaves_the_folder_of_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A part of the images lay there, as if they were all."""
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    config = mlperf_data.Config(images=100, iterations=20)
-    images = np.zeros((100, 28, 28), np.uint8)
-    labels = np.arange(100) % 10
-    with full_disk(1000), pytest.raises(mlperf_data.Esp8kError, match="cannot write"):
-        mlperf_data.write(config, images, labels)
-    assert list(tmp_path.iterdir()) == []

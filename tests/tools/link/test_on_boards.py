@@ -13,8 +13,8 @@ from export.graph.read import read_tflite
 from export.reference import int8 as reference
 from export.reference.prepare import prepare
 from tests.support.link import flashed_port
+from tests.support.mlperf_runner import Runner
 from tests.support.products import TEST_BUILD
-from tests.tools.link.test_mlperf import Runner
 from tools import bisect
 from tools.bench.prepare import some_frames
 from tools.classify.host import Host

@@ -14,9 +14,9 @@ import serial
 from serial import serialutil
 
 from core.errors import EXIT_DEVICE, DeviceError
+from tests.support.fake_model import fake_int8
 from tests.support.link import PtyHost, random_images
 from tests.support.network import far_away, rfc2217_server, socket_server
-from tests.tools.link.test_client import fake_int8
 from tools.faults.line import BOOT_TEXT, PANIC_TEXT
 from tools.faults.loopback import MemoryBoard
 from tools.link import meeting, transport

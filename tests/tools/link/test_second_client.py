@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from core.paths import ROOT
 from export.reference.prepare import prepare
+from tests.support.fake_model import fake_int8
 from tests.support.link import flashed_port, random_images
 from tests.support.products import TEST_BUILD
-from tests.tools.link.test_client import fake_int8
 from tools.bench.prepare import some_frames
 from tools.faults.loopback import MemoryBoard
 from tools.soak import document, second_client

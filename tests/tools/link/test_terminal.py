@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.paths import ROOT
-from tests.tools.link.test_client import fake_int8
+from tests.support.fake_model import fake_int8
 from tools import samples
 from tools.faults.loopback import MemoryBoard
 from tools.link.framing import Request, encode

@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 from core.doubt import UNSURE
 from core.errors import CheckFailed, Esp8kError
 from tests.support.disk import full_disk
+from tests.support.fake_model import fake_int8
 from tests.support.fakes import (
     FakeDevice,
     FakeHost,
@@ -21,7 +22,6 @@ from tests.support.fakes import (
     opener,
     some_images,
 )
-from tests.tools.link.test_client import fake_int8
 from tools.faults.loopback import MemoryLine
 from tools.link.client import Device
 from tools.report import report
