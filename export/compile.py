@@ -8,14 +8,15 @@ A float model (.tflite, .onnx, .keras, .h5, or what a Python function returns) i
 quantized on the way with the inputs of --calibration: an .npz or .npy (N inputs in the
 model's own layout), a .csv, or a folder of images. DIR then holds the C with its
 kernels, build files for ESP-IDF, PlatformIO and CMake, an example and golden vectors.
-The C is compiled and compared with TFLite Micro before DIR is touched, and nothing in
-DIR that this command did not write is ever replaced.
+The C is compiled and compared with TFLite Micro (a file of uint8: with TensorFlow Lite)
+before DIR is touched, and nothing in DIR that this command did not write is ever
+replaced.
 """
 
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -40,9 +41,10 @@ from export.frontend.sources import Options, load
 from export.frontend.support import core_of, require_supported
 from export.graph.network import Network
 from export.graph.read import read_tflite
-from export.reference import int8, tflm
+from export.reference import int8, lite, tflm
 
 URL = re.compile(r"https://[\w.~/-]+")
+Oracle = Callable[[bytes, list[np.ndarray], int], list[np.ndarray]]
 CHECKED = 20  # random inputs compared before anything is written
 CALLS = 200  # one after another, where a network keeps a state
 STEPS = 5000  # of all calls together, where a call has several
@@ -123,10 +125,10 @@ def compile_model(
 
 def _rival(network: Network, model: bytes) -> int | None:
     """TFLite Micro's arena; None where it cannot run the model."""
-    if tflm.WITHOUT.intersection(op.kind for op in network.operators):
+    if _oracle(network)[1] is not tflm.sequence:
         return None
     try:
-        found = isolated(tflm.arena_bytes, (model,), "TFLite Micro")
+        found = isolated(tflm.arena_bytes, (model,), tflm.NAME)
     except Esp8kError:
         return None
     return None if found is None else int(found)
@@ -184,29 +186,43 @@ def check_example(folder: Path, library: Path) -> None:
 def _check_outputs(
     network: Network, ends: Ends, model: bytes, library: host_build.Library
 ) -> str:
-    """Compare the C with the reference and, where there is one, with TFLite Micro."""
+    """Compare the C with the reference and, where there is one, with an oracle."""
     count = compared_inputs(network)
     inputs = random_values(network, count, 1)
     expected = joined(int8.sequence(network, inputs))
     found = library.int8(to_bytes(joined(inputs)))
     _require_equal(found, expected, "the integer reference")
-    if not tflm.available():
-        return f"the integer reference; TFLite Micro {tflm.SKIPPED}"
+    name, oracle = _oracle(network)
+    if oracle is None:
+        return f"the integer reference; {name}"
     outer = [to_outer(end, x) for end, x in zip(ends.inputs, inputs, strict=True)]
     arguments = (model, outer, len(ends.outputs))
+    try:
+        values = isolated(oracle, arguments, name)
+    except Esp8kError as error:
+        return f"the integer reference; not to {name}: {error.message}"
+    at = 0
+    for end, theirs in zip(ends.outputs, values, strict=True):
+        ours = from_core(end, found[:, at : at + end.size]).reshape(count, -1)
+        _require_equal(ours, theirs, name)
+        at += end.size
+    return f"the integer reference and {name}"
+
+
+def _oracle(network: Network) -> tuple[str, Oracle | None]:
+    """Its name, and what runs a model; or why there is none."""
+    if _is_unsigned(network):
+        return lite.NAME, lite.sequence
+    if not tflm.available():
+        return f"{tflm.NAME} {tflm.SKIPPED}", None
     without = sorted({op.kind for op in network.operators} & tflm.WITHOUT)
     if without:
-        return f"the integer reference; TFLite Micro has no {', '.join(without)}"
-    try:
-        oracle = isolated(tflm.sequence, arguments, "TFLite Micro")
-    except Esp8kError as error:
-        return f"the integer reference; not to TFLite Micro: {error.message}"
-    at = 0
-    for end, theirs in zip(ends.outputs, oracle, strict=True):
-        ours = from_core(end, found[:, at : at + end.size]).reshape(count, -1)
-        _require_equal(ours, theirs, "TFLite Micro")
-        at += end.size
-    return "the integer reference and TFLite Micro"
+        return f"{tflm.NAME} has no {', '.join(without)}", None
+    return tflm.NAME, tflm.sequence
+
+
+def _is_unsigned(network: Network) -> bool:
+    return any(op.attributes.unsigned for op in network.operators)
 
 
 def compared_inputs(network: Network) -> int:

@@ -100,7 +100,10 @@ def channel_multipliers(
     out = network.output(op)
     scales = _quant(weights).scale
     channels = weights.shape[-1] if op.kind == "DEPTHWISE_CONV_2D" else weights.shape[0]
-    real = [float(source.scale) * float(s) / float(out.scale) for s in scales]
+    if op.attributes.unsigned:  # its kernels multiply the scales in float32
+        real = [float(np.float32(source.scale * scales[0])) / float(out.scale)]
+    else:
+        real = [float(source.scale) * float(s) / float(out.scale) for s in scales]
     pairs = [multiplier(r) for r in real]
     if len(pairs) == 1:
         pairs *= channels
@@ -146,9 +149,12 @@ def add_table(constant: tuple[int, int], zero_point: int) -> np.ndarray:
 
 
 def mul_constant(network: Network, op: Operator) -> tuple[int, int]:
-    """The multiplier of an int8 MUL."""
-    a, b = (float(network.tensors[i].scale) for i in op.inputs[:2])
-    return multiplier(a * b / float(network.output(op).scale))
+    """The multiplier of a MUL; of uint8 it is computed in float32."""
+    scales = [network.tensors[i].scale for i in (*op.inputs[:2], op.outputs[0])]
+    if op.attributes.unsigned:
+        return multiplier(float(scales[0] * scales[1] / scales[2]))
+    a, b, out = map(float, scales)
+    return multiplier(a * b / out)
 
 
 def mean_constant(network: Network, op: Operator) -> tuple[int, int]:
@@ -158,6 +164,19 @@ def mean_constant(network: Network, op: Operator) -> tuple[int, int]:
     count = math.prod(source.shape[a] for a in op.told(Reduction).axes or ())
     extra = min(count.bit_length() - 1, 32, 31 + shift)
     return (mantissa << extra) // count, shift - extra
+
+
+def average(
+    total: np.ndarray, count: np.ndarray | int, unsigned: bool = False
+) -> np.ndarray:
+    """The mean of `count` q of an AVERAGE_POOL, halves away from zero.
+
+    `unsigned`: away from that of uint8, which is q = -128.
+    """
+    below = 128 * count if unsigned else 0 * count
+    half = np.where(total + below > 0, count // 2, -(count // 2))
+    mean = np.trunc((total + below + half) / count)  # C's division; exact in float64
+    return np.asarray(mean - below // count, np.int64)
 
 
 # ==== SOFTMAX ====

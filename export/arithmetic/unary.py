@@ -34,19 +34,26 @@ def table(network: Network, op: Operator) -> np.ndarray:
     return _TABLES[op.kind](op, source, out)
 
 
+def _ratio(op: Operator, source: Tensor, out: Tensor) -> float:
+    """Of the scales; a RELU of uint8 divides them in float32."""
+    if op.attributes.unsigned:
+        return float(source.scale / out.scale)
+    return float(source.scale) / float(out.scale)
+
+
 def _leaky_relu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
     x = ALL_INT8 - source.zero_point
-    ratio = float(source.scale) / float(out.scale)
-    slope = float(source.scale) * op.told(Leaky).alpha / float(out.scale)
+    alpha, ratio = op.told(Leaky).alpha, _ratio(op, source, out)
+    slope = float(source.scale) * alpha / float(out.scale)
+    if op.attributes.unsigned:
+        slope = float(source.scale * np.float32(alpha) / out.scale)
     rising, falling = (requantize(x, *multiplier(r)) for r in (ratio, slope))
     return clamp(np.where(x >= 0, rising, falling) + out.zero_point)
 
 
 def _relu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
-    x = requantize(
-        ALL_INT8 - source.zero_point,
-        *multiplier(float(source.scale) / float(out.scale)),
-    )
+    real = _ratio(op, source, out)
+    x = requantize(ALL_INT8 - source.zero_point, *multiplier(real))
     return clamp(x + out.zero_point, low=max(INT8_MIN, out.zero_point))
 
 
@@ -72,6 +79,10 @@ def _sigmoidal(source: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _logistic(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
+    if op.attributes.unsigned:  # a table of TFLite's, in float32
+        with np.errstate(over="ignore"):  # its result is 0 then
+            power = np.exp(-_real(source).astype(np.float64)).astype(np.float32)
+        return _nearest(np.float32(1) / (np.float32(1) + power), out)
     x, below, above = _sigmoidal(source)
     y = clamp(fixedpoint.divide_by_power(fixedpoint.logistic(x, 4), 23) - 128)
     return np.where(below, INT8_MIN, np.where(above, INT8_MAX, y)).astype(np.int8)

@@ -27,7 +27,9 @@ from export.frontend import (
     open_shapes,
     tflite,
 )
+from export.frontend.canonical.unsigned import is_unsigned
 from export.frontend.taken import Options, Taken, Wanted
+from export.graph.network import Network
 from export.graph.read import read_tflite
 
 DRAWN = 4  # inputs where there are none
@@ -98,7 +100,7 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     how = dequantized.otherwise(network)
     if how is not None:
         if options.calibration is None and not options.drawn:
-            raise _other_integers(shown, how, dequantized.reach(network))
+            raise _other_integers(shown, how, network)
         raw = dequantized.floats(raw)
         notes = (f"the file is quantized {how}: made real, and quantized anew",)
     ends = [network.tensors[i] for i in network.inputs]
@@ -110,10 +112,13 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     return Taken(model, shown, (*notes, _told(inputs, options)), told)
 
 
-def _other_integers(shown: str, how: str, reach: str) -> Esp8kError:
+def _other_integers(shown: str, how: str, network: Network) -> Esp8kError:
     """What cures a model that is quantized otherwise than to int8."""
+    reach, why = dequantized.reach(network), "the engine computes in int8"
+    if is_unsigned(network):
+        why = str(dequantized.obstacle(network))
     return Esp8kError(
-        f"{shown} is quantized {how}: the engine computes in int8",
+        f"{shown} is quantized {how}: {why}",
         "give --calibration with some hundred typical inputs, real numbers"
         f"{f' {reach}' if reach else ''}: it is quantized anew, and what that "
         "costs is told",

@@ -4,8 +4,9 @@
     raw = floats(raw)
 
 TensorFlow 1 quantized to uint8, with a zero point of the weights; a converter can make
-activations of int16. The engine has neither. In floating point such a model is
-quantized anew, by calibration inputs, and what that costs is told.
+activations of int16. The engine has not int16, and of uint8 what
+`export.frontend.canonical.unsigned` takes. In floating point such a model is quantized
+anew, by calibration inputs, and what that costs is told.
 """
 
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from core.errors import Esp8kError
 from export.frontend.float_tflite import drop_unused_codes
+from export.frontend.support import integer_core, require_supported
 from export.graph.flatbuffer import packed, unpacked
 from export.graph.network import Network
 from export.graph.options import kind_of
@@ -31,7 +34,7 @@ TOLD = {"uint8": "to uint8, as TensorFlow 1 did", "int16": "to int16 activations
 
 
 def otherwise(network: Network) -> str | None:
-    """How a model is quantized that is not to int8."""
+    """How a model is quantized that is not to int8, and not taken as it is."""
     kinds = {op.kind for op in network.operators}
     if kinds.intersection(STATEFUL):
         return None
@@ -40,7 +43,16 @@ def otherwise(network: Network) -> str | None:
             continue
         end = network.tensors[op.outputs[0]]
         if end.quant is not None and end.dtype in TOLD:
-            return TOLD[end.dtype]
+            return None if obstacle(network) is None else TOLD[end.dtype]
+    return None
+
+
+def obstacle(network: Network) -> Esp8kError | None:
+    """Why the engine does not take a model as it is."""
+    try:
+        require_supported(integer_core(network))
+    except Esp8kError as error:
+        return error
     return None
 
 

@@ -203,7 +203,8 @@ def _check_activation(network: Network, op: Operator, tensor: Tensor) -> None:
 
 def _check_weights(network: Network, op: Operator) -> None:
     source, weights = network.tensors[op.inputs[0]], network.tensors[op.inputs[1]]
-    if weights.data is None or weights.dtype != "int8" or weights.quant is None:
+    types = ("int8", "int16") if op.attributes.unsigned else ("int8",)
+    if weights.data is None or weights.dtype not in types or weights.quant is None:
         hint = "constant int8 weights are needed"
         raise _refuse(network, op, f"weights {weights.name} are not int8", hint)
     if len(weights.shape) != RANK[op.kind] or min(weights.shape) < 1:

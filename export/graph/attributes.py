@@ -22,6 +22,7 @@ class Attributes:
 
     activation: str = "NONE"  # fused behind it
     of: str = ""  # what the file has in its place
+    unsigned: bool = False  # of a file of uint8, whose kernels round otherwise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,6 +107,18 @@ class Stage:
         return data[:, None, None, :] if self.head.kind == "FULLY_CONNECTED" else data
 
     @property
+    def bytes_from(self) -> int | None:
+        """From where a weighted sum's weights reach 255 further; None: they fit int8.
+
+        A file of uint8 has bytes less a zero point.
+        """
+        weights = self.network.tensors[self.head.inputs[1]]
+        if weights.dtype == "int8":
+            return None
+        assert weights.data is not None
+        return min(int(weights.data.min()), 0)
+
+    @property
     def weight_count(self) -> int:
         """Of a weighted sum."""
         return self.network.tensors[self.head.inputs[1]].size

@@ -41,6 +41,13 @@ class Options:
         """Of the int8 engine's weights, as they are stored."""
         return "int16_t" if self.wide_weights else "int8_t"
 
+    def stored(self, stage: Stage) -> tuple[str, int]:
+        """The same of a stage's weights, and what they count from."""
+        first = stage.bytes_from
+        if self.wide_weights or first is None:
+            return self.weight_type, 0
+        return "uint8_t", first
+
 
 @dataclass(frozen=True, eq=False)
 class Kernel(ABC):

@@ -103,7 +103,8 @@ def _finish(network: Network, op: Operator, acc: np.ndarray) -> np.ndarray:
 def _matmul(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Exact integer x @ weights.T by floating-point BLAS."""
     depth = weights.shape[-1]
-    exact = np.float32 if depth * 255 * 128 < 2**24 else np.float64
+    largest = 128 if weights.dtype == np.int8 else 255
+    exact = np.float32 if depth * 255 * largest < 2**24 else np.float64
     return np.asarray((x.astype(exact) @ weights.T.astype(exact)).astype(np.int64))
 
 
@@ -177,10 +178,8 @@ def _average_pool(network: Network, op: Operator, values: Values) -> np.ndarray:
     total = _windows(network, op, x, kernel, 0).sum((-2, -1))
     inside = np.ones((1, *x.shape[1:3], 1), np.int64)
     count = _windows(network, op, inside, kernel, 0).sum((-2, -1))
-    half = np.where(total > 0, count // 2, -(count // 2))
-    rounded = np.trunc((total + half) / count)  # C's division; exact in float64
     bounds = int8.activation_range(op, network.output(op))
-    return clamp(rounded.astype(np.int64), *bounds)
+    return clamp(int8.average(total, count, a.unsigned), *bounds)
 
 
 def _mean(network: Network, op: Operator, values: Values) -> np.ndarray:

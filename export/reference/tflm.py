@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+NAME = "TFLite Micro"
 WITHOUT = frozenset({"GELU", "EXP"})  # kinds of 8 bits that it has no kernel for
 SKIPPED = "skipped: no tflite-micro wheel for this platform"
 M_PERTURB = -6  # of malloc.h

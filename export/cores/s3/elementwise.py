@@ -110,11 +110,11 @@ def _mean_steps(
     if op.kind == "AVERAGE_POOL_2D":
 
         def average(sums: np.ndarray) -> np.ndarray:
-            half = np.where(sums > 0, count // 2, -(count // 2))
-            return np.trunc((sums + half) / count).astype(np.int64)
+            return int8.average(sums, count, op.attributes.unsigned)
 
         real = np.full(channels, 1 / count)
-        return requant.stepped(average, real, least, greatest, 0 * least)
+        turn = least if op.attributes.unsigned else 0 * least
+        return requant.stepped(average, real, least, greatest, turn)
     mantissa, shift = int8.mean_constant(network, op)
     if (256 * count) << max(shift, 0) > requant.INT32:
         return None

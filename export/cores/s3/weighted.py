@@ -22,9 +22,11 @@ Layouts = dict[int, Layout]
 def calls(stage: Stage, layouts: Layouts, name: str, sums: int) -> list[Call] | None:
     """The calls of the stage, or None where this core has no kernel for it.
 
-    `sums`: bytes that those finished together may take.
+    Its products are of int8; `sums`: bytes that those finished together may take.
     """
     if len(stage.sources) != 1 or stage.sources[0].read != stage.head.inputs[0]:
+        return None
+    if stage.bytes_from is not None:
         return None
     if stage.head.kind == "DEPTHWISE_CONV_2D":
         return _depthwise(stage, layouts, name)

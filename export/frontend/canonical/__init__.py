@@ -19,6 +19,7 @@ from export.frontend.canonical import (
     state,
     static,
     tidy,
+    unsigned,
 )
 from export.graph.network import Network
 
@@ -45,7 +46,7 @@ def canonical(network: Network) -> Network:
 
 
 def _made(network: Network) -> Network:
-    network = dilated.undone(static.fold(network))
+    network = dilated.undone(static.fold(unsigned.signed(network)))
     network = batch.single(state.resolve(network))
     network = islands.tabled(islands.sunk(network))
     network = batch.led(rules.apply(static.fold(network)))

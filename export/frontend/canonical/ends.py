@@ -80,7 +80,7 @@ def _input(
             operators.remove(users[0])
             return inner, "float32"
     if tensor.dtype == "uint8" and tensor.quant is not None:
-        tensors[index] = _shifted(tensor)
+        tensors[index] = shifted(tensor)
         if len(users) == 1 and users[0].kind == "QUANTIZE":
             inner = users[0].outputs[0]
             if _alike(tensors[index], tensors[inner]):
@@ -103,7 +103,7 @@ def _output(
         operators.remove(maker)
         return inner, "float32"
     if maker.kind == "QUANTIZE" and tensor.dtype == "uint8" and tensor.quant:
-        tensors[index] = _shifted(tensor)
+        tensors[index] = shifted(tensor)
         if tensors[inner].dtype == "int8" and _alike(tensors[index], tensors[inner]):
             operators.remove(maker)
             return inner, "uint8"
@@ -122,12 +122,14 @@ def _last_axis(tensors: list[Tensor], op: Operator) -> bool:
     return source.shape[at] == source.size
 
 
-def _shifted(tensor: Tensor) -> Tensor:
+def shifted(tensor: Tensor) -> Tensor:
     """A uint8 tensor as int8: the same numbers less 128."""
-    q = tensor.quant
+    q, data = tensor.quant, tensor.data
     assert q is not None
     moved = Quant(q.scale, q.zero_point - 128, q.axis)
-    return dataclasses.replace(tensor, dtype="int8", quant=moved)
+    if data is not None:
+        data = (data.astype(np.int16) - 128).astype(np.int8)
+    return dataclasses.replace(tensor, dtype="int8", quant=moved, data=data)
 
 
 def _alike(first: Tensor, second: Tensor) -> bool:

@@ -52,7 +52,8 @@ def _fully_connected(r: Rewriter, op: Operator) -> None:
         return r.keep(op)
     kernel = r.constant(weights.data.reshape(channels, 1, 1, depth), weights)
     given = r.reshaped(op.inputs[0], (1, rows, 1, depth))
-    a = Window(activation=op.attributes.activation)
+    told = op.attributes
+    a = Window(activation=told.activation, unsigned=told.unsigned)
     shape = (1, rows, 1, channels)
     r.deliver("CONV_2D", (given, kernel, *op.inputs[2:]), shape, op.outputs[0], a)
 

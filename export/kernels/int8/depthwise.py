@@ -42,6 +42,10 @@ class Depthwise(Direct):
         """Outputs of each channel of the input."""
         return self.stage.region[2] // self.stage.depth
 
+    def tap(self, k: int) -> str:
+        """C of a weight in a row of the kernel."""
+        return f"(w[{k}]{self.weight})" if self.weight else f"w[{k}]"
+
     @property
     def loop(self) -> Loop:
         """The one along a row: it has no rest."""

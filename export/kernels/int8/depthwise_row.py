@@ -148,12 +148,13 @@ class DepthwiseRow(Summed):
 
 def by_channel(stem: str, stage: Stage, options: Options) -> Array:
     """The weights of a depthwise layer, a channel after the other."""
+    kind, first = options.stored(stage)
     return weight_array(
         f"{stem}_weights",
         f"{stage.name}: weights by channel",
-        stage.flat_weights,
+        lambda: stage.flat_weights() - first,
         stage.weight_count,
-        options.weight_type,
+        kind,
     )
 
 

@@ -36,6 +36,11 @@ class Pool(Plain):
         return self.stage.head.kind == "AVERAGE_POOL_2D"
 
     @property
+    def unsigned(self) -> bool:
+        """Whether it is the mean of u, not of q, that is rounded."""
+        return self.stage.head.attributes.unsigned
+
+    @property
     def window(self) -> Geometry:
         """What is pooled."""
         return self.stage.geometry

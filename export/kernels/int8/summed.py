@@ -29,12 +29,19 @@ class Summed(Kernel):
         found = requant_stage.weighted(stage, table)
         return Finish.of(stage, options, cls.stem_of(stage, options), found, table)
 
+    @property
+    def weight(self) -> str:
+        """C that follows a weight as it is stored, where that is not all of it."""
+        _, first = self.options.stored(self.stage)
+        return f" - {-first}" if first else ""
+
     @classmethod
     def abreast(cls, stage: Stage, options: Options, count: int) -> Array:
         """The weights as a loop reads them that sums `count` channels abreast."""
+        kind, first = options.stored(stage)
 
         def order() -> np.ndarray:  # (O / count, K, count)
-            flat = stage.flat_weights()
+            flat = stage.flat_weights() - first
             return flat.reshape(-1, count, flat.shape[1]).transpose(0, 2, 1)
 
         return weight_array(
@@ -42,7 +49,7 @@ class Summed(Kernel):
             f"{stage.name}: weights, {count} channels abreast",
             order,
             stage.weight_count,
-            options.weight_type,
+            kind,
         )
 
     @property
