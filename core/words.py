@@ -30,9 +30,11 @@ DEFAULT_PROFILE: Profile = "balanced"  # the Makefile's too
 Cores = Literal["all", "portable", "lx6", "s3"]
 DEFAULT_CORES: Cores = "all"
 
-# How a figure was come by. `host` is a process of this computer, never a board.
-Evidence = Literal["built", "host", "emulated", "on hardware"]
+# How a figure was come by. `host` is a program of this computer, `host process` the
+# whole firmware as one, behind a port: neither is a board.
+Evidence = Literal["built", "host", "host process", "emulated", "on hardware"]
 BUILT: Evidence = "built"
 HOST: Evidence = "host"
+PROCESS: Evidence = "host process"
 EMULATED: Evidence = "emulated"
 HARDWARE: Evidence = "on hardware"

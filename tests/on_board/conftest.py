@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from tools.boards import boards, catalogue, virtual_board
+from core.words import HARDWARE
+from tools.boards import boards, virtual_board
 from tools.boards.boards import Board
 from tools.classify.host import Host
 from tools.link.client import Device
@@ -42,7 +43,7 @@ def line(pytestconfig: pytest.Config, model: str) -> Iterator[tuple[str, Press]]
             if not running.alive():  # why tests failed: its process ended
                 raise running.failure()
         return
-    board = Board(name, catalogue.HARDWARE, port)
+    board = Board(name, HARDWARE, port)
     with boards.open_port(board, model) as opened:
         yield opened, lambda device: device.session.transport.pulse_reset()
 

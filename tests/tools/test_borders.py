@@ -20,10 +20,10 @@ import pytest
 from core import errors
 from core.files import write_json
 from core.text import UNSAFE, for_comment
+from core.words import EMULATED
 from tests.support.fakes import FakeDevice, FakeHost, opener, some_images
 from tools import bisect
 from tools.boards import boards, flash
-from tools.boards.catalogue import EMULATED
 from tools.classify import classify, pictures
 from tools.doctor import doctor
 from tools.doctor.finding import PROBLEM, Finding

@@ -13,9 +13,10 @@ import pytest
 
 from core.errors import DeviceError, Esp8kError
 from core.paths import ROOT
+from core.words import PROCESS
 from export import __main__ as export
 from tests.support.fakes import FakeDevice, FakeHost, opener, some_images
-from tools.boards import boards, catalogue, flash
+from tools.boards import boards, flash
 from tools.faults import chaos
 from tools.report import report
 from training import data, progress, train
@@ -82,7 +83,7 @@ def test_a_build_folder_that_cannot_be_written_is_said_first(
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
     (tmp_path / "v2").mkdir()
     (tmp_path / "v2" / where).touch()
-    board = boards.Board("twin", catalogue.PROCESS)
+    board = boards.Board("twin", PROCESS)
     with pytest.raises(Esp8kError, match=f"cannot write to .*{where}"):
         flash.flash("v2", board)
 
@@ -112,7 +113,7 @@ WRITERS: dict[str, tuple[ModuleType, Callable[[], object]]] = {
     "flash": (flash, lambda: flash.main(["--model", "v2", "--board", "twin"])),
     "build": (
         flash,
-        lambda: flash.flash("v2", boards.Board("twin", catalogue.PROCESS), True),
+        lambda: flash.flash("v2", boards.Board("twin", PROCESS), True),
     ),
 }
 

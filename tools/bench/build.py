@@ -18,6 +18,7 @@ import numpy as np
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, build_root
 from core.pixels import IMAGE_BYTES
+from core.words import EMULATED
 from tools.bench.assemble_lx6 import assemble
 from tools.bench.link_map import sections, shares
 from tools.bench.targets import BARE, ESP32, TARGETS, Target
@@ -75,7 +76,7 @@ def build(
     includes = [f"-I{path}" for path in (BARE, *program.includes)]
     defines = [f"-D{name}" for name in program.defines]
     own = [*where.compile, *flags, *program.warnings, *defines, *includes]
-    if where.evidence == "emulated":
+    if where.evidence == EMULATED:
         own = [*own, f"-I{BARE / 'include'}"]
     objects = [
         _compile(where, path, own, folder / f"model_{i}.o", compiler)
@@ -99,7 +100,7 @@ def _link(where: Target, objects: list[Path], folder: Path) -> tuple[Path, Path]
             "-Wl,--no-warn-rwx-segments",
             *("-Xlinker", f"-Map={link_map}"),  # -Wl, would part it at a comma
             *map(str, objects),
-            *(["-lgcc"] if where.evidence == "emulated" else ["-lm"]),
+            *(["-lgcc"] if where.evidence == EMULATED else ["-lm"]),
             "-o",
             str(elf),
         ],

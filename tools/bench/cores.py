@@ -10,9 +10,10 @@ keeps up: caches miss, loads stall. It is an order of magnitude, and never measu
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from core.words import EMULATED
 from tools.bench import budget
 from tools.bench.rivals import published
-from tools.bench.rows import EMULATED, HERE, OURS, Row
+from tools.bench.rows import HERE, OURS, Row
 from tools.bench.show import evidence, fewest, number, title
 
 MHZ = 240  # of the ESP32 and the S3 at most

@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from core.words import HOST
 from export.emit.host_build import Library
 from export.frontend.tflite import silent
 from export.reference import tflm
 from tools.bench import ours as bench_ours
 from tools.bench import tflm as bench_tflm
 from tools.bench.models import Model
-from tools.bench.rows import HERE, HOST, Row, compare
+from tools.bench.rows import HERE, Row, compare
 
 ROUNDS = 9  # odd: the median is one of them
 IMAGES = 200  # a round and runtime

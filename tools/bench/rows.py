@@ -7,7 +7,6 @@ import numpy as np
 
 OURS = "esp8k"
 HERE, ELSEWHERE, PUBLISHED = "measured here", "measured elsewhere", "published"
-EMULATED, HOST = "emulated", "host"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ TARGETS["lx6fpu"].takes("int8", "speed")
 from dataclasses import dataclass
 
 from core.paths import ROOT
-from core.words import ENGINES, PROFILES
+from core.words import EMULATED, ENGINES, HOST, PROFILES, Evidence
 
 BARE = ROOT / "tools" / "bench" / "rivals" / "bare"
 
@@ -26,7 +26,7 @@ class Target:
     prefix: str  # of the compiler
     compile: tuple[str, ...]
     link: tuple[str, ...]
-    evidence: str  # emulated | host
+    evidence: Evidence
     install: str  # how to get the compiler
     engines: tuple[str, ...] = ENGINES  # what it can be asked for
     profiles: tuple[str, ...] = PROFILES
@@ -45,7 +45,7 @@ TARGETS = {
             "xtensa-lx106-elf-",
             (PICOLIBC, "-mlongcalls", *BARE_FLAGS),
             (PICOLIBC, "-nostartfiles", "-nostdlib", f"-T{BARE}/lx106.ld"),
-            "emulated",
+            EMULATED,
             "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf",
         ),
         # The same compiler's text by LLVM's assembler, for the core of the ESP32.
@@ -55,7 +55,7 @@ TARGETS = {
             "xtensa-lx106-elf-",
             (PICOLIBC, "-mlongcalls", "-DNN_LX6=1", *BARE_FLAGS),
             (PICOLIBC, "-nostartfiles", "-nostdlib", f"-L{BARE}", f"-T{BARE}/lx6.ld"),
-            "emulated",
+            EMULATED,
             "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
         ),
         # The float16 engine's kernels alone, on a core with the ESP32's FPU.
@@ -71,7 +71,7 @@ TARGETS = {
                 f"-L{BARE}",
                 f"-T{BARE}/lx6fpu.ld",
             ),
-            "emulated",
+            EMULATED,
             "apt install gcc-xtensa-lx106 picolibc-xtensa-lx106-elf llvm-22",
             engines=("f16",),
             profiles=("speed",),
@@ -82,7 +82,7 @@ TARGETS = {
             "riscv64-unknown-elf-",
             (*RISCV, *BARE_FLAGS),
             (*RISCV, "-nostdlib", f"-T{BARE}/rv32imc.ld"),
-            "emulated",
+            EMULATED,
             "apt install gcc-riscv64-unknown-elf",
         ),
         # The host stands for a core with an FPU: scalar code only.
@@ -97,7 +97,7 @@ TARGETS = {
                 "-fdata-sections",
             ),
             ("-no-pie",),
-            "host",
+            HOST,
             "apt install gcc",
         ),
     )

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from core.errors import DeviceError, Esp8kError
 from core.text import for_terminal
-from core.words import BUILT
+from core.words import BUILT, HARDWARE
 from tools.boards import catalogue, pio, probe, usb, virtual_board
 from tools.boards.catalogue import Kind
 from tools.boards.probe import Chip
@@ -119,7 +119,7 @@ def _choose(
 
 
 def _make(kind: Kind, port: str | None = None) -> Board:
-    evidence = catalogue.HARDWARE if port else kind.evidence
+    evidence = HARDWARE if port else kind.evidence
     return Board(kind.name, evidence, port, kind.chip)
 
 

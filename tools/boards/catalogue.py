@@ -6,8 +6,8 @@ Adding one: a line here, an env of the same name in firmware/platformio.ini.
 from dataclasses import dataclass
 
 from core.errors import Esp8kError
+from core.words import EMULATED, HARDWARE, PROCESS, Evidence
 
-EMULATED, PROCESS, HARDWARE = "emulated", "host process", "on hardware"
 UART, SERIAL_JTAG, CDC = "UART bridge", "USB-Serial-JTAG", "USB-CDC"
 
 
@@ -19,7 +19,7 @@ class Kind:
     about: str
     chip: str = ""  # as esptool calls it, without the dash; '' has no flash to write
     console: str = ""  # what the USB socket leads to
-    evidence: str = HARDWARE  # of a figure that it gives
+    evidence: Evidence = HARDWARE  # of a figure that it gives
     direct: bool = False  # runs the direct-boot image: no ESP-IDF, no download
 
 
@@ -55,7 +55,7 @@ def is_local(name: str) -> bool:
     return name in BY_NAME and BY_NAME[name].evidence != HARDWARE
 
 
-def evidence_told(name: str) -> str:
+def evidence_told(name: str) -> Evidence:
     """What a device's figures are worth, by the board's name in its own hello."""
     return BY_NAME[name].evidence if name in BY_NAME else HARDWARE
 

@@ -28,7 +28,7 @@ from core.errors import CheckFailed, Esp8kError
 from core.program import run
 from core.text import for_json, visible
 from core.views import shifted, summed
-from core.words import DEFAULT_MODEL, Engine, ModelName
+from core.words import DEFAULT_MODEL, HARDWARE, Engine, ModelName
 from tools.classify import pictures
 from tools.classify.host import Host
 from tools.link.client import Device
@@ -206,7 +206,7 @@ def facts(result: dict[str, Any]) -> list[str]:
 
 def cost(result: dict[str, Any]) -> str:
     """Time or instructions, and what they are worth as evidence."""
-    on_hardware = result["evidence"] == "on hardware"
+    on_hardware = result["evidence"] == HARDWARE
     parts = []
     if result["count"] is not None and result["counter"] != "none":
         parts.append(f"{result['count']:,} {result['counter']}")

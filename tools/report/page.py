@@ -11,17 +11,18 @@ import jinja2
 import numpy as np
 
 from core.text import for_terminal
+from core.words import BUILT, EMULATED, HARDWARE, PROCESS
 from tools.report import shown
 from tools.report.figures import NAMES, accuracy_plot, engine_view, mistakes
 
 TEMPLATES = Path(__file__).parent / "templates"
 EVIDENCE = {
-    "built": "compiled and linked; sizes are read from the image, nothing was run",
-    "emulated": "the flashed bytes ran on an emulated core: results and instruction "
+    BUILT: "compiled and linked; sizes are read from the image, nothing was run",
+    EMULATED: "the flashed bytes ran on an emulated core: results and instruction "
     "counts are exact, times would mean nothing",
-    "host process": "the same C sources ran as a process of this computer: results "
+    PROCESS: "the same C sources ran as a process of this computer: results "
     "are exact, times are this computer's",
-    "on hardware": "a real board answered over its serial port and timed itself",
+    HARDWARE: "a real board answered over its serial port and timed itself",
 }
 MEMORY_OF_BOARD = (
     "The whole firmware, both engines in one image: bytes by the symbols of what was "
@@ -71,7 +72,7 @@ def view(report: dict[str, Any], images: np.ndarray) -> dict[str, Any]:
         "work": work(report),
         "memory": memory(report["memory"]),
         "memory_lead": MEMORY_OF_TWIN
-        if report["evidence"] == "host process"
+        if report["evidence"] == PROCESS
         else MEMORY_OF_BOARD,
         "facts": facts(report),
         "timing": timing_rows(report),
@@ -119,7 +120,7 @@ def cards(report: dict[str, Any]) -> list[dict[str, str]]:
             }
         )
     stored = report["memory"]
-    if stored and report["evidence"] != "host process":
+    if stored and report["evidence"] != PROCESS:
         result.append(
             {
                 "label": "flash, whole firmware",
@@ -142,7 +143,7 @@ def kilobytes(count: int) -> str:
 
 def work(report: dict[str, Any]) -> dict[str, Any]:
     """Time on hardware; elsewhere instructions or the host's own time, said so."""
-    hardware = report["evidence"] == "on hardware"
+    hardware = report["evidence"] == HARDWARE
     times = report["timing"]["microseconds"]
     rows = []
     for engine in report["engines"]:
@@ -155,11 +156,11 @@ def work(report: dict[str, Any]) -> dict[str, Any]:
             unit = "µs of this computer"
             rows.append(_work_row(report, engine, times[engine], unit))
     caution = {
-        "on hardware": "The board's own clock, around the inference alone.",
-        "emulated": "Instructions of the emulated core, counted exactly. They are not "
+        HARDWARE: "The board's own clock, around the inference alone.",
+        EMULATED: "Instructions of the emulated core, counted exactly. They are not "
         "cycles of an ESP32: no cache, flash or pipeline is modelled, and no time on "
         "a board is claimed.",
-        "host process": "Times of the process on this computer, printed to show that "
+        PROCESS: "Times of the process on this computer, printed to show that "
         "the clock works. They say nothing about a board.",
     }[report["evidence"]]
     return {"rows": rows, "caution": caution}

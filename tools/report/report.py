@@ -30,7 +30,14 @@ from core.files import check_writable
 from core.program import run
 from core.revision import revision
 from core.text import for_json, for_path, for_terminal
-from core.words import DEFAULT_MODEL, ENGINES, Engine, ModelName
+from core.words import (
+    DEFAULT_MODEL,
+    EMULATED,
+    ENGINES,
+    HARDWARE,
+    Engine,
+    ModelName,
+)
 from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
@@ -41,7 +48,6 @@ from tools.report.files import progress_bar, say, summary, write
 from tools.report.recorded import artefacts, memory
 
 FORMAT = 1
-EMULATED, PROCESS, HARDWARE = "emulated", "host process", "on hardware"
 WORKERS = 2  # devices opened at once where we start them ourselves
 COUNTED = 16  # images whose instructions are counted: a slower way to emulate
 

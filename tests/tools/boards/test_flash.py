@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import CheckFailed, DeviceError, Esp8kError
+from core.words import HARDWARE
 from tests.support.echo import need, on
 from tools.boards import (
     boards,
-    catalogue,
     flash,
     footprint,
     image_format,
@@ -94,7 +94,7 @@ def test_another_chip_on_the_port_is_refused_before_writing(
 
     app = echo_build / "v2" / echo / "app.bin"
     with mock_bootloader(chip="esp32s3") as mock:
-        board = boards.Board("virtual", catalogue.HARDWARE, mock.url(), "esp32")
+        board = boards.Board("virtual", HARDWARE, mock.url(), "esp32")
         with pytest.raises(DeviceError) as error:
             flash.write(app, tmp_path / "flashed.bin", board)
     assert "ESP32-S3" in error.value.message
@@ -275,7 +275,7 @@ def cut_and_repeat(app: Path, folder: Path, blocks: int) -> bool:
     flashed.write_bytes(b"old")
     with mock_bootloader(chip="esp32") as mock:
         proxy = Faulty(mock.port(), blocks)
-        board = boards.Board("virtual", catalogue.HARDWARE, proxy.url, "esp32")
+        board = boards.Board("virtual", HARDWARE, proxy.url, "esp32")
         try:
             flash.write(app, flashed, board)
             return False
@@ -286,7 +286,7 @@ def cut_and_repeat(app: Path, folder: Path, blocks: int) -> bool:
         finally:
             proxy.close()
         # The same chip, as the cut left it.
-        again = boards.Board("virtual", catalogue.HARDWARE, mock.url(), "esp32")
+        again = boards.Board("virtual", HARDWARE, mock.url(), "esp32")
         flash.write(app, flashed, again)
     assert flashed.read_bytes() == app.read_bytes()
     with virtual_board.VirtualBoard("virtual", flashed) as running:

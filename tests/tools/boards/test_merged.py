@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import Esp8kError
 from core.paths import ROOT
+from core.words import HARDWARE
 from tests.support.echo import FIXTURES
 from tools.boards import boards, catalogue, flash, merge, pio
 from tools.web import installer
@@ -136,7 +137,7 @@ def test_a_build_leaves_it_and_the_page_installs_it(
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
     monkeypatch.setattr(pio, "build", lambda *_: built / "firmware.elf")
     monkeypatch.setattr(flash.footprint, "measure", lambda *_, **__: {})
-    board = boards.Board("esp32-s3-devkitc-1", catalogue.HARDWARE, None, "esp32s3")
+    board = boards.Board("esp32-s3-devkitc-1", HARDWARE, None, "esp32s3")
     flash.flash("v2", board, build_only=True)
     (image,) = installer.built(exported)
     assert image.offset == 0 and image.path.name == "merged.bin"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import DeviceError, Esp8kError
+from core.words import HARDWARE
 from tests.support.echo import FIXTURES, need
 from tools.boards import boards, catalogue, flash, pio
 from tools.boards.sources import FIRMWARE
@@ -123,7 +124,7 @@ def test_a_real_boards_build_and_its_write_fail_differently(
 
     monkeypatch.setattr(pio.family, "run", run)
     monkeypatch.setattr(pio, "has_espressif", lambda: True)
-    board = boards.Board("esp32dev", catalogue.HARDWARE, "/dev/ttyUSB7", "esp32")
+    board = boards.Board("esp32dev", HARDWARE, "/dev/ttyUSB7", "esp32")
     with pytest.raises(Esp8kError) as error:
         flash.flash("v2", board)
     if not failing:
@@ -151,7 +152,7 @@ def test_the_project_file_is_valid_and_defaults_to_virtual(
     config = {name: dict(options) for name, options in json.loads(done.stdout)}
     assert config["platformio"]["default_envs"] == ["virtual"]
     for kind in catalogue.KINDS:
-        if kind.evidence != catalogue.HARDWARE or kind.direct:
+        if kind.evidence != HARDWARE or kind.direct:
             continue
         options = config[f"env:{kind.name}"]
         assert options["framework"] == ["espidf"]
