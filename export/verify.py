@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from core import pixels
 from core.digest import digest
 from core.files import scratch
+from core.pixels import to_int8
 from core.views import OFFSETS
 from export.emit import host_build
 from export.graph.network import Network
@@ -99,7 +99,7 @@ def tflite_logits(model: bytes, images: np.ndarray) -> np.ndarray:
 def quantized_input(network: Network, images: np.ndarray) -> np.ndarray:
     """Raw pixels as the int8 network takes them: q = pixel - 128."""
     shape = network.tensors[network.inputs[0]].shape
-    return pixels.to_int8(images).reshape(-1, *shape[1:])
+    return to_int8(images).reshape(-1, *shape[1:])
 
 
 class Verifier:

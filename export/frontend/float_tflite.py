@@ -6,7 +6,6 @@ float16 and dynamic-range weights become float32 first; TensorFlow's own calibra
 does the rest. It runs in this process: `core.isolate` keeps its crashes away.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from export.frontend import cures
-from export.frontend.tflite import silent, tensorflow
+from export.frontend.tflite import one_by_one, silent, tensorflow
 from export.graph.flatbuffer import packed, unpacked
 from export.graph.read import read_tflite
 
@@ -34,15 +33,13 @@ def quantize(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
     tf = tensorflow()
     from tensorflow.lite.python.optimize import calibrator
 
-    def dataset() -> Iterator[list[np.ndarray]]:
-        for several in zip(*inputs, strict=True):
-            yield [one[None].astype(np.float32) for one in several]
-
     try:
         with silent():
             floats = calibrator.add_intermediate_tensors(with_float_constants(raw))
             made = calibrator.Calibrator(floats)  # the tensors are those of an LSTM
-            return bytes(made.calibrate_and_quantize(dataset, tf.int8, tf.int8, False))
+            return bytes(
+                made.calibrate_and_quantize(one_by_one(inputs), tf.int8, tf.int8, False)
+            )
     except (RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
         raise Esp8kError(

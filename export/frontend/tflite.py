@@ -7,7 +7,7 @@ calibration is a tuple: one array for each input of the model.
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
@@ -192,12 +192,20 @@ def _converted(converter: Any, hint: str = HINT) -> bytes:
         ) from error
 
 
-def _calibrate(tf: Any, converter: Any, inputs: tuple[np.ndarray, ...]) -> None:
+def one_by_one(
+    inputs: tuple[np.ndarray, ...],
+) -> Callable[[], Iterator[list[np.ndarray]]]:
+    """Several inputs (N, ...) each, as TensorFlow's calibration asks for them."""
+
     def dataset() -> Iterator[list[np.ndarray]]:
         for several in zip(*inputs, strict=True):
             yield [one[None].astype(np.float32) for one in several]
 
-    converter.representative_dataset = dataset
+    return dataset
+
+
+def _calibrate(tf: Any, converter: Any, inputs: tuple[np.ndarray, ...]) -> None:
+    converter.representative_dataset = one_by_one(inputs)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8

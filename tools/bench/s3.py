@@ -15,13 +15,13 @@ import numpy as np
 from core.errors import CheckFailed
 from export.assembly import source, translate
 from export.assembly.pie import PIE
+from export.core_costs import CALL
 from export.cores.s3.component import assembly
 from export.cores.s3.lower import lower
 from export.emit import generate, s3_host
 from export.frontend.identity import identify
 from tools.bench.models import NO_WEIGHTS, Model
 
-CALL = 10  # instructions of the C for each kernel that it calls, about
 OUTPUT = 20  # of the copy of the output
 CALL_BYTES = 28  # of code for each call, about
 

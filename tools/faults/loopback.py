@@ -18,10 +18,10 @@ from core.files import replacing, scratch
 from core.paths import build_root
 from tools.boards.sources import FIRMWARE, compiled, includes
 from tools.faults.line import BOOT_TEXT, PANIC_TEXT, FaultyLine
+from tools.link.pace import BITS_A_BYTE
 
 PORT = "memory"  # of firmware/port
 HOST_FLAGS = ("-std=c99", "-O2", "-ffp-contract=off", "-fPIC", "-shared")
-BITS_A_BYTE = 10
 RESET_PANIC = 3  # hal_reset_t
 PIECE_BYTES = 256  # that arrive together: what a UART's driver hands over
 BOOT_S = 1.0  # a board that resets is deaf for so long

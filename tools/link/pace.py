@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass, field
 
 from tools.link.framing import Request
+from tools.link.messages import NO_TIME
 
 FIRST_TIMEOUT_S = 1.0  # for a reply, before any was timed
 LEAST_TIMEOUT_S = 0.12  # USB adapters hold bytes back for up to 16 ms
@@ -19,7 +20,6 @@ COMPUTE_FACTOR = 1.5  # times what an inference took by the device's own clock
 SLOWEST_DECAY = 0.9  # how fast that slowest one is forgotten
 MOST_DOUBLINGS = 4
 BITS_A_BYTE = 10  # start, eight, stop
-NO_TIME = 0xFFFFFFFF  # the board has no clock
 RESULT = struct.Struct("<BBI")  # engine, label, microseconds
 
 Key = tuple[int, int]  # a request's type, and its engine or -1

@@ -14,8 +14,7 @@ from export.kernels.int8.tiled import Tiled
 from export.kernels.kernel import Options
 from export.plan.cost import Work
 from export.plan.overlap import lag
-
-ACCUMULATORS = 8
+from export.plan.tiling import ACCUMULATORS
 
 
 @dataclass(frozen=True, eq=False)

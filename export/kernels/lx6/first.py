@@ -20,7 +20,6 @@ from export.kernels.lx6.text import (
 )
 
 LAST = 8  # the tap whose weight is in an address register
-RECORD = 9  # words of a channel
 
 
 def emit(layer: Layer) -> Made | None:
