@@ -1,7 +1,8 @@
 """Sums of products as they are, one MAC16 instruction each: whatever has no better way.
 
 The rows under a kernel are widened to int16, with their padding; a kernel's row is one
-run of them, and all of it where the input is no wider than the kernel.
+run of them, and all of it where the input is no wider than the kernel. Under a pool
+the sums of its window follow each other, each with the same weights.
 """
 
 import numpy as np
@@ -31,13 +32,14 @@ MOST = 60  # runs of a kernel that are written one after the other
 
 def emit(layer: Layer) -> Made | None:
     """The kernel, or None where it does not apply."""
-    if layer.depthwise or layer.pool is not None:
+    pool_h, pool_w = layer.pool or (1, 1)
+    if layer.depthwise or layer.out_h % pool_h or layer.out_w % pool_w:
         return None
     if layer.dilation_h * layer.dilation_w > 1 and layer.kernel != (1, 1):
         runs = layer.kernel[0] * layer.kernel[1]
     else:
         runs = layer.kernel[0]
-    if runs > MOST:
+    if runs * pool_h * pool_w > MOST:
         return None
     weights = even(layer.weights)
     if _pixels(layer):  # two of them are a pair
@@ -86,6 +88,10 @@ class _Maker:
             ]
             runs = [(at, layer.even_c // 2) for at, _ in runs]
         self.runs = _joined(runs)
+        self.pool = layer.pool or (1, 1)
+        self.stored_h = layer.out_h // self.pool[0]
+        self.stored_w = layer.out_w // self.pool[1]
+        self.down = layer.stride_h * self.pool[0]  # rows from output to output
 
     def kernel(self) -> Made:
         layer, name = self.layer, self.layer.name
@@ -98,9 +104,9 @@ class _Maker:
         code = words([*stream, 0, 0], f"{name}_weights")
         code += "\n" + words(constants, f"{name}_channels") + "\n" + table(layer)
         body, cost = self._sums()
-        least, more = self.reach_h * self.pitch, layer.stride_h * self.pitch
+        least, more = self._gathered(1) * self.pitch, self.down * self.pitch
         self.rows = best_rows(
-            layer, layer.out_h, least, more, lambda rows: self._cost(rows, cost)
+            layer, self.stored_h, least, more, lambda rows: self._cost(rows, cost)
         )
         function = self._function()
         size = 4 * (len(stream) + 2 + len(constants))
@@ -111,20 +117,19 @@ class _Maker:
             self._gathered(self.rows) * self.pitch,
             self._cost(self.rows, cost),
             size,
-            groups(layer, self.rows),
+            groups(layer, self.rows * self.pool[0]),
             rereads=False,
         )
 
     def _gathered(self, rows: int) -> int:
         """Rows of the input under so many of the output."""
-        return (rows - 1) * self.layer.stride_h + self.reach_h
+        return (rows * self.pool[0] - 1) * self.layer.stride_h + self.reach_h
 
     def _cost(self, rows: int, position: int) -> int:
-        """Instructions with `rows` at a time, `position` of them for each sum."""
-        layer = self.layer
-        widen = int(self._gathered(rows) * (self.wide * layer.in_c * 2.9 + 45))
-        groups = -(-layer.out_h // rows)
-        return groups * (widen + rows * (layer.out_w * (position + 12) + 12))
+        """Instructions with `rows` at a time, `position` of them for each output."""
+        widen = int(self._gathered(rows) * (self.wide * self.layer.in_c * 2.9 + 45))
+        groups = -(-self.stored_h // rows)
+        return groups * (widen + rows * (self.stored_w * (position + 12) + 12))
 
     def _function(self) -> str:
         layer = self.layer
@@ -138,27 +143,47 @@ class _Maker:
 
         return RowsOfSums(
             layer,
-            length=layer.out_h,
+            length=self.stored_h,
             step=self.rows,
-            down=layer.stride_h,
-            line=layer.stride_h * self.pitch // 4,
-            count=layer.out_w,
-            apart=(layer.stride_w * self.column // 4, layer.out_c),
+            down=self.down,
+            line=self.down * self.pitch // 4,
+            count=self.stored_w,
+            apart=(self.pool[1] * layer.stride_w * self.column // 4, layer.out_c),
         ).function(gather)
+
+    def _window(self) -> list[int]:
+        """Bytes from the first sum of a pool's window to each."""
+        height, width = self.pool
+        right = self.layer.stride_w * self.column
+        down = self.layer.stride_h * self.pitch
+        return [y * down + x * right for y in range(height) for x in range(width)]
 
     def _sums(self) -> tuple[str, int]:
         layer = self.layer
         body = Block()
         weights = Weights("w")
-        at = 0  # bytes from where v stands to where the first run begins, less
-        for number, (offset, count) in enumerate(self.runs):
-            body.move("v", offset - at)
-            dot(body, weights, "v", count, number == 0, "y")
-            at = offset + 4 * count
-        odd = weights.turn
-        body.move("v", -at)
-        body.op("L32I", "x", "k", 0)
-        body.op("RSR_ACCLO", "y")
+        at = 0  # where v stands, from the first word
+        *others, last = self._window()
+        for start in (*others, last):
+            to = "x" if start else "y"
+            for number, (offset, count) in enumerate(self.runs):
+                body.move("v", start + offset - at)
+                dot(body, weights, "v", count, number == 0, to)
+                at = start + offset + 4 * count
+            odd = weights.turn
+            if start != last:  # the next sum has the same weights
+                body.move("w", -4 * (2 + sum(count for _, count in self.runs)))
+                weights.turn = 0
+                weights.start(body)
+            else:
+                body.move("v", -at)
+            if not others:
+                body.op("L32I", "x", "k", 0)
+            body.op("RSR_ACCLO", to)
+            if start:
+                body.op("MAX", "y", "y", "x")
+        if others:
+            body.op("L32I", "x", "k", 0)
         store.load(body, self.narrow, "k", 4, ("m", "p", "q"))
         body.op("ADD", "y", "y", "x")
         store.single(body, layer, self.narrow, "y", ("m", "p", "q"))
