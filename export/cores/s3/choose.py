@@ -1,6 +1,6 @@
 """Which layout each value has: what its readers want of it."""
 
-from export.cores.s3.layout import Border, Layout, lay, padded
+from export.cores.s3.layout import WORD, Border, Layout, lay, padded, up
 from export.cores.s3.window import Shape
 from export.cores.s3.windows import cheapest
 from export.graph.geometry import hwc
@@ -34,7 +34,8 @@ def layouts(network: Network, stages: tuple[Stage, ...]) -> dict[int, Layout]:
 def _image(network: Network, readers: list[Reader]) -> Layout:
     """The input: in the shape in which it is read, if that is one shape.
 
-    Its rows follow each other without a gap where windows may begin at any address.
+    Its rows are no more than whole words where windows may begin at any address: C
+    moves the rows that are kept of it by words.
     """
     shape = hwc(network.tensors[network.inputs[0]].shape)
     read = {stage.sources[at].shape for stage, at in readers}
@@ -44,7 +45,7 @@ def _image(network: Network, readers: list[Reader]) -> Layout:
     anywhere = all(stage.head.kind in ANYWHERE for stage, _ in readers)
     if layout.border or layout.pixel != layout.channels or not anywhere:
         return layout
-    return Layout(*shape, layout.pixel, layout.width * layout.pixel)
+    return Layout(*shape, layout.pixel, up(layout.width * layout.pixel, WORD))
 
 
 def _layout(shape: Size, readers: list[Reader], able: bool) -> Layout:

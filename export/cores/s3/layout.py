@@ -9,6 +9,7 @@ padding has to read, so that no kernel knows of padding.
 from dataclasses import dataclass
 
 VECTOR = 16  # bytes
+WORD = 4
 
 
 @dataclass(frozen=True)

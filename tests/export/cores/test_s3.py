@@ -21,6 +21,7 @@ from core.words import MODELS, PROFILES
 from export.arithmetic import int8 as arithmetic
 from export.cores.s3 import add, lines, requant, rows
 from export.cores.s3.arena import TAIL
+from export.cores.s3.layout import WORD
 from export.cores.s3.lower import lower
 from export.emit import generate, s3_host
 from export.emit.host_build import compile_c
@@ -34,6 +35,7 @@ from tests.support.components import IDENTITY, Networks
 from tests.support.products import verified
 from tests.support.traces import assert_as_expected
 from tools.bench.drawn.networks import Generator, random_inputs, random_network
+from tools.bench.drawn.typical import typical_network
 from training.data import load
 
 NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))  # 100 in CI, 1000 for a night
@@ -43,6 +45,7 @@ FEW = 12  # of them in the fast suite
 # Random networks that begin with what no photograph is.
 POOL_OF_IMAGE = 967  # of eight bytes a row: every other one begins inside a vector
 DEEP_IMAGE = 978  # of more channels than a load's offset reaches
+UNEVEN_ROWS = 0  # a typical one: 22 pixels of three bytes
 WRAPPED_ROWS = 149  # the last pixels of a row lie where the next one's border begins
 TARGETS = {  # instructions of the kernels of one inference, and a little of the calls
     "v1": 44_000,
@@ -320,6 +323,13 @@ def test_images_of_odd_sizes_have_the_references_bytes(
     seed: int, profile: str, tmp_path: Path
 ) -> None:
     checked(seed, tmp_path, profile)
+
+
+def test_rows_that_are_kept_are_moved_by_whole_words() -> None:
+    engine = lower(typical_network(UNEVEN_ROWS), "net", BY_ROWS)
+    runs = [unit for unit in engine.units if isinstance(unit, rows.Run)]
+    kept = [one for run in runs for one in run.chain.kept.values()]
+    assert kept and all(one.width % WORD == 0 for one in kept)
 
 
 def check(seed: int, folder: Path) -> set[str]:
