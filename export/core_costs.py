@@ -25,7 +25,6 @@ from export.kernels.lx6.kernel import Lx6
 from export.kernels.registry import Core
 
 COUNTED, ESTIMATED = "counted", "estimated"
-CALL = 10  # instructions of the C for each kernel of the S3 that it calls, about
 PLAIN = 12  # instructions an element of an operator without products, roughly
 
 
@@ -120,8 +119,7 @@ def _vector(network: Network, profile: str) -> CoreCost:
     own = sum(
         call.steps * counts[call.kernel.name] for call in engine.calls if _own(call)
     )
-    other = sum(call.steps for call in engine.calls) * CALL + engine.overhead
-    other += sum(
+    other = engine.overhead + sum(
         max(k.kernel.cost("xtensa"), 0) or PLAIN * k.kernel.stage.size
         for k in engine.portables
     )

@@ -85,7 +85,9 @@ def test_what_it_prints_is_json_with_those_names(
     MAINS[verb]([*options, "--json"])
     told = json.loads(capsys.readouterr().out, parse_constant=refuse)
     if verb == "fit-cost":  # by core
-        assert told == {c: {"product": None, "load": 1.0} for c in fit_cost.CORES}
+        assert told == {
+            c: {"product": None, "load": 1.0} for c in (*fit_cost.CORES, fit_cost.S3)
+        }
         return
     names = set(re.findall(r"`(\w+)`", TOLD[verb]))
     assert set(told) <= names

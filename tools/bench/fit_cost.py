@@ -2,6 +2,7 @@
 
     esp8k fit-cost                  # half an hour of emulation
     esp8k fit-cost --core riscv     # one core alone
+    esp8k fit-cost --core s3        # the C around the kernels of the ESP32-S3
 
 Counts every weighted layer of the typical networks that are fitted and of v1, v2 and
 v3, directly summed in both weight types and by each Winograd, and prints the weights
@@ -29,7 +30,7 @@ from export.kernels.int8.conv import Conv
 from export.kernels.int8.depthwise import Depthwise
 from export.kernels.int8.strip import PooledStrip
 from export.kernels.kernel import Kernel
-from tools.bench import budget, profiler
+from tools.bench import budget, fit_s3, profiler
 from tools.bench.drawn.typical import (
     FITTED,
     FITTED_DIRECT,
@@ -38,6 +39,7 @@ from tools.bench.drawn.typical import (
 )
 
 CORES = {"xtensa": "lx106", "riscv": "rv32imc"}  # the name in WEIGHTS: the target's
+S3 = "s3"  # whose kernels are counted: what is around them is fitted
 LEAST = 4000  # instructions of a layer that is worth a line
 MATTERS = 0.05  # of a network's instructions: the part of a layer that is looked at
 ROUNDS = 40  # of giving more weight to what fits worst
@@ -123,6 +125,8 @@ def price(work: dict[str, float], weights: dict[str, float]) -> float:
 
 def lines(core: str) -> tuple[list[Line], list[Line]]:
     """Everything that is fitted to: direct sums, and Winograd."""
+    if core == S3:
+        return fit_s3.lines(IDENTITY), []
     drawn = [("speed", "direct"), ("size", "direct"), ("speed", "maxima")]
     drawn += [("speed", "winograd"), ("speed", "winograd4")]
     jobs = [
@@ -156,7 +160,7 @@ def lines(core: str) -> tuple[list[Line], list[Line]]:
 
 @dataclass(frozen=True)
 class Config:
-    core: Literal["all", "xtensa", "riscv"] = "all"  # whose weights
+    core: Literal["all", "xtensa", "riscv", "s3"] = "all"  # whose weights
     json: bool = False  # print them as JSON
 
 
@@ -164,9 +168,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Count, fit, print."""
     config = parse(Config, argv, "fit-cost", __doc__ or "")
     found = {}
-    for core in CORES if config.core == "all" else (config.core,):
+    for core in (*CORES, S3) if config.core == "all" else (config.core,):
         direct, tiled = lines(core)
-        found[core] = fit(tiled, fit(direct, KNOWN[core]))
+        found[core] = fit(direct, KNOWN.get(core, {}))
+        if tiled:
+            found[core] = fit(tiled, found[core])
         if not config.json:
             print(core, found[core], flush=True)
     if config.json:

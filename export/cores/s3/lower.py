@@ -6,6 +6,7 @@ For each value the layout that its readers want, for each stage a kernel in vect
 or, where there is none, the portable one between two copies; then the arena.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,6 +21,7 @@ from export.graph.fusion import plan_stages
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network
 from export.graph.stage import Stage
+from export.plan import cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +43,17 @@ class Engine:
         return tuple(found)
 
     @property
+    def work(self) -> dict[str, float]:
+        """How often each kind of work of the C around the kernels is done."""
+        found = Counter[str]({"engine": 1})
+        for unit in self.units:
+            found.update(unit.work if isinstance(unit, Run) else {"call": 1})
+        return dict(found)
+
+    @property
     def overhead(self) -> int:
-        """Instructions of the C that runs stages row by row, about."""
-        return sum(unit.overhead for unit in self.units if isinstance(unit, Run))
+        """Instructions of that C, about."""
+        return cost.estimate(self.work, "s3")
 
     @property
     def kernels(self) -> list[Kernel]:

@@ -18,12 +18,10 @@ from export.cores.s3.kernel import Call, Kernel
 from export.cores.s3.layout import VECTOR, Border, Layout, up
 from export.graph.geometry import POINT
 from export.graph.stage import Stage
-from export.plan import overlap
+from export.plan import cost, overlap
 from export.plan.row_chain import Chain, Node, Play, Read, Rows, head_rows, played
 
 FAR = 1 << 40  # bytes; behind all that anybody reads
-STEP = 45  # instructions of the C for a step, about
-MOVED = 0.75  # and for a byte that moves on
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,21 +120,31 @@ class Run:
 
     @cached_property
     def overhead(self) -> int:
-        """Instructions of the C around the calls, about."""
-        play, moved = Play(self.chain), 0
-        first = dict.fromkeys(self.chain.kept, 0)
+        """Instructions of the C around the kernels, about."""
+        return cost.estimate(self.work, "s3")
+
+    @cached_property
+    def work(self) -> dict[str, float]:
+        """How often each kind of work of that C is done."""
+        play, kept = Play(self.chain), self.chain.kept
+        first = dict.fromkeys(kept, 0)
+        filled = sum(rows.room * rows.width for rows in kept.values())
+        looks = moves = moved = 0
         for i, below in play.turns():
+            looks += len(self.parts) - i  # from the last one on
             tensor = self.chain.nodes[i].output
-            rows = self.chain.kept.get(tensor)
+            rows = kept.get(tensor)
             if rows is None:
                 continue
             count = play.rows(i, below)
+            filled += count * rows.width + rows.spill if below else 0
             if play.made[tensor] - first[tensor] + count > rows.room:
-                kept = play.room(i, below) - count
-                first[tensor] = play.made[tensor] - kept
-                moved += kept * rows.width
-        steps = sum(node.steps for node in self.chain.nodes)
-        return round(STEP * steps + MOVED * moved)
+                stay = play.room(i, below) - count
+                first[tensor] = play.made[tensor] - stay
+                moves, moved = moves + 1, moved + stay * rows.width
+        calls = sum(call.steps for call in self.calls)
+        found = {"call": calls, "look": looks, "move": moves, "moved": moved}
+        return {**found, "filled": filled}
 
 
 def strip(layout: Layout) -> Layout:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from core.words import PROFILES
+from export.cores.s3.lower import lower
 from export.emit import generate
 from export.kernels.kernel import Kernel
-from tests.support.components import Components
-from tools.bench import fit_cost, profiler
+from tests.support.components import IDENTITY, Components, Networks
+from tools.bench import fit_cost, fit_s3, profiler
 from tools.bench.drawn.typical import HELD_OUT, typical_image, typical_network
 
 pytestmark = pytest.mark.emulator
@@ -138,3 +139,10 @@ def test_speed_takes_winograd_where_it_is_cheaper(components: Components) -> Non
         "conv3": "winograd4",
         "dense1": "direct",
     }
+
+
+def test_the_c_around_the_s3s_kernels_is_as_foretold(networks: Networks) -> None:
+    network = networks("v3")[0]
+    engine = lower(network, "net", fit_s3.PROFILE)
+    counted = fit_s3.counted(network, engine, IDENTITY)
+    assert engine.overhead == pytest.approx(counted, rel=TOLERANCE)
