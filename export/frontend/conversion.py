@@ -23,11 +23,11 @@ from export.frontend import (
     dequantized,
     float_tflite,
     old_keras,
-    onnx_files,
     open_shapes,
     tflite,
 )
 from export.frontend.canonical.unsigned import is_unsigned
+from export.frontend.onnx import files as onnx_files
 from export.frontend.taken import Options, Taken, Wanted
 from export.graph.network import Network
 from export.graph.read import read_tflite
@@ -284,5 +284,5 @@ def _hold_to_onnxruntime(
         if not off <= TOLERANCE * max(float(np.abs(theirs).max(initial=0.0)), 1e-6):
             raise CheckFailed(
                 f"the converted model is {off:.3g} off the ONNX one in onnxruntime",
-                "a bug of export/frontend/onnx_operators.py: report it with this model",
+                "a bug of export/frontend/onnx/operators.py: report it with this model",
             )

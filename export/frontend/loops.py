@@ -21,7 +21,7 @@ from export.frontend.float_tflite import drop_unused_codes
 from export.frontend.loop_constants import computed
 from export.frontend.loop_graph import EACH, Unrolled, each_row, lengths, zeros_like
 from export.frontend.loop_rows import LIST, Inputs, Known, Made, Rows, Value, moved
-from export.frontend.onnx_recurrent import STEPS
+from export.frontend.onnx.recurrent import STEPS
 from export.graph.flatbuffer import packed, unpacked
 from export.graph.network import Network
 from export.graph.read import DTYPES

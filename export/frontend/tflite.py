@@ -16,8 +16,8 @@ import onnx
 
 from core.errors import Esp8kError
 from core.text import one_line
-from export.frontend.onnx_import import Builder, Graph, is_last, read
-from export.frontend.onnx_operators import HINT, KNOWN, MAPPERS
+from export.frontend.onnx.builder import Builder, Graph, is_last, read
+from export.frontend.onnx.operators import HINT, KNOWN, MAPPERS
 
 KERAS_HINT = (
     "replace the layer that it names; tf.lite.TFLiteConverter.from_keras_model(model) "

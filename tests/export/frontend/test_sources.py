@@ -14,7 +14,8 @@ from PIL import Image
 
 from core.errors import Esp8kError
 from core.inputs import read_bytes
-from export.frontend import c_array, calibration, cures, onnx_files, sources
+from export.frontend import c_array, calibration, cures, sources
+from export.frontend.onnx import files as onnx_files
 from export.frontend.taken import Wanted
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 

@@ -2,9 +2,9 @@
 
 `read(proto)` checks the graph and brings it to a list of steps; `Builder.run` makes
 them TensorFlow calls inside a `tf.function`; what each operator becomes stands in
-`onnx_operators`. Images change from NCHW to NHWC once, here, by permuting constants; a
-flattened image's order is absorbed into the columns of the next Gemm, so no TRANSPOSE
-reaches the chip where there need not be one.
+`export.frontend.onnx.operators`. Images change from NCHW to NHWC once, here, by
+permuting constants; a flattened image's order is absorbed into the columns of the next
+Gemm, so no TRANSPOSE reaches the chip where there need not be one.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from onnx import numpy_helper
 
 from core.errors import Esp8kError
 from core.text import one_line
-from export.frontend.onnx_fuse import Step, fused
+from export.frontend.onnx.fuse import Step, fused
 
 Mapper = Callable[["Builder", Step], "Value | list[Value]"]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from export.frontend.onnx_fuse import Step
-from export.frontend.onnx_import import Builder, Mapper, Value
-from export.frontend.onnx_shapes import parted
+from export.frontend.onnx.builder import Builder, Mapper, Value
+from export.frontend.onnx.fuse import Step
+from export.frontend.onnx.shapes import parted
 
 STEPS = 128  # more would make more C than anybody wants
 State = tuple[Any, ...]

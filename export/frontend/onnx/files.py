@@ -19,7 +19,7 @@ from core.errors import Esp8kError
 from core.files import scratch
 from core.inputs import MODEL_BYTES, read_bytes
 from core.text import one_line
-from export.frontend import onnx_static
+from export.frontend.onnx import static
 from export.frontend.taken import Wanted
 from export.graph.network import ELEMENTS
 
@@ -64,7 +64,7 @@ def read(
             f"{shown} is quantized in the QOperator form",
             "quantize_static(..., quant_format=QuantFormat.QDQ)",
         )
-    proto = onnx_static.folded(proto) if quantized else _simplified(proto, shown)
+    proto = static.folded(proto) if quantized else _simplified(proto, shown)
     proto = _inferred(proto, shown)
     inputs = tuple(
         Wanted(i.name, tuple(d.dim_value for d in i.type.tensor_type.shape.dim))

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from export.frontend.onnx_fuse import Step
-from export.frontend.onnx_import import Builder, Mapper, Value
+from export.frontend.onnx.builder import Builder, Mapper, Value
+from export.frontend.onnx.fuse import Step
 from export.graph.geometry import same_total
 
 NOT_NEGATIVE = ("Relu", "Clip", "Sigmoid", "Softmax", "MaxPool", "HardSigmoid")

@@ -10,7 +10,9 @@ from onnx import numpy_helper
 from torch import nn
 
 from core.errors import Esp8kError
-from export.frontend import onnx_files, onnx_static, tflite
+from export.frontend import tflite
+from export.frontend.onnx import files as onnx_files
+from export.frontend.onnx import static as onnx_static
 from export.frontend.onnx_export import export_onnx
 from export.frontend.support import require_supported
 from export.graph.read import read_tflite

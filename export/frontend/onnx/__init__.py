@@ -1,0 +1,1 @@
+"""ONNX files: read and made plain, then each operator as TensorFlow calls."""

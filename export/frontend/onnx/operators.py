@@ -1,0 +1,13 @@
+"""What each ONNX operator becomes in TensorFlow, for `export.frontend.onnx.builder`."""
+
+from export.frontend.onnx import elementwise, recurrent, shapes, weighted
+from export.frontend.onnx.builder import Mapper
+
+MAPPERS: dict[str, Mapper] = {
+    **weighted.MAPPERS,
+    **shapes.MAPPERS,
+    **elementwise.MAPPERS,
+    **recurrent.MAPPERS,
+}
+KNOWN = frozenset(MAPPERS)
+HINT = "replace it; known are " + ", ".join(sorted(MAPPERS))
