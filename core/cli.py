@@ -13,11 +13,16 @@ several values; a `Literal` lists its words; `Positional[Path]` stands without a
 """
 
 import contextlib
+import dataclasses
 import io
+import os
+import shutil
 import sys
 import textwrap
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from functools import partial
 from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin
 
 import tyro
@@ -35,6 +40,7 @@ from core.errors import Esp8kError
 
 C = TypeVar("C")
 WIDTH = 79  # columns of a text in a help
+LEAST_COLUMNS = 40  # tyro lays a table out for ever in a terminal of one column
 __all__ = ["Positional", "alias", "parse"]
 
 
@@ -46,7 +52,7 @@ def parse(config: type[C], argv: Sequence[str] | None, verb: str, text: str = ""
     words = list(sys.argv[1:] if argv is None else argv)
     if not {"-h", "--help"}.isdisjoint(words):
         _show_help(config, verb, text)
-    with events.on_parse_error(_refuse):
+    with events.on_parse_error(partial(_refuse, config)):
         return _cli(config, words, verb)
 
 
@@ -64,12 +70,27 @@ def _show_help(config: type[Any], verb: str, text: str) -> NoReturn:
     """The text of the stage, then tyro's table of options; leaves."""
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-        _cli(config, ["--help"], verb)
+        with _wide_enough():
+            _cli(config, ["--help"], verb)
     usage, _, options = shown.getvalue().partition("\n")
     parts = [laid_out(text)] if text else []
     print("\n\n".join([*parts, _filled(usage, " " * 7)]))
     print("\n".join(line.rstrip() for line in options.splitlines()))
     raise SystemExit(0)
+
+
+@contextlib.contextmanager
+def _wide_enough() -> Iterator[None]:
+    """A terminal of LEAST_COLUMNS at least, for a while."""
+    before = os.environ.get("COLUMNS")
+    columns = max(LEAST_COLUMNS, shutil.get_terminal_size().columns)
+    os.environ["COLUMNS"] = str(columns)
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS")
+        if before is not None:
+            os.environ["COLUMNS"] = before
 
 
 def laid_out(text: str) -> str:
@@ -90,9 +111,22 @@ def _filled(paragraph: str, indent: str = "") -> str:
     )
 
 
-def _refuse(event: events.ParseErrorEvent) -> NoReturn:
+def _refuse(config: type[Any], event: events.ParseErrorEvent) -> NoReturn:
     """A mistake on the command line is an `Esp8kError` like every other one."""
-    raise Esp8kError(_told(event), f"see {event.prog} --help")
+    hint = f"see {event.prog} --help"
+    if isinstance(event, events.UnrecognizedArgs):
+        written = event.tokens[0].partition("=")[0]
+        for meant in get_close_matches(written, _options(config), 1, 0.8):
+            hint = f"did you mean {meant}? {hint}"
+    raise Esp8kError(_told(event), hint)
+
+
+def _options(config: type[Any]) -> list[str]:
+    """`--name` of each field, `--no-name` of what is on by default."""
+    return [
+        f"--{'no-' if field.default is True else ''}{field.name.replace('_', '-')}"
+        for field in dataclasses.fields(config)
+    ]
 
 
 def _told(event: events.ParseErrorEvent) -> str:
@@ -119,7 +153,9 @@ def _misread(event: events.InstantiationFailure) -> str:
     if event.argument is None or value == event.message:
         return event.message
     wanted = event.argument.lowered.metavar or "another value"
-    return f"{event.argument.display_name()} takes {wanted}, not {value}"
+    # Of thousands of digits Python says what a programmer could do.
+    told = f", not {value}" if value.startswith(("'", '"')) else ""
+    return f"{event.argument.display_name()} takes {wanted}{told}"
 
 
 def _registry() -> ConstructorRegistry:

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 import time
@@ -44,7 +45,8 @@ def test_words_become_a_typed_config():
         (["--count", "None"], "--count takes INT, not 'None'"),
         (["--share", "half"], "--share takes FLOAT, not 'half'"),
         (["--share"], "--share wants a value"),
-        (["--shades", "3"], "there is no option --shades 3"),
+        (["--count", "9" * 5000], "--count takes INT"),
+        (["--colour", "3"], "there is no option --colour 3"),
         (["stray"], "there is no option stray"),
     ],
 )
@@ -54,6 +56,33 @@ def test_a_mistake_is_one_line_with_a_hint(words, told):
     assert caught.value.message == told
     assert caught.value.hint == "see esp8k test --help"
     assert caught.value.code == EXIT_USAGE
+
+
+@pytest.mark.parametrize(
+    "words, meant",
+    [
+        (["--modle", "v2"], "--model"),
+        (["--no-brower"], "--no-browser"),
+        (["--httpport=0"], "--http-port"),
+        (["--word", "x", "--enigne", "f16"], None),
+    ],
+)
+def test_a_misspelt_option_is_told_which_was_meant(words, meant):
+    from tools.web.draw import Config as Draw
+
+    with pytest.raises(Esp8kError) as caught:
+        parse(Draw, words, "test")
+    told = f"did you mean {meant}? " if meant else ""
+    assert caught.value.hint == f"{told}see esp8k test --help"
+
+
+def test_help_comes_in_a_terminal_of_one_column(capsys, monkeypatch):
+    """It went on for ever."""
+    monkeypatch.setenv("COLUMNS", "1")
+    with pytest.raises(SystemExit):
+        parse(Config, ["--help"], "test")
+    assert "--share FLOAT" in capsys.readouterr().out
+    assert os.environ["COLUMNS"] == "1"
 
 
 def test_a_misspelt_verb_is_told_which_was_meant():
