@@ -8,6 +8,7 @@ tool has another one that runs in virtual time.
 import contextlib
 import errno
 import os
+import re
 import select
 import time
 from typing import Protocol
@@ -15,7 +16,7 @@ from typing import Protocol
 import serial
 from serial.tools import list_ports
 
-from core.errors import DeviceError
+from core.errors import DeviceError, Esp8kError
 from tools.link.holders import holders
 
 READ_BYTES = 65536  # at most, in one read
@@ -31,6 +32,10 @@ if os.name == "posix":
     import termios
 
     BROKEN += (termios.error,)  # which is no OSError
+
+
+# What pyserial makes of a URL that is written wrongly.
+MISWRITTEN = (AttributeError, KeyError, TypeError, ValueError, re.error)
 
 
 class Transport(Protocol):
@@ -156,7 +161,7 @@ def open_port(name: str, baud: int) -> serial.SerialBase:
     while True:
         try:
             return _opened(name, baud, local)
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (*MISWRITTEN, serial.SerialException, OSError) as error:
             if not _is_busy(error) or time.monotonic() > end:
                 raise _cannot_open(name, error) from error
         time.sleep(POLL_S)
@@ -188,6 +193,14 @@ def _is_busy(error: Exception) -> bool:
     return taken or getattr(error, "errno", None) in BUSY
 
 
+def _is_miswritten(error: Exception) -> bool:
+    """Whether it is about the URL; what a port at its other end refuses is not."""
+    text = str(error)
+    cause = error.__context__ if text.startswith("Could not open port") else error
+    told = isinstance(cause, MISWRITTEN) and "rejected" not in text
+    return told or "expected a string in the form" in text
+
+
 def _descriptor(port: serial.SerialBase) -> int | None:
     """What select() can wait on, or None (Windows, rfc2217)."""
     if os.name != "posix":
@@ -198,7 +211,7 @@ def _descriptor(port: serial.SerialBase) -> int | None:
         return None
 
 
-def _cannot_open(name: str, error: Exception) -> DeviceError:
+def _cannot_open(name: str, error: Exception) -> Esp8kError:
     number = getattr(error, "errno", None)
     text = str(error)
     if _is_busy(error):
@@ -216,6 +229,11 @@ def _cannot_open(name: str, error: Exception) -> DeviceError:
         return DeviceError(
             f"what answers at {name} does not speak RFC 2217",
             f"a plain connection: socket://{name.partition('://')[2]}",
+        )
+    if "://" in name and _is_miswritten(error):
+        return Esp8kError(
+            f"{name} is no address of a port",
+            "as socket://192.168.0.7:3333 or rfc2217://HOST:NUMBER",
         )
     if "://" in name:
         return DeviceError(

@@ -13,7 +13,7 @@ import pytest
 import serial
 from serial import serialutil
 
-from core.errors import EXIT_DEVICE, DeviceError
+from core.errors import EXIT_DEVICE, EXIT_USAGE, DeviceError, Esp8kError
 from tests.support.fake_model import fake_int8
 from tests.support.link import PtyHost, random_images
 from tests.support.network import far_away, rfc2217_server, socket_server
@@ -53,6 +53,21 @@ def test_a_socket_where_nobody_listens() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     assert "nothing answers" in error_of(f"socket://127.0.0.1:{port}").message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("socket://", "socket://host", "socket://[::1", "socket://127.0.0.1:99999"),
+        *("rfc2217://x:y:z", "rfc2217://127.0.0.1:1?timeout=x", "http://host"),
+        *("hwgrep://(", "loop://?logging=junk", "alt:///dev/null?class=None", "://"),
+    ],
+)
+def test_an_address_that_is_none_is_no_silent_device(url: str) -> None:
+    """'<=' not supported between instances: is the other side running?"""
+    with pytest.raises(Esp8kError, match="is no address of a port") as caught:
+        Device.open(url)
+    assert caught.value.code == EXIT_USAGE and "socket://" in caught.value.hint
 
 
 def test_a_port_that_another_program_has(behind_pty: Behind) -> None:
