@@ -48,7 +48,7 @@ def open_picture(path: Path) -> Image.Image:
         raise Esp8kError(f"{path} is an address, not a file", "download it first")
     try:
         if path.is_dir():
-            cure = f'for all pictures in it give "{path}/*"'
+            cure = f'for all pictures in it give "{path / "*"}"'
             raise Esp8kError(f"{path} is a folder, not a picture", cure)
         if not path.exists():
             raise Esp8kError(f"there is no file {path}", "check the path")

@@ -123,7 +123,8 @@ def noted(name: str, crop: str | None) -> Picture:
     try:
         found = read(open_picture(Path(name)), name, crop)
     except Esp8kError as error:
-        return Picture(name, (), (), refused=error.message, cure=error.hint)
+        why = error.message.removeprefix(f"{name} ")  # the name stands before it
+        return Picture(name, (), (), refused=why, cure=error.hint)
     return Picture.of(name, found)
 
 
