@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.files import scratch, uninterrupted
+
 POLITE_S = 10.0  # to clean up after Ctrl-C
 Known = dict[int, str]  # processes, and when each was started
 
@@ -21,31 +23,61 @@ Known = dict[int, str]  # processes, and when each was started
 def run(words: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
     """As `subprocess.run` with text."""
     timeout_s = options.pop("timeout", None)
-    with subprocess.Popen(words, text=True, **options) as child:
+    child = None
+    with contextlib.ExitStack() as open_pipes:
         try:
+            with uninterrupted():  # else it may have begun, and nobody knows of it
+                made = subprocess.Popen(words, text=True, **options)
+                child = open_pipes.enter_context(made)
             out, err = child.communicate(timeout=timeout_s)
         except BaseException as stop:
-            _end(child, asked=type(stop) is KeyboardInterrupt)
+            if child is not None:
+                _end(child, asked=type(stop) is KeyboardInterrupt)
             raise
     return subprocess.CompletedProcess(words, child.returncode, out, err)
 
 
+def heard(
+    words: Sequence[str], timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a compiler, keep what it prints.
+
+    Ended early, clang leaves the objects that it has made: they go with their folder.
+    """
+    kept = subprocess.PIPE
+    with scratch() as folder:
+        return run(
+            words,
+            stdout=kept,
+            stderr=kept,
+            timeout=timeout,
+            errors="replace",
+            env=os.environ | {"TMPDIR": str(folder)},
+        )
+
+
 def _end(child: "subprocess.Popen[str]", asked: bool) -> None:
-    """Ask it to end, unless a terminal `asked` all of us; then kill what is left."""
+    """Ask all of them to end, as a terminal does that `asked`; kill what is left."""
     known = _started_by(child.pid)
     try:
         if not asked:
             stop = signal.SIGINT if os.name == "posix" else signal.SIGTERM
             child.send_signal(stop)
+            _send(stop, known)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=POLITE_S)
     finally:
         known |= _started_by(child.pid)
         child.kill()
-        for process, fields in _stats().items():
-            if known.get(process) == fields[19]:  # no other that has its number now
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
+        if known:
+            _send(signal.SIGKILL, known)
+
+
+def _send(number: signal.Signals, known: Known) -> None:
+    for process, fields in _stats().items():
+        if known.get(process) == fields[19]:  # no other that has its number now
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
 
 def _started_by(root: int) -> Known:

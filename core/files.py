@@ -103,21 +103,24 @@ def _drop(path: Path) -> None:
 def surely(clean: Callable[[], None]) -> None:
     """Call `clean`, which may be called twice; Ctrl-C and SIGTERM wait until then."""
     try:
-        with _uninterrupted():
+        with uninterrupted():
             clean()
     except KeyboardInterrupt:  # it came before that began
-        with _uninterrupted():
+        with uninterrupted():
             clean()
         raise
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C and what else ends us wait until the end; in the main thread alone."""
     if threading.current_thread() is not threading.main_thread():
         yield  # no signal interrupts another thread
         return
     came: list[int] = []
     known = {n: signal.getsignal(n) for n in (signal.SIGINT, *ENDINGS)}
+    # What is ignored (nohup) stays so, for a child that is started meanwhile as well.
+    known = {n: handler for n, handler in known.items() if handler != signal.SIG_IGN}
     for number in known:
         signal.signal(number, lambda number, _: came.append(number))
     try:

@@ -12,13 +12,13 @@ import ctypes
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core import family
 from core.errors import CheckFailed, Esp8kError
 from export.emit.generate import flags
 from export.plan.record import load_plan
@@ -51,7 +51,7 @@ def host_compiler() -> str:
 def defines(header: Path, *options: str) -> dict[str, str]:
     """The macros of a generated header, as a compiler with these options has them."""
     command = [host_compiler(), *flags("host"), *options, "-E", "-dM", str(header)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    done = family.heard(command, TIMEOUT_S)
     if done.returncode:
         raise CheckFailed(
             f"{header.name} cannot be read: {done.stderr.strip()}",
@@ -182,7 +182,7 @@ def compile_c(
         str(target),
         "-lm",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    done = family.heard(command, TIMEOUT_S)
     if done.returncode:
         first = next((x for x in done.stderr.splitlines() if "error" in x), "")
         raise CheckFailed(

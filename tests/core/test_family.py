@@ -63,3 +63,42 @@ def test_a_program_that_takes_too_long_ends_with_all_it_started() -> None:
 def test_what_it_says_and_its_status_come_back() -> None:
     done = family.run(["sh", "-c", "echo so; exit 3"], stdout=subprocess.PIPE)
     assert (done.returncode, done.stdout) == (3, "so\n")
+
+
+# Its child and its file in /tmp are cc1 and what that writes, to a driver as gcc.
+COMPILER = f"""#!{sys.executable}
+import os, signal, subprocess, sys, tempfile
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with tempfile.NamedTemporaryFile():
+    child = subprocess.Popen(["sleep", "60"])
+    os.write(os.open(f"/proc/{{os.getppid()}}/fd/1", os.O_WRONLY), b"%d\\n" % child.pid)
+    child.wait()
+"""
+COMPILES = {
+    "the host's C": "from export.emit.host_build import compile_c as f;"
+    "run(lambda: f([], [], Path('x')))",
+    "the page's C": "from tools.web.build import compile_wasm as f;"
+    "run(lambda: f(Path('/nowhere'), Path('x')))",
+    "the training's C": "from training.fused.library import compiled; run(compiled)",
+}
+
+
+@pytest.mark.parametrize("what", COMPILES)
+def test_a_compiler_that_is_ended_leaves_no_child_and_no_file(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cc1 went on for seconds, and its objects stayed in /tmp."""
+    temporary, compiler = tmp_path / "tmp", tmp_path / "clang-19"
+    temporary.mkdir()
+    compiler.write_text(COMPILER)
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("CC", str(compiler))
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    code = f"from pathlib import Path; from core.program import run; {COMPILES[what]}"
+    with started(code) as (command, grandchild):
+        command.send_signal(signal.SIGTERM)
+        _, said = command.communicate(timeout=10)
+    assert command.returncode == 128 + signal.SIGTERM, said
+    assert gone(grandchild) and not list(temporary.iterdir())

@@ -8,13 +8,13 @@ Ours and a rival's go through the same compilers, linker scripts and start code
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from core import family
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, build_root
 from core.pixels import IMAGE_BYTES
@@ -194,7 +194,7 @@ def run_tool(command: list[str], target: Target) -> str:
     """Stdout of a compiler or a linker; raises CheckFailed with the line that tells."""
     if shutil.which(command[0]) is None:
         raise Esp8kError(f"there is no {command[0]}", target.install)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    done = family.heard(command, TIMEOUT_S)
     if done.returncode:
         raise CheckFailed(
             f"{command[0]}: {_cause(done.stderr)}", " ".join(command[-6:])

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import family
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.paths import build_root
@@ -60,9 +61,7 @@ def build(name: str, firmware: Path = FIRMWARE) -> Path:
     model = firmware / "fuzz" / "fake_model"
     files = [*sources(model, firmware), firmware / "fuzz" / f"fuzz_{name}.c"]
     command = [compiler(), *FLAGS, *includes(model, PORT, firmware), *map(str, files)]
-    built = subprocess.run(
-        [*command, "-o", str(program)], capture_output=True, text=True
-    )
+    built = family.heard([*command, "-o", str(program)])
     if built.returncode != 0:
         raise Esp8kError(
             f"the harness {name} does not build:\n{built.stderr.strip()}",

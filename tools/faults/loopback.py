@@ -9,10 +9,10 @@ seed gives the same run.
 
 import ctypes
 import hashlib
-import subprocess
 from collections import deque
 from pathlib import Path
 
+from core import family
 from core.errors import Esp8kError
 from core.files import replacing, scratch
 from core.paths import build_root
@@ -53,7 +53,7 @@ def build_library(component: Path, *extra: str) -> Path:
     library.parent.mkdir(parents=True, exist_ok=True)
     with replacing(library) as fresh:
         command = ["gcc", *flags, *map(str, files), "-o", str(fresh)]
-        built = subprocess.run(command, capture_output=True, text=True)
+        built = family.heard(command)
         if built.returncode != 0:
             raise Esp8kError(f"the firmware does not build:\n{built.stderr.strip()}")
     return library

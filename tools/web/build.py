@@ -10,13 +10,12 @@ it is fetched from elsewhere, and nothing is sent anywhere.
 import json
 import shlex
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import files, manifest
+from core import family, files, manifest
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, model_dir
@@ -92,9 +91,7 @@ def compile_wasm(component: Path, target: Path) -> None:
     command = [CLANG, *TARGET, *flags("wasm"), *LINK, *deciding(component)]
     command += [f"-I{folder}" for folder in folders if folder.exists()]
     command += [*map(str, sources), "-o", str(target)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S
-    )
+    done = family.heard(command, COMPILE_TIMEOUT_S)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no output"]
         first = next((line for line in lines if "error" in line), lines[0])

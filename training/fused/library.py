@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from core import family
 from core.files import replacing
 from core.paths import build_root
 
@@ -72,12 +73,8 @@ def compiled() -> Path | None:
         command = [compiler, *FLAGS, "-shared", "-fPIC", str(SOURCE), "-lm"]
         try:
             with replacing(target) as partial:
-                subprocess.run(
-                    [*command, "-o", str(partial)],
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
+                done = family.heard([*command, "-o", str(partial)])
+                done.check_returncode()
         except OSError:
             return None
         except subprocess.CalledProcessError as failed:
