@@ -71,7 +71,7 @@ def test_what_was_edited_since_is_somebodys_work(tmp_path: Path) -> None:
     assert content(tmp_path) == {"a": "edited", "b": "edited", "c": "1"}
 
 
-def test_links_lead_nowhere(tmp_path: Path) -> None:
+def test_what_a_link_leads_to_is_never_written(tmp_path: Path) -> None:
     outside, target = tmp_path / "outside", tmp_path / "target"
     outside.mkdir()
     target.mkdir()

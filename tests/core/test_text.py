@@ -60,7 +60,7 @@ def test_no_name_leads_to_another_folder(nasty: str) -> None:
 
 
 @given(st.text(alphabet="*/?\\\n x"))
-def test_no_comment_is_left(given_text: str) -> None:
+def test_text_cannot_leave_a_comment_of_c(given_text: str) -> None:
     shown = text.for_comment(given_text)
     assert "*/" not in shown and "/*" not in shown
     assert "\n" not in shown and not shown.endswith("\\") and "??/" not in shown

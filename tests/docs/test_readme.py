@@ -12,7 +12,7 @@ from core.paths import ROOT
 README = (ROOT / "README.md").read_text()
 
 
-def test_it_is_short() -> None:
+def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) < 150
 
 

@@ -230,7 +230,7 @@ def test_c_that_does_not_compile_is_a_failed_check(
         host_build.build(tmp_path, tmp_path)
 
 
-def test_int8_accuracy_of_a_checkpoint(
+def test_a_checkpoint_keeps_its_accuracy_in_int8(
     monkeypatch: pytest.MonkeyPatch, data: Data
 ) -> None:
     few = shortened(data, IMAGES)

@@ -103,25 +103,25 @@ def terminal(answer: bytes | None = None) -> Iterator[str]:
 CLASSIFY = ("tools.classify.classify", "--board", "esp32dev")
 
 
-def test_no_such_port(build: Path, digit: str):
+def test_a_port_that_is_not_there_is_named(build: Path, digit: str):
     done = run(build, *CLASSIFY, "--port", "/dev/ttyNOPE", "--image", digit)
     expect(done, EXIT_DEVICE, "no port /dev/ttyNOPE", "")
 
 
-def test_a_busy_port(build: Path, digit: str):
+def test_a_busy_port_is_told_with_its_cure(build: Path, digit: str):
     with terminal() as port, serial.Serial(port, exclusive=True):
         done = run(build, *CLASSIFY, "--port", port, "--image", digit)
     expect(done, EXIT_DEVICE, "is busy by", "close the program")
 
 
-def test_a_device_that_never_answers(build: Path, digit: str):
+def test_a_device_that_never_answers_is_named(build: Path, digit: str):
     with terminal() as port:
         done = run(build, *CLASSIFY, "--port", port, "--image", digit)
     expect(done, EXIT_DEVICE, f"no answer from {port}", "")
 
 
 @pytest.mark.slow
-def test_a_device_that_answers_noise(build: Path, digit: str):
+def test_noise_is_no_answer(build: Path, digit: str):
     noise = random.Random(0).randbytes(64)
     with terminal(noise) as port:
         done = run(build, *CLASSIFY, "--port", port, "--image", digit)
@@ -136,7 +136,7 @@ def test_the_report_meets_a_silent_device_before_anything_long(build: Path):
     expect(done, EXIT_DEVICE, f"no answer from {port}", "")
 
 
-def test_a_file_that_is_no_image(build: Path, tmp_path: Path):
+def test_a_file_that_is_no_image_is_refused(build: Path, tmp_path: Path):
     path = tmp_path / "letter.txt"
     path.write_text("seven")
     done = run(build, *CLASSIFY, "--image", str(path))
@@ -145,37 +145,37 @@ def test_a_file_that_is_no_image(build: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("option", ["--model", "--engine"])
 @pytest.mark.parametrize("program", ["tools.classify.classify", "tools.report.report"])
-def test_an_unknown_model_or_engine(build: Path, program: str, option: str):
+def test_an_unknown_model_or_engine_is_refused(build: Path, program: str, option: str):
     expect(run(build, program, option, "v77"), EXIT_USAGE, "v77", "--help")
 
 
-def test_an_unknown_board(build: Path, digit: str):
+def test_an_unknown_board_is_answered_with_the_known_ones(build: Path, digit: str):
     words = ("tools.classify.classify", "--board", "arduino", "--image", digit)
     expect(run(build, *words), EXIT_USAGE, "no board 'arduino'", "virtual")
 
 
-def test_a_number_that_is_none(build: Path):
+def test_a_word_in_place_of_a_number_is_refused(build: Path):
     done = run(build, "tools.classify.classify", "--index", "seven")
     expect(done, EXIT_USAGE, "seven", "--help")
 
 
-def test_a_model_that_was_not_exported(tmp_path: Path, digit: str):
+def test_a_model_that_was_not_exported_names_the_command(tmp_path: Path, digit: str):
     done = run(tmp_path, "tools.classify.classify", "--board", "twin", "--image", digit)
     expect(done, EXIT_USAGE, "v3 has not been exported", "make export MODEL=v3")
 
 
-def test_a_damaged_manifest(build: Path, digit: str):
+def test_a_damaged_manifest_names_the_command(build: Path, digit: str):
     (build / "v3" / "model.json").write_text("{")
     done = run(build, "tools.classify.classify", "--board", "twin", "--image", digit)
     expect(done, EXIT_USAGE, "model.json is damaged", "make export")
 
 
-def test_a_board_without_firmware(build: Path, digit: str):
+def test_a_board_without_firmware_names_the_command(build: Path, digit: str):
     done = run(build, "tools.classify.classify", "--board", "twin", "--image", digit)
     expect(done, EXIT_USAGE, "twin has no firmware of v3", "make flash")
 
 
-def test_a_full_disk(tmp_path: Path, digit: str):
+def test_a_full_disk_is_a_mistake_with_its_cure(tmp_path: Path, digit: str):
     """A tmpfs of one page, in a mount namespace of our own."""
     unshare = shutil.which("unshare")
     full = tmp_path / "full"

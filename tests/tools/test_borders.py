@@ -171,7 +171,7 @@ def test_every_command_writes_its_json_by_the_one_function() -> None:
 
 
 @pytest.mark.parametrize("word", NASTY, ids=ascii)
-def test_no_page_is_left(word: str, tmp_path: Path) -> None:
+def test_a_word_cannot_leave_its_place_in_the_page(word: str, tmp_path: Path) -> None:
     told = reported(word, tmp_path) | {"command": word, "failures": [word]}
     shown = page.render(told, some_images(4))
     assert "<script" not in shown
@@ -180,7 +180,7 @@ def test_no_page_is_left(word: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", NASTY, ids=ascii)
-def test_no_comment_of_c_or_cmake_is_left(word: str) -> None:
+def test_a_word_cannot_leave_a_comment_of_c_or_cmake(word: str) -> None:
     shown = for_comment(word)
     assert "*/" not in shown and "/*" not in shown and "\n" not in shown
     assert not {c for c in shown if unicodedata.category(c) in UNSAFE}

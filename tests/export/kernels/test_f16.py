@@ -324,7 +324,7 @@ def test_inputs_that_might_be_too_large_then_stay_as_they_are(
     ("values", "log2"),
     [([1.0, 3.0], 0), ([0.0], 0), ([0.75, 4], -2), ([1 / 255], -31), ([2.0**-24], -24)],
 )
-def test_the_least_bit_of_many_values(values: list[float], log2: int) -> None:
+def test_the_least_bit_is_the_lowest_of_all(values: list[float], log2: int) -> None:
     assert arithmetic.least_bit(np.array(values, np.float32)) == log2
 
 

@@ -181,7 +181,7 @@ def test_an_emulator_holds_its_own_pty_and_is_still_asked(
     assert found["weights"].level == OK
 
 
-def test_a_whole_port_from_chip_to_weights(where, hang, exported_here):
+def test_a_whole_port_is_examined_from_chip_to_weights(where, hang, exported_here):
     port = hang(Firmware())
     proc = Path("/proc")  # nobody else holds this PTY but this very process
     system = where(Found(port, *CP210X), proc=proc)

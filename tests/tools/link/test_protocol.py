@@ -101,7 +101,7 @@ def test_error_codes_are_one_in_text_host_and_firmware() -> None:
     assert [constant(f"ERROR_{name}") for name in names] == rows
 
 
-def test_there_are_examples() -> None:
+def test_the_document_has_four_examples() -> None:
     assert len(EXAMPLES) == 4
 
 

@@ -72,7 +72,7 @@ def test_a_host_that_sends_all_back_comes_to_an_end(board: MemoryBoard) -> None:
         assert rounds < 5
 
 
-def test_noise_is_no_person(board: MemoryBoard) -> None:
+def test_one_unknown_line_starts_no_echo(board: MemoryBoard) -> None:
     board.boot()
     assert board.feed(b"hlep\r").startswith(b"e-[Unknown command: hlep]")
     assert board.feed(b"x") == b""

@@ -92,7 +92,7 @@ SOUND = {
         ({"left": SOUND["left"] | {"processes": 1}}, "1 processes left"),  # type: ignore
     ],
 )
-def test_what_must_not_be_fails(change: dict, told: str) -> None:
+def test_a_soak_that_found_something_fails(change: dict, told: str) -> None:
     soak.require(SOUND)
     with pytest.raises(CheckFailed, match=told):
         soak.require(SOUND | change)

@@ -204,7 +204,7 @@ def test_a_run_of_one_engine_is_not_resumed_by_the_other() -> None:
 
 
 @pytest.mark.slow
-def test_no_access_beside_the_work_space(tmp_path: Path) -> None:
+def test_nothing_beside_the_work_space_is_touched(tmp_path: Path) -> None:
     """All nets once under the address and undefined-behaviour sanitizers."""
     # The accesses are those of the source; -O3 would only take six times as long.
     sanitizers = ["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
