@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from export.frontend.tflite import silent, tensorflow
+from tools.bench.drawn import unsigned
 from tools.bench.drawn.recurrent import Recurrent
 
 EXAMPLES = 20  # calibration inputs
@@ -297,3 +298,8 @@ def everything() -> Iterator[tuple[str, str, bytes]]:
         yield "streaming, 200 calls", f"{layers} layers with a state", streaming(layers)
     yield "UNIDIRECTIONAL_SEQUENCE_LSTM", "200 calls of 7 steps", recurrent("lstm")
     yield "SVDF", "200 calls", recurrent("svdf")
+    yield (
+        "TensorFlow 1, uint8",
+        "each operator that is taken so",
+        unsigned.network(0)[0],
+    )
