@@ -1,9 +1,11 @@
 """A function in assembly while it is written.
 
-code = Code("conv1")
-code("movi a8,15")
-code.add("a2", 400)
-text = code.text()
+    code = Code("conv1")
+    code("movi a8,15")
+    code.add("a2", 400)
+    text = code.end()
+
+Every instruction must be one of `export.assembly.pie`, whose length it has.
 """
 
 from export.assembly.pie import PIE

@@ -1,7 +1,9 @@
 """The files of this core's engine: the kernels' text, and C around it.
 
-text = assembly(engine)        # <prefix>_int8_s3.S
-lines = body(engine)           # of the run function
+    text = assembly(engine)        # <prefix>_int8_s3.S
+    lines = body(engine, shown)    # of the run function
+
+`shown` has the numbers that a hook gets, by the value that it is shown.
 """
 
 from export.cores.s3.kernel import Kernel

@@ -16,7 +16,7 @@ from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
 from export.cores.s3.layout import VECTOR, up
-from export.cores.s3.place import pair, row_block
+from export.cores.s3.row_block import pair, row_block
 from export.cores.s3.sums import OVER, Order, Sum, chained, plain, sums
 from export.cores.s3.window import Way, arranged
 from export.cores.s3.windows import cheapest

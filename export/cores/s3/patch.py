@@ -13,7 +13,7 @@ from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
 from export.cores.s3.layout import up
-from export.cores.s3.place import pair, row_block
+from export.cores.s3.row_block import pair, row_block
 from export.cores.s3.sums import OVER, chained, plain
 
 POSITIONS = ((0, 0), (0, 1), (1, 0), (1, 1))

@@ -24,9 +24,8 @@ def calls(stage: Stage, layouts: Layouts, name: str, sums: int) -> list[Call] | 
 
     Its products are of int8; `sums`: bytes that those finished together may take.
     """
-    if len(stage.sources) != 1 or stage.sources[0].read != stage.head.inputs[0]:
-        return None
-    if stage.bytes_from is not None:
+    known = stage.bytes_from is None and len(stage.sources) == 1
+    if not known or stage.sources[0].read != stage.head.inputs[0]:
         return None
     if stage.head.kind == "DEPTHWISE_CONV_2D":
         return _depthwise(stage, layouts, name)

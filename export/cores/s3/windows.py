@@ -1,6 +1,8 @@
 """How the window of a position comes into vectors: the cheapest of four ways.
 
-way = cheapest(shape, layout, stride, start, channels_out)
+    way = cheapest(shape, layout, stride, start, channels_out)
+
+What each way is, `export.cores.s3.ways` says.
 """
 
 import numpy as np
