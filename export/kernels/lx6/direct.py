@@ -158,10 +158,11 @@ class _Maker:
         down = self.layer.stride_h * self.pitch
         return [y * down + x * right for y in range(height) for x in range(width)]
 
-    def _sums(self) -> tuple[str, int]:
-        layer = self.layer
-        body = Block()
-        weights = Weights("w")
+    def _largest(self, body: Block, weights: Weights) -> int:
+        """The largest sum of a window into y, its bias into x.
+
+        Gives the register in which the next channel's weights would come: 0 or 1.
+        """
         at = 0  # where v stands, from the first word
         *others, last = self._window()
         for start in (*others, last):
@@ -184,6 +185,13 @@ class _Maker:
                 body.op("MAX", "y", "y", "x")
         if others:
             body.op("L32I", "x", "k", 0)
+        return odd
+
+    def _sums(self) -> tuple[str, int]:
+        layer = self.layer
+        body = Block()
+        weights = Weights("w")
+        odd = self._largest(body, weights)
         store.load(body, self.narrow, "k", 4, ("m", "p", "q"))
         body.op("ADD", "y", "y", "x")
         store.single(body, layer, self.narrow, "y", ("m", "p", "q"))
