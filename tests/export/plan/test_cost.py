@@ -142,7 +142,7 @@ def test_speed_takes_winograd_where_it_is_cheaper(components: Components) -> Non
 
 
 def test_the_c_around_the_s3s_kernels_is_as_foretold(networks: Networks) -> None:
-    network = networks("v3")[0]
+    network = networks("v2")[0]
     engine = lower(network, "net", fit_s3.PROFILE)
     counted = fit_s3.counted(network, engine, IDENTITY)
     assert engine.overhead == pytest.approx(counted, rel=TOLERANCE)
