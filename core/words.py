@@ -38,3 +38,5 @@ HOST: Evidence = "host"
 PROCESS: Evidence = "host process"
 EMULATED: Evidence = "emulated"
 HARDWARE: Evidence = "on hardware"
+# What a device counts, as its hello says it, where that is a measurement of a chip.
+CYCLES = "cycles"

@@ -21,7 +21,7 @@ typedef enum {
 
 typedef enum {
     HAL_COUNTER_NONE,        /* hal_count() means nothing here */
-    HAL_COUNTER_CYCLES,      /* cycles of the core's clock, on hardware */
+    HAL_COUNTER_CYCLES,      /* cycles of a chip's clock: on hardware only */
     HAL_COUNTER_INSTRUCTIONS /* instructions retired, exact, emulated */
 } hal_counter_t;
 

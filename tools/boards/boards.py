@@ -129,7 +129,7 @@ def _make(kind: Kind, port: str | None = None) -> Board:
 def _at_port(kind: Kind | None, port: str, use: str, here: System) -> tuple[Board, str]:
     if use == TALK:
         told = here.firmware(port)
-        evidence = catalogue.evidence_told(told.board)
+        evidence = catalogue.evidence_told(told.board, told.counter)
         return Board(told.board, evidence, port), "as its firmware says"
     if kind is not None:
         return _make(kind, port), "as asked"

@@ -6,7 +6,7 @@ Adding one: a line here, an env of the same name in firmware/platformio.ini.
 from dataclasses import dataclass
 
 from core.errors import Esp8kError
-from core.words import EMULATED, HARDWARE, PROCESS, Evidence
+from core.words import CYCLES, EMULATED, HARDWARE, PROCESS, Evidence
 
 UART, SERIAL_JTAG, CDC = "UART bridge", "USB-Serial-JTAG", "USB-CDC"
 
@@ -55,9 +55,14 @@ def is_local(name: str) -> bool:
     return name in BY_NAME and BY_NAME[name].evidence != HARDWARE
 
 
-def evidence_told(name: str) -> Evidence:
-    """What a device's figures are worth, by the board's name in its own hello."""
-    return BY_NAME[name].evidence if name in BY_NAME else HARDWARE
+def evidence_told(name: str, counter: str) -> Evidence:
+    """What a device's figures are worth, by its own hello: its board and its counter.
+
+    Only a chip counts cycles: an image for one that does not runs in an emulator.
+    """
+    if is_local(name):
+        return BY_NAME[name].evidence
+    return HARDWARE if counter == CYCLES else EMULATED
 
 
 def by_chip(chip: str, native: bool) -> Kind | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from core.pixels import IMAGE_BYTES
-from core.words import ENGINES
+from core.words import CYCLES, ENGINES
 from tools.link.schema import (
     Answer,
     FrameAnswer,
@@ -22,7 +22,7 @@ from tools.link.schema import (
     wire,
 )
 
-COUNTERS = ("none", "cycles", "instructions")
+COUNTERS = ("none", CYCLES, "instructions")
 RESETS = ("unknown", "power on", "software", "panic", "watchdog", "brownout")
 NO_TIME = 0xFFFFFFFF  # the board has no clock
 

@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "crystal.h"
+#include "espressif_qemu.h"
 #include "hal.h"
 #include "mulsh.h"
 #include "painted_stack.h"
@@ -286,7 +287,10 @@ uint32_t hal_count(void)
 hal_counter_t hal_counter(void)
 {
     if (!board_is_emulated()) {
-        return HAL_COUNTER_CYCLES;
+        return espressif_qemu_word(ESPRESSIF_QEMU_ON_ESP32) ==
+                       ESPRESSIF_QEMU_SIGN
+                   ? HAL_COUNTER_NONE
+                   : HAL_COUNTER_CYCLES;
     }
     return options.icount_shift != 0u ? HAL_COUNTER_INSTRUCTIONS
                                       : HAL_COUNTER_NONE;
@@ -294,7 +298,7 @@ hal_counter_t hal_counter(void)
 
 uint32_t hal_counter_hz(void)
 {
-    return board_is_emulated() ? 0u : cpu_hz;
+    return hal_counter() == HAL_COUNTER_CYCLES ? cpu_hz : 0u;
 }
 
 uint32_t hal_boot_count(void)

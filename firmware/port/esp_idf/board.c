@@ -19,6 +19,7 @@
 #include "esp_system.h"
 #include "esp_task_wdt.h"
 #include "esp_timer.h"
+#include "espressif_qemu.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/idf_additions.h"
 #include "freertos/task.h"
@@ -26,6 +27,12 @@
 #include "sdkconfig.h"
 
 #define MAGIC 0x6B387045u
+
+#if defined(CONFIG_IDF_TARGET_ESP32)
+#define EMULATOR_WORD ESPRESSIF_QEMU_ON_ESP32
+#elif defined(CONFIG_IDF_TARGET_ESP32S3) || defined(CONFIG_IDF_TARGET_ESP32C3)
+#define EMULATOR_WORD ESPRESSIF_QEMU_ON_S3_C3
+#endif
 
 /* Outlives every reset but the loss of power. */
 RTC_NOINIT_ATTR static uint32_t kept_magic;
@@ -89,12 +96,19 @@ uint32_t hal_count(void)
 
 hal_counter_t hal_counter(void)
 {
+#ifdef EMULATOR_WORD
+    if (espressif_qemu_word(EMULATOR_WORD) == ESPRESSIF_QEMU_SIGN) {
+        return HAL_COUNTER_NONE;
+    }
+#endif
     return HAL_COUNTER_CYCLES;
 }
 
 uint32_t hal_counter_hz(void)
 {
-    return (uint32_t)CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ * 1000000u;
+    return hal_counter() == HAL_COUNTER_CYCLES
+               ? (uint32_t)CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ * 1000000u
+               : 0u;
 }
 
 /* ==== Board ==== */

@@ -25,14 +25,14 @@ S3 = Chip("esp32s3", "aa:bb:cc:00:11:33")
 C3 = Chip("esp32c3", "aa:bb:cc:00:11:44")
 
 
-def hello(board: str) -> DeviceIdentity:
-    """What a device of that name says of itself."""
+def hello(board: str, counter: str = "cycles") -> DeviceIdentity:
+    """What a device of that name says of itself, a chip unless it counts none."""
     ends = named(b"v2", board.encode()) + bytes(4)
 
     def lie(frame: object, kind: int, payload: bytes) -> tuple[int, bytes]:
         return kind, honest_hello() + ends
 
-    return Device(LyingDevice(lie)).identity
+    return replace(Device(LyingDevice(lie)).identity, counter=counter)
 
 
 VIRTUAL = ("xtensa-lx106-elf-gcc", "llvm-mc-22", "qemu-system-xtensa")
@@ -157,15 +157,23 @@ def test_of_several_ports_the_one_with_our_firmware_is_talked_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "evidence"),
-    [("twin", "host process"), ("virtual", "emulated"), ("esp32", "on hardware")],
+    ("name", "counter", "evidence"),
+    [
+        ("twin", "none", "host process"),
+        ("virtual", "instructions", "emulated"),
+        ("virtual", "none", "emulated"),
+        ("esp32", "cycles", "on hardware"),
+        ("esp32-direct", "cycles", "on hardware"),
+        ("esp32", "none", "emulated"),  # its own image in Espressif's QEMU
+        ("esp32-direct", "none", "emulated"),
+    ],
 )
-def test_the_boards_own_name_decides_what_its_figures_are_worth(
-    name: str, evidence: str, tmp_path: Path
+def test_what_a_board_says_of_itself_decides_what_its_figures_are_worth(
+    name: str, counter: str, evidence: str, tmp_path: Path
 ) -> None:
     port = tmp_path / "tty"
     port.touch()
-    here = replace(system(), firmware=lambda where: hello(name))
+    here = replace(system(), firmware=lambda where: hello(name, counter))
     board = chosen("esp32dev", str(port), TALK, here)
     assert (board.name, board.evidence) == (name, evidence)
 
