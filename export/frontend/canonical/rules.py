@@ -87,19 +87,7 @@ def _reduction(r: Rewriter, op: Operator) -> None:
             "MAX_POOL_2D", op.inputs[:1], (1, 1, 1, shape[3]), op.outputs[0], a
         )
     axes = tuple(a for a in axes if a < len(shape) and shape[a] != 1)
-    given = op.inputs[0]
-    if not axes:
-        before, over, behind = 1, 1, size(shape)
-    elif axes == tuple(range(axes[0], axes[-1] + 1)):
-        before, behind = size(shape[: axes[0]]), size(shape[axes[-1] + 1 :])
-        over = size(tuple(shape[a] for a in axes))
-    else:
-        kept = [i for i in range(len(shape)) if i not in axes]
-        over = size(tuple(shape[a] for a in axes))
-        before, behind = 1, size(tuple(shape[i] for i in kept))
-        index = np.arange(source.size).reshape(shape).transpose(*axes, *kept)
-        given = r.value((1, over, behind), source)
-        moving.move(r, op, index, given, op.inputs[0])
+    given, (before, over, behind) = _side_by_side(r, op, axes)
     given = r.reshaped(given, (1, before, over, behind))
     if op.kind == "MEAN" and before == 1:
         given = r.reshaped(given, (1, over, 1, behind))
@@ -113,6 +101,25 @@ def _reduction(r: Rewriter, op: Operator) -> None:
     shape = (1, before, 1, behind)
     kind = {"MEAN": "REDUCE_MEAN", "SUM": "REDUCE_SUM"}.get(op.kind, op.kind)
     r.deliver(kind, (given,), shape, op.outputs[0], Folded(count=over))
+
+
+def _side_by_side(
+    r: Rewriter, op: Operator, axes: tuple[int, ...]
+) -> tuple[int, tuple[int, int, int]]:
+    """A value in which axes of the input are one, and (before, over, behind) it."""
+    source, given = r.tensor(op, 0), op.inputs[0]
+    shape = source.shape
+    if not axes:
+        return given, (1, 1, size(shape))
+    over = size(tuple(shape[a] for a in axes))
+    if axes == tuple(range(axes[0], axes[-1] + 1)):
+        return given, (size(shape[: axes[0]]), over, size(shape[axes[-1] + 1 :]))
+    kept = [i for i in range(len(shape)) if i not in axes]
+    behind = size(tuple(shape[i] for i in kept))
+    index = np.arange(source.size).reshape(shape).transpose(*axes, *kept)
+    moved = r.value((1, over, behind), source)
+    moving.move(r, op, index, moved, given)
+    return moved, (1, over, behind)
 
 
 # ==== Joining and padding ====
