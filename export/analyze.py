@@ -31,6 +31,10 @@ from export.graph.read import read_tflite
 from export.kernels.int8.row_step import RowStep
 
 CORES = {"xtensa": "Xtensa", "riscv": "RISC-V"}
+WEIGHTS = {
+    "int8": "size keeps weights of 8 bits as the file does, the others of 16",
+    "int16": "values of 16 bits, weights of 8: one way for all profiles and cores",
+}
 FLASH = 1 << 20  # an ESP-IDF project's application, where nobody says otherwise
 CHIPS = {  # SRAM in bytes by the data sheet, core, MHz
     "ESP32": (520 << 10, "lx6", 240),
@@ -38,6 +42,10 @@ CHIPS = {  # SRAM in bytes by the data sheet, core, MHz
     "ESP32-S3": (512 << 10, "s3", 240),
     "ESP32-C3": (400 << 10, "rv32imc", 160),
     "ESP32-C6": (512 << 10, "rv32imc", 160),
+}
+TRUST = {
+    "int8": "estimated: within 10 % of emulated counts for products, the rest rough;",
+    "int16": "estimated from its loops, roughly, and held to no count;",
 }
 COLUMNS = 80
 FIRST = DEFAULT_PROFILE  # of profiles that are equally fast
@@ -61,6 +69,7 @@ class Analysis:
     """All that is told."""
 
     name: str
+    engine: str  # int8 | int16
     notes: tuple[str, ...]
     operators: dict[str, int]  # in the file
     made: dict[str, int]  # in the engine's operators
@@ -80,7 +89,8 @@ class Analysis:
         found += [f"  {note}" for note in self.notes]
         found += ["operators"]
         for kind, count in sorted(self.operators.items()):
-            how = "own kernel" if kind in SUPPORTED else "folded, or made of others"
+            own = kind in SUPPORTED[self.engine]
+            how = "own kernel" if own else "folded, or made of others"
             wrong = [what for what, _ in self.problems if f" {kind} " in what]
             found.append(f"  {count:3} {kind:28} {'REFUSED' if wrong else how}")
         for what, cure in self.problems:
@@ -95,7 +105,7 @@ class Analysis:
             found.append(
                 f"{size.profile:10}{size.flash_bytes:12,}{size.ram_bytes:10,}{counts}"
             )
-        found.append("size keeps weights of 8 bits as the file does, the others of 16")
+        found.append(WEIGHTS[self.engine])
         title = f"{DEFAULT_PROFILE + ' on':10}{'flash':>12}{'RAM':>10}"
         found.append(f"{title}{'instructions':>18}  evidence")
         found += [
@@ -108,9 +118,7 @@ class Analysis:
         for layer, kinds, share in size.costliest:
             found.append(f"  {share:6.1%} {layer} ({kinds})")
         found += [f"{chip:9} {told}" for chip, told in self.chips.items()]
-        found.append(
-            "estimated: within 10 % of emulated counts for products, the rest rough;"
-        )
+        found.append(TRUST[self.engine])
         found.append(
             "cycles were measured on no chip: one instruction takes one, or more"
         )
@@ -118,7 +126,7 @@ class Analysis:
 
 
 def analyze(model: bytes, name: str, notes: tuple[str, ...] = ()) -> Analysis:
-    """Everything about an int8 .tflite; operators that are refused end it there."""
+    """Everything about a quantized .tflite; operators that are refused end it there."""
     whole = read_tflite(model, name)
     network, _ = core_of(whole)
     wrong = tuple((error.message, error.hint) for error in problems(network))
@@ -132,6 +140,7 @@ def analyze(model: bytes, name: str, notes: tuple[str, ...] = ()) -> Analysis:
     constants = [t for t in whole.tensors if t.data is not None]
     return Analysis(
         name=name,
+        engine=network.engine,
         notes=notes,
         operators=dict(Counter(op.kind for op in whole.operators)),
         made=dict(Counter(op.attributes.of or op.kind for op in network.operators)),
@@ -145,7 +154,7 @@ def analyze(model: bytes, name: str, notes: tuple[str, ...] = ()) -> Analysis:
 
 
 def _size(engines: Engines, profile: str) -> Size:
-    engine = engines.int8(profile)
+    engine = engines.integer(profile)
     costs = {core: by_layer(engine, core) for core in CORES}
     order = sorted(costs["xtensa"].items(), key=lambda pair: -pair[1])
     total = max(sum(costs["xtensa"].values()), 1)

@@ -1,4 +1,4 @@
-"""Any small int8 .tflite as a self-contained C component.
+"""Any small quantized .tflite as a self-contained C component.
 
     esp8k compile model.tflite -o DIR [--profile speed]
     esp8k compile model.onnx --calibration images.npz -o DIR
@@ -27,13 +27,12 @@ from core.cli import Positional, alias, parse
 from core.errors import CheckFailed, Esp8kError
 from core.files import scratch
 from core.isolate import isolated
-from core.pixels import to_bytes
 from core.program import run
 from core.published import Published, published
 from core.text import folded, for_comment, for_json, for_terminal
 from core.words import DEFAULT_CORES, DEFAULT_PROFILE, Cores, Profile
 from export.emit import held, host_build
-from export.emit.component import joined, publish, random_values
+from export.emit.component import as_taken, joined, publish, random_values
 from export.emit.generate import identifier
 from export.frontend.canonical.ends import Ends, from_core, to_outer
 from export.frontend.identity import identify
@@ -93,7 +92,7 @@ def compile_model(
     prepare: bool = False,
     views: bool = False,
 ) -> Result:
-    """Generate, check and write the component of an int8 .tflite."""
+    """Generate, check and write the component of an int8 or int16 .tflite."""
     network, ends = core_of(read_tflite(model, name))
     require_supported(network)
     identity = identify(name, network.sha256, network.sha256)
@@ -115,7 +114,7 @@ def compile_model(
         operators=len(network.operators),
         macs=network.macs(),
         weight_bytes=sum(s.weight_bytes for s in plan.stages),
-        arena_bytes=plan.int8_arena_bytes,
+        arena_bytes=plan.arenas[network.engine],
         tflm_arena_bytes=_rival(network, model),
         compared_with=compared,
         checked=compared_inputs(network),
@@ -139,11 +138,11 @@ def _told(ends: Ends) -> list[str]:
     found = []
     for name, several in (("input", ends.inputs), ("output", ends.outputs)):
         for end in several:
-            if end.outer == "int8":
+            if end.outer in ("int8", "int16"):
                 continue
             what = "the greatest one's index" if end.outer == "argmax" else end.outer
             found.append(
-                f"{name}: {what} in the file; here bytes, real = "
+                f"{name}: {what} in the file; here {end.held}, real = "
                 f"{end.scale:.9g} * (q - ({end.zero_point}))"
             )
     return found
@@ -190,7 +189,7 @@ def _check_outputs(
     count = compared_inputs(network)
     inputs = random_values(network, count, 1)
     expected = joined(int8.sequence(network, inputs))
-    found = library.int8(to_bytes(joined(inputs)))
+    found = library.run(network.engine, as_taken(network, inputs))
     _require_equal(found, expected, "the integer reference")
     name, oracle = _oracle(network)
     if oracle is None:

@@ -55,12 +55,17 @@ class Engines:
         self._made: dict[tuple[str, str], Engine] = {}
         self._vector: dict[str, CoreCost] = {}
 
-    def int8(self, profile: str, core: Core = registry.PORTABLE) -> Engine:
-        """The portable one, or the LX6's."""
+    def integer(self, profile: str, core: Core = registry.PORTABLE) -> Engine:
+        """The portable one, or the LX6's; of int16 values there is the former alone."""
         at = profile, core.name
         if at not in self._made:
-            self._made[at] = lower.int8(self.network, profile, "net", core=core)
+            self._made[at] = self._lowered(profile, core)
         return self._made[at]
+
+    def _lowered(self, profile: str, core: Core) -> Engine:
+        if self.network.engine == "int16":
+            return lower.int16(self.network, profile, "net")
+        return lower.int8(self.network, profile, "net", core=core)
 
     def all_of(self, profile: str) -> tuple[CoreCost, ...]:
         """One inference on every core that there are kernels or counts for."""
@@ -81,10 +86,10 @@ class Engines:
         if vector is not None:
             return vector
         if name in ("lx6", "s3"):
-            engine = self.int8(profile, registry.LX6)
+            engine = self.integer(profile, registry.LX6)
             return _cost(self.network, engine, profile, name, "xtensa")
         core = "riscv" if name == "rv32imc" else "xtensa"
-        return _cost(self.network, self.int8(profile), profile, name, core)
+        return _cost(self.network, self.integer(profile), profile, name, core)
 
 
 def _cost(

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.arithmetic import fixedpoint
-from export.graph.attributes import Reduction, Softmax
+from export.graph.attributes import Leaky, Reduction, Softmax
 from export.graph.network import Network, Operator, Quant, Tensor
 
 INT8_MIN, INT8_MAX = -128, 127
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
+LIMITS = {"int8": (INT8_MIN, INT8_MAX), "int16": (INT16_MIN, INT16_MAX)}
 ADD_LEFT_SHIFT = 20  # headroom that ADD gives its inputs
 FUSED: dict[str, tuple[float | None, float | None]] = {  # activation: its bounds
     "NONE": (None, None),
@@ -71,15 +72,16 @@ def round_away(x: np.float32) -> int:
 
 
 def activation_range(op: Operator, out: Tensor) -> tuple[int, int]:
-    """The int8 bounds of an operator's fused activation."""
+    """The bounds of an operator's fused activation, in the output's own type."""
+    least, most = LIMITS[out.dtype]
     bounds = FUSED[op.attributes.activation]
     low, high = (
         None if b is None else out.zero_point + round_away(np.float32(b) / out.scale)
         for b in bounds
     )
     return (
-        INT8_MIN if low is None else max(INT8_MIN, low),
-        INT8_MAX if high is None else min(INT8_MAX, high),
+        least if low is None else max(least, low),
+        most if high is None else min(most, high),
     )
 
 
@@ -131,15 +133,17 @@ class AddConstants:
     output: tuple[int, int]
 
 
-def add_constants(network: Network, op: Operator) -> AddConstants:
-    """The three multipliers of an int8 ADD or SUB."""
+def add_constants(
+    network: Network, op: Operator, left_shift: int = ADD_LEFT_SHIFT
+) -> AddConstants:
+    """The three multipliers of an ADD or a SUB."""
     a, b = (float(network.tensors[i].scale) for i in op.inputs[:2])
     twice = 2 * max(a, b)
     out = float(network.output(op).scale)
     return AddConstants(
         multiplier(a / twice),
         multiplier(b / twice),
-        multiplier(twice / ((1 << ADD_LEFT_SHIFT) * out)),
+        multiplier(twice / ((1 << left_shift) * out)),
     )
 
 
@@ -155,6 +159,27 @@ def mul_constant(network: Network, op: Operator) -> tuple[int, int]:
         return multiplier(float(scales[0] * scales[1] / scales[2]))
     a, b, out = map(float, scales)
     return multiplier(a * b / out)
+
+
+def leaky_scales(
+    op: Operator, source: Tensor, out: Tensor
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """LEAKY_RELU's multipliers, of inputs above zero and below; uint8's in float32."""
+    alpha = np.float32(op.told(Leaky).alpha)
+    if op.attributes.unsigned:
+        identity = float(source.scale / out.scale)
+        falling = float(source.scale * alpha / out.scale)
+    else:
+        identity = float(source.scale) / float(out.scale)
+        falling = float(source.scale) * float(alpha) / float(out.scale)
+    return multiplier(identity), multiplier(falling)
+
+
+def leaky(x: np.ndarray, above: tuple[int, int], below: tuple[int, int]) -> np.ndarray:
+    """LEAKY_RELU less its zero points; below zero a size is scaled, then signed."""
+    mantissa, shift = below
+    falling = requantize(x, abs(mantissa), shift) * (-1 if mantissa < 0 else 1)
+    return np.where(x >= 0, requantize(x, *above), falling)
 
 
 def mean_constant(network: Network, op: Operator) -> tuple[int, int]:

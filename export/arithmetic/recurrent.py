@@ -2,7 +2,8 @@
 
 `lstm_step` and `svdf_step` are what one call does to a state; the reference runs them,
 `export.kernels.int8.lstm` and `svdf` write the same as C. Gates are Q3.12 before and
-Q0.15 behind their curve; the cell is int16, its scale a power of two.
+Q0.15 behind their curve (`export.arithmetic.curves`); the cell is int16, its scale a
+power of two.
 """
 
 import math
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.arithmetic.int8 import INT16_MAX, INT16_MIN, clamp, multiplier, requantize
+from export.arithmetic.curves import clamp16, sigmoid16, tanh16
+from export.arithmetic.int8 import INT16_MAX, clamp, multiplier, requantize
 from export.arithmetic.int8 import wrap as wrapped
 from export.graph import attributes
 from export.graph.network import Network, Operator, Tensor
@@ -19,50 +21,6 @@ Scale = tuple[int, int]  # mantissa, shift
 GATES = ("forget", "input", "cell", "output")  # in the order in which C has them
 GATE_SCALE = 2.0**-12  # of a gate before its curve
 CURVE_SCALE = 2.0**-15  # behind it
-STEPS = 24  # of the curve's table, for each unit of its argument
-# Where TFLite's table is one more than the sigmoid's nearest number.
-RAISED = (
-    *(4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35),
-    *(37, 39, 40, 41, 43, 44, 45, 46, 49, 50, 54, 62, 63, 64, 66, 82, 86, 93, 100),
-    *(103, 112, 116, 135, 255),
-)
-
-
-def sigmoid_table() -> np.ndarray:
-    """sigmoid(i / 24) in Q0.16 for i = 0..255, as int64."""
-    exact = 65536 / (1 + np.exp(-np.arange(256) / STEPS))
-    table = np.floor(exact + 0.5).astype(np.int64)
-    table[list(RAISED)] += 1
-    return table
-
-
-TABLE = sigmoid_table()
-
-
-def sigmoid16(x: np.ndarray) -> np.ndarray:
-    """Q3.12 to Q0.15, between two entries of the table."""
-    argument = np.asarray(x, np.int64) * 3
-    size = np.abs(argument)
-    at, rest = np.minimum(size >> 9, 254), size & 0x1FF
-    y = (TABLE[at] << 9) + rest * (TABLE[at + 1] - TABLE[at])
-    y = np.where(size >> 9 >= 255, 0x7FFF << 10, y)
-    return np.asarray(np.where(argument >= 0, y + 512, (1 << 25) - y + 511) >> 10)
-
-
-def tanh16(argument: np.ndarray) -> np.ndarray:
-    """Three times a Q3.12 number to Q0.15: 2 * sigmoid(2 * x) - 1."""
-    argument = np.asarray(argument, np.int64)
-    size = np.abs(argument)
-    at, rest = np.minimum(size >> 8, 254), size & 0xFF
-    y = (TABLE[at] << 8) + rest * (TABLE[at + 1] - TABLE[at])
-    y = np.where(size >> 8 >= 255, 0xFFFF << 8, y)
-    middle = 1 << 23
-    return np.asarray(np.where(argument >= 0, y - middle + 128, middle + 127 - y) >> 8)
-
-
-def clamp16(x: np.ndarray) -> np.ndarray:
-    """Saturated to int16, as int64."""
-    return np.asarray(np.clip(x, INT16_MIN, INT16_MAX))
 
 
 # ==== LSTM ====
@@ -174,14 +132,14 @@ def lstm_step(
         sums.append(clamp16(clamp16(fresh) + clamp16(again)))
     forget, taken, offered, given = sums
     old = cell.astype(np.int64)
-    kept = clamp16(requantize(sigmoid16(forget) * old, *k.forget))
-    added = requantize(sigmoid16(taken) * tanh16(3 * offered), *k.added)
+    kept = clamp16(requantize(sigmoid16(3 * forget) * old, *k.forget))
+    added = requantize(sigmoid16(3 * taken) * tanh16(3 * offered), *k.added)
     now = clamp16(kept + clamp16(added))
     if k.clip:
         now = np.clip(now, -k.clip, k.clip)
     half = (1 << k.tanh_shift) >> 1
     curve = tanh16((now * k.tanh_factor + half) >> k.tanh_shift)
-    y = requantize(curve * sigmoid16(given), *k.given) + k.hidden_zero
+    y = requantize(curve * sigmoid16(3 * given), *k.given) + k.hidden_zero
     return clamp(y), now.astype(np.int16)
 
 

@@ -17,11 +17,13 @@ from export.arithmetic.int8 import (
     INT16_MAX,
     INT16_MIN,
     clamp,
+    leaky,
+    leaky_scales,
     multiplier,
     requantize,
     round_away,
 )
-from export.graph.attributes import Gelu, Leaky, Table
+from export.graph.attributes import Gelu, Table
 from export.graph.kinds import CHANNEL_TABLE
 from export.graph.network import Network, Operator, Tensor
 
@@ -43,12 +45,7 @@ def _ratio(op: Operator, source: Tensor, out: Tensor) -> float:
 
 def _leaky_relu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:
     x = ALL_INT8 - source.zero_point
-    alpha, ratio = op.told(Leaky).alpha, _ratio(op, source, out)
-    slope = float(source.scale) * alpha / float(out.scale)
-    if op.attributes.unsigned:
-        slope = float(source.scale * np.float32(alpha) / out.scale)
-    rising, falling = (requantize(x, *multiplier(r)) for r in (ratio, slope))
-    return clamp(np.where(x >= 0, rising, falling) + out.zero_point)
+    return clamp(leaky(x, *leaky_scales(op, source, out)) + out.zero_point)
 
 
 def _relu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:

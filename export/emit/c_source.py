@@ -19,6 +19,7 @@ from export.kernels.registry import Core
 EMIT = Path(__file__).parent
 WIDTH = 80  # columns of the C
 TEMPLATES = (EMIT / "templates", EMIT.parent / "kernels")
+HEADERS = {"int8": "nn_int8.h", "int16": "nn_int16.h", "f16": "nn_int8.h"}
 CORES = {"xtensa": "lx106", "riscv": "RV32IMC"}  # of which the cost is told
 
 
@@ -89,7 +90,7 @@ def engine_pages(
         "arena": engine.arena,
         "uses_arena": engine.arena > 0,
         "total": sum(a.size for a in engine.arrays),
-        "kernels": sorted({"nn_int8.h", *engine.headers}),
+        "kernels": sorted({HEADERS[name], *engine.headers}),
         "macs": sum(p.macs for p in engine.plans),
         "effective_macs": sum(p.effective_macs for p in engine.plans),
     }

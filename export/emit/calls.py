@@ -10,6 +10,9 @@ from export.plan import row_buffers
 from export.plan.arena import Memory
 from export.plan.row_buffers import Link, Stream
 
+BYTES = {"int8": 1, "int16": 2, "f16": 4}  # of an element
+PLACES = {"int16": "nn_at16", "f16": "nn_at"}  # functions that give an address
+
 
 @dataclass(frozen=True)
 class Calls:
@@ -18,7 +21,7 @@ class Calls:
     stages: tuple[Stage, ...]
     memory: Memory
     scratch: dict[int, int]
-    engine: str  # int8 | f16
+    engine: str  # int8 | int16 | f16
     lent: dict[int, tuple[Stage, int]] = field(default_factory=dict)  # rows of rings
     shown: dict[int, int] | None = None  # what hooks get, by output; None: all stages
 
@@ -142,7 +145,7 @@ class Calls:
 
     def hook(self, stage: Stage, target: str, elements: int) -> list[str]:
         """Lines that show what a stage gave."""
-        size = elements * (1 if self.engine == "int8" else 4)
+        size = elements * BYTES[self.engine]
         number = stage.number
         if self.shown is not None:
             if stage.output not in self.shown:
@@ -171,5 +174,6 @@ class Calls:
         return self.place(self.memory.scratch[stage.number])
 
     def place(self, offset: int) -> str:
-        """An address in the arena: bytes for int8, floats for float16."""
-        return total("a", offset) if self.engine == "int8" else f"nn_at(a, {offset})"
+        """An address in the arena, of bytes or of what the engine holds."""
+        function = PLACES.get(self.engine)
+        return total("a", offset) if function is None else f"{function}(a, {offset})"

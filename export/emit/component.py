@@ -1,6 +1,6 @@
 """A network's C as a component that builds alone, wherever its folder is copied.
 
-    plan = publish(network_int8, network_f16, out_dir, "speed", "v3", identity, source)
+    plan = publish(network, network_f16, out_dir, "speed", "v3", identity, source)
 
 writes what `generate` does, and around it what ESP-IDF, PlatformIO, the Arduino IDE and
 CMake ask for: build files, README, licence, golden vectors of both engines, and an
@@ -26,6 +26,7 @@ from core.pixels import to_bytes
 from core.version import VERSION
 from core.views import OFFSETS
 from core.words import DEFAULT_CORES, Cores
+from export.arithmetic.int8 import LIMITS
 from export.emit import c_source, decide, held, prepared, viewed
 from export.emit.generate import Plan, flags, generate
 from export.emit.subject import End
@@ -53,7 +54,7 @@ TIMEOUT_S = 120  # for the layout of all files
 BLOCK = re.compile(r"\bLX_(?:FPU_)?BLOCK\(\n.*?\)\);$", re.S | re.M)
 TABLE = re.compile(r"(?<== \{\n    )[^\n}]+,(?:\n    [^\n}]+,){1000,}(?=\n\};$)", re.M)
 GOLDEN_BYTES = 16_384  # of inputs in the golden header, at most four vectors
-TITLES = {"int8": "int8", "f16": "float16"}
+TITLES = {"int8": "int8", "int16": "int16", "f16": "float16"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Row:
 
 
 def publish(
-    network_int8: Network,
+    network: Network,
     network_f16: Network | None,
     out_dir: Path,
     profile: str,
@@ -87,14 +88,14 @@ def publish(
     ask for one, and we have none to give.
     """
     plan = generate(
-        *(network_int8, network_f16, out_dir, profile, prefix, identity),
+        *(network, network_f16, out_dir, profile, prefix, identity),
         s3=cores in ("all", "s3"),
         lx6=cores in ("all", "lx6"),
     )
-    networks = {"int8": network_int8}
+    networks = {network.engine: network}
     if network_f16 is not None:
         networks["f16"] = network_f16
-    beside = _beside(networks, prefix, doubt, prepare, views)
+    beside = _beside(network, tuple(networks), prefix, doubt, prepare, views)
     for name, text in beside.items():
         (out_dir / name).write_text(text)
     shutil.copyfile(ROOT / "LICENSE", out_dir / "LICENSE")
@@ -110,17 +111,17 @@ def publish(
 
 
 def _beside(
-    networks: dict[str, Network],
+    network: Network,
+    engines: tuple[str, ...],
     prefix: str,
     doubt: Doubt | None,
     prepare: bool,
     views: bool,
 ) -> dict[str, str]:
     """C that stands beside the network's, by its place in the component."""
-    network = networks["int8"]
     texts: dict[str, str] = {}
     if views:
-        texts |= viewed.sources(network, prefix, tuple(networks))
+        texts |= viewed.sources(network, prefix, engines)
     if doubt is not None:
         end = network.tensors[network.outputs[0]]
         seen = len(OFFSETS) if views else 0
@@ -175,20 +176,35 @@ def _aside(files: list[Path], what: re.Pattern[str], stead: str) -> Iterator[Non
 
 
 def random_inputs(network: Network, count: int, seed: int) -> np.ndarray:
-    """int8 values of the first input (count, ...); the first one is a ramp."""
+    """Values of the first input (count, ...); the first one is a ramp."""
     return random_values(network, count, seed)[0]
 
 
 def random_values(network: Network, count: int, seed: int) -> list[np.ndarray]:
-    """int8 values of each input, (count, ...); the first ones are ramps."""
+    """int8 or int16 values of each input, (count, ...); the first ones are ramps.
+
+    Every second one of int16 is small, in another measure each: sums of large ones are
+    often beyond what an output holds.
+    """
     rng = np.random.default_rng(seed)
     found = []
+    least, most = LIMITS[network.engine]
+    step = (most - least) // 255  # of the ramp, which has 256 values
     for index in network.inputs:
         shape = network.tensors[index].shape[1:]
-        values = rng.integers(-128, 128, (count, *shape))
-        values[0] = (np.arange(values[0].size) % 256 - 128).reshape(shape)
-        found.append(values.astype(np.int8))
+        values = rng.integers(least, most + 1, (count, *shape))
+        values[0] = (np.arange(values[0].size) % 256 * step + least).reshape(shape)
+        if network.engine == "int16":
+            for number, small in enumerate(values[1::2]):
+                small >>= 2 + number % 12
+        found.append(values.astype(network.engine))
     return found
+
+
+def as_taken(network: Network, values: list[np.ndarray]) -> np.ndarray:
+    """Inputs as the C takes them, (N, elements): bytes u = q + 128, or int16."""
+    q = joined(values)
+    return to_bytes(q) if network.engine == "int8" else q
 
 
 def joined(values: list[np.ndarray]) -> np.ndarray:
@@ -200,15 +216,20 @@ def _context(
     networks: dict[str, Network], plan: Plan, folder: Path, source: str
 ) -> dict[str, Any]:
     """All that the templates name."""
-    network = networks["int8"]
-    size = sum(network.tensors[i].size for i in network.inputs)
+    engine, *_ = networks
+    network = networks[engine]
+    size = sum(network.tensors[i].bytes for i in network.inputs)
     inputs = random_values(network, max(1, min(4, GOLDEN_BYTES // size)), 0)
-    pixels = to_bytes(joined(inputs))
-    outputs = {"int8": joined(int8.sequence(network, inputs)).tolist()}
+    pixels = as_taken(network, inputs)
+    outputs = {engine: joined(int8.sequence(network, inputs)).tolist()}
     if "f16" in networks:
         outputs["f16"] = _bits(float16.outputs(networks["f16"], pixels))
-    arenas = {"int8": plan.int8_arena_bytes, "f16": plan.f16_arena_bytes}
+    wide = engine == "int16"
     return {
+        "engine": engine,
+        "in_type": "int16_t" if wide else "uint8_t",
+        "out_type": "int16_t" if wide else "int8_t",
+        "in_count": "INPUT_SIZE" if wide else "INPUT_BYTES",
         "name": plan.prefix,
         "upper": plan.prefix.upper(),
         "version": VERSION,
@@ -239,7 +260,7 @@ def _context(
             Row(
                 title=TITLES[name],
                 weight_bytes=sum(s.weight_bytes for s in plan.engine(name)),
-                arena=arenas[name],
+                arena=plan.arenas[name],
             )
             for name in networks
         ],

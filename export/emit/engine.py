@@ -11,7 +11,7 @@ from export.plan.record import StagePlan
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """One of the two engines of a network."""
+    """One of the engines of a network."""
 
     stages: tuple[Stage, ...]
     kernels: tuple[Kernel, ...]  # one a stage

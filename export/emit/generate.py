@@ -1,6 +1,6 @@
 """The C of a network: weights and one function a layer, ready to be compiled.
 
-    plan = generate(network_int8, network_f16, out_dir, "speed", "v3", identity)
+    plan = generate(network, network_f16, out_dir, "speed", "v3", identity)
 
 writes below `out_dir` all C of the network: src/<prefix>_model.h, src/<prefix>_*.c
 with the kernels' headers, alias/esp8k_model.h for esp8k's own firmware, and beside it
@@ -35,7 +35,7 @@ RESERVED = ("esp8k", "nn")  # the firmware's own prefix, and the kernels'
 
 
 def generate(
-    network_int8: Network,
+    network: Network,
     network_f16: Network | None,
     out_dir: Path,
     profile: str,
@@ -47,6 +47,7 @@ def generate(
 ) -> Plan:
     """Write the C; everything is rendered before the first file is made.
 
+    `network` is of int8 values, or of int16, which all cores compute in portable C.
     Of the int8 kernels that can make a stage the one that is least in `price` does.
     `s3`: the ESP32-S3's own engine comes beside the portable one, and where a
     compiler's target is that chip it is compiled instead; `lx6`: that of the classic
@@ -61,10 +62,10 @@ def generate(
             f"{prefix!r} cannot be the name of a network: others use it",
             "give it another name",
         )
-    engines = _engines(network_int8, network_f16, profile, prefix, price, s3, lx6)
+    engines = _engines(network, network_f16, profile, prefix, price, s3, lx6)
     plan = engines.plan(identity, profile, prefix)
     subject = Subject.of(
-        *(network_int8, identity, profile, prefix),
+        *(network, identity, profile, prefix),
         s3=engines.s3 is not None,
         lx6=engines.lx6 is not None,
         lx6_f16=engines.lx6_f16 is not None,
@@ -77,7 +78,8 @@ def generate(
 class Engines:
     """All that a network's C holds; None: it has none of that core, or no float16."""
 
-    int8: Engine  # portable
+    name: str  # int8 or int16
+    integer: Engine  # portable
     s3: cores_s3.Engine | None
     lx6: Engine | None
     f16: Engine | None
@@ -91,16 +93,17 @@ class Engines:
             identity_crc=identity.identity_crc,
             profile=profile,
             prefix=prefix,
-            int8_arena_bytes=self.int8.arena,
+            int8_arena_bytes=self.integer.arena if self.name == "int8" else 0,
             f16_arena_bytes=self.f16.arena if self.f16 else 0,
-            stages=self.int8.plans + (self.f16.plans if self.f16 else ()),
+            stages=self.integer.plans + (self.f16.plans if self.f16 else ()),
             s3_arena_bytes=self.s3.arena if self.s3 else 0,
             lx6_arena_bytes=max(self.lx6.arena, 1) if self.lx6 else 0,
+            int16_arena_bytes=self.integer.arena if self.name == "int16" else 0,
         )
 
 
 def _engines(
-    network_int8: Network,
+    network: Network,
     network_f16: Network | None,
     profile: str,
     prefix: str,
@@ -108,11 +111,15 @@ def _engines(
     s3: bool,
     lx6: bool,
 ) -> Engines:
-    common = (network_int8, profile, prefix, price)
-    s3 = s3 and cores_s3.applies(network_int8)
+    common = (network, profile, prefix, price)
+    narrow = network.engine == "int8"
+    s3, lx6 = s3 and cores_s3.applies(network), lx6 and narrow
     return Engines(
-        int8=lower.int8(*common),
-        s3=cores_s3.lower(network_int8, prefix, profile) if s3 else None,
+        name=network.engine,
+        integer=lower.int8(*common)
+        if narrow
+        else lower.int16(network, profile, prefix),
+        s3=cores_s3.lower(network, prefix, profile) if s3 else None,
         lx6=lower.int8(*common, registry.LX6) if lx6 else None,
         f16=lower.f16(network_f16, profile, prefix) if network_f16 else None,
         lx6_f16=lower.f16(network_f16, profile, prefix, registry.LX6)
@@ -125,9 +132,9 @@ def _rendered(engines: Engines, subject: Subject, plan: Plan) -> dict[str, str]:
     """The text of every file, by its path."""
     templates = c_source.environment()
     of_engine = partial(c_source.engine_pages, templates, subject)
-    pages = of_engine("int8", engines.int8)
+    pages = of_engine(engines.name, engines.integer)
     if engines.s3 is not None:
-        pages |= c_source.s3_pages(templates, subject, engines.s3, engines.int8)
+        pages |= c_source.s3_pages(templates, subject, engines.s3, engines.integer)
     if engines.lx6 is not None:
         pages |= of_engine("int8", engines.lx6, registry.LX6)
     if engines.f16 is not None:
@@ -164,14 +171,14 @@ def _header(plan: Plan, engines: Engines) -> dict[str, str | int]:
     has_f16 = engines.f16 is not None
     return {
         "crc": f"0x{plan.identity_crc:08X}",
-        "engines": "int8 and float16" if has_f16 else "int8",
+        "engines": f"{engines.name} and float16" if has_f16 else engines.name,
         "has_f16": has_f16,
         "alignment": ALIGNMENT,
-        "int8_arena": max(plan.int8_arena_bytes, 1),  # an array has a length
+        "integer_arena": max(plan.arenas[engines.name], 1),  # an array has a length
         "s3_arena": plan.s3_arena_bytes,
         "lx6_arena": plan.lx6_arena_bytes,
         "f16_arena": max(plan.f16_arena_bytes, 1),
-        "int8_stages": len(plan.engine("int8")),
+        "integer_stages": len(plan.engine(engines.name)),
         "f16_stages": len(plan.engine("f16")),
     }
 

@@ -100,8 +100,8 @@ class Library:
         return self.run("f16", images)
 
     def run(self, engine: str, images: np.ndarray) -> np.ndarray:
-        """Outputs (N, ...) of N inputs of raw bytes."""
-        images = self.inputs(images)
+        """Outputs (N, ...) of N inputs of raw bytes, or of int16."""
+        images = self.inputs(images, engine)
         logits = self.outputs(engine, len(images))
         arena, size = self.arena(engine), self.arena_bytes(engine)
         state = self._reset(engine)
@@ -124,14 +124,16 @@ class Library:
             self.call(f"{engine}_run_views", arena, view, image, row)
         return sums
 
-    def inputs(self, images: np.ndarray) -> np.ndarray:
-        """As the C takes them: (N, bytes)."""
-        size = number(self.defines["INPUT_BYTES"])
-        return np.ascontiguousarray(images, np.uint8).reshape(-1, size)
+    def inputs(self, images: np.ndarray, engine: str = "int8") -> np.ndarray:
+        """As the C takes them: (N, bytes), or (N, values) of int16."""
+        wide = engine == "int16"
+        size = number(self.defines["INPUT_SIZE" if wide else "INPUT_BYTES"])
+        kind = np.int16 if wide else np.uint8
+        return np.ascontiguousarray(images, kind).reshape(-1, size)
 
     def outputs(self, engine: str, count: int) -> np.ndarray:
         """Room for `count` outputs, (N, elements)."""
-        kind = np.int8 if engine == "int8" else np.float32
+        kind = np.dtype(np.float32 if engine == "f16" else engine)
         return np.zeros((count, number(self.defines["OUTPUT_SIZE"])), kind)
 
     def arena_bytes(self, engine: str) -> int:

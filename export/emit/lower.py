@@ -1,6 +1,6 @@
-"""The two engines of a network: how each stage is made, where its memory lies.
+"""The engines of a network: how each stage is made, where its memory lies.
 
-    engine = int8(network, "speed", "esp8k")    # f16(...) likewise
+    engine = int8(network, "speed", "esp8k")    # int16(...), f16(...) likewise
 
 From the stages to what `c_source` writes down: the cheapest kernel that the profile
 allows for every stage, the arena, the calls, the constants.
@@ -145,6 +145,14 @@ def _least(kernels: list[Kernel], price: Price) -> Kernel:
     return min(kernels, key=price) if len(kernels) > 1 else kernels[0]
 
 
+def int16(network: Network, profile: str, prefix: str) -> Engine:
+    """The int16 engine of a network: one way for each stage, in every profile."""
+    options = Options(profile, prefix)
+    stages = plan_stages(network, unary=False)
+    kernels = tuple(registry.int16(stage, options) for stage in stages)
+    return _engine(stages, kernels)
+
+
 def f16(
     network: Network, profile: str, prefix: str, core: Core = registry.PORTABLE
 ) -> Engine:
@@ -255,8 +263,8 @@ def _lags(stages: tuple[Stage, ...], kernels: tuple[Kernel, ...]) -> Lags:
 
 
 def _plan(stage: Stage, kernel: Kernel) -> StagePlan:
-    representation = "float32"
-    if kernel.engine == "int8":
+    representation = {"f16": "float32", "int16": "int16"}.get(kernel.engine)
+    if representation is None:
         representation = "int8" if stage.is_output else "u8=q+128"
     return StagePlan(
         name=stage.name,

@@ -27,8 +27,9 @@ def sources(prefix: str) -> dict[str, str]:
 def require(network: Network) -> None:
     """Refuse a network that takes anything but 28x28 grey pixels."""
     sizes = [network.tensors[i].size for i in network.inputs]
-    if sizes != [PIXELS]:
+    if sizes != [PIXELS] or network.engine != "int8":
         raise Esp8kError(
-            f"--prepare makes 28x28 pixels, {network.name} takes {sizes} values",
+            f"--prepare makes 28x28 pixels, {network.name} takes {sizes} values of "
+            f"{network.engine}",
             "leave it out",
         )

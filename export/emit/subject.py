@@ -31,7 +31,7 @@ class End:
     size: int  # elements
     order: str  # HWC, C or row-major: the last one is the fastest
     scale: str
-    zero_point: int  # of TFLite's int8
+    zero_point: int  # of TFLite's int8 or int16
     offset: int = 0  # from the first input or output
 
     @classmethod
@@ -77,6 +77,7 @@ class Subject:
     hash: str  # of the weights
     version: str  # of esp8k
     kernel_version: int  # NN_VERSION
+    engine: str  # int8 or int16: of functions and macros; beside it may be float16
     profile: str
     prefix: str  # of functions and files
     guard: str  # of macros
@@ -84,7 +85,8 @@ class Subject:
     output: End
     more_inputs: tuple[End, ...]
     more_outputs: tuple[End, ...]
-    input_bytes: int  # of all inputs
+    input_size: int  # elements of all inputs
+    input_bytes: int
     output_size: int  # elements of all outputs
     state_bytes: int
     variables: tuple[Held, ...]
@@ -114,6 +116,7 @@ class Subject:
             hash=identity.weights_hash,
             version=VERSION,
             kernel_version=kernel_version(),
+            engine=network.engine,
             profile=profile,
             prefix=prefix,
             guard=prefix.upper(),
@@ -121,7 +124,8 @@ class Subject:
             output=gives,
             more_inputs=tuple(more),
             more_outputs=tuple(others),
-            input_bytes=inputs[-1],
+            input_size=inputs[-1],
+            input_bytes=inputs[-1] * np.dtype(network.engine).itemsize,
             output_size=outputs[-1],
             state_bytes=state[-1],
             variables=tuple(map(Held.of, network.variables, state)),

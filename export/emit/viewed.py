@@ -29,10 +29,12 @@ def sources(network: Network, prefix: str, engines: tuple[str, ...]) -> dict[str
 def sides(network: Network) -> tuple[int, int]:
     """Height and width of the one grey picture that the network takes."""
     shapes = [network.tensors[i].shape for i in network.inputs]
-    alone = len(shapes) == 1 and not network.variables
+    alone = len(shapes) == 1 and not network.variables and network.engine == "int8"
     if alone and len(shapes[0]) == 4 and shapes[0][3] == 1:
         return shapes[0][1], shapes[0][2]
     told = " and ".join("x".join(map(str, shape)) for shape in shapes) or "nothing"
     raise Esp8kError(
-        f"--views shifts one grey picture, {network.name} takes {told}", "leave it out"
+        f"--views shifts one grey picture of bytes, {network.name} takes {told} of "
+        f"{network.engine}",
+        "leave it out",
     )

@@ -26,7 +26,6 @@ from export.frontend import (
     open_shapes,
     tflite,
 )
-from export.frontend.canonical.unsigned import is_unsigned
 from export.frontend.onnx import files as onnx_files
 from export.frontend.taken import Options, Taken, Wanted
 from export.graph.network import Network
@@ -97,7 +96,7 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     if open_shapes.is_open(network):
         raw = open_shapes.settled(raw)
     notes: tuple[str, ...] = ()
-    how = dequantized.otherwise(network)
+    how = dequantized.otherwise(network, options.calibration is not None)
     if how is not None:
         if options.calibration is None and not options.drawn:
             raise _other_integers(shown, how, network)
@@ -114,9 +113,7 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
 
 def _other_integers(shown: str, how: str, network: Network) -> Esp8kError:
     """What cures a model that is quantized otherwise than to int8."""
-    reach, why = dequantized.reach(network), "the engine computes in int8"
-    if is_unsigned(network):
-        why = str(dequantized.obstacle(network))
+    reach, why = dequantized.reach(network), dequantized.obstacle(network)
     return Esp8kError(
         f"{shown} is quantized {how}: {why}",
         "give --calibration with some hundred typical inputs, real numbers"

@@ -4,9 +4,9 @@
     raw = floats(raw)
 
 TensorFlow 1 quantized to uint8, with a zero point of the weights; a converter can make
-activations of int16. The engine has not int16, and of uint8 what
-`export.frontend.canonical.unsigned` takes. In floating point such a model is quantized
-anew, by calibration inputs, and what that costs is told.
+activations of int16. Of uint8 the engine has what `export.frontend.canonical.unsigned`
+takes, of int16 some operators. In floating point such a model is quantized anew, by
+calibration inputs, and what that costs is told.
 """
 
 from typing import Any
@@ -33,8 +33,19 @@ STATEFUL = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF")  # they hold int16 in any ca
 TOLD = {"uint8": "to uint8, as TensorFlow 1 did", "int16": "to int16 activations"}
 
 
-def otherwise(network: Network) -> str | None:
-    """How a model is quantized that is not to int8, and not taken as it is."""
+def otherwise(network: Network, anew: bool = False) -> str | None:
+    """How a model is quantized that is not to int8, and not taken as it is.
+
+    `anew`: there are inputs to quantize int16 by, which takes half the memory.
+    """
+    kind = held(network)
+    if kind is None or (kind == "uint8" or not anew) and obstacle(network) is None:
+        return None
+    return TOLD[kind]
+
+
+def held(network: Network) -> str | None:
+    """The type of a model's values, where it is not int8: uint8 or int16."""
     kinds = {op.kind for op in network.operators}
     if kinds.intersection(STATEFUL):
         return None
@@ -43,7 +54,7 @@ def otherwise(network: Network) -> str | None:
             continue
         end = network.tensors[op.outputs[0]]
         if end.quant is not None and end.dtype in TOLD:
-            return None if obstacle(network) is None else TOLD[end.dtype]
+            return end.dtype
     return None
 
 

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from export.arithmetic import elementwise, int8, matrix, recurrent, unary
+from export.frontend import scales_int16
 from export.graph.attributes import Attributes, Leaky, Lstm, Softmax
 from export.graph.kinds import MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
@@ -23,6 +24,8 @@ BOUNDS = {"RELU6": 6, "RELU_N1_TO_1": 1}
 def out_of_proportion(network: Network, op: Operator) -> str | None:
     """What is wrong with an operator's scales; None where nothing is."""
     try:
+        if network.engine == "int16":
+            return _common(network, op) or scales_int16.wrong(network, op)
         found = _special(network, op)
         if found is None and max(_shifts(network, op), default=0) > LARGEST_SHIFT:
             found = f"a factor above 2^{LARGEST_SHIFT}"
@@ -40,7 +43,8 @@ def _slope(a: Attributes) -> float:
     return a.alpha if isinstance(a, Leaky) else 1.0
 
 
-def _special(network: Network, op: Operator) -> str | None:
+def _common(network: Network, op: Operator) -> str | None:
+    """What is wrong for values of 8 and of 16 bits alike."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
     slope = _slope(op.attributes)
     if not math.isfinite(slope):
@@ -48,6 +52,18 @@ def _special(network: Network, op: Operator) -> str | None:
     bound = BOUNDS.get(op.kind, BOUNDS.get(op.attributes.activation, 0))
     if bound / float(out.scale) >= 1 << 31:
         return f"its output scale {out.scale:g} is too small for its activation"
+    if op.kind == "RELU6":
+        if (source.scale, source.zero_point) != (out.scale, out.zero_point):
+            return "input and output differ in scale"
+    return None
+
+
+def _special(network: Network, op: Operator) -> str | None:
+    source, out = network.tensors[op.inputs[0]], network.output(op)
+    found = _common(network, op)
+    if found is not None:
+        return found
+    slope = _slope(op.attributes)
     if op.kind in ("ADD", "SUB"):
         largest = max(float(network.tensors[i].scale) for i in op.inputs[:2])
         if 2 * largest / (2**int8.ADD_LEFT_SHIFT * float(out.scale)) >= 1:
@@ -65,9 +81,6 @@ def _special(network: Network, op: Operator) -> str | None:
             return "its cell's clip is not finite"
     if op.kind in ("LOGISTIC", "TANH") and float(source.scale) < CURVE_SCALE:
         return "its input scale is too small"
-    if op.kind == "RELU6":
-        if (source.scale, source.zero_point) != (out.scale, out.zero_point):
-            return "input and output differ in scale"
     if op.kind == "HARD_SWISH" and unary.hard_swish_shift(source, out) > 0:
         return "its output scale is too small"
     return None

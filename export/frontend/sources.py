@@ -1,9 +1,9 @@
-"""What people have, as an int8 .tflite: files of several kinds, a Python function.
+"""What people have, as a quantized .tflite: files of several kinds, a Python function.
 
     taken = load("model.onnx", Options(calibration=Path("inputs.npz")))
 
 A .tflite (also .lite, and as an array in .c, .cc, .h), an .onnx, a Keras .keras or .h5,
-or `module:function` that gives a torch module. What is float is quantized on the way by
+or `module:function` that gives a torch module. What is float is quantized to int8 by
 calibration inputs; `Taken.costs` then says what that costs. The converters run in a
 process of their own, so that whatever they make of a file is a result or an error.
 """
@@ -30,12 +30,16 @@ KINDS = ".tflite, .lite, .onnx, .keras, .h5, .c, .cc, .h, or module:function of 
 SAVED_MODEL = (
     "of a SavedModel make a .tflite by tf.lite.TFLiteConverter.from_saved_model(FOLDER)"
 )
+INT16_NOTE = (
+    "its activations are int16: portable C on every core; with --calibration it "
+    "is quantized anew to int8, which is smaller and faster"
+)
 INTEGERS = ("int8", "uint8", "int16")
 FLOATS = ("float32", "float16", "bfloat16", "float64")
 
 
 def load(source: str, options: Options) -> Taken:
-    """Read or make the int8 .tflite of a path or of `module:function`."""
+    """Read or make the quantized .tflite of a path or of `module:function`."""
     path = Path(source)
     suffix = path.suffix.lower()
     shown = one_line(path.name or source)
@@ -71,14 +75,17 @@ def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
         raw = isolated(loops.unrolled, (raw,), "TensorFlow Lite", fresh=True)
         network = read_tflite(raw, shown)
         notes = ("its loops are written out, turn by turn",)
-    if is_float(network) or dequantized.otherwise(network) is not None:
+    anew = options.calibration is not None
+    if is_float(network) or dequantized.otherwise(network, anew) is not None:
         found = _converted("tflite", shown, raw, shown, options)
         return dataclasses.replace(found, notes=(*notes, *found.notes))
-    if options.calibration is not None:
+    if anew:
         notes += ("the model is quantized already: --calibration was not read",)
     if open_shapes.is_open(network):
         raw = isolated(open_shapes.settled, (raw,), "TensorFlow Lite", fresh=True)
         notes += ("its batch is free: shapes are those of a batch of 1",)
+    if dequantized.held(network) == "int16":
+        notes += (INT16_NOTE,)
     return Taken(raw, shown, notes)
 
 

@@ -29,7 +29,10 @@ QUANTIZE_HINT = (
     "TFLITE_BUILTINS_INT8, inference_input_type and inference_output_type int8"
 )
 DAMAGED_HINT = "the file is damaged: convert the model again"
-SUPPORTED = frozenset({"RESHAPE", *registry.kinds(registry.INT8)})
+SUPPORTED = {
+    "int8": frozenset({"RESHAPE", *registry.kinds(registry.INT8)}),
+    "int16": frozenset({"RESHAPE", *registry.kinds(registry.INT16)}),
+}
 SAME_QUANT = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "CONCATENATION", "RESHAPE")
 FIXED_OUTPUT = {  # kind: (scale, zero point) that TFLite Micro insists on
     "SOFTMAX": (1 / 256, -128),
@@ -38,6 +41,8 @@ FIXED_OUTPUT = {  # kind: (scale, zero point) that TFLite Micro insists on
     "LOG_SOFTMAX": (1 / 16, 127),
     "L2_NORMALIZATION": (1 / 128, 0),
 }
+FIXED_INT16 = dict.fromkeys(("SOFTMAX", "LOGISTIC", "TANH"), (1 / 32768, 0))
+LONGEST_INT16 = {"SOFTMAX": (1 << 16) - 1}
 LONGEST = {  # rows that TFLite Micro sums up without leaving its formats
     "SOFTMAX": 511,  # it aborts where the sum of exps reaches 512
     "LOG_SOFTMAX": rows.LOG_SOFTMAX_CLASSES,
@@ -101,9 +106,10 @@ def _check_ends(network: Network) -> None:
     written = {i for op in network.operators for i in op.outputs}
     for index in (*network.inputs, *network.outputs):
         tensor = network.tensors[index]
-        if tensor.dtype != "int8" or tensor.quant is None:
+        if tensor.dtype != network.engine or tensor.quant is None:
             raise Esp8kError(
-                f"tensor {tensor.name} at the model's end is {tensor.dtype}, not int8",
+                f"tensor {tensor.name} at the model's end is {tensor.dtype}, "
+                f"not {network.engine}",
                 QUANTIZE_HINT,
             )
         if index in network.outputs and index not in written:
@@ -120,7 +126,8 @@ def _refuse(network: Network, op: Operator, what: str, hint: str) -> Esp8kError:
 
 def _check_kind(network: Network, op: Operator) -> None:
     """Whether there is a kernel; what is float is said before that."""
-    if op.kind in SUPPORTED:
+    known = SUPPORTED[network.engine]
+    if op.kind in known:
         return
     used = [network.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0]
     floats = [t for t in used if t.dtype in ("float32", "float16")]
@@ -128,10 +135,11 @@ def _check_kind(network: Network, op: Operator) -> None:
         hint = QUANTIZE_HINT
         if op.kind in ("QUANTIZE", "DEQUANTIZE"):
             hint = f"a part of the model stayed float: {QUANTIZE_HINT}"
-        what = f"{floats[0].name} is {floats[0].dtype}, not int8"
+        what = f"{floats[0].name} is {floats[0].dtype}, not {network.engine}"
         raise _refuse(network, op, what, hint)
     of = op.attributes.of or op.kind
-    raise _refuse(network, op, "not supported", cures.cure(of, SUPPORTED))
+    what = "not supported" if network.engine == "int8" else "not supported in int16"
+    raise _refuse(network, op, what, cures.cure(of, known))
 
 
 def _check(network: Network, op: Operator) -> None:
@@ -173,16 +181,16 @@ def _activations(network: Network, op: Operator) -> list[Tensor]:
 
 
 def _check_activation(network: Network, op: Operator, tensor: Tensor) -> None:
-    if tensor.dtype != "int8" or tensor.quant is None:
-        raise _refuse(
-            network, op, f"{tensor.name} is {tensor.dtype}, not int8", QUANTIZE_HINT
-        )
+    if tensor.dtype != network.engine or tensor.quant is None:
+        what = f"{tensor.name} is {tensor.dtype}, not {network.engine}"
+        raise _refuse(network, op, what, QUANTIZE_HINT)
     if len(tensor.quant.scale) != 1:
         raise _refuse(
             network, op, f"{tensor.name} has a scale per channel", QUANTIZE_HINT
         )
     scaled = 0 < tensor.scale < math.inf
-    if not scaled or not -128 <= tensor.zero_point <= 127:
+    least, most = (-128, 127) if network.engine == "int8" else (0, 0)
+    if not scaled or not least <= tensor.zero_point <= most:
         raise _refuse(
             network, op, f"{tensor.name} has no valid scale", "convert the model again"
         )
@@ -217,9 +225,10 @@ def _check_weights(network: Network, op: Operator) -> None:
     axis = -1 if op.kind == "DEPTHWISE_CONV_2D" else 0
     if len(weights.quant.scale) not in (1, weights.shape[axis]):
         raise _refuse(network, op, "a scale per group", "one a channel, or one")
-    bias = network.input(op, 2)
-    if bias is not None and (bias.data is None or bias.dtype != "int32"):
-        raise _refuse(network, op, f"bias {bias.name} is not int32", QUANTIZE_HINT)
+    bias, wanted = network.input(op, 2), _bias_types(network, op)
+    if bias is not None and (bias.data is None or bias.dtype not in wanted):
+        what = f"bias {bias.name} is not {' or '.join(wanted)}"
+        raise _refuse(network, op, what, QUANTIZE_HINT)
     if op.kind == "CONV_2D" and weights.shape[3] != source.shape[3]:
         groups = source.shape[3] // weights.shape[3]
         hint = "use one group, or as many as channels (depthwise)"
@@ -227,6 +236,13 @@ def _check_weights(network: Network, op: Operator) -> None:
     if op.kind == "FULLY_CONNECTED" and weights.shape[1] != source.size:
         hint = "flatten to one row before it"
         raise _refuse(network, op, f"applied to the shape {source.shape}", hint)
+
+
+def _bias_types(network: Network, op: Operator) -> tuple[str, ...]:
+    """Those that TFLite Micro reads."""
+    if network.engine == "int8":
+        return ("int32",)
+    return ("int64",) if op.kind == "DEPTHWISE_CONV_2D" else ("int32", "int64")
 
 
 def _check_transposed(network: Network, op: Operator) -> None:
@@ -284,7 +300,8 @@ def _check_same(network: Network, op: Operator) -> None:
 
 
 def _check_fixed(network: Network, op: Operator) -> None:
-    scale, zero = FIXED_OUTPUT[op.kind]
+    fixed = FIXED_OUTPUT if network.engine == "int8" else FIXED_INT16
+    scale, zero = fixed[op.kind]
     out = network.output(op)
     if float(out.scale) != scale or out.zero_point != zero:
         what = f"output scale {out.scale:g}, zero point {out.zero_point}"
@@ -303,7 +320,8 @@ def _check_shape(network: Network, op: Operator) -> None:
         raise _refuse(network, op, "over the batch, or fused", "concatenate plainly")
     if op.kind == "PAD" and any((op.told(Padding).paddings or ((1, 1),))[0]):
         raise _refuse(network, op, "pads more than (H, W, C)", "pad H, W or C")
-    longest = LONGEST.get(op.kind, source.shape[-1])
+    limits = LONGEST if network.engine == "int8" else LONGEST_INT16
+    longest = limits.get(op.kind, source.shape[-1])
     if source.shape[-1] > longest:
         what = f"over {source.shape[-1]} classes"
         raise _refuse(network, op, what, f"at most {longest}")

@@ -1,4 +1,4 @@
-"""What the front end gives: an int8 .tflite, and what was decided on the way."""
+"""What the front end gives: a quantized .tflite, and what was decided on the way."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Taken:
-    """An int8 .tflite, and what was decided on the way to it."""
+    """An int8 or int16 .tflite, and what was decided on the way to it."""
 
     model: bytes
     name: str  # of the file, as it may be shown

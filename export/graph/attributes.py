@@ -23,6 +23,7 @@ class Attributes:
     activation: str = "NONE"  # fused behind it
     of: str = ""  # what the file has in its place
     unsigned: bool = False  # of a file of uint8, whose kernels round otherwise
+    sums_32: bool = False  # of int16 values, where no bias tells: else of 64 bits
 
 
 @dataclass(frozen=True, kw_only=True)

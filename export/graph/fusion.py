@@ -33,15 +33,16 @@ COMMUTING = ("LEAKY_RELU", "RELU", CHANNEL_TABLE)  # with a pool, where they ris
 
 
 def plan_stages(
-    network: Network, strips: bool = False, tables: bool = True
+    network: Network, strips: bool = False, tables: bool = True, unary: bool = True
 ) -> tuple[Stage, ...]:
     """Group the operators of `network` and resolve each stage.
 
     `strips`: the engine can fuse a pool whose windows overlap, a strip of rows at a
-    time. `tables`: it can look up a table for each channel behind a sum.
+    time. `tables`: it can look up a table for each channel behind a sum. `unary`: it
+    can do an activation, an operator of its own, behind what it computes.
     """
     alias = aliases(network)
-    groups = _groups(network, alias, strips, tables)
+    groups = _groups(network, alias, strips, tables, unary)
     regions = required(network, alias, groups)
     stages = []
     counts: dict[str, int] = {}
@@ -64,7 +65,7 @@ def aliases(network: Network) -> dict[int, int]:
 
 
 def _groups(
-    network: Network, alias: dict[int, int], strips: bool, tables: bool
+    network: Network, alias: dict[int, int], strips: bool, tables: bool, unary: bool
 ) -> list[list[Operator]]:
     users: dict[int, list[Operator]] = {}
     operators = [op for op in network.operators if op.kind != "RESHAPE"]
@@ -85,6 +86,8 @@ def _groups(
             if group[-1].outputs[0] not in readers[0].inputs:
                 break  # it reads another shape
             if readers[0].kind == CHANNEL_TABLE and not tables:
+                break
+            if readers[0].kind in UNARY_KINDS and not unary:
                 break
             if not (
                 _fuses(group, readers[0])

@@ -118,6 +118,12 @@ class Network:
     initial: Mapping[str, np.ndarray] = field(default_factory=dict)  # VAR_HANDLE's
 
     @property
+    def engine(self) -> str:
+        """What computes it: int8, or int16 where its values are of 16 bits."""
+        wide = any(self.tensors[i].dtype == "int16" for i in self.inputs)
+        return "int16" if wide else "int8"
+
+    @property
     def ends(self) -> tuple[int, ...]:
         """What outlives a call: outputs, and the new values of variables."""
         return (*self.outputs, *(v.written for v in self.variables))

@@ -106,6 +106,15 @@ def _fused(o: Any) -> Attributes:
     return Attributes(activation=_activation(o))
 
 
+def _sums_32(o: Any) -> bool:
+    """Whether a bias that is not there would be int32."""
+    return bool(o.quantizedBiasType == schema.TensorType.INT32)
+
+
+def _dense(o: Any) -> Attributes:
+    return Attributes(activation=_activation(o), sums_32=_sums_32(o))
+
+
 def _steps(o: Any) -> dict[str, Any]:
     """What all windows have."""
     return {
@@ -116,9 +125,17 @@ def _steps(o: Any) -> dict[str, Any]:
     }
 
 
-def _conv(o: Any) -> Attributes:
+def _dilated(o: Any) -> dict[str, Any]:
     dilation = {"dilation_h": o.dilationHFactor, "dilation_w": o.dilationWFactor}
-    return Window(**_steps(o), **dilation)
+    return _steps(o) | dilation
+
+
+def _conv(o: Any) -> Attributes:
+    return Window(**_dilated(o), sums_32=_sums_32(o))
+
+
+def _depthwise(o: Any) -> Attributes:
+    return Window(**_dilated(o))
 
 
 def _transpose_conv(o: Any) -> Attributes:
@@ -171,10 +188,11 @@ def _text(value: Any) -> str:
 
 READERS: dict[str, Callable[[Any], Attributes]] = {
     "CONV_2D": _conv,
-    "DEPTHWISE_CONV_2D": _conv,
+    "DEPTHWISE_CONV_2D": _depthwise,
     "TRANSPOSE_CONV": _transpose_conv,
     **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), _pool),
-    **dict.fromkeys(("FULLY_CONNECTED", "ADD", "SUB", "MUL", "DIV"), _fused),
+    "FULLY_CONNECTED": _dense,
+    **dict.fromkeys(("ADD", "SUB", "MUL", "DIV"), _fused),
     **dict.fromkeys(
         ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"), _reduction
     ),

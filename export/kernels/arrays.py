@@ -27,6 +27,13 @@ def byte_array(name: str, comment: str, values: np.ndarray, kind: str) -> Array:
     return weight_array(name, comment, lambda: values, values.size, kind)
 
 
+def value_array(name: str, comment: str, data: np.ndarray) -> Array:
+    """A constant value as its engine holds it: bytes u = q + 128, or int16."""
+    if data.dtype == np.int16:
+        return byte_array(name, comment, data, "int16_t")
+    return byte_array(name, comment, data.reshape(-1).astype(np.int64) + 128, "uint8_t")
+
+
 def weight_array(
     name: str,
     comment: str,
@@ -43,6 +50,14 @@ def word_array(name: str, comment: str, values: np.ndarray) -> Array:
     """int32 constants."""
     count = values.size
     return Array(name, "int32_t", lambda: values, count, comment, 6, 4 * count)
+
+
+def start_array(name: str, comment: str, values: np.ndarray) -> Array:
+    """What sums of 64 bits begin with: int32 constants where all fit."""
+    count = values.size
+    if np.array_equal(values, values.astype(np.int32)):
+        return word_array(name, comment, values)
+    return Array(name, "int64_t", lambda: values, count, comment, 4, 8 * count)
 
 
 def text_array(

@@ -42,6 +42,16 @@ from export.kernels.int8.transpose_conv import TransposeConv
 from export.kernels.int8.windowed import Windowed
 from export.kernels.int8.winograd import Winograd
 from export.kernels.int8.winograd4 import Winograd4
+from export.kernels.int16.binary import Binary as BinaryI16
+from export.kernels.int16.concatenation import Concatenation as ConcatenationI16
+from export.kernels.int16.conv import Conv as ConvI16
+from export.kernels.int16.dense import Dense as DenseI16
+from export.kernels.int16.mean import Mean as MeanI16
+from export.kernels.int16.move import Move as MoveI16
+from export.kernels.int16.pad import Pad as PadI16
+from export.kernels.int16.pool import Pool as PoolI16
+from export.kernels.int16.softmax import Softmax as SoftmaxI16
+from export.kernels.int16.unary import Unary as UnaryI16
 from export.kernels.kernel import Kernel, Options
 from export.kernels.lx6 import kernel as lx6
 from export.kernels.lx6.float16 import Lx6Conv
@@ -95,6 +105,18 @@ INT8: tuple[type[Kernel], ...] = (
     Lstm,
     Svdf,
 )
+INT16: tuple[type[Kernel], ...] = (  # portable C, which every core compiles
+    ConvI16,
+    DenseI16,
+    PoolI16,
+    MeanI16,
+    BinaryI16,
+    UnaryI16,
+    SoftmaxI16,
+    ConcatenationI16,
+    PadI16,
+    MoveI16,
+)
 FLOAT16: tuple[type[FloatKernel], ...] = (ConvF16, MaxPoolF16)
 PORTABLE = Core("portable", "!NN_LX6", INT8, "!NN_LX6_FPU", FLOAT16, "xtensa")
 LX6 = Core(
@@ -110,16 +132,28 @@ LX6 = Core(
 
 def int8(stage: Stage, options: Options, core: Core = PORTABLE) -> list[Kernel]:
     """All that can make a stage of the int8 engine; never empty."""
+    return _ways("int8", core.int8, stage, options)
+
+
+def int16(stage: Stage, options: Options) -> Kernel:
+    """What makes a stage of the int16 engine."""
+    return _ways("int16", INT16, stage, options)[0]
+
+
+def _ways(
+    engine: str, kernels: tuple[type[Kernel], ...], stage: Stage, options: Options
+) -> list[Kernel]:
     found = [
         way
-        for kernel in core.int8
+        for kernel in kernels
         if stage.head.kind in kernel.kinds
         for way in kernel.ways(stage, options)
     ]
     if not found:
         raise Esp8kError(
-            f"no int8 kernel for {stage.head.kind} (tensor {stage.head_output.name})",
-            f"supported: {', '.join(kinds(core.int8))}",
+            f"no {engine} kernel for {stage.head.kind} "
+            f"(tensor {stage.head_output.name})",
+            f"supported: {', '.join(kinds(kernels))}",
         )
     return found
 

@@ -19,11 +19,11 @@ class StagePlan:
     """What plan.json says of one stage."""
 
     name: str
-    engine: str  # int8 | f16
+    engine: str  # int8 | int16 | f16
     number: int  # as the hook gets it
     tensor: int  # index of its output in the Network
     shape: tuple[int, int, int]  # required region (H, W, C) that is stored
-    representation: str  # u8=q+128 | int8 | float32
+    representation: str  # u8=q+128 | int8 | int16 | float32
     macs: int
     effective_macs: int
     weight_bytes: int  # weights, tables and per-channel constants
@@ -40,11 +40,21 @@ class Plan:
     identity_crc: int
     profile: str
     prefix: str
-    int8_arena_bytes: int
+    int8_arena_bytes: int  # 0 where the values are of 16 bits
     f16_arena_bytes: int
     stages: tuple[StagePlan, ...]
     s3_arena_bytes: int = 0  # of the int8 engine on an ESP32-S3, where it has its own
     lx6_arena_bytes: int = 0  # likewise on the classic ESP32
+    int16_arena_bytes: int = 0  # of a network of int16 values, which has no int8
+
+    @property
+    def arenas(self) -> dict[str, int]:
+        """Bytes of each portable engine's arena, by its name."""
+        return {
+            "int8": self.int8_arena_bytes,
+            "int16": self.int16_arena_bytes,
+            "f16": self.f16_arena_bytes,
+        }
 
     def engine(self, name: str) -> tuple[StagePlan, ...]:
         """The stages of one engine, in order."""

@@ -5,22 +5,19 @@
 
 `images` has the network's input type (int8 as a rule) and N in place of the batch
 of 1. `export.arithmetic.int8` holds the constants; here is only who is summed with
-whom.
+whom. What differs where values are of 16 bits stands in `export.reference.int16`.
 """
 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from core.errors import Esp8kError
 from export.arithmetic import elementwise, int8, unary
 from export.arithmetic.int8 import clamp, multiplier, requantize, wrap
-from export.graph.attributes import Along, Padding, Pool, Reduction, Window
-from export.graph.geometry import pads_before
-from export.graph.kinds import UNARY_KINDS
+from export.graph.kinds import MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator, Tensor
-from export.reference import moving, recurrent, rows
+from export.reference import int16, moving, recurrent, rows, windows
 
 __all__ = ["multiplier", "outputs", "requantize", "run"]
 
@@ -44,12 +41,13 @@ def run(network: Network, *inputs: np.ndarray, state: Values | None = None) -> V
         shape = network.tensors[variable.read].shape
         first = variable.initial.reshape(shape)
         values[variable.read] = first if state is None else state[variable.read]
+    kernels = KERNELS if network.engine == "int8" else int16.KERNELS
     for op in network.operators:
-        kernel = KERNELS.get(op.kind)
+        kernel = kernels.get(op.kind)
         if kernel is None:
             raise Esp8kError(
                 f"operator {op.kind} (tensor {network.output(op).name}) is unknown",
-                "supported: " + ", ".join(sorted(KERNELS)),
+                "supported: " + ", ".join(sorted(kernels)),
             )
         out = network.output(op)
         values[out.index] = kernel(network, op, values).reshape(count, *out.shape[1:])
@@ -89,8 +87,9 @@ def sequence(network: Network, inputs: list[np.ndarray]) -> list[np.ndarray]:
 # ==== Weighted sums ====
 
 
-def _finish(network: Network, op: Operator, acc: np.ndarray) -> np.ndarray:
+def _weighted(network: Network, op: Operator, values: Values) -> np.ndarray:
     """Bias, requantisation, zero point and fused activation: int32 to int8."""
+    acc = windows.weighted(network, op, values)
     bias = int8.bias(network, op)
     out = network.output(op)
     if bias is not None:
@@ -98,95 +97,6 @@ def _finish(network: Network, op: Operator, acc: np.ndarray) -> np.ndarray:
     mantissa, shift = int8.channel_multipliers(network, op)
     scaled = requantize(wrap(acc), mantissa, shift) + out.zero_point
     return clamp(scaled, *int8.activation_range(op, out))
-
-
-def _matmul(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Exact integer x @ weights.T by floating-point BLAS."""
-    depth = weights.shape[-1]
-    largest = 128 if weights.dtype == np.int8 else 255
-    exact = np.float32 if depth * 255 * largest < 2**24 else np.float64
-    return np.asarray((x.astype(exact) @ weights.T.astype(exact)).astype(np.int64))
-
-
-def _windows(
-    network: Network, op: Operator, x: np.ndarray, kernel: tuple[int, int], fill: int
-) -> np.ndarray:
-    """(N, OH, OW, C, Kh, Kw) views of x; padding reads `fill`."""
-    a = op.told(Window)
-    top, left = pads_before(network, op)
-    _, out_h, out_w, _ = network.output(op).shape
-    span_h = (kernel[0] - 1) * a.dilation_h + 1
-    span_w = (kernel[1] - 1) * a.dilation_w + 1
-    bottom = max((out_h - 1) * a.stride_h + span_h - x.shape[1] - top, 0)
-    right = max((out_w - 1) * a.stride_w + span_w - x.shape[2] - left, 0)
-    if top or left or bottom or right:
-        sides = ((0, 0), (top, bottom), (left, right), (0, 0))
-        x = np.pad(x, sides, constant_values=fill)
-    view = sliding_window_view(x, (span_h, span_w), axis=(1, 2))
-    view = view[:, :: a.stride_h, :: a.stride_w, :, :: a.dilation_h, :: a.dilation_w]
-    return view[:, :out_h, :out_w]
-
-
-def _offset(tensor: Tensor, values: Values) -> np.ndarray:
-    """q - zero_point as int16."""
-    return values[tensor.index].astype(np.int16) - np.int16(tensor.zero_point)
-
-
-def _conv(network: Network, op: Operator, values: Values) -> np.ndarray:
-    x = _offset(network.tensors[op.inputs[0]], values)
-    weights = values[op.inputs[1]]  # (O, Kh, Kw, I)
-    windows = _windows(network, op, x, weights.shape[1:3], 0)
-    shape = windows.shape[:3]
-    rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, weights[0].size)
-    acc = _matmul(rows, weights.reshape(len(weights), -1))
-    return _finish(network, op, acc.reshape(*shape, -1))
-
-
-def _depthwise(network: Network, op: Operator, values: Values) -> np.ndarray:
-    x = _offset(network.tensors[op.inputs[0]], values)
-    weights = values[op.inputs[1]][0].astype(np.int64)  # (Kh, Kw, C * multiplier)
-    windows = _windows(network, op, x, weights.shape[:2], 0)
-    times = weights.shape[-1] // x.shape[-1]
-    acc = np.zeros((*windows.shape[:3], weights.shape[-1]), np.int64)
-    for row in range(weights.shape[0]):
-        for column in range(weights.shape[1]):
-            taps = np.repeat(windows[..., row, column], times, axis=-1)
-            acc += taps * weights[row, column]
-    return _finish(network, op, acc)
-
-
-def _fully_connected(network: Network, op: Operator, values: Values) -> np.ndarray:
-    x = _offset(network.tensors[op.inputs[0]], values)
-    weights = values[op.inputs[1]]  # (O, I)
-    acc = _matmul(x.reshape(-1, weights.shape[1]), weights)
-    return _finish(network, op, acc)
-
-
-# ==== Pools and means ====
-
-
-def _max_pool(network: Network, op: Operator, values: Values) -> np.ndarray:
-    a, x = op.told(Pool), values[op.inputs[0]]
-    windows = _windows(network, op, x, (a.kernel_h, a.kernel_w), -128)
-    bounds = int8.activation_range(op, network.output(op))
-    return clamp(windows.max((-2, -1)), *bounds)
-
-
-def _average_pool(network: Network, op: Operator, values: Values) -> np.ndarray:
-    a, x = op.told(Pool), values[op.inputs[0]].astype(np.int64)
-    kernel = (a.kernel_h, a.kernel_w)
-    total = _windows(network, op, x, kernel, 0).sum((-2, -1))
-    inside = np.ones((1, *x.shape[1:3], 1), np.int64)
-    count = _windows(network, op, inside, kernel, 0).sum((-2, -1))
-    bounds = int8.activation_range(op, network.output(op))
-    return clamp(int8.average(total, count, a.unsigned), *bounds)
-
-
-def _mean(network: Network, op: Operator, values: Values) -> np.ndarray:
-    x = _offset(network.tensors[op.inputs[0]], values)
-    total = x.sum(op.told(Reduction).axes, dtype=np.int64)
-    mean = requantize(total, *int8.mean_constant(network, op))
-    return clamp(mean + network.output(op).zero_point)
 
 
 # ==== Elementwise ====
@@ -213,7 +123,8 @@ def _affine_quantize(out: Tensor, x: np.ndarray) -> np.ndarray:
 
 def _dequantize(network: Network, op: Operator, values: Values) -> np.ndarray:
     source = network.tensors[op.inputs[0]]
-    return source.scale * _offset(source, values).astype(np.float32)
+    away = values[source.index].astype(np.int16) - np.int16(source.zero_point)
+    return source.scale * away.astype(np.float32)
 
 
 def _softmax(network: Network, op: Operator, values: Values) -> np.ndarray:
@@ -221,37 +132,15 @@ def _softmax(network: Network, op: Operator, values: Values) -> np.ndarray:
     return int8.softmax(values[op.inputs[0]], table)
 
 
-# ==== Moving data ====
-
-
-def _reshape(network: Network, op: Operator, values: Values) -> np.ndarray:
-    return values[op.inputs[0]]
-
-
-def _concatenation(network: Network, op: Operator, values: Values) -> np.ndarray:
-    parts = [values[i] for i in op.inputs]
-    count = max(len(p) for p in parts)
-    parts = [np.broadcast_to(p, (count, *p.shape[1:])) for p in parts]
-    return np.concatenate(parts, op.told(Along).axis)
-
-
-def _pad(network: Network, op: Operator, values: Values) -> np.ndarray:
-    a, x = op.told(Padding), values[op.inputs[0]]
-    fill = network.output(op).zero_point if a.fill is None else a.fill
-    return np.pad(x, a.paddings or (), constant_values=fill)
-
-
 KERNELS: dict[str, Callable[[Network, Operator, Values], np.ndarray]] = {
-    "CONV_2D": _conv,
-    "DEPTHWISE_CONV_2D": _depthwise,
-    "FULLY_CONNECTED": _fully_connected,
-    "MAX_POOL_2D": _max_pool,
-    "AVERAGE_POOL_2D": _average_pool,
-    "MEAN": _mean,
+    **dict.fromkeys(MAC_KINDS, _weighted),
+    "MAX_POOL_2D": windows.max_pool,
+    "AVERAGE_POOL_2D": windows.average_pool,
+    "MEAN": windows.mean,
     **dict.fromkeys(elementwise.BINARY, _binary),
-    "CONCATENATION": _concatenation,
-    "RESHAPE": _reshape,
-    "PAD": _pad,
+    "CONCATENATION": moving.concatenation,
+    "RESHAPE": moving.reshape,
+    "PAD": moving.pad,
     "SOFTMAX": _softmax,
     "DEQUANTIZE": _dequantize,
     **dict.fromkeys(UNARY_KINDS, _unary),

@@ -1,10 +1,10 @@
-"""MOVE, reductions, scaling and products of two values, for `export.reference.int8`."""
+"""Data movement of any type; reductions, scaling and products of int8 values."""
 
 import numpy as np
 
 from export.arithmetic import int8, matrix
 from export.arithmetic.int8 import clamp, requantize
-from export.graph.attributes import Movement, Window
+from export.graph.attributes import Along, Movement, Padding, Window
 from export.graph.network import Network, Operator
 
 Values = dict[int, np.ndarray]
@@ -14,6 +14,26 @@ def move(network: Network, op: Operator, values: Values) -> np.ndarray:
     """Elements by their positions."""
     x = values[op.inputs[0]]
     return x.reshape(len(x), -1)[:, op.told(Movement).moves.index()]
+
+
+def reshape(network: Network, op: Operator, values: Values) -> np.ndarray:
+    """The same values."""
+    return values[op.inputs[0]]
+
+
+def concatenation(network: Network, op: Operator, values: Values) -> np.ndarray:
+    """Operands side by side; constants have no batch, or one of 1."""
+    parts = [values[i] for i in op.inputs]
+    count = max(len(p) for p in parts)
+    parts = [np.broadcast_to(p, (count, *p.shape[1:])) for p in parts]
+    return np.concatenate(parts, op.told(Along).axis)
+
+
+def pad(network: Network, op: Operator, values: Values) -> np.ndarray:
+    """A border of one value."""
+    a, x = op.told(Padding), values[op.inputs[0]]
+    fill = network.output(op).zero_point if a.fill is None else a.fill
+    return np.pad(x, a.paddings or (), constant_values=fill)
 
 
 def _rows(network: Network, op: Operator, values: Values) -> np.ndarray:

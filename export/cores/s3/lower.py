@@ -78,9 +78,9 @@ class Engine:
 
 
 def applies(network: Network) -> bool:
-    """Whether it can have this engine: one input, one output, no state, a stage."""
+    """Whether it can have it: int8, one input, one output, no state, a stage."""
     plain = len(network.inputs) == len(network.ends) == 1
-    return plain and len(plan_stages(network)) > 0
+    return plain and network.engine == "int8" and len(plan_stages(network)) > 0
 
 
 def lower(network: Network, prefix: str, profile: str) -> Engine:

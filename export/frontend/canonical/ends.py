@@ -1,4 +1,4 @@
-"""The ends of a model: float or uint8 outside, int8 inside.
+"""The ends of a model: float or uint8 outside, int8 inside, or float outside int16.
 
     network, ends = separate(canonical(network))
 
@@ -14,15 +14,23 @@ import numpy as np
 
 from export.graph.network import Network, Operator, Quant, Tensor, numbered
 
+INNER = ("int8", "int16")  # types of the core
+
 
 @dataclass(frozen=True)
 class End:
     """One input or output: what the file has there, and what the core has."""
 
-    outer: str  # int8 | uint8 | float32 | argmax: the type outside
+    outer: str  # int8 | int16 | uint8 | float32 | argmax: the type outside
     scale: float  # of the core's value: real = scale * (q - zero_point)
     zero_point: int
     shape: tuple[int, ...]  # of the core's value
+    inner: str = "int8"  # or int16: the core's type
+
+    @property
+    def held(self) -> str:
+        """What the C has there, in a word."""
+        return "bytes" if self.inner == "int8" else self.inner
 
     @property
     def size(self) -> int:
@@ -65,7 +73,7 @@ def separate(network: Network) -> tuple[Network, Ends]:
 def _end(tensor: Tensor, outer: str) -> End:
     q = tensor.quant
     scale, zero = (1.0, 0) if q is None else (float(q.scale[0]), int(q.zero_point[0]))
-    return End(outer, scale, zero, tensor.shape)
+    return End(outer, scale, zero, tensor.shape, tensor.dtype)
 
 
 def _input(
@@ -76,7 +84,7 @@ def _input(
     users = [op for op in operators if index in op.inputs]
     if tensor.dtype == "float32" and len(users) == 1 and users[0].kind == "QUANTIZE":
         inner = users[0].outputs[0]
-        if tensors[inner].dtype == "int8":
+        if tensors[inner].dtype in INNER:
             operators.remove(users[0])
             return inner, "float32"
     if tensor.dtype == "uint8" and tensor.quant is not None:
@@ -99,7 +107,7 @@ def _output(
         return index, tensors[index].dtype
     maker, tensor = makers[0], tensors[index]
     inner = maker.inputs[0]
-    if maker.kind == "DEQUANTIZE" and tensors[inner].dtype == "int8":
+    if maker.kind == "DEQUANTIZE" and tensors[inner].dtype in INNER:
         operators.remove(maker)
         return inner, "float32"
     if maker.kind == "QUANTIZE" and tensor.dtype == "uint8" and tensor.quant:
@@ -116,7 +124,7 @@ def _output(
 
 def _last_axis(tensors: list[Tensor], op: Operator) -> bool:
     source, axis = tensors[op.inputs[0]], tensors[op.inputs[1]].data
-    if axis is None or source.dtype != "int8" or not source.shape:
+    if axis is None or source.dtype not in INNER or not source.shape:
         return False
     at = int(axis.reshape(-1)[0]) % len(source.shape)
     return source.shape[at] == source.size

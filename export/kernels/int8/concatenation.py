@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-import numpy as np
-
 from core.errors import Esp8kError
 from export.arithmetic import requant_stage
 from export.graph.attributes import Along
 from export.graph.geometry import hwc
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import Array, value_array
 from export.kernels.int8.plain import Plain
 from export.kernels.kernel import Options
 
@@ -27,7 +25,7 @@ class Part:
     rows: int
     columns: int
     depth: int
-    pitch: int  # bytes from one row of the operand to the next
+    pitch: int  # elements from one row of the operand to the next
     start: int  # where it goes in the output
 
     @property
@@ -86,9 +84,8 @@ def _parts(stage: Stage, stem: str) -> Iterator[Part]:
             at += 1
         else:
             source = f"{stem}_part{kept}"
-            data = tensor.data.reshape(-1).astype(np.int64) + 128
             what = f"{stage.name}: constant part"
-            array = byte_array(source, what, data, "uint8_t")
+            array = value_array(source, what, tensor.data)
         rows, columns = (
             min(shape[0], height - start[0]),
             min(shape[1], width - start[1]),

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from export.arithmetic import recurrent, requant_stage
+from export.arithmetic import curves, recurrent, requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array, word_array
 from export.kernels.int8.plain import Plain
@@ -65,7 +65,7 @@ class Lstm(Plain):
             byte_array(
                 f"{self.stem}_curve",
                 f"{self.name}: sigmoid(i / 24), Q0.16",
-                recurrent.TABLE,
+                curves.TABLE,
                 "uint16_t",
             ),
         )

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from export.graph.geometry import Shape, hwc
 from export.graph.network import Tensor
 from export.graph.stage import Stage
-from export.kernels.arrays import Array, byte_array
+from export.kernels.arrays import Array, value_array
 from export.kernels.c_text import total
 
 SHORT = 256  # elements of a constant that is stored as words
@@ -61,7 +59,6 @@ def operands(stage: Stage, stem: str) -> Operands:
             computed += 1
             continue
         name, what = f"{stem}_{letter}", f"{stage.name}: operand {letter}"
-        data = tensor.data.reshape(-1).astype(np.int64) + 128
-        arrays.append(byte_array(name, what, data, "uint8_t"))
+        arrays.append(value_array(name, what, tensor.data))
         found.append(Operand(tensor, name, shape, shape[1] * shape[2]))
     return Operands((found[0], found[1]), tuple(arrays))

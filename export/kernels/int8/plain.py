@@ -14,7 +14,27 @@ from export.plan.overlap import lag
 
 
 @dataclass(frozen=True, eq=False)
-class Plain(Kernel):
+class Reader(Kernel):
+    """Where a stage without weights finds its inputs, and where it writes."""
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the C parameters."""
+        return [f"in{i}" for i in range(len(self.stage.sources))]
+
+    @property
+    def pitches(self) -> list[int]:
+        """Elements from one row of each input to the next."""
+        return [source.pitch for source in self.stage.sources]
+
+    def place(self, y: str, x: str) -> str:
+        """C of where a position's elements are stored."""
+        _, width, channels = self.stage.region
+        return position(width, channels, y, x)
+
+
+@dataclass(frozen=True, eq=False)
+class Plain(Reader):
     """A stage without weights; {u} stands for what comes before the table."""
 
     engine: ClassVar[str] = "int8"
@@ -27,21 +47,6 @@ class Plain(Kernel):
         if self.table is None:
             return ()
         return (table_array(self.stage, self.stem, self.table),)
-
-    @property
-    def inputs(self) -> list[str]:
-        """Names of the C parameters."""
-        return [f"in{i}" for i in range(len(self.stage.sources))]
-
-    @property
-    def pitches(self) -> list[int]:
-        """Bytes from one row of each input to the next."""
-        return [source.pitch for source in self.stage.sources]
-
-    def place(self, y: str, x: str) -> str:
-        """C of where a position's bytes are stored."""
-        _, width, channels = self.stage.region
-        return position(width, channels, y, x)
 
     @property
     def out_type(self) -> str:

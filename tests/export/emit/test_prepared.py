@@ -25,6 +25,7 @@ class Taking:
     inputs: tuple[int, ...]
     tensors: dict[int, Any]
     name: str = "net"
+    engine: str = "int8"
 
 
 def test_two_of_them_live_in_one_program(tmp_path: Path) -> None:

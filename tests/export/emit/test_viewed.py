@@ -52,7 +52,7 @@ net_status_t net_f16_run(void *arena, const uint8_t *input, float *output)
 def network(*shapes: tuple[int, ...]) -> SimpleNamespace:
     tensors = {i: SimpleNamespace(shape=shape) for i, shape in enumerate(shapes)}
     return SimpleNamespace(
-        inputs=tuple(tensors), tensors=tensors, name="net", variables=()
+        inputs=tuple(tensors), tensors=tensors, name="net", variables=(), engine="int8"
     )
 
 

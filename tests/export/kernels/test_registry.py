@@ -16,9 +16,10 @@ from export.graph.read import read_tflite
 from export.kernels import registry
 from export.kernels.kernel import Kernel
 from export.reference import int8 as reference
+from export.reference import int16
 from tools.bench.drawn.networks import random_network
 
-KERNELS = (*registry.INT8, *registry.FLOAT16)
+KERNELS = (*registry.INT8, *registry.INT16, *registry.FLOAT16)
 FOLDER = Path(inspect.getfile(registry)).parent
 # What a template is given, by `Kernel.code` or by the template that includes it.
 GIVEN = {"s", "restrict", "prefix", "total", "turns", "block", "notes", "cast"}
@@ -49,6 +50,7 @@ def test_every_kernel_is_held_to_a_reference() -> None:
     """All that a file can hold: a channels' table is made of operators behind it."""
     made = {CHANNEL_TABLE}
     assert set(registry.kinds(registry.INT8)) - made <= reference.KERNELS.keys()
+    assert {"RESHAPE", *registry.kinds(registry.INT16)} == int16.KERNELS.keys()
 
 
 def test_an_operator_without_a_kernel_is_named_with_what_there_is() -> None:

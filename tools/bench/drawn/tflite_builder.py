@@ -16,6 +16,7 @@ TYPES = {
     "int32": schema.TensorType.INT32,
     "uint8": schema.TensorType.UINT8,
     "int16": schema.TensorType.INT16,
+    "int64": schema.TensorType.INT64,
     "float16": schema.TensorType.FLOAT16,
     "float32": schema.TensorType.FLOAT32,
 }

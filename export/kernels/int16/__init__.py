@@ -1,0 +1,1 @@
+"""Kernels of the int16 engine, in portable C."""
