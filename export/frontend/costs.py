@@ -9,10 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from export.frontend import calibration, float_tflite
+from core.errors import Esp8kError
+from export.frontend import calibration, float_tflite, scales
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import quantized, real, separate
+from export.frontend.support import SUPPORTED
 from export.frontend.taken import Cost, Options, Wanted
+from export.graph.network import Network
 from export.graph.read import read_tflite
 
 COMPARED = 1000  # inputs of a set, at most, that the cost is measured on
@@ -38,7 +41,8 @@ def sets(
 
 def measured(floats: bytes, model: bytes, given: dict[str, Inputs]) -> tuple[Cost, ...]:
     """Of every output on every set."""
-    _, ends = separate(canonical(read_tflite(model, "quantized")))
+    network, ends = separate(canonical(read_tflite(model, "quantized")))
+    _require_proportion(network)
     found = []
     for name, data in given.items():
         expected = float_tflite.run(floats, data)
@@ -49,6 +53,20 @@ def measured(floats: bytes, model: bytes, given: dict[str, Inputs]) -> tuple[Cos
             theirs = expected[number].reshape(len(data[0]), -1)
             found.append(_cost(name, number, ours, theirs))
     return tuple(found)
+
+
+def _require_proportion(network: Network) -> None:
+    """TensorFlow Lite ends the program on scales that no sum can be brought to.
+
+    A value that is 0 for every calibration input has the least scale there is.
+    """
+    for op in network.operators:
+        if op.kind not in SUPPORTED:
+            continue
+        what = scales.out_of_proportion(network, op)
+        if what is not None:
+            name = network.output(op).name
+            raise Esp8kError(f"{op.kind} (tensor {name}): {what}", scales.HINT)
 
 
 def _cost(name: str, number: int, ours: np.ndarray, theirs: np.ndarray) -> Cost:

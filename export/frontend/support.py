@@ -225,10 +225,7 @@ def _check_weights(network: Network, op: Operator) -> None:
     axis = -1 if op.kind == "DEPTHWISE_CONV_2D" else 0
     if len(weights.quant.scale) not in (1, weights.shape[axis]):
         raise _refuse(network, op, "a scale per group", "one a channel, or one")
-    bias, wanted = network.input(op, 2), _bias_types(network, op)
-    if bias is not None and (bias.data is None or bias.dtype not in wanted):
-        what = f"bias {bias.name} is not {' or '.join(wanted)}"
-        raise _refuse(network, op, what, QUANTIZE_HINT)
+    _check_bias(network, op, weights.shape[axis])
     if op.kind == "CONV_2D" and weights.shape[3] != source.shape[3]:
         groups = source.shape[3] // weights.shape[3]
         hint = "use one group, or as many as channels (depthwise)"
@@ -246,7 +243,7 @@ def _bias_types(network: Network, op: Operator) -> tuple[str, ...]:
 
 
 def _check_transposed(network: Network, op: Operator) -> None:
-    weights, bias = network.tensors[op.inputs[1]], network.input(op, 2)
+    weights = network.tensors[op.inputs[1]]
     if weights.data is None or weights.dtype != "int8" or weights.quant is None:
         hint = "constant int8 weights are needed"
         raise _refuse(network, op, f"weights {weights.name} are not int8", hint)
@@ -257,11 +254,18 @@ def _check_transposed(network: Network, op: Operator) -> None:
         raise _refuse(network, op, "weights have a zero point", QUANTIZE_HINT)
     if len(found) not in (1, weights.shape[0]):
         raise _refuse(network, op, "a scale per group", "one a channel, or one")
-    if bias is not None:
-        if bias.data is None or bias.dtype != "int32":
-            raise _refuse(network, op, f"bias {bias.name} is not int32", QUANTIZE_HINT)
-        if bias.size != weights.shape[0]:
-            raise _refuse(network, op, "bias of another size", DAMAGED_HINT)
+    _check_bias(network, op, weights.shape[0])
+
+
+def _check_bias(network: Network, op: Operator, channels: int) -> None:
+    bias, wanted = network.input(op, 2), _bias_types(network, op)
+    if bias is None:
+        return
+    if bias.data is None or bias.dtype not in wanted:
+        what = f"bias {bias.name} is not {' or '.join(wanted)}"
+        raise _refuse(network, op, what, QUANTIZE_HINT)
+    if bias.size != channels:
+        raise _refuse(network, op, "bias of another size", DAMAGED_HINT)
 
 
 def _check_recurrent(network: Network, op: Operator) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from core.errors import Esp8kError
 from export.compile import compile_model
-from export.frontend import conversion, float_tflite, loops, tflite
+from export.frontend import conversion, costs, float_tflite, loops, tflite
 from export.frontend.sources import Options, load
 from export.frontend.taken import Taken
 from export.frontend.tflite import tensorflow
 from export.graph.read import read_tflite
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 pytestmark = pytest.mark.slow
 TORCH = """
@@ -248,3 +249,13 @@ def test_a_loop_that_depends_on_its_input_says_so() -> None:
         raw = converter.convert()
     with pytest.raises(Esp8kError, match="depends on its input"):
         loops.unrolled(raw)
+
+
+def test_a_value_that_was_always_zero_is_named_before_tensorflow_ends() -> None:
+    b = TfliteBuilder()
+    start, end = b.tensor((1, 8), 0.01), b.tensor((1, 8), 4.6e-41, -128)
+    b.operator("ADD", [start, start], end)
+    model, inputs = b.build([start], [end]), (np.zeros((1, 1, 8), np.float32),)
+    with pytest.raises(Esp8kError, match="ADD .*output scale is too small") as caught:
+        costs.measured(model, model, {"calibration": inputs})
+    assert "calibration" in caught.value.hint

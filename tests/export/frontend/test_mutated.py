@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from core.errors import Esp8kError
 from export.emit import lower
@@ -19,6 +20,7 @@ from export.graph.read import read_tflite
 from export.reference import int8
 from tests.support.random_operators import random_operators
 from tools.bench.drawn.networks import random_network
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 MUTANTS = int(os.environ.get("ESP8K_MUTANTS", 400))
 SMALL = 20_000  # elements of all values: more takes too long here
@@ -177,3 +179,13 @@ def test_a_damaged_structure_gives_one_error_or_a_sound_network() -> None:
             lower.int8(network, "balanced", "net")
             passed += 1
     assert passed > MUTANTS // 20 and refused > MUTANTS // 5
+
+
+def test_a_bias_of_another_size_is_damage() -> None:
+    b = TfliteBuilder()
+    start, end = b.tensor((1, 3), 0.1), b.tensor((1, 4), 0.1)
+    weights = b.tensor((4, 3), 0.1, 0, np.ones((4, 3)))
+    bias = b.tensor((2,), 0.01, 0, np.ones(2), "int32")
+    b.operator("FULLY_CONNECTED", [start, weights, bias], end)
+    with pytest.raises(Esp8kError, match="bias of another size"):
+        require_supported(core_of(read_tflite(b.build([start], [end]), "net"))[0])
