@@ -61,7 +61,7 @@ def _require_proportion(network: Network) -> None:
     A value that is 0 for every calibration input has the least scale there is.
     """
     for op in network.operators:
-        if op.kind not in SUPPORTED:
+        if op.kind not in SUPPORTED[network.engine]:
             continue
         what = scales.out_of_proportion(network, op)
         if what is not None:
