@@ -22,6 +22,7 @@ from export.frontend import (
     costs,
     dequantized,
     float_tflite,
+    folded,
     old_keras,
     open_shapes,
     tflite,
@@ -102,6 +103,7 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
             raise _other_integers(shown, how, network)
         raw = dequantized.floats(raw)
         notes = (f"the file is quantized {how}: made real, and quantized anew",)
+    raw = folded.by_shapes(raw)
     ends = [network.tensors[i] for i in network.inputs]
     wanted = tuple(Wanted(end.name, (1, *end.shape[1:])) for end in ends)
     inputs = _required(shown, wanted, options)

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import Esp8kError
 from export.compile import compile_model
-from export.frontend import conversion, costs, float_tflite, loops, tflite
+from export.frontend import conversion, costs, float_tflite, folded, loops, tflite
 from export.frontend.sources import Options, load
 from export.frontend.taken import Taken
 from export.frontend.tflite import tensorflow
@@ -259,3 +259,21 @@ def test_a_value_that_was_always_zero_is_named_before_tensorflow_ends() -> None:
     with pytest.raises(Esp8kError, match="ADD .*output scale is too small") as caught:
         costs.measured(model, model, {"calibration": inputs})
     assert "calibration" in caught.value.hint
+
+
+def test_what_shapes_alone_lead_to_is_constant_before_it_is_quantized() -> None:
+    b = TfliteBuilder()
+    start, end = (b.tensor((1, 2, 3), dtype="float32") for _ in range(2))
+    shape, whole = (b.tensor((3,), dtype="int32") for _ in range(2))
+    wide = b.tensor((3,), dtype="int64")
+    b.operator("SHAPE", [start], shape, outType=2)
+    b.operator("CAST", [shape], wide)
+    b.operator("CAST", [wide], whole)
+    b.operator("RESHAPE", [start, whole], end)
+    model = folded.by_shapes(b.build([start], [end]))
+    network = read_tflite(model, "net")
+    assert [op.kind for op in network.operators] == ["RESHAPE"]
+    assert network.tensors[whole].data.tolist() == [1, 2, 3]
+    values = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
+    assert np.array_equal(float_tflite.run(model, (values,))[0], values)
+    assert folded.by_shapes(model) == model
