@@ -19,7 +19,7 @@ from tools.link.messages import (
     reset_word,
 )
 from tools.link.session import Session, Silent
-from tools.link.silence import DOWNLOAD, POWER, explain
+from tools.link.silence import DOWNLOAD, ECHO, POWER, explain
 from tools.link.transport import SerialTransport
 
 BAUD = 115200
@@ -63,6 +63,10 @@ class Line:
         """What came and was no frame of ours."""
         return self.session.splitter.noise
 
+    def echoes(self) -> bool:
+        """Whether what we sent came back, and nothing else did."""
+        return self.session.echoed and not self.heard()
+
     def listen(self, seconds: float) -> bytes:
         """Only read."""
         end, data = time.monotonic() + seconds, b""
@@ -96,6 +100,8 @@ def _talk(port: str, make: Callable[[str, int], Line]) -> list[Finding]:
         heard = first.heard()
         if first.in_bootloader():
             return [bootloader(port)]
+        if first.echoes():
+            return [Finding("answer", PROBLEM, *ECHO, port=port)]
     finally:
         first.close()
     if (found := _other_rate(port, make)) is not None:

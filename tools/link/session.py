@@ -27,7 +27,7 @@ from tools.link.framing import (
 )
 from tools.link.pace import BITS_A_BYTE, Key, Pace, key_of
 from tools.link.schema import Failure, Malformed, one_of, read
-from tools.link.silence import explain, panic_text
+from tools.link.silence import ECHO, explain, panic_text
 from tools.link.transport import Transport
 
 REQUEST_BUDGET_S = 20.0  # a request is answered or has failed by then
@@ -72,6 +72,7 @@ class Session:
         self.counts = LineCounts()
         self.boot: int | None = None  # low byte of the boot id, from any reply
         self.boot_changed = False
+        self.echoed = False  # a request of ours came back as it was
         self.identity: int | None = None  # low byte of the identity CRC
         self._say = say
         self._pending: dict[int, Pending] = {}
@@ -164,6 +165,7 @@ class Session:
 
     def _match(self, frame: Frame) -> None:
         pending = self._pending.get(frame.sequence)
+        self.echoed |= not frame.type & REPLY
         if pending is None or len(frame.payload) < PREFIX.size:
             self.counts.foreign += 1
             return
@@ -232,6 +234,8 @@ class Session:
         cause, cure = explain(self.splitter.noise)
         if self.counts.replies and not self.splitter.noise:
             cause, cure = "the device fell silent", "check the cable, press reset"
+        elif self.echoed and not self.splitter.noise:
+            cause, cure = ECHO
         where = self.transport.name
         return Silent(f"no answer from {where} in {budget_s:.0f} s: {cause}", cure)
 

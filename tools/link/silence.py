@@ -27,6 +27,10 @@ BAD_FLASH = re.compile(
     rb"flash read err[^\r\n]{0,40}|invalid header: 0x[0-9a-f]+|csum err[^\r\n]{0,40}"
     rb"|ets_main\.c \d+|SHA-256 comparison failed[^\r\n]{0,40}"
 )
+ECHO = (
+    "what is sent to it comes back",
+    "this port's TX and RX are joined: check the wires, or name the board's own PORT",
+)
 READY = b"m-ready"  # MLPerf Tiny's greeting
 BOOT_LOOP = 3  # ROM reset lines in a row
 PRINTABLE_SHARE = 0.8  # of text in what we call text

@@ -87,6 +87,14 @@ def test_a_port_without_permission(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+def test_a_port_that_sends_back_what_it_gets_is_named() -> None:
+    """It was "the device never answers"."""
+    with pytest.raises(DeviceError, match="what is sent to it comes back") as caught:
+        Device.open("loop://")
+    assert "TX and RX" in caught.value.hint
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("said", "message"),
     [
