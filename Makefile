@@ -44,6 +44,8 @@ number = $(if $(call digits,$($1))$(filter-out 1,$(words $($1)))$(shell \
   test $($1) -le $2 2>/dev/null || echo beyond),$(error $1=$($1) is no number 0 to $2))
 # For words of the shell: one argument, whatever is in it.
 quoted = '$(subst ','\'',$1)'
+# Whether the folder is there whose name, or whose folder:NAME, is in the variable.
+is_folder = $(shell test -d $(call quoted,$(subst folder:,,$($1))) && echo yes)
 PICTURE = $(call quoted,$(IMG)) $(if $(CROP),--crop $(call quoted,$(CROP)))
 
 BUILD := $(or $(ESP8K_BUILD),build)
@@ -58,7 +60,9 @@ $(foreach verb,$(filter-out $(VERBS) lint $(BUILD)/%,$(MAKECMDGOALS)),\
 $(call one_of,MODEL,$(call literal,ModelName))
 $(call one_of,ENGINE,$(call literal,Engine))
 $(call one_of,PROFILE,$(call literal,Profile))
-$(if $(filter folder:%,$(DATASET)),,$(call one_of,DATASET,$(call literal,Dataset)))
+$(if $(filter folder:%,$(DATASET)),$(if $(call is_folder,DATASET),,\
+  $(error there is no folder DATASET=$(DATASET))),$(call one_of,DATASET,$(call literal,Dataset)))
+$(if $(OWN),$(if $(call is_folder,OWN),,$(error there is no folder OWN=$(OWN))))
 $(call one_of,TEACHER,yes no)
 $(if $(BOARD),$(call one_of,BOARD,$(boards)))
 $(if $(RESUME),$(call one_of,RESUME,1))

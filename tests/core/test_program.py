@@ -259,3 +259,12 @@ def test_nohup_is_respected():
     script = 'trap "" HUP; exec "$0" -c "$1"'
     words = ["bash", "-c", script, sys.executable, code]
     assert subprocess.run(words, cwd=ROOT).returncode == EXIT_OK
+
+
+def test_an_old_python_is_told_before_a_traceback() -> None:
+    code = "import sys; sys.version_info = (3, 9, 2); import tools.main"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == EXIT_USAGE and "this is 3.9\n" in done.stderr
+    assert "Traceback" not in done.stderr

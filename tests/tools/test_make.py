@@ -65,13 +65,14 @@ def test_training_again_with_the_same_options_says_that_it_is_up_to_date(checkou
 def test_a_training_that_failed_leaves_the_checkpoint_up_to_date(checkout):
     checkout.make("train", "MODEL=v1", "EPOCHS=1")
     with checkout.failing():
-        assert checkout.make("train", "MODEL=v1", "OWN=nothing").returncode == 2
+        assert checkout.make("train", "MODEL=v1", "OWN=.").returncode == 2
         assert checkout.make("train", "MODEL=v1", "SEED=9").returncode == 2
     again = checkout.make("train", "MODEL=v1", "EPOCHS=1")
     assert again.stdout.startswith("up to date: build/v1/model.pt")
 
 
 def test_own_digits_are_not_trained_over_by_chance(checkout):
+    (checkout.folder / "digits").mkdir()
     checkout.make("train", "MODEL=v1", "OWN=digits")
     checkout.calls()
     refused = checkout.make("train", "export", "MODEL=v1")
@@ -135,6 +136,7 @@ def test_preparing_on_the_board_is_asked_for_and_stays(checkout):
 
 def test_the_name_of_a_folder_is_no_line_of_the_shell(checkout):
     folder = """folder:a"b'c`touch seen`;d"""
+    (checkout.folder / folder.removeprefix("folder:")).mkdir()
     assert checkout.make("train", f"DATASET={folder}").returncode == 0
     assert folder in checkout.calls()[0]
     assert not (checkout.folder / "seen").exists()
@@ -168,6 +170,8 @@ def test_resuming_trains_although_nothing_changed(checkout):
         (["PREPARE=yes"], "PREPARE=yes is none of: 1"),
         (["PROFILE=fast"], "PROFILE=fast is none of: speed balanced size"),
         (["DATASET=cifar"], "DATASET=cifar is none of: mnist"),
+        (["DATASET=folder:no where"], "there is no folder DATASET=folder:no where"),
+        (["OWN=it's gone"], "there is no folder OWN=it's gone"),
         (["EPOCH=1"], "EPOCH=1 steers nothing: the variables are MODEL BOARD"),
         (["index=7"], "index=7 steers nothing"),
         (["LAN=yes"], "LAN=yes is none of: 1"),

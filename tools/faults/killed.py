@@ -199,8 +199,9 @@ def whole(run: Run, copies: Path | None = None) -> Whole:
 
     status, operations, output = run.watched(look)
     final = products(looked.state())
-    told = [f"status {status}: {output[-400:]}"] if status else []
-    told += [f"left: {path}" for path in run.strays()]
+    if status:  # of what it left behind nothing need be whole
+        return Whole(final, operations, [f"status {status}: {output[-400:]}"], [])
+    told = [f"left: {path}" for path in run.strays()]
     if old[run.case.key] == final.get(run.case.key):
         told.append("nothing was made")
     for number, seen in moments.items():
