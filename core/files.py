@@ -87,7 +87,9 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        if path.is_dir():
+            raise Esp8kError(f"{path} is a folder", "give the name of a file")
+        if path.exists() and not path.is_file():
             raise Esp8kError(f"{path} is not a plain file", "give another name")
         yield partial
         partial.replace(path)

@@ -224,10 +224,16 @@ def write(pixels: Array, path: Path) -> None:
         with replacing(path) as fresh:
             fresh.write_bytes(pixels.tobytes())
         return
-    if path.suffix.lower() not in ("", ".png"):
-        raise Esp8kError(f"--out {path} is neither .png nor .raw", "name it so")
     with replacing(path) as fresh:
         Image.fromarray(pixels).save(fresh, format="PNG")
+
+
+def require_other(out: Path, paths: Sequence[Path]) -> None:
+    """Refuse to write what is no picture of ours, or over the one that is read."""
+    if out.suffix.lower() not in ("", ".png", ".raw"):
+        raise Esp8kError(f"--out {out} is neither .png nor .raw", "name it so")
+    if any(out.exists() and path.exists() and out.samefile(path) for path in paths):
+        raise Esp8kError(f"--out {out} is the picture itself", "give another name")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -235,6 +241,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "image", __doc__ or "")
     found: Reading | None = None
     paths, told = matching(config.image), []
+    if config.out is not None:
+        require_other(config.out, paths)
     for path in paths:
         try:
             found = read(open_picture(path), str(path), config.crop)
@@ -243,7 +251,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise
             told.append({"source": str(path), "error": error.message})
             if not config.json:
-                print(f"{path}: {error.message}")
+                print(f"{path}: {error.message.removeprefix(f'{path} ')}")
             continue
         told.append({"source": str(path), **found.json()})
         if not config.json:

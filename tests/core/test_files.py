@@ -70,6 +70,13 @@ def test_what_is_no_file_is_not_replaced(
     assert [item.name for item in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_folder_is_told_by_its_own_name(tmp_path: Path) -> None:
+    """It was "Is a directory (digits.4711.part)"."""
+    with pytest.raises(Esp8kError, match=f"^{tmp_path} is a folder$"):
+        files.write_text(tmp_path, "x")
+    assert not list(tmp_path.parent.glob("*.part"))
+
+
 def test_a_failing_stage_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("old")
     with pytest.raises(RuntimeError), files.staged(tmp_path) as stage:

@@ -185,6 +185,12 @@ def test_the_result_is_written_as_its_name_says(tmp_path: Path):
         assert np.array_equal(Image.open(tmp_path / name), wanted)
     with pytest.raises(Esp8kError, match="neither .png nor .raw"):
         main([str(tmp_path / "page.png"), "--out", str(tmp_path / "digit.jpg")])
+    (tmp_path / "again.png").symlink_to("page.png")
+    before = (tmp_path / "page.png").read_bytes()
+    for name in ("page.png", "again.png"):  # the photograph was lost
+        with pytest.raises(Esp8kError, match="is the picture itself"):
+            main([str(tmp_path / "page.png"), "--out", str(tmp_path / name)])
+    assert (tmp_path / "page.png").read_bytes() == before
 
 
 def files(folder: Path) -> dict[str, Path]:
