@@ -7,12 +7,13 @@ What the file leaves out has the schema's defaults.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core.text import one_line
+from export.graph import fields
 from export.graph.attributes import (
     Along,
     Attributes,
@@ -73,7 +74,23 @@ ACTIVATIONS = {
 }
 
 
-def kind_of(code: Any) -> str:
+class Steps(TypedDict):
+    """What all windows have, as `Window` takes it."""
+
+    stride_h: int
+    stride_w: int
+    padding: str
+    activation: str
+
+
+class Gaps(Steps):
+    """And what those of convolutions have."""
+
+    dilation_h: int
+    dilation_w: int
+
+
+def kind_of(code: fields.Code) -> str:
     """TFLite's builtin name, CONV_2D."""
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     if number == schema.BuiltinOperator.CUSTOM:
@@ -83,8 +100,11 @@ def kind_of(code: Any) -> str:
     return str(KINDS.get(number, f"BUILTIN {number}"))
 
 
-def options(kind: str, raw: Any) -> Attributes:
-    """What `kind`, TFLite's name of an operator, is told beside its inputs."""
+def options(kind: str, raw: object) -> Attributes:
+    """What `kind`, TFLite's name of an operator, is told beside its inputs.
+
+    `raw` is its object of the schema, or None where the file has none.
+    """
     read = READERS.get(kind)
     if read is None:
         return Attributes()
@@ -94,29 +114,28 @@ def options(kind: str, raw: Any) -> Attributes:
     return read(raw)
 
 
-def _activation(o: Any) -> str:
+def _activation(o: fields.Fused) -> str:
     return str(ACTIVATIONS[o.fusedActivationFunction])
 
 
-def _padding(o: Any) -> str:
+def _padding(o: fields.Strided) -> str:
     return PADDINGS.get(o.padding, f"padding {o.padding}")
 
 
-def _fused(o: Any) -> Attributes:
+def _fused(o: fields.Fused) -> Attributes:
     return Attributes(activation=_activation(o))
 
 
-def _sums_32(o: Any) -> bool:
+def _sums_32(o: fields.Biased) -> bool:
     """Whether a bias that is not there would be int32."""
     return bool(o.quantizedBiasType == schema.TensorType.INT32)
 
 
-def _dense(o: Any) -> Attributes:
+def _dense(o: fields.Biased) -> Attributes:
     return Attributes(activation=_activation(o), sums_32=_sums_32(o))
 
 
-def _steps(o: Any) -> dict[str, Any]:
-    """What all windows have."""
+def _steps(o: fields.Strided) -> Steps:
     return {
         "stride_h": o.strideH,
         "stride_w": o.strideW,
@@ -125,32 +144,47 @@ def _steps(o: Any) -> dict[str, Any]:
     }
 
 
-def _dilated(o: Any) -> dict[str, Any]:
-    dilation = {"dilation_h": o.dilationHFactor, "dilation_w": o.dilationWFactor}
-    return _steps(o) | dilation
+def _dilated(o: fields.Dilated) -> Gaps:
+    return {
+        **_steps(o),
+        "dilation_h": o.dilationHFactor,
+        "dilation_w": o.dilationWFactor,
+    }
 
 
-def _conv(o: Any) -> Attributes:
+def _conv(o: fields.Convolved) -> Attributes:
     return Window(**_dilated(o), sums_32=_sums_32(o))
 
 
-def _depthwise(o: Any) -> Attributes:
+def _depthwise(o: fields.Dilated) -> Attributes:
     return Window(**_dilated(o))
 
 
-def _transpose_conv(o: Any) -> Attributes:
+def _transpose_conv(o: fields.Strided) -> Attributes:
     return Window(**_steps(o))
 
 
-def _pool(o: Any) -> Attributes:
+def _pool(o: fields.Pooled) -> Attributes:
     return Pool(**_steps(o), kernel_h=o.filterHeight, kernel_w=o.filterWidth)
 
 
-def _reduction(o: Any) -> Attributes:
+def _reduction(o: fields.Reduced) -> Attributes:
     return Reduction(keep_dims=bool(o.keepDims))
 
 
-def _strided_slice(o: Any) -> Attributes:
+def _joined(o: fields.Joined) -> Attributes:
+    return Along(activation=_activation(o), axis=o.axis)
+
+
+def _along(o: fields.Lying) -> Attributes:
+    return Along(axis=o.axis)
+
+
+def _gather(o: fields.Gathered) -> Attributes:
+    return Along(axis=o.axis, batch_dims=o.batchDims)
+
+
+def _strided_slice(o: fields.Sliced) -> Attributes:
     return Slice(
         begin_mask=o.beginMask,
         end_mask=o.endMask,
@@ -161,31 +195,60 @@ def _strided_slice(o: Any) -> Attributes:
     )
 
 
-def _resize(o: Any) -> Attributes:
+def _pad(o: fields.Nothing) -> Attributes:
+    return Padding()
+
+
+def _resize(o: fields.Resized) -> Attributes:
     return Resize(corners=bool(o.alignCorners), centers=bool(o.halfPixelCenters))
 
 
-def _mirror(o: Any) -> Attributes:
+def _mirror(o: fields.Mirrored) -> Attributes:
     return Mirror(symmetric=o.mode == schema.MirrorPadMode.SYMMETRIC)
 
 
-def _product(o: Any) -> Attributes:
+def _blocks(o: fields.Blocked) -> Attributes:
+    return Blocks(block=o.blockSize)
+
+
+def _product(o: fields.Multiplied) -> Attributes:
     return Product(adjoint_x=bool(o.adjX), adjoint_y=bool(o.adjY))
 
 
-def _lstm(o: Any) -> Attributes:
+def _once(o: fields.Called) -> Attributes:
+    return Once(subgraph=o.initSubgraphIndex)
+
+
+def _variable(o: fields.Named) -> Attributes:
+    return Handle(name=f"{_text(o.container)}/{_text(o.sharedName)}")
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+
+
+def _lstm(o: fields.Recurrent) -> Attributes:
     clip = float(np.float32(o.cellClip))
     return Lstm(activation=_activation(o), cell_clip=clip)
 
 
-def _variable(o: Any) -> Attributes:
-    return Handle(name=f"{_text(o.container)}/{_text(o.sharedName)}")
+def _svdf(o: fields.Ranked) -> Attributes:
+    return Svdf(activation=_activation(o), rank=o.rank)
 
 
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+def _gelu(o: fields.Approximated) -> Attributes:
+    return Gelu(approximate=bool(o.approximate))
 
 
+def _softmax(o: fields.Scaled) -> Attributes:
+    return Softmax(beta=float(o.beta))
+
+
+def _leaky(o: fields.Sloped) -> Attributes:
+    return Leaky(alpha=float(np.float32(o.alpha)))
+
+
+# Each takes what its own kinds have: no type says that of a table.
 READERS: dict[str, Callable[[Any], Attributes]] = {
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _depthwise,
@@ -196,22 +259,20 @@ READERS: dict[str, Callable[[Any], Attributes]] = {
     **dict.fromkeys(
         ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"), _reduction
     ),
-    "CONCATENATION": lambda o: Along(activation=_activation(o), axis=o.axis),
-    **dict.fromkeys(("PACK", "UNPACK"), lambda o: Along(axis=o.axis)),
-    "GATHER": lambda o: Along(axis=o.axis, batch_dims=o.batchDims),
+    "CONCATENATION": _joined,
+    **dict.fromkeys(("PACK", "UNPACK"), _along),
+    "GATHER": _gather,
     "STRIDED_SLICE": _strided_slice,
-    **dict.fromkeys(("PAD", "PADV2"), lambda o: Padding()),
+    **dict.fromkeys(("PAD", "PADV2"), _pad),
     "MIRROR_PAD": _mirror,
-    **dict.fromkeys(
-        ("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"), lambda o: Blocks(block=o.blockSize)
-    ),
+    **dict.fromkeys(("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"), _blocks),
     **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), _resize),
     "BATCH_MATMUL": _product,
-    "CALL_ONCE": lambda o: Once(subgraph=o.initSubgraphIndex),
+    "CALL_ONCE": _once,
     "VAR_HANDLE": _variable,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
-    "SVDF": lambda o: Svdf(activation=_activation(o), rank=o.rank),
-    "GELU": lambda o: Gelu(approximate=bool(o.approximate)),
-    "SOFTMAX": lambda o: Softmax(beta=float(o.beta)),
-    "LEAKY_RELU": lambda o: Leaky(alpha=float(np.float32(o.alpha))),
+    "SVDF": _svdf,
+    "GELU": _gelu,
+    "SOFTMAX": _softmax,
+    "LEAKY_RELU": _leaky,
 }
