@@ -9,26 +9,19 @@ with it, and what would help.
 
 import math
 
-import numpy as np
-
 from core.errors import Esp8kError
 from export.arithmetic import elementwise, int8, rows
-from export.frontend import cures, scales
+from export.frontend import cures, scales, weights
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import Ends, separate
 from export.frontend.canonical.order import hastened
 from export.frontend.canonical.settle import settle
+from export.frontend.refusal import DAMAGED_HINT, QUANTIZE_HINT, refuse
 from export.graph.attributes import Along, Padding, Reduction, Window
-from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network, Operator, Tensor
-from export.graph.shapes import RANK, enough_inputs, fitting
+from export.graph.shapes import enough_inputs, fitting
 from export.kernels import registry
 
-QUANTIZE_HINT = (
-    "convert with full integer quantization: representative_dataset, "
-    "TFLITE_BUILTINS_INT8, inference_input_type and inference_output_type int8"
-)
-DAMAGED_HINT = "the file is damaged: convert the model again"
 SUPPORTED = {
     "int8": frozenset({"RESHAPE", *registry.kinds(registry.INT8)}),
     "int16": frozenset({"RESHAPE", *registry.kinds(registry.INT16)}),
@@ -48,7 +41,6 @@ LONGEST = {  # rows that TFLite Micro sums up without leaving its formats
     "LOG_SOFTMAX": rows.LOG_SOFTMAX_CLASSES,
     "L2_NORMALIZATION": rows.L2_DEPTH,
 }
-RECURRENT = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF")
 MAX_RANK = 4
 ANY_RANK = ("MOVE", "RESHAPE")  # they take bytes as they lie
 
@@ -79,10 +71,10 @@ def require_supported(network: Network) -> None:
             what = f"operator {op.index} {op.kind} has no output of its own"
             raise Esp8kError(what, DAMAGED_HINT)
         if not known.issuperset(i for i in op.inputs if i >= 0):
-            raise _refuse(network, op, "it reads what nothing wrote", DAMAGED_HINT)
+            raise refuse(network, op, "it reads what nothing wrote", DAMAGED_HINT)
         if all(network.tensors[i].data is not None for i in op.inputs if i >= 0):
             hint = "compute it before the conversion: it is the same for every input"
-            raise _refuse(network, op, "it reads constants only", hint)
+            raise refuse(network, op, "it reads constants only", hint)
         _check(network, op)
         known.update(op.outputs)
     if not known.issuperset(network.ends):
@@ -119,11 +111,6 @@ def _check_ends(network: Network) -> None:
             )
 
 
-def _refuse(network: Network, op: Operator, what: str, hint: str) -> Esp8kError:
-    name = network.tensors[op.outputs[0]].name if op.outputs else "none"
-    return Esp8kError(f"operator {op.index} {op.kind} (tensor {name}): {what}", hint)
-
-
 def _check_kind(network: Network, op: Operator) -> None:
     """Whether there is a kernel; what is float is said before that."""
     known = SUPPORTED[network.engine]
@@ -136,41 +123,36 @@ def _check_kind(network: Network, op: Operator) -> None:
         if op.kind in ("QUANTIZE", "DEQUANTIZE"):
             hint = f"a part of the model stayed float: {QUANTIZE_HINT}"
         what = f"{floats[0].name} is {floats[0].dtype}, not {network.engine}"
-        raise _refuse(network, op, what, hint)
+        raise refuse(network, op, what, hint)
     of = op.attributes.of or op.kind
     what = "not supported" if network.engine == "int8" else "not supported in int16"
-    raise _refuse(network, op, what, cures.cure(of, known))
+    raise refuse(network, op, what, cures.cure(of, known))
 
 
 def _check(network: Network, op: Operator) -> None:
     fused = op.attributes.activation
     if fused not in int8.FUSED:
-        raise _refuse(network, op, f"fused {fused}", "use it as a layer of its own")
+        raise refuse(network, op, f"fused {fused}", "use it as a layer of its own")
     if not enough_inputs(op):
-        raise _refuse(network, op, "inputs are missing", DAMAGED_HINT)
+        raise refuse(network, op, "inputs are missing", DAMAGED_HINT)
     for tensor in _activations(network, op):
         _check_activation(network, op, tensor)
     a = op.attributes
     if isinstance(a, Window) and a.padding not in ("SAME", "VALID"):
-        raise _refuse(network, op, a.padding, DAMAGED_HINT)
-    if op.kind in MAC_KINDS:
-        _check_weights(network, op)
-    elif op.kind == "TRANSPOSE_CONV":
-        _check_transposed(network, op)
-    elif op.kind in RECURRENT:
-        _check_recurrent(network, op)
-    elif op.kind in SAME_QUANT:
+        raise refuse(network, op, a.padding, DAMAGED_HINT)
+    weights.require(network, op)
+    if op.kind in SAME_QUANT:
         _check_same(network, op)
     elif op.kind in FIXED_OUTPUT:
         _check_fixed(network, op)
     _check_shape(network, op)
     what = scales.out_of_proportion(network, op)
     if what is not None:
-        raise _refuse(network, op, what, scales.HINT)
+        raise refuse(network, op, what, scales.HINT)
     if not fitting(network, op):
         found = network.output(op).shape
         what = f"its output of shape {found} does not follow from its inputs"
-        raise _refuse(network, op, what, DAMAGED_HINT)
+        raise refuse(network, op, what, DAMAGED_HINT)
 
 
 def _activations(network: Network, op: Operator) -> list[Tensor]:
@@ -183,116 +165,30 @@ def _activations(network: Network, op: Operator) -> list[Tensor]:
 def _check_activation(network: Network, op: Operator, tensor: Tensor) -> None:
     if tensor.dtype != network.engine or tensor.quant is None:
         what = f"{tensor.name} is {tensor.dtype}, not {network.engine}"
-        raise _refuse(network, op, what, QUANTIZE_HINT)
+        raise refuse(network, op, what, QUANTIZE_HINT)
     if len(tensor.quant.scale) != 1:
-        raise _refuse(
+        raise refuse(
             network, op, f"{tensor.name} has a scale per channel", QUANTIZE_HINT
         )
     scaled = 0 < tensor.scale < math.inf
     least, most = (-128, 127) if network.engine == "int8" else (0, 0)
     if not scaled or not least <= tensor.zero_point <= most:
-        raise _refuse(
+        raise refuse(
             network, op, f"{tensor.name} has no valid scale", "convert the model again"
         )
     if len(tensor.shape) > MAX_RANK and op.kind not in ANY_RANK:
-        raise _refuse(
+        raise refuse(
             network, op, f"{tensor.name} has {len(tensor.shape)} dimensions", "use 4"
         )
     if tensor.data is None and (not tensor.shape or tensor.shape[0] != 1):
-        raise _refuse(
+        raise refuse(
             network,
             op,
             f"{tensor.name} has the shape {tensor.shape}",
             "convert with a fixed batch of 1",
         )
     if 0 in tensor.shape or min(tensor.shape, default=1) < 0:
-        raise _refuse(network, op, f"{tensor.name} is empty", "give it a fixed shape")
-
-
-def _check_weights(network: Network, op: Operator) -> None:
-    source, weights = network.tensors[op.inputs[0]], network.tensors[op.inputs[1]]
-    types = ("int8", "int16") if op.attributes.unsigned else ("int8",)
-    if weights.data is None or weights.dtype not in types or weights.quant is None:
-        hint = "constant int8 weights are needed"
-        raise _refuse(network, op, f"weights {weights.name} are not int8", hint)
-    if len(weights.shape) != RANK[op.kind] or min(weights.shape) < 1:
-        what = f"weights of shape {weights.shape}"
-        raise _refuse(network, op, what, DAMAGED_HINT)
-    if not np.all((weights.quant.scale > 0) & (weights.quant.scale < math.inf)):
-        raise _refuse(network, op, "a scale of zero", QUANTIZE_HINT)
-    if np.any(weights.quant.zero_point):
-        raise _refuse(network, op, "weights have a zero point", QUANTIZE_HINT)
-    axis = -1 if op.kind == "DEPTHWISE_CONV_2D" else 0
-    if len(weights.quant.scale) not in (1, weights.shape[axis]):
-        raise _refuse(network, op, "a scale per group", "one a channel, or one")
-    _check_bias(network, op, weights.shape[axis])
-    if op.kind == "CONV_2D" and weights.shape[3] != source.shape[3]:
-        groups = source.shape[3] // weights.shape[3]
-        hint = "use one group, or as many as channels (depthwise)"
-        raise _refuse(network, op, f"{groups} groups", hint)
-    if op.kind == "FULLY_CONNECTED" and weights.shape[1] != source.size:
-        hint = "flatten to one row before it"
-        raise _refuse(network, op, f"applied to the shape {source.shape}", hint)
-
-
-def _bias_types(network: Network, op: Operator) -> tuple[str, ...]:
-    """Those that TFLite Micro reads."""
-    if network.engine == "int8":
-        return ("int32",)
-    return ("int64",) if op.kind == "DEPTHWISE_CONV_2D" else ("int32", "int64")
-
-
-def _check_transposed(network: Network, op: Operator) -> None:
-    weights = network.tensors[op.inputs[1]]
-    if weights.data is None or weights.dtype != "int8" or weights.quant is None:
-        hint = "constant int8 weights are needed"
-        raise _refuse(network, op, f"weights {weights.name} are not int8", hint)
-    found = weights.quant.scale
-    if not np.all((found > 0) & (found < math.inf)):
-        raise _refuse(network, op, "a scale of zero", QUANTIZE_HINT)
-    if np.any(weights.quant.zero_point):
-        raise _refuse(network, op, "weights have a zero point", QUANTIZE_HINT)
-    if len(found) not in (1, weights.shape[0]):
-        raise _refuse(network, op, "a scale per group", "one a channel, or one")
-    _check_bias(network, op, weights.shape[0])
-
-
-def _check_bias(network: Network, op: Operator, channels: int) -> None:
-    bias, wanted = network.input(op, 2), _bias_types(network, op)
-    if bias is None:
-        return
-    if bias.data is None or bias.dtype not in wanted:
-        what = f"bias {bias.name} is not {' or '.join(wanted)}"
-        raise _refuse(network, op, what, QUANTIZE_HINT)
-    if bias.size != channels:
-        raise _refuse(network, op, "bias of another size", DAMAGED_HINT)
-
-
-def _check_recurrent(network: Network, op: Operator) -> None:
-    """Constants of LSTM and SVDF: behind the input and the states."""
-    lstm = op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM"
-    states = 2 if lstm else 1
-    constants = [network.tensors[i] for i in op.inputs[1 + states :] if i >= 0]
-    types = ["int8"] * 8 + ["int32"] * 4 if lstm else ["int8", "int8", "int32"]
-    if not lstm and len(constants) > 1 and constants[1].dtype == "int16":
-        types[1] = "int16"  # as the state has it, or not
-    if lstm and (network.tensors[op.inputs[2]].dtype) != "int16":
-        raise _refuse(network, op, "its cell is not int16", QUANTIZE_HINT)
-    if lstm and (network.tensors[op.inputs[1]].dtype) != "int8":
-        raise _refuse(network, op, "its hidden state is not int8", QUANTIZE_HINT)
-    for tensor, dtype in zip(constants, types, strict=False):
-        if tensor.data is None or tensor.dtype != dtype:
-            what = f"{tensor.name} is {tensor.dtype}, not constant {dtype}"
-            raise _refuse(network, op, what, QUANTIZE_HINT)
-        q = tensor.quant
-        if dtype != "int32" and (
-            q is None
-            or len(q.scale) != 1
-            or q.zero_point[0]
-            or not 0 < float(q.scale[0]) < math.inf
-        ):
-            what = f"{tensor.name} has no scale, several, or a zero point"
-            raise _refuse(network, op, what, QUANTIZE_HINT)
+        raise refuse(network, op, f"{tensor.name} is empty", "give it a fixed shape")
 
 
 def _check_same(network: Network, op: Operator) -> None:
@@ -300,7 +196,7 @@ def _check_same(network: Network, op: Operator) -> None:
     for tensor in _activations(network, op)[:-1]:
         if (tensor.scale, tensor.zero_point) != (out.scale, out.zero_point):
             what = f"{tensor.name} and {out.name} differ in scale or zero point"
-            raise _refuse(network, op, what, "put a QUANTIZE between (requantize)")
+            raise refuse(network, op, what, "put a QUANTIZE between (requantize)")
 
 
 def _check_fixed(network: Network, op: Operator) -> None:
@@ -309,7 +205,7 @@ def _check_fixed(network: Network, op: Operator) -> None:
     out = network.output(op)
     if float(out.scale) != scale or out.zero_point != zero:
         what = f"output scale {out.scale:g}, zero point {out.zero_point}"
-        raise _refuse(network, op, what, f"TFLite fixes them to {scale:g} and {zero}")
+        raise refuse(network, op, what, f"TFLite fixes them to {scale:g} and {zero}")
 
 
 def _check_shape(network: Network, op: Operator) -> None:
@@ -318,14 +214,14 @@ def _check_shape(network: Network, op: Operator) -> None:
     if op.kind == "MEAN" and not usual:
         axes = op.told(Reduction).axes
         what = f"over axes {'that are computed' if axes is None else axes}"
-        raise _refuse(network, op, what, "average over constant axes")
+        raise refuse(network, op, what, "average over constant axes")
     joins = op.kind == "CONCATENATION"
     if joins and (op.told(Along).axis == 0 or a.activation != "NONE"):
-        raise _refuse(network, op, "over the batch, or fused", "concatenate plainly")
+        raise refuse(network, op, "over the batch, or fused", "concatenate plainly")
     if op.kind == "PAD" and any((op.told(Padding).paddings or ((1, 1),))[0]):
-        raise _refuse(network, op, "pads more than (H, W, C)", "pad H, W or C")
+        raise refuse(network, op, "pads more than (H, W, C)", "pad H, W or C")
     limits = LONGEST if network.engine == "int8" else LONGEST_INT16
     longest = limits.get(op.kind, source.shape[-1])
     if source.shape[-1] > longest:
         what = f"over {source.shape[-1]} classes"
-        raise _refuse(network, op, what, f"at most {longest}")
+        raise refuse(network, op, what, f"at most {longest}")

@@ -1,0 +1,16 @@
+"""How an operator is refused: which one, its tensor, what is wrong, what would help."""
+
+from core.errors import Esp8kError
+from export.graph.network import Network, Operator
+
+QUANTIZE_HINT = (
+    "convert with full integer quantization: representative_dataset, "
+    "TFLITE_BUILTINS_INT8, inference_input_type and inference_output_type int8"
+)
+DAMAGED_HINT = "the file is damaged: convert the model again"
+
+
+def refuse(network: Network, op: Operator, what: str, hint: str) -> Esp8kError:
+    """The error that names the operator by its number and its first output."""
+    name = network.tensors[op.outputs[0]].name if op.outputs else "none"
+    return Esp8kError(f"operator {op.index} {op.kind} (tensor {name}): {what}", hint)
