@@ -95,11 +95,13 @@ class Analysis:
             found.append(f"  {count:3} {kind:28} {'REFUSED' if wrong else how}")
         for what, cure in self.problems:
             found += [f"  {what}", f"    cure: {cure}"]
-        if not self.sizes:
-            return found
+        return found + (self._costs() if self.sizes else [])
+
+    def _costs(self) -> list[str]:
+        """What its C takes: by profile, by core, at its most, and what a chip has."""
         head = f"{'portable C':10}{'flash':>12}{'RAM':>10}"
         head += "".join(f"{name + ' instr.':>18}" for name in CORES.values())
-        found.append(head)
+        found = [head]
         for size in self.sizes:
             counts = "".join(f"{size.instructions[core]:18,}" for core in CORES)
             found.append(

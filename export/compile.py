@@ -32,8 +32,9 @@ from core.published import Published, published
 from core.text import folded, for_comment, for_json, for_terminal
 from core.words import DEFAULT_CORES, DEFAULT_PROFILE, Cores, Profile
 from export.emit import held, host_build
-from export.emit.component import as_taken, joined, publish, random_values
+from export.emit.component import publish
 from export.emit.generate import identifier
+from export.emit.golden import as_taken, joined, random_values
 from export.frontend.canonical.ends import Ends, from_core, to_outer
 from export.frontend.identity import identify
 from export.frontend.sources import Options, load

@@ -12,7 +12,8 @@ from core import paths
 from core.errors import CheckFailed, Esp8kError
 from export import compile as program
 from export.emit import host_build
-from export.emit.component import FILES, random_values
+from export.emit.component import FILES
+from export.emit.golden import random_values
 from export.frontend import sources
 from export.frontend.support import integer_core, require_supported
 from export.graph.read import read_tflite

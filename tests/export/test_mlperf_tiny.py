@@ -9,8 +9,8 @@ import pytest
 from core.paths import ROOT
 from core.words import PROFILES
 from export.compile import compile_model
-from export.emit.component import random_inputs
 from export.emit.generate import flags
+from export.emit.golden import random_inputs
 from export.frontend.support import integer_core, require_supported
 from export.graph.read import read_tflite
 from export.reference import tflm

@@ -23,8 +23,8 @@ from core.pixels import to_bytes, to_int8
 from core.words import ENGINES
 from export.emit import generate as codegen
 from export.emit import host_build
-from export.emit.component import random_inputs
 from export.emit.generate import Plan
+from export.emit.golden import random_inputs
 from export.frontend.identity import identify
 from export.frontend.support import integer_core
 from export.graph.network import Network

@@ -9,7 +9,7 @@ from export.cores.s3.component import assembly
 from export.cores.s3.count import instructions
 from export.cores.s3.lower import lower
 from export.emit import generate, s3_host
-from export.emit.component import joined, random_values
+from export.emit.golden import joined, random_values
 from export.frontend.identity import identify
 from export.frontend.support import core_of
 from export.graph.read import read_tflite

@@ -9,8 +9,8 @@ from core.paths import ROOT
 from core.pixels import to_bytes, to_int8
 from export.cores.s3.lower import lower as lower_s3
 from export.emit import lower, s3_host
-from export.emit.component import random_inputs
 from export.emit.generate import flags, generate
+from export.emit.golden import random_inputs
 from export.graph.network import Network
 from export.reference import int8
 from tests.support.components import IDENTITY

@@ -15,9 +15,10 @@ import yaml
 from core.errors import Esp8kError
 from core.paths import ROOT
 from core.version import VERSION
-from export.emit.component import STYLE, lay_out, publish
+from export.emit.component import publish
 from export.emit.generate import KERNELS, identifier
 from export.emit.host_build import WARNINGS
+from export.emit.layout import STYLE, lay_out
 from export.emit.subject import kernel_version
 from tests.support.components import IDENTITY, Networks
 
@@ -232,7 +233,7 @@ def test_a_busy_computer_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.c").write_text("int a;\n")
-    monkeypatch.setattr("export.emit.component.TIMEOUT_S", 1e-6)
+    monkeypatch.setattr("export.emit.layout.TIMEOUT_S", 1e-6)
     with pytest.raises(Esp8kError, match="clang-format took longer") as met:
         lay_out(tmp_path)
     assert "less busy" in met.value.hint

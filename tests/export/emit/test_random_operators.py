@@ -16,7 +16,7 @@ import pytest
 from core.errors import Esp8kError
 from core.pixels import to_bytes
 from export.emit import generate, host_build
-from export.emit.component import joined, random_values
+from export.emit.golden import joined, random_values
 from export.frontend.identity import identify
 from export.frontend.support import core_of, require_supported
 from export.graph.read import read_tflite

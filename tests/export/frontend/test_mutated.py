@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import Esp8kError
 from export.emit import lower
-from export.emit.component import random_values
+from export.emit.golden import random_values
 from export.frontend.support import core_of, require_supported
 from export.graph.flatbuffer import packed, unpacked
 from export.graph.read import read_tflite

@@ -13,7 +13,7 @@ from core.errors import Esp8kError
 from core.words import PROFILES
 from export.arithmetic import float16 as arithmetic
 from export.arithmetic import scales
-from export.emit import component
+from export.emit import layout
 from export.graph.fusion import plan_stages
 from export.graph.network import Network
 from export.plan import row_buffers
@@ -241,7 +241,7 @@ def test_generated_lines_are_no_longer_than_eighty_columns(
     """As it is published: laid out by clang-format, which changes nothing else."""
     made = components(model, profile)
     folder = shutil.copytree(made, tmp_path / "component")
-    component.lay_out(folder)
+    layout.lay_out(folder)
     sources = sorted(folder.rglob("*.[ch]"))
     networks = [path.name for path in sources if path.name.endswith("_network.c")]
     wanted = 4 if profile == "speed" else 3  # of both engines, for the LX6 too

@@ -8,7 +8,7 @@ import pytest
 
 from core.pixels import to_bytes
 from export.emit import generate, lower
-from export.emit.component import joined, random_values
+from export.emit.golden import joined, random_values
 from export.frontend.support import integer_core, require_supported
 from export.graph.fusion import plan_stages
 from export.graph.network import Network
