@@ -46,7 +46,7 @@ def canonical(network: Network) -> Network:
 
 
 def _made(network: Network) -> Network:
-    network = dilated.undone(static.fold(unsigned.signed(network)))
+    network = dilated.undone(unsigned.signed(static.fold(network)))
     network = batch.single(state.resolve(network))
     network = islands.tabled(islands.sunk(network))
     network = batch.led(rules.apply(static.fold(network)))

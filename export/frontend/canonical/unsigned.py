@@ -59,14 +59,14 @@ def signed(network: Network) -> Network:
     if not is_unsigned(network):
         return network
     r = Rewriter(network)
-    ends = dict.fromkeys((*network.inputs, *network.outputs))
+    starts, stops = dict.fromkeys(network.inputs), dict.fromkeys(network.outputs)
     inner = {}  # the int8 value of each uint8 end
     for tensor in network.tensors:
-        if _is_byte(tensor) and tensor.index in ends:
+        if _is_byte(tensor) and tensor.index in starts | stops:
             inner[tensor.index] = r.value(tensor.shape, shifted(tensor))
         elif _is_byte(tensor):
             r.tensors[tensor.index] = shifted(tensor)
-    for index in network.inputs:
+    for index in starts:
         if index in inner:
             r.emit("QUANTIZE", (index,), inner[index])
     for op in network.operators:
@@ -78,8 +78,8 @@ def signed(network: Network) -> Network:
         outputs = tuple(inner.get(i, i) for i in op.outputs)
         a = dataclasses.replace(op.attributes, unsigned=True)
         r.keep(dataclasses.replace(op, inputs=inputs, outputs=outputs, attributes=a))
-    for index in network.outputs:
-        if index in inner and index not in network.inputs:
+    for index in stops:
+        if index in inner and index not in starts:
             r.emit("QUANTIZE", (inner[index],), index)
     return r.finished()
 
