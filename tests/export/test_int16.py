@@ -16,7 +16,7 @@ from export.frontend import sources
 from export.frontend.support import integer_core, require_supported
 from export.graph.read import read_tflite
 from export.reference import int8, tflm
-from tools.bench.drawn.tflite_builder import TfliteBuilder
+from tools.bench.drawn.tflite_builder import TYPES, TfliteBuilder
 
 ALL = np.arange(-(1 << 15), 1 << 15).astype(np.int16).reshape(8, 8192)
 RNG = np.random.default_rng(0)
@@ -54,6 +54,24 @@ def test_all_values_become_the_oracles(
     expected = tflm.sequence(model, [ALL], 1)[0]
     found = int8.outputs(read_tflite(model, "net"), ALL)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.skipif(not tflm.available(), reason=tflm.SKIPPED)
+@pytest.mark.parametrize("bias", ["float32", "int32"])
+def test_without_a_bias_the_options_say_how_sums_are_scaled(bias: str) -> None:
+    """Of several rows, which become a convolution."""
+    b = TfliteBuilder()
+    start, end = (b.tensor((1, 64, 2), s, 0, dtype="int16") for s in (SCALE, 2e-5))
+    weights = b.tensor((2, 2), 0.01, 0, np.array([[100, -27], [3, 91]]))
+    told = {"keepNumDims": True, "quantizedBiasType": TYPES[bias]}
+    b.operator("FULLY_CONNECTED", [start, weights, -1], end, **told)
+    model = b.build([start], [end])
+    network = integer_core(read_tflite(model, "net"))
+    values = ALL[:1, :128].reshape(1, 64, 2) // 64
+    expected = tflm.sequence(model, [values], 1)[0]
+    shape = (1, *network.tensors[network.inputs[0]].shape[1:])
+    found = int8.outputs(network, values.reshape(shape))
+    np.testing.assert_array_equal(found.reshape(1, -1), expected)
 
 
 def classifier() -> bytes:

@@ -53,7 +53,7 @@ def _fully_connected(r: Rewriter, op: Operator) -> None:
     kernel = r.constant(weights.data.reshape(channels, 1, 1, depth), weights)
     given = r.reshaped(op.inputs[0], (1, rows, 1, depth))
     told = op.attributes
-    a = Window(activation=told.activation, unsigned=told.unsigned)
+    a = Window(activation=told.activation, unsigned=told.unsigned, sums_32=told.sums_32)
     shape = (1, rows, 1, channels)
     r.deliver("CONV_2D", (given, kernel, *op.inputs[2:]), shape, op.outputs[0], a)
 
