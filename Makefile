@@ -37,11 +37,12 @@ literal = $(shell sed -n 's/^$1 = Literal\[\(.*\)\]/\1/p' core/words.py | tr -d 
 boards = $(shell sed -n 's/^    Kind."\([^"]*\)".*/\1/p' tools/boards/catalogue.py)
 digits = $(subst 9,,$(subst 8,,$(subst 7,,$(subst 6,,$(subst 5,,$(subst 4,,$(subst \
   3,,$(subst 2,,$(subst 1,,$(subst 0,,$1))))))))))
-# one_of NAME,WORDS: the variable is one of the words. number NAME,MOST: 0 to MOST.
+# one_of NAME,WORDS: the variable is one of the words. number NAME,LEAST,MOST.
 one_of = $(if $(filter-out 1,$(words $($1)))$(filter-out $2,$($1)),\
   $(error $1=$($1) is none of: $2))
 number = $(if $(call digits,$($1))$(filter-out 1,$(words $($1)))$(shell \
-  test $($1) -le $2 2>/dev/null || echo beyond),$(error $1=$($1) is no number 0 to $2))
+  test $($1) -ge $2 -a $($1) -le $3 2>/dev/null || echo beyond),\
+  $(error $1=$($1) is no number $2 to $3))
 # For words of the shell: one argument, whatever is in it.
 quoted = '$(subst ','\'',$1)'
 # Whether the folder is there whose name, or whose folder:NAME, is in the variable.
@@ -69,10 +70,10 @@ $(if $(RESUME),$(call one_of,RESUME,1))
 $(if $(PREPARE),$(call one_of,PREPARE,1))
 $(if $(LAN),$(call one_of,LAN,1))
 $(if $(VIEWS),$(call one_of,VIEWS,1 5))
-$(foreach name,EPOCHS N MINUTES JOBS,$(call number,$(name),1000000))
-$(call number,SEED,4294967295)
-$(if $(INDEX),$(call number,INDEX,9999))
-$(if $(LIMIT),$(call number,LIMIT,10000))
+$(foreach name,EPOCHS N MINUTES JOBS,$(call number,$(name),1,1000000))
+$(call number,SEED,0,4294967295)
+$(if $(INDEX),$(call number,INDEX,0,9999))
+$(if $(LIMIT),$(call number,LIMIT,1,10000))
 $(if $(INDEX),$(if $(IMG),$(error INDEX and IMG are both given: one of them, please)))
 $(if $(CROP),$(if $(IMG),,$(error CROP is a part of a picture: give its IMG too)))
 ifneq ($(filter no,$(TEACHER)),)

@@ -160,6 +160,7 @@ def test_resuming_trains_although_nothing_changed(checkout):
         (["SEED=99999999999999999999"], "SEED=99999999999999999999 is no number"),
         (["SEED=-1"], "SEED=-1 is no number"),
         (["EPOCHS=many"], "EPOCHS=many is no number"),
+        (["LIMIT=0"], "LIMIT=0 is no number 1 to 10000"),
         (["N="], "N= is no number"),
         (["INDEX=10000"], "INDEX=10000 is no number 0 to 9999"),
         (["INDEX=1 2"], "INDEX=1 2 is no number"),
