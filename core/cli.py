@@ -41,7 +41,7 @@ from core.errors import Esp8kError
 C = TypeVar("C")
 WIDTH = 79  # columns of a text in a help
 LEAST_COLUMNS = 40  # tyro lays a table out for ever in a terminal of one column
-__all__ = ["Positional", "alias", "parse"]
+__all__ = ["Positional", "alias", "parse", "require_range"]
 
 
 def parse(config: type[C], argv: Sequence[str] | None, verb: str, text: str = "") -> C:
@@ -54,6 +54,15 @@ def parse(config: type[C], argv: Sequence[str] | None, verb: str, text: str = ""
         _show_help(config, verb, text)
     with events.on_parse_error(partial(_refuse, config)):
         return _cli(config, words, verb)
+
+
+def require_range(config: object, **bounds: tuple[float, float]) -> None:
+    """Refuse an option that is not within (least, most); NaN is within nothing."""
+    for name, (least, most) in bounds.items():
+        value = getattr(config, name)
+        if not least <= value <= most:
+            told = f"--{name.replace('_', '-')} {value} is out of range"
+            raise Esp8kError(told, f"give {least:,} to {most:,}")
 
 
 def _cli(config: type[C], words: Sequence[str], verb: str) -> C:

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.cli import parse
+from core.cli import parse, require_range
 from core.errors import Esp8kError
 from core.files import staged
 from core.paths import build_root, model_dir
@@ -148,6 +148,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from training import data
 
     config = parse(Config, argv, "mlperf-data", __doc__ or "")
+    require_range(config, iterations=(1, MOST_ITERATIONS), warmups=(0, MOST_ITERATIONS))
+    require_range(config, microseconds=(0, 10**9))
     own = data.of_exported(model_dir(config.model))
     images, labels = np.asarray(own.test_images), np.asarray(own.test_labels)
     timed = measured(config, images)

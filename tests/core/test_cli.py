@@ -177,3 +177,24 @@ def test_the_entry_point_works_from_any_folder(venv, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert '"parameters": 7762' in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            "chaos --rate 2",
+            "chaos --requests 0",
+            "chaos --seed -1",
+            "proxy --rate nan",
+        ),
+        *("soak --minutes nan", "soak --minutes 0", "fuzz --seconds -1"),
+        *("mlperf-data --iterations 0", "mlperf-data --microseconds -5"),
+        *("check-pictures --least nan", "check-pictures --count 0"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(words):
+    """Some did nothing and said that all was right; some were unforeseen errors."""
+    verb, option, value = words.split()
+    with pytest.raises(Esp8kError, match=f"{option} {value}.* is out of range"):
+        main([verb, f"{option}={value}"])

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from core.cli import parse
+from core.cli import parse, require_range
 from core.errors import CheckFailed, DeviceError
 from core.paths import model_dir
 from core.program import run
@@ -219,6 +219,7 @@ def through(
 
 def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "chaos", __doc__ or "")
+    require_range(config, requests=(1, 10**9), rate=(0, 1), seed=(0, 2**32 - 1))
     start = time.monotonic()
     images = images_of(IMAGES, config.seed)
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:

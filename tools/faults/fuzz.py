@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import family
-from core.cli import parse
+from core.cli import parse, require_range
 from core.errors import CheckFailed, Esp8kError
 from core.paths import build_root
 from core.program import run
@@ -119,6 +119,7 @@ def keep(name: str, found: Path) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "fuzz", __doc__ or "")
+    require_range(config, seconds=(1, 10**7), seed=(0, 2**32 - 1))
     share = max(1, config.seconds // len(HARNESSES))
     told = []
     for name in HARNESSES:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.cli import parse
+from core.cli import parse, require_range
 from core.errors import Esp8kError
 from core.program import run
 from tools.faults.line import Faults, FaultyLine
@@ -87,6 +87,7 @@ class Config:
 
 def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "proxy", __doc__ or "")
+    require_range(config, rate=(0, 1), seed=(0, 2**32 - 1))
     if not config.port:
         raise Esp8kError("which port?", "--port /dev/ttyUSB0")
     faults = Faults(rate=config.rate)
