@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from rich.progress import Progress
 
-from core.cli import parse
+from core.cli import parse, require_range
 from core.errors import CheckFailed, Esp8kError
 from core.paths import model_dir
 from core.program import run
@@ -149,6 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from training import data
 
     config = parse(Config, argv, "bisect", __doc__ or "")
+    require_range(config, images=(1, 10_000))
     folder = model_dir(config.model)
     test = np.asarray(data.of_exported(folder).test_images)
     images = test[config.index : config.index + config.images]

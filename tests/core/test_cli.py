@@ -191,10 +191,13 @@ def test_the_entry_point_works_from_any_folder(venv, tmp_path):
         *("soak --minutes nan", "soak --minutes 0", "fuzz --seconds -1"),
         *("mlperf-data --iterations 0", "mlperf-data --microseconds -5"),
         *("check-pictures --least nan", "check-pictures --count 0"),
+        *("bisect --images -1", "scenes --count 0", "scenes --seed -1"),
+        *("hand --samples 0", "own --seed -1"),
     ],
 )
 def test_a_number_that_makes_no_sense_is_refused(words):
     """Some did nothing and said that all was right; some were unforeseen errors."""
     verb, option, value = words.split()
+    needed = ["."] if verb == "own" else []
     with pytest.raises(Esp8kError, match=f"{option} {value}.* is out of range"):
-        main([verb, f"{option}={value}"])
+        main([verb, *needed, f"{option}={value}"])
