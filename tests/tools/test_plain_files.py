@@ -39,7 +39,7 @@ ITSELF = {
     ),
     **dict.fromkeys(
         [
-            *("export/emit/component.py", "export/emit/s3_host.py"),
+            *("export/emit/layout.py", "export/emit/s3_host.py"),
             *("export/frontend/quantize.py", "tools/bench/build.py"),
             *("tools/bench/count.py", "tools/bench/tflm.py"),
             *("tools/bench/rivals/bakenn.py", "tools/faults/loopback.py"),
