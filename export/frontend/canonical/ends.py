@@ -156,8 +156,8 @@ def _alike(first: Tensor, second: Tensor) -> bool:
 def quantized(end: End, values: np.ndarray) -> np.ndarray:
     """The core's int8 of real numbers, as QUANTIZE rounds them."""
     ratio = values.astype(np.float32) / np.float32(end.scale)
-    away = np.copysign(np.floor(np.abs(ratio) + np.float32(0.5)), ratio)
-    q = np.clip(away.astype(np.float64) + end.zero_point, -128, 127)
+    away = np.copysign(np.floor(np.abs(ratio.astype(np.float64)) + 0.5), ratio)
+    q = np.clip(away + end.zero_point, -128, 127)
     return np.asarray(q, np.int8)
 
 

@@ -343,9 +343,21 @@ def test_the_headers_helpers_round_as_tflite_does(tmp_path: Path, scale: float) 
     getattr(library, "in").argtypes = [ctypes.c_float]
     getattr(library, "in").restype = ctypes.c_uint8
     values = np.linspace(-20, 20, 4001).astype(np.float32)
-    values = np.concatenate([values, np.float32([1e30, -1e30, np.inf, -np.inf])])
+    halves = (np.arange(-9, 9) + 0.5).astype(np.float32) * np.float32(scale)
+    beside = [np.nextafter(halves, np.float32(s * 99)) for s in (-1, 1)]
+    far = np.float32([1e30, -1e30, np.inf, -np.inf])
+    values = np.concatenate([values, halves, *beside, far])
     _, ends = core_of(read_tflite(model, "net"))
-    expected = quantized(ends.inputs[0], values).astype(np.int16) + 128
+    q = quantized(ends.inputs[0], values)
+    near = values[: -len(far)]  # beyond, TFLite's own cast is undefined
+    if tflm.available():
+        b = B()
+        start = b.tensor((1, len(near)), dtype="float32")
+        end = b.tensor((1, len(near)), scale, 3)
+        b.operator("QUANTIZE", [start], end)
+        oracle = tflm.sequence(b.build([start], [end]), [near[None]], 1)
+        np.testing.assert_array_equal(q[: len(near)], oracle[0][0])
+    expected = q.astype(np.int16) + 128
     assert [getattr(library, "in")(float(v)) for v in values] == expected.tolist()
     steps = np.arange(-128, 128).astype(np.int8)
     found = np.array([library.out(int(q)) for q in steps], np.float32)
