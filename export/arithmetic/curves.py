@@ -33,22 +33,23 @@ TABLE = sigmoid_table()
 def sigmoid16(argument: np.ndarray) -> np.ndarray:
     """Three times a Q3.12 number to Q0.15, between two entries of the table."""
     argument = np.asarray(argument, np.int64)
-    size = np.abs(argument)
-    at, rest = np.minimum(size >> 9, 254), size & 0x1FF
-    y = (TABLE[at] << 9) + rest * (TABLE[at + 1] - TABLE[at])
-    y = np.where(size >> 9 >= 255, 0x7FFF << 10, y)
+    y = _between(np.abs(argument), 9, 0xFFFE)
     return np.asarray(np.where(argument >= 0, y + 512, (1 << 25) - y + 511) >> 10)
 
 
 def tanh16(argument: np.ndarray) -> np.ndarray:
     """Three times a Q3.12 number to Q0.15: 2 * sigmoid(2 * x) - 1."""
     argument = np.asarray(argument, np.int64)
-    size = np.abs(argument)
-    at, rest = np.minimum(size >> 8, 254), size & 0xFF
-    y = (TABLE[at] << 8) + rest * (TABLE[at + 1] - TABLE[at])
-    y = np.where(size >> 8 >= 255, 0xFFFF << 8, y)
+    y = _between(np.abs(argument), 8, 0xFFFF)
     middle = 1 << 23
     return np.asarray(np.where(argument >= 0, y - middle + 128, middle + 127 - y) >> 8)
+
+
+def _between(size: np.ndarray, bits: int, most: int) -> np.ndarray:
+    """The table's Q0.16 with `bits` bits more, on a line; `most` beyond its end."""
+    at, rest = np.minimum(size >> bits, 254), size & ((1 << bits) - 1)
+    y = (TABLE[at] << bits) + rest * (TABLE[at + 1] - TABLE[at])
+    return np.where(size >> bits >= 255, most << bits, y)
 
 
 def clamp16(x: np.ndarray) -> np.ndarray:
