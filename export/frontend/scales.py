@@ -17,6 +17,7 @@ from export.graph.network import Network, Operator
 HINT = "its scales are out of proportion: check the calibration data"
 LARGEST_SHIFT = 30  # to the left, of an int32
 CURVE_SCALE = 2.0**-27  # LOGISTIC, TANH: below it TFLite Micro shifts by less than none
+CURVE_MOST = 2.0**35  # and from here on by more bits than 64
 CELL_POWER = 2  # an LSTM's cell: above it TFLite Micro leaves int32
 BOUNDS = {"RELU6": 6, "RELU_N1_TO_1": 1}
 
@@ -81,6 +82,8 @@ def _special(network: Network, op: Operator) -> str | None:
             return "its cell's clip is not finite"
     if op.kind in ("LOGISTIC", "TANH") and float(source.scale) < CURVE_SCALE:
         return "its input scale is too small"
+    if op.kind in ("LOGISTIC", "TANH") and float(source.scale) >= CURVE_MOST:
+        return "its input scale is too large"
     if op.kind == "HARD_SWISH" and unary.hard_swish_shift(source, out) > 0:
         return "its output scale is too small"
     return None

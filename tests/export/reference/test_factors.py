@@ -6,7 +6,8 @@ Each case is one in which that changes a byte.
 import numpy as np
 import pytest
 
-from export.frontend.support import integer_core
+from core.errors import Esp8kError
+from export.frontend.support import integer_core, require_supported
 from export.graph.read import read_tflite
 from export.reference import int8, tflm
 from tools.bench.drawn.tflite_builder import TfliteBuilder
@@ -68,3 +69,14 @@ def test_fully_connected_with_one_scale(rows: int) -> None:
     inputs = [start, given, b.tensor((count,), None, 0, bias, "int32")]
     b.operator("FULLY_CONNECTED", inputs, end)
     assert_exact(b.build([start], [end]), np.zeros((1, rows, 1), np.int8))
+
+
+@pytest.mark.parametrize("kind", ["LOGISTIC", "TANH"])
+def test_a_scale_beyond_what_is_defined_is_refused(kind: str) -> None:
+    """From 2^35 on TFLite Micro shifts by more than 62: it gave 0 for all of a row."""
+    b = TfliteBuilder()
+    ends = (1 / 256, -128) if kind == "LOGISTIC" else (1 / 128, 0)
+    start, end = b.tensor((1, 256), 2.0**35), b.tensor((1, 256), *ends)
+    b.operator(kind, [start], end)
+    with pytest.raises(Esp8kError, match="input scale is too large"):
+        require_supported(integer_core(read_tflite(b.build([start], [end]), "net")))

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from export.frontend.scales import CURVE_SCALE
+from export.frontend.scales import CURVE_MOST, CURVE_SCALE
 from tools.bench.drawn.values import BOUND_SCALE, SAME, VALID, Draw, Value
 
 # Of a product: some more of such factors would leave float32.
@@ -200,7 +200,7 @@ class Operators(Draw):
         )
         if kind == "RELU6" and x.scale < BOUND_SCALE:
             kind = "RELU"
-        if kind in ("LOGISTIC", "TANH") and x.scale < CURVE_SCALE:
+        if kind in ("LOGISTIC", "TANH") and not CURVE_SCALE <= x.scale < CURVE_MOST:
             kind = "QUANTIZE"
         options: dict[str, float] = {}
         scale, zero = x.scale * self.power(-3, 2), self.zero_point()
