@@ -20,7 +20,7 @@ from core.words import DEFAULT_CORES, Cores
 from export.emit import c_source, decide, golden, held, prepared, viewed
 from export.emit.generate import Plan, flags, generate
 from export.emit.layout import lay_out
-from export.emit.subject import End
+from export.emit.subject import C_TYPES, End
 from export.frontend.identity import Identity
 from export.graph.network import Network
 
@@ -123,12 +123,12 @@ def _context(
     """All that the templates name."""
     engine, *_ = networks
     network = networks[engine]
-    wide = engine == "int16"
+    in_type, out_type = C_TYPES[engine]
     return {
         "engine": engine,
-        "in_type": "int16_t" if wide else "uint8_t",
-        "out_type": "int16_t" if wide else "int8_t",
-        "in_count": "INPUT_SIZE" if wide else "INPUT_BYTES",
+        "in_type": in_type,
+        "out_type": out_type,
+        "in_count": "INPUT_SIZE" if engine == "int16" else "INPUT_BYTES",
         "name": plan.prefix,
         "upper": plan.prefix.upper(),
         "version": VERSION,

@@ -69,6 +69,10 @@ class Held:
         return cls(offset, begin.nbytes, fill, first)
 
 
+# C of an input's and an output's elements; int8's q is given as the byte q + 128.
+C_TYPES = {"int8": ("uint8_t", "int8_t"), "int16": ("int16_t", "int16_t")}
+
+
 @dataclass(frozen=True)
 class Subject:
     """A network as all of its C files tell it."""
@@ -78,6 +82,8 @@ class Subject:
     version: str  # of esp8k
     kernel_version: int  # NN_VERSION
     engine: str  # int8 or int16: of functions and macros; beside it may be float16
+    in_type: str  # C
+    out_type: str
     profile: str
     prefix: str  # of functions and files
     guard: str  # of macros
@@ -117,6 +123,8 @@ class Subject:
             version=VERSION,
             kernel_version=kernel_version(),
             engine=network.engine,
+            in_type=C_TYPES[network.engine][0],
+            out_type=C_TYPES[network.engine][1],
             profile=profile,
             prefix=prefix,
             guard=prefix.upper(),

@@ -17,7 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from core.errors import Esp8kError
 from export.frontend.float_tflite import drop_unused_codes
 from export.frontend.support import integer_core, require_supported
-from export.graph.flatbuffer import packed, unpacked
+from export.graph.flatbuffer import packed, stored, unpacked
 from export.graph.network import Network
 from export.graph.options import kind_of
 
@@ -128,10 +128,7 @@ def _make_real(model: Any, tensor: Any) -> None:
         if len(scale) > 1:
             shape[q.quantizedDimension if values.ndim > 1 else 0] = len(scale)
         real = (values - zero.reshape(shape)) * scale.reshape(shape)
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(real.astype(np.float32).tobytes(), np.uint8)
-        tensor.buffer = len(model.buffers)
-        model.buffers.append(buffer)
+        tensor.buffer = stored(model, real.astype(np.float32))
     tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
 
 

@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from core.errors import Esp8kError
 from export.frontend import cures
 from export.frontend.tflite import one_by_one, silent, tensorflow
-from export.graph.flatbuffer import packed, unpacked
+from export.graph.flatbuffer import packed, stored, unpacked
 from export.graph.read import read_tflite
 
 UNQUANTIZED_HINT = (
@@ -110,11 +110,8 @@ def _widen(model: Any, source: Any, target: Any) -> bool:
         if q is None or q.scale is None or len(q.scale) == 0:
             return False
         values = _dequantized(np.frombuffer(bytes(data), np.int8), source)
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-    target.buffer = len(model.buffers)
+    target.buffer = stored(model, values)
     target.type, target.quantization = SINGLE, None
-    model.buffers.append(buffer)
     return True
 
 

@@ -6,12 +6,9 @@ Converters leave SHAPE, CAST and others in front of a RESHAPE. TensorFlow's quan
 does not know all of them, whatever they compute.
 """
 
-import numpy as np
-from ai_edge_litert import schema_py_generated as schema
-
 from export.frontend.canonical import static
 from export.frontend.float_tflite import drop_unused_codes
-from export.graph.flatbuffer import packed, unpacked
+from export.graph.flatbuffer import packed, stored, unpacked
 from export.graph.read import read_tflite
 
 WHOLE = ("int32", "int64")
@@ -32,10 +29,7 @@ def by_shapes(raw: bytes) -> bytes:
     model = unpacked(raw)
     graph = model.subgraphs[0]
     for index, data in known.items():
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(data.tobytes(), np.uint8)
-        graph.tensors[index].buffer = len(model.buffers)
-        model.buffers.append(buffer)
+        graph.tensors[index].buffer = stored(model, data)
     graph.operators = [
         op for op in graph.operators if not known.keys() >= {int(i) for i in op.outputs}
     ]

@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export.frontend.loop_rows import Inputs, Known
 from export.frontend.tflite import silent
-from export.graph.flatbuffer import packed
+from export.graph.flatbuffer import packed, stored
 from export.graph.options import kind_of
 from export.graph.read import DTYPES
 
@@ -22,13 +22,10 @@ TYPES = {np.dtype(name): number for number, name in DTYPES.items()}
 
 def constant(model: Any, known: Known) -> Any:
     """A tensor of a buffer that the model gains."""
-    data = known.data
-    buffer, tensor = schema.BufferT(), schema.TensorT()
-    buffer.data = np.frombuffer(data.tobytes(), np.uint8)
-    tensor.buffer, tensor.shape = len(model.buffers), np.array(data.shape, np.int32)
+    data, tensor = known.data, schema.TensorT()
+    tensor.buffer, tensor.shape = stored(model, data), np.array(data.shape, np.int32)
     tensor.quantization = known.quant
     tensor.type, tensor.name = TYPES[data.dtype], b"constant;%d" % tensor.buffer
-    model.buffers.append(buffer)
     return tensor
 
 

@@ -18,6 +18,7 @@ from core.errors import Esp8kError
 from export.frontend import cures
 from export.frontend.loop_constants import constant
 from export.frontend.loop_rows import Inputs, Known, Made, Rows, Value
+from export.graph.flatbuffer import operator_code
 from export.graph.options import kind_of
 from export.graph.read import DTYPES
 
@@ -141,10 +142,7 @@ class Unrolled:
     def _operator(self, kind: str, a: Any, inputs: list[int]) -> Any:
         """An operator that the file does not have."""
         if kind not in self.kinds:
-            code, number = schema.OperatorCodeT(), getattr(schema.BuiltinOperator, kind)
-            code.builtinCode = code.deprecatedBuiltinCode = number
-            code.version = 1
-            self.model.operatorCodes.append(code)
+            self.model.operatorCodes.append(operator_code(kind))
             self.kinds.append(kind)
         op = schema.OperatorT()
         op.opcodeIndex, op.inputs = self.kinds.index(kind), np.array(inputs, np.int32)

@@ -9,10 +9,12 @@
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 IDENTIFIER = b"TFL3"
 FIRST_BYTES = 4096  # the builder doubles its memory when it is full
+OLDEST_MOST = 127  # what fits the code of files from before there were more operators
 
 
 def is_tflite(raw: bytes) -> bool:
@@ -30,3 +32,20 @@ def packed(model: Any) -> bytes:
     builder = flatbuffers.Builder(FIRST_BYTES)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
+
+
+def stored(model: Any, values: np.ndarray) -> int:
+    """The number of a buffer that a ModelT gains, with the bytes of an array."""
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    return len(model.buffers) - 1
+
+
+def operator_code(kind: str) -> Any:
+    """The OperatorCodeT of a builtin operator."""
+    code = schema.OperatorCodeT()
+    code.builtinCode = getattr(schema.BuiltinOperator, kind)
+    code.deprecatedBuiltinCode = min(code.builtinCode, OLDEST_MOST)
+    code.version = 1
+    return code

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from export.graph.flatbuffer import packed, unpacked
+from export.graph.flatbuffer import operator_code, packed, stored, unpacked
 from export.graph.options import kind_of
 
 NAME = "TensorFlow Lite's reference kernels"
@@ -95,20 +95,14 @@ def _reshape(model: Any, graph: Any, source: int, target: int) -> Any:
     shape = schema.TensorT()
     values = np.asarray(graph.tensors[target].shape, np.int32)
     shape.name, shape.type = b"shape", schema.TensorType.INT32
-    shape.shape, shape.buffer = np.array(values.shape, np.int32), len(model.buffers)
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-    model.buffers.append(buffer)
+    shape.shape, shape.buffer = np.array(values.shape, np.int32), stored(model, values)
     graph.tensors.append(shape)
     return _operator(model, "RESHAPE", [source, len(graph.tensors) - 1], target)
 
 
 def _operator(model: Any, kind: str, inputs: list[int], output: int) -> Any:
-    code = schema.OperatorCodeT()
-    code.builtinCode = getattr(schema.BuiltinOperator, kind)
-    code.deprecatedBuiltinCode, code.version = code.builtinCode, 1
     op = schema.OperatorT()
     op.opcodeIndex = len(model.operatorCodes)
     op.inputs, op.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
-    model.operatorCodes.append(code)
+    model.operatorCodes.append(operator_code(kind))
     return op

@@ -6,6 +6,7 @@ six vectors stay in q0 to q5 while the weights stream; of more, the first five s
 the others are read again for each channel.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +58,7 @@ class Stream:
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class Way(ABC):
     """One way to load a window."""
 
     lanes: np.ndarray  # (V, 16) taps
@@ -83,12 +84,12 @@ class Way:
         streamed = self.count - self.kept
         return self.instructions + channels * (self.count + streamed + 2)
 
+    @abstractmethod
     def load(self, code: Code, move: int, collect: int) -> Stream | None:
         """Load from a2. a2 += move, once the stream has ended (`leave`)."""
-        raise NotImplementedError
 
-    def leave(self, code: Code, move: int) -> None:
-        """After the sums: what `load` could not do to a2."""
+    def leave(self, code: Code, move: int) -> None:  # noqa: B027
+        """After the sums: what `load` could not do to a2; of most ways nothing."""
 
 
 def arranged(weights: np.ndarray, lanes: np.ndarray) -> bytes:

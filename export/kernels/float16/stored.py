@@ -4,6 +4,7 @@ Weights stay binary16 in flash. The arithmetic is that of `export.arithmetic.flo
 without an FPU it is done in whole numbers.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -71,9 +72,9 @@ class FloatKernel(Kernel):
         yield from cls.jobs(stage, options, Job())
 
     @classmethod
+    @abstractmethod
     def jobs(cls, stage: Stage, options: Options, job: Job) -> Iterator[Self]:
         """All that it can do for a stage as the engine wants it."""
-        raise NotImplementedError
 
     @property
     def out_bytes(self) -> int:

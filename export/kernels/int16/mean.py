@@ -1,14 +1,11 @@
 """MEAN over height and width, for int16."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from export.arithmetic import int8
-from export.graph.stage import Stage
 from export.kernels.arrays import Array
 from export.kernels.int16.wide import Wide, clamped
-from export.kernels.kernel import Options
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,11 +14,6 @@ class Mean(Wide):
 
     template: ClassVar[str] = "int16/mean.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("MEAN",)
-
-    @classmethod
-    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
-        yield cls(stage, options)
 
     @property
     def arrays(self) -> tuple[Array, ...]:

@@ -1,14 +1,11 @@
 """SOFTMAX for int16."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from export.arithmetic import int16
-from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array
 from export.kernels.int16.wide import Wide
-from export.kernels.kernel import Options
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,11 +14,6 @@ class Softmax(Wide):
 
     template: ClassVar[str] = "int16/softmax.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("SOFTMAX",)
-
-    @classmethod
-    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
-        yield cls(stage, options)
 
     @property
     def arrays(self) -> tuple[Array, ...]:

@@ -1,15 +1,12 @@
 """Operators of one int16 value: RELU, RELU6, LEAKY_RELU, QUANTIZE, LOGISTIC, TANH."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from export.arithmetic import curves, int8, int16
 from export.arithmetic.int8 import INT16_MAX, INT16_MIN
-from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array
 from export.kernels.int16.wide import Wide, clamped
-from export.kernels.kernel import Options
 
 CURVES = {"LOGISTIC": "nn_sigmoid16", "TANH": "nn_tanh16"}
 
@@ -20,11 +17,6 @@ class Unary(Wide):
 
     template: ClassVar[str] = "int16/unary.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = tuple(int16.UNARY)
-
-    @classmethod
-    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
-        yield cls(stage, options)
 
     @property
     def curve(self) -> str:

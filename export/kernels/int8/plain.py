@@ -1,7 +1,8 @@
 """What the int8 kernels without weights share: their inputs, and a table at the end."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -9,13 +10,18 @@ from export.graph.stage import Stage
 from export.kernels.arrays import Array
 from export.kernels.c_text import position
 from export.kernels.int8.finish import stored, table_array
-from export.kernels.kernel import Kernel
+from export.kernels.kernel import Kernel, Options
 from export.plan.overlap import lag
 
 
 @dataclass(frozen=True, eq=False)
 class Reader(Kernel):
     """Where a stage without weights finds its inputs, and where it writes."""
+
+    @classmethod
+    def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
+        """One, of all that needs no more than its stage."""
+        yield cls(stage, options)
 
     @property
     def inputs(self) -> list[str]:

@@ -52,7 +52,7 @@ def emit(layer: Layer) -> Made | None:
     flat = lines.reshape(len(lines), -1)
     sums = Sums(FACTOR, ODD, np.abs(flat).max(axis=1))
     narrow = requant.solve(layer.steps, layer.goals, sums)
-    if narrow is None:
+    if narrow is None or narrow.inverse:
         return None
     return _Maker(layer, lines, narrow).kernel()
 
@@ -99,8 +99,6 @@ class _Maker:
             one = self.narrow.channels[c]
             stream += [one.bias, *paired(self.lines[c] * one.scale), 0]
             stream += store.constants(self.narrow, c, more)
-        if self.narrow.inverse:
-            raise NotImplementedError
         code = words(stream, f"{name}_weights") + "\n" + table(layer)
         function, cost = self._function()
         size = 4 * len(stream) + (256 if layer.table is not None else 0)

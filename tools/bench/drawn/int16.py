@@ -59,12 +59,9 @@ class Wide(Generator):
     ) -> Value:
         """With a bias of 64 bits or of 32, or none."""
         channels = weights.shape[axis]
-        count = channels if self.rng.integers(3) else 1
-        scales = np.array([self.power(-9, -3) for _ in range(count)], np.float32)
-        flat = np.moveaxis(weights.astype(np.int64), axis, 0).reshape(channels, -1)
-        reach = -LEAST * np.abs(flat).sum(1)  # of the sum, without bias
+        scales = self.channel_scales(channels)
+        reach, spread = self.reach(weights, axis, -LEAST)
         most = int(reach.max())
-        spread = max(float(np.median(reach)) / math.sqrt(flat.shape[1]), 1.0)
         real = self.power(12, 17) / spread  # what maps it to about the int16 range
         if not self.rng.integers(6):
             real = self.power(-14, 4)  # or to next to nothing, or far beyond

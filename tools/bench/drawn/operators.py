@@ -21,6 +21,22 @@ class Operators(Draw):
 
     # ==== Weighted sums ====
 
+    def channel_scales(self, channels: int) -> np.ndarray:
+        """A scale for each channel, or one for all."""
+        count = channels if self.rng.integers(3) else 1
+        return np.array([self.power(-9, -3) for _ in range(count)], np.float32)
+
+    @staticmethod
+    def reach(weights: np.ndarray, axis: int, most: int) -> tuple[np.ndarray, float]:
+        """How far each channel's sum can go without its bias, and goes as a rule.
+
+        `most`: of the size of what is multiplied.
+        """
+        flat = np.moveaxis(weights.astype(np.int64), axis, 0)
+        flat = flat.reshape(weights.shape[axis], -1)
+        far = most * np.abs(flat).sum(1)
+        return far, max(float(np.median(far)) / math.sqrt(flat.shape[1]), 1.0)
+
     def weighted(
         self,
         x: Value,
@@ -31,13 +47,8 @@ class Operators(Draw):
         **o: int,
     ) -> Value:
         """CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED with fitting scales."""
-        channels = weights.shape[axis]
-        per_channel = bool(self.rng.integers(3))
-        count = channels if per_channel else 1
-        scales = np.array([self.power(-9, -3) for _ in range(count)], np.float32)
-        flat = np.moveaxis(weights.astype(np.int64), axis, 0).reshape(channels, -1)
-        reach = 255 * np.abs(flat).sum(1)  # of the accumulator, without bias
-        spread = max(float(np.median(reach)) / math.sqrt(flat.shape[1]), 1.0)
+        scales = self.channel_scales(weights.shape[axis])
+        reach, spread = self.reach(weights, axis, 255)
         real = self.power(5, 9) / spread  # what maps it to about the int8 range
         if self.extreme and not self.rng.integers(6):
             real = self.power(-12, 3)  # or to next to nothing, or far beyond

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from export.graph.flatbuffer import packed
+from export.graph.flatbuffer import operator_code, packed
 
 TYPES = {
     "int8": schema.TensorType.INT8,
@@ -131,11 +131,5 @@ class TfliteBuilder:
         model = schema.ModelT()
         model.version, model.description = 3, "test"
         model.subgraphs, model.buffers = [self.graph], self.buffers
-        model.operatorCodes = []
-        for kind in self.kinds:
-            code = schema.OperatorCodeT()
-            code.builtinCode = getattr(schema.BuiltinOperator, kind)
-            code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-            code.version = 1
-            model.operatorCodes.append(code)
+        model.operatorCodes = [operator_code(kind) for kind in self.kinds]
         return packed(model)
