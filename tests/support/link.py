@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import serial
 
 from core.paths import ROOT
 from tests.support.products import TEST_BUILD
@@ -70,6 +71,17 @@ def flashed_port(flashed: Callable[[str, str], Path], name: str) -> Iterator[str
         with boards.open_port(board, "v2") as port:
             Device.open(port).close()  # it has booted: no greeting comes late
             yield port
+
+
+def at_rest(port: str) -> str:
+    """Read off what an earlier host left behind: answers to what it sent twice.
+
+    A board answers in order, so a runner's `name` comes after all of them.
+    """
+    with serial.Serial(port, 115200, timeout=10) as line:
+        line.write(b"name%")
+        assert line.read_until(b"m-ready\r\n").endswith(b"m-ready\r\n")
+    return port
 
 
 class PtyHost:

@@ -12,7 +12,7 @@ from export.emit import generate
 from export.graph.read import read_tflite
 from export.reference import int8 as reference
 from export.reference.prepare import prepare
-from tests.support.link import flashed_port
+from tests.support.link import at_rest, flashed_port
 from tests.support.mlperf_runner import Runner
 from tests.support.products import TEST_BUILD
 from tools import bisect
@@ -102,7 +102,7 @@ def test_every_stage_on_the_board_is_the_references(
 def test_a_runner_drives_the_board(
     port: str, images: np.ndarray, logits: np.ndarray
 ) -> None:
-    runner = Runner(port)
+    runner = Runner(at_rest(port))
     for image, right in zip(images[:3], logits[:3], strict=True):
         runner.load(image.tobytes())
         results = runner.infer(2, 1)["results"]
@@ -111,7 +111,7 @@ def test_a_runner_drives_the_board(
 
 
 def test_a_person_sees_each_built_in_digit_classified(port: str) -> None:
-    with serial.Serial(port, 115200, timeout=10) as line:
+    with serial.Serial(at_rest(port), 115200, timeout=10) as line:
         right = 0
         for digit in range(10):
             line.write(b"sample %d\r" % digit)
