@@ -125,22 +125,21 @@ def measure(
     say: Callable[[str], None],
 ) -> list[Line]:
     """Figures of every profile; `folder` has the exported models."""
+    counted = MEASURED
+    if not host_counts():
+        say(f"without valgrind and {HOST_GCC}*, host figures are left out")
+        counted = {e: tuple(t for t in x if t != "host") for e, x in MEASURED.items()}
     lines: list[Line] = []
     for name in models:
         model = bench_models.read(name, folder(name), max(ours.IMAGES.values()))
-        for engine, targets in MEASURED.items():
-            if "host" in targets and not host_counts():
-                say(f"without valgrind and {HOST_GCC}*, host figures are left out")
-                targets = tuple(target for target in targets if target != "host")
-            rows = ours.measure(
-                model, scratch, say, targets, engines=(engine,), stages=False
-            )
-            lines += map(line, rows)
-        say(f"{name} int8 on the ESP32-S3's vector unit")
-        lines += [
-            s3.measure(model, scratch / name / "s3" / profile, profile)
-            for profile in PROFILES
-        ]
+        for profile in PROFILES:
+            say(f"{name} {profile}")
+            place = scratch / name / profile
+            plan = bench_models.generate(model, profile, place / "component", s3=True)
+            for engine, targets in counted.items():
+                rows = ours.measure_engine(model, plan, engine, place, targets, False)
+                lines += map(line, rows)
+            lines.append(s3.measure(model, plan, place))
     return lines
 
 

@@ -133,13 +133,15 @@ def _export(name: str) -> None:
         raise Esp8kError(f"{name} cannot be exported", f"run: make export MODEL={name}")
 
 
-def generate(model: Model, profile: str, folder: Path, lx6: bool = True) -> Plan:
-    """Our C of `model` in `profile`, written to `folder`; `lx6`: the ESP32's, too."""
+def generate(
+    model: Model, profile: str, folder: Path, lx6: bool = True, s3: bool = False
+) -> Plan:
+    """Our C of `model` in `profile`, written to `folder`; `lx6`, `s3`: theirs, too."""
     other = model.f16 or model.int8
     identity = identify(model.name, NO_WEIGHTS, model.int8.sha256, other.sha256)
     prefix = codegen.identifier(model.name)
     place = (folder, profile, prefix, identity)
-    return codegen.generate(model.int8, model.f16, *place, lx6=lx6)
+    return codegen.generate(model.int8, model.f16, *place, lx6=lx6, s3=s3)
 
 
 def program(component: Path, plan: Plan, engine: str) -> Program:

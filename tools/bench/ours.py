@@ -43,24 +43,25 @@ def measure(
         plan = generate(model, profile, place / "component", lx6=lx6)
         for engine in (e for e in engines if e in model.engines()):
             say(f"{model.name} {profile} {engine}")
-            yield from _engine(model, plan, engine, place, targets, stages)
+            yield from measure_engine(model, plan, engine, place, targets, stages)
 
 
-def _engine(
+def measure_engine(
     model: Model,
     plan: Plan,
     engine: str,
     place: Path,
     targets: tuple[str, ...],
-    with_stages: bool,
+    stages: bool,
 ) -> Iterator[Row]:
+    """One engine's rows, a target each; its C is in `place`/component."""
     source = program(place / "component", plan, engine)
     images = model.images[: IMAGES[engine]]
 
     def built_for(target: str) -> Built:
         options = flags(TARGETS[target].family)
         work = place / f"{engine}_{target}"
-        return build.build(source, target, options, images, work, with_stages)
+        return build.build(source, target, options, images, work, stages)
 
     host = built_for("host")
     outputs = count.run_host(host, model.images)
@@ -69,7 +70,7 @@ def _engine(
         if not TARGETS[target].takes(engine, plan.profile):
             continue
         built = host if target == "host" else built_for(target)
-        counted = count.count(built, images, stages=with_stages)
+        counted = count.count(built, images, stages=stages)
         if not (counted.outputs == outputs[: len(images)]).all():
             raise CheckFailed(
                 f"{source.name}: {target} and this machine give different bits",

@@ -1,6 +1,7 @@
 """A model's row on the ESP32-S3's vector unit: no emulator of ours knows it.
 
-    line = measure(model, build_root() / "bench" / "s3", "speed")
+    plan = models.generate(model, "speed", folder / "component", s3=True)
+    line = measure(model, plan, folder)
 
 The kernels' own text runs over the models of its instructions and counts itself. What
 the C around them takes is estimated (`export.plan.cost`); no compiler for this core is
@@ -17,22 +18,18 @@ from export.assembly import source, translate
 from export.assembly.pie import PIE
 from export.cores.s3.component import assembly
 from export.cores.s3.lower import lower
-from export.emit import generate, s3_host
-from export.frontend.identity import identify
-from tools.bench.models import NO_WEIGHTS, Model
+from export.emit import s3_host
+from export.plan.record import Plan
+from tools.bench.models import Model
 
 CALL_BYTES = 28  # of code for each call, about
 
 
-def measure(model: Model, folder: Path, profile: str) -> dict[str, Any]:
-    """The row of firmware/budget.json."""
-    identity = identify(model.name, NO_WEIGHTS, model.int8.sha256)
-    plan = generate.generate(
-        *(model.int8, None, folder, profile, "net", identity), s3=True
-    )
-    engine = lower(model.int8, plan.prefix, profile)
+def measure(model: Model, plan: Plan, place: Path) -> dict[str, Any]:
+    """The row of firmware/budget.json; the engine's text is in `place`/component."""
+    engine = lower(model.int8, plan.prefix, plan.profile)
     images = model.images[:2]
-    built = s3_host.S3(folder, folder / "host")
+    built = s3_host.S3(place / "component", place / "s3")
     found = built.run(images)
     if model.expected is not None and not np.array_equal(found, model.expected[:2]):
         raise CheckFailed(
@@ -45,7 +42,7 @@ def measure(model: Model, folder: Path, profile: str) -> dict[str, Any]:
         "model": model.name,
         "target": "s3",
         "engine": "int8",
-        "profile": profile,
+        "profile": plan.profile,
         "instructions": built.instructions + engine.overhead,
         "code_bytes": code + len(engine.calls) * CALL_BYTES,
         "const_bytes": engine.constant_bytes,

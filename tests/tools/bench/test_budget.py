@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import CheckFailed
 from core.words import MODELS, PROFILES
+from tests.support.products import FIRMWARE, GENERATOR, SOURCES, lock, stale
 from tools.bench import budget
 from tools.bench.targets import TARGETS
 
@@ -172,12 +173,16 @@ def measured(
     exported: Callable[[str], Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> list[budget.Line]:
-    """A model's figures as they are now."""
+    """A model's figures as they are now, measured by one worker for all."""
     for target in TARGETS.values():
         if not shutil.which(f"{target.prefix}gcc"):
             pytest.skip(f"no compiler for {target.name}: {target.install}")
     folder = tmp_path_factory.mktemp("budget")
-    return budget.measure([request.param], exported, folder, print)
+    kept = exported(request.param) / "budget.json"
+    with lock(f"{request.param}-budget"):
+        if stale(kept, *SOURCES, *GENERATOR, *FIRMWARE):
+            budget.write(budget.measure([request.param], exported, folder, print), kept)
+    return budget.load(kept)
 
 
 @pytest.mark.emulator
