@@ -211,14 +211,15 @@ def _place(blocks: list[Block], lags: Lags, below: float) -> dict[int, int] | No
             for other in placed
             if other.first <= block.last and block.first <= other.last
         ]
-        spots = sorted(
-            (max(high, at + block.reach) - min(low, at), abs(at), at)
-            for at in {0, *(end for pair in taken for end in pair)}
-        )
-        at = next(at for _, _, at in spots if all(not a < at < b for a, b in taken))
-        low, high = min(low, at), max(high, at + block.reach)
-        if high - low >= below:
+        best = (below, 0, 0)  # the whole with it there, how far it is from 0, where
+        for at in {0, *(end for pair in taken for end in pair)}:
+            spot = (max(high, at + block.reach) - min(low, at), abs(at), at)
+            if spot < best and not any(a < at < b for a, b in taken):
+                best = spot
+        if best[0] == below:
             return None
+        at = best[2]
+        low, high = min(low, at), max(high, at + block.reach)
         offsets[block.key] = at
         placed.append(block)
     return offsets

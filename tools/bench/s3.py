@@ -29,7 +29,7 @@ def measure(model: Model, plan: Plan, place: Path) -> dict[str, Any]:
     """The row of firmware/budget.json; the engine's text is in `place`/component."""
     engine = lower(model.int8, plan.prefix, plan.profile)
     images = model.images[:2]
-    built = s3_host.S3(place / "component", place / "s3")
+    built = s3_host.S3(place / "component", place / "s3", "-O0")  # two runs
     found = built.run(images)
     if model.expected is not None and not np.array_equal(found, model.expected[:2]):
         raise CheckFailed(
