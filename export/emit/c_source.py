@@ -1,7 +1,7 @@
 """What stands in an engine's C files: a template each, and what it is filled with."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import jinja2
@@ -34,6 +34,7 @@ def environment(*folders: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     made.globals["signature"] = signature
+    made.filters["longest"] = partial(max, key=len)  # no loop of Jinja
     return made
 
 

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SHORT = 5  # characters: of shorter numbers twelve stand in a line, else ten
-LEAST = "-2147483648"  # which C reads as minus a number that does not fit an int
-
 
 @dataclass(frozen=True, eq=False)
 class Array:
@@ -23,15 +20,6 @@ class Array:
     comment: str
     width: int  # values a line; 0: as many as there is room for
     size: int  # bytes
-
-    def lines(self) -> list[str]:
-        """Its values as C has them, without the comma at a line's end."""
-        texts = list(map(str, self.values().ravel().tolist()))
-        width = self.width or (12 if max(map(len, texts)) < SHORT else 10)
-        rows = (", ".join(texts[at : at + width]) for at in range(0, len(texts), width))
-        if self.type == "int64_t":
-            return list(rows)
-        return [row.replace(LEAST, "(-2147483647 - 1)") for row in rows]
 
 
 def byte_array(name: str, comment: str, values: np.ndarray, kind: str) -> Array:
