@@ -65,7 +65,7 @@ def test_any_bytes_are_refused_or_read(content):
 
 
 @pytest.mark.fuzz
-@settings(max_examples=4000, **relaxed)
+@settings(max_examples=2000, **relaxed)
 @given(*damage)
 def test_many_damaged_pictures_are_read_or_refused(kind, cut, flips):
     load_or_refuse(damaged(kind, cut, flips))

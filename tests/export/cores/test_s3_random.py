@@ -25,7 +25,7 @@ from tests.support.s3 import QUICK, assert_apart, assert_in_bounds, generated
 from tools.bench.drawn.networks import Generator, random_inputs, random_network
 from tools.bench.drawn.typical import typical_network
 
-NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))  # 100 in CI, 1000 for a night
+NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 84))  # 84 in CI, 1000 for a night
 FEW = 12  # of them in the fast suite
 # Random networks that begin with what no photograph is.
 POOL_OF_IMAGE = 967  # of eight bytes a row: every other one begins inside a vector

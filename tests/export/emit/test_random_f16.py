@@ -30,7 +30,7 @@ from tests.support.components import IDENTITY
 from tests.support.native import Native
 from tests.support.random_f16 import random_f16, random_pixels, twin
 
-NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 40))
+NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 30))
 LEVELS = ("-O2", "-O0", "-O3", "-O1", "-Os")
 WAYS = ((), ("-DNN_SOFT_FLOAT=1",), ("-DNN_LX6_MODEL",))
 REACHED = {

@@ -31,7 +31,7 @@ from tests.support.components import IDENTITY
 from tests.support.native import Native
 from tools.bench.drawn.networks import random_inputs, random_network
 
-NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))  # 100 in CI, 1000 for a night
+NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 64))  # 64 in CI, 1000 for a night
 INPUTS = 8  # per network
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 TURNS = ("speed", "size", "speed", "balanced")  # the profile with most ways of its own

@@ -30,7 +30,7 @@ from training.data import load
 
 MODEL = ("-DNN_LX6_MODEL", "-O1")
 MODELS = ("v1", "v2", "v3", "v3-small")
-NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 100))
+NETWORKS = int(os.environ.get("ESP8K_NETWORKS", 64))
 # What a random network's kernels are made by, in turn; "": the cheapest.
 WAYS = ("", "winograd2", "winograd1", "direct", "channels")
 NORMALISED = 8  # the seed of one with a MUL and an ADD behind a convolution
@@ -155,7 +155,7 @@ def test_all_test_images_give_the_references_bits(
 
 @pytest.mark.slow
 def test_random_networks_give_the_references_bits(tmp_path: Path) -> None:
-    """As many as ESP8K_NETWORKS says, for a night; 100 else."""
+    """As many as ESP8K_NETWORKS says, for a night; 64 else."""
     reached: Counter[str] = Counter()
     for seed in range(NETWORKS):
         reached.update(check(seed, tmp_path / str(seed)))
