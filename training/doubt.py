@@ -28,6 +28,7 @@ from core import paths
 from core.cli import parse
 from core.doubt import HIDDEN, INPUTS, SURE, Doubt, inputs, sixteenths
 from core.errors import Esp8kError
+from core.files import check_writable, write_text
 from core.manifest import json_object
 from core.placing import bounds, place, widen
 from core.program import run
@@ -217,9 +218,8 @@ def doubt_of(point: checkpoint.Checkpoint, images: data.Data) -> Doubt | None:
 
 def write(doubt: Doubt, path: Path) -> None:
     """As JSON, one field a line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f' "{k}": {json.dumps(v)}' for k, v in asdict(doubt).items()]
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def figures(
@@ -246,10 +246,12 @@ class Config:
 def main(argv: Sequence[str] | None = None) -> None:
     """Fit, store, and print how it does on the test images and on no digits."""
     config = parse(Config, argv, "doubt", __doc__ or "")
+    target = places(config.model)[1 if config.ship else 0]
+    check_writable(target.parent)
     point = checkpoint.load(paths.checkpoint(config.model), config.model)
     images = data.load()
     doubt = fit(point, Material.draw(images))
-    write(doubt, places(config.model)[1 if config.ship else 0])
+    write(doubt, target)
     module = point.module()
     seen = model_logits(module, images.test_images)
     known = figures(doubt, images.test_images, seen, images.test_labels)

@@ -1,9 +1,12 @@
 """What is no digit is not taken for sure, by shape as well as by logits."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from core.doubt import SURE, shape
+from core.errors import Esp8kError
 from core.paths import ROOT
 from training import checkpoint, data, doubt, drawings
 from training.hand import written
@@ -57,3 +60,13 @@ def test_patches_and_unknown_drawings_are_mostly_not_sure() -> None:
     assert not_sure("v3", drawings.patches(40, rng)) > 0.9
     assert not_sure("v3", drawings.drawings(80, rng, drawings.UNKNOWN)) > 0.75
     assert not_sure("v3", written(2, seed=3)[0]) < 0.3  # digits of another hand
+
+
+def test_where_nothing_can_be_written_is_told_before_the_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "file"))
+    monkeypatch.setattr(doubt, "fit", lambda *_: pytest.fail("two minutes for nothing"))
+    with pytest.raises(Esp8kError, match="cannot write to"):
+        doubt.main(["--model", "v1"])
