@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import serial
 
 from core.errors import CheckFailed
 from tests.support.link import FAKE, random_images
@@ -109,3 +110,18 @@ def test_the_proxy_in_real_time_loses_no_answer(behind_pty) -> None:  # type: ig
     assert record["wrong"] == record["hangs"] == 0
     assert record["answered"] == 20
     assert sum(record["faults"].values()) > 0
+
+
+def test_both_ways_at_once_through_the_proxy_lose_nothing(behind_pty) -> None:  # type: ignore
+    """What a writer heard was lost to the reader beside it, which then ended."""
+    said = bytes(range(256)) * 2_000
+    host = behind_pty(lambda data: data)  # an echo
+    faults = Faults(rate=0, text_rate=0, cut_rate=0)
+    with FaultyProxy(host.port, faults, seed=1) as proxy:
+        with serial.Serial(proxy.port, timeout=5) as line:
+            heard = b""
+            for at in range(0, len(said), 640):
+                line.write(said[at : at + 640])
+                heard += line.read(line.in_waiting)
+            heard += line.read(len(said) - len(heard))
+    assert heard == said
