@@ -36,7 +36,8 @@ class FaultyProxy:
 
         # No SerialTransport: it reads while it writes, and here another thread reads.
         self._device = open_port(device, baud)
-        self._device.timeout = POLL_S
+        if not self._device.timeout:  # a far port has one, and each setting is a call
+            self._device.timeout = POLL_S
         self._master, self._slave = pty.openpty()
         tty.setraw(self._master)
         tty.setraw(self._slave)
