@@ -18,7 +18,7 @@ from core.errors import Esp8kError
 from core.program import run
 from tools.faults.line import Faults, FaultyLine
 from tools.link.client import DEFAULT_BAUD
-from tools.link.transport import READ_BYTES, open_port
+from tools.link.transport import READ_BYTES, SerialTransport
 
 POLL_S = 0.05  # how soon a proxy notices that it is to stop
 
@@ -34,10 +34,7 @@ class FaultyProxy:
         import pty
         import tty
 
-        # No SerialTransport: it reads while it writes, and here another thread reads.
-        self._device = open_port(device, baud)
-        if not self._device.timeout:  # a far port has one, and each setting is a call
-            self._device.timeout = POLL_S
+        self._device = SerialTransport(device, baud)
         self._master, self._slave = pty.openpty()
         tty.setraw(self._master)
         tty.setraw(self._slave)
@@ -74,9 +71,7 @@ class FaultyProxy:
 
     def _downwards(self) -> None:
         while not self._stop.is_set():
-            data = self._device.read(1)
-            data += self._device.read(min(self._device.in_waiting, READ_BYTES))
-            data, late = self.down.send(data, time.monotonic())
+            data, late = self.down.send(self._device.read(POLL_S), time.monotonic())
             time.sleep(late)
             while data:
                 data = data[os.write(self._master, data) :]

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import select
+import threading
 import time
 from typing import Protocol
 
@@ -61,7 +62,7 @@ class Transport(Protocol):
 
 
 class SerialTransport:
-    """A pyserial port."""
+    """A pyserial port; one thread may read while another writes."""
 
     def __init__(self, name: str, baud: int) -> None:
         self.name = name
@@ -69,10 +70,15 @@ class SerialTransport:
         self._port = open_port(name, baud)
         self.descriptor = _descriptor(self._port)
         self._early = b""  # what came while we wrote
+        self._reading = threading.Lock()  # who reads the port, or takes what came early
         if self.descriptor is None and not self._port.timeout:
             self._port.timeout = POLL_S
 
     def read(self, timeout_s: float) -> bytes:
+        with self._reading:
+            return self._read(timeout_s)
+
+    def _read(self, timeout_s: float) -> bytes:
         if self._early:
             data, self._early = self._early, b""
             return data
@@ -108,18 +114,29 @@ class SerialTransport:
             raise self._gone(error) from error
 
     def _write_and_hear(self, fd: int, data: memoryview) -> None:
-        """A device may wait until its own words are read: we read while we write."""
+        """A device may wait until its own words are read: we read while we write.
+
+        But where another thread reads, it does.
+        """
         end = time.monotonic() + WRITE_TIMEOUT_S
         while data:
             left = end - time.monotonic()
             ready = select.select([fd], [fd], [], max(0.0, left))
             if ready[0]:
-                self._early += bytes(self._port.read(READ_BYTES))
+                self._hear(fd)
             if ready[1]:
                 with contextlib.suppress(BlockingIOError):
                     data = data[os.write(fd, data) :]
             if left <= 0 and data:
                 raise serial.SerialTimeoutException
+
+    def _hear(self, fd: int) -> None:
+        if self._reading.acquire(blocking=False):
+            try:
+                if select.select([fd], [], [], 0)[0]:  # still: nobody took it meanwhile
+                    self._early += bytes(self._port.read(READ_BYTES))
+            finally:
+                self._reading.release()
 
     def set_baud(self, baud: int) -> None:
         try:
