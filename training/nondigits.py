@@ -5,6 +5,7 @@ the fonts that matplotlib brings; those that look like a digit (o, l, S, ...) ar
 out. Every picture follows from the generator that is given.
 """
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -26,6 +27,7 @@ SIGNS = "".join(
 FAMILIES = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmr10", "cmss10", "cmtt10")
 STRANGE = ("Display", "cmb10")  # without letters, or twice the same
 LETTER_PX = 100  # height at which a letter is drawn
+LETTER_SHEET = 220  # pixels, either side of what it is drawn on
 LEAST_PX = 60  # of ink: fewer is a blank
 
 
@@ -47,12 +49,18 @@ def letters(
     while len(out) < count:
         path = among[int(rng.integers(len(among)))]
         sign = signs[int(rng.integers(len(signs)))]
-        font = ImageFont.truetype(str(path), LETTER_PX)
-        sheet = Image.new("L", (220, 220), 0)
-        ImageDraw.Draw(sheet).text((60, 40), sign, fill=255, font=font)
-        turned = sheet.rotate(float(rng.normal(0, 8)), Image.Resampling.BICUBIC)
-        placed(np.asarray(turned), out)
+        sheet = Image.new("L", (LETTER_SHEET, LETTER_SHEET), 0)
+        ImageDraw.Draw(sheet).text((60, 40), sign, fill=255, font=font(path))
+        middle = (LETTER_SHEET - 1) / 2, (LETTER_SHEET - 1) / 2
+        turn = cv2.getRotationMatrix2D(middle, float(rng.normal(0, 8)), 1.0)
+        placed(cv2.warpAffine(np.asarray(sheet), turn, sheet.size), out)
     return np.stack(out)
+
+
+@cache  # reading one takes as long as to draw three letters
+def font(path: Path) -> ImageFont.FreeTypeFont:
+    """At the height of `LETTER_PX`."""
+    return ImageFont.truetype(str(path), LETTER_PX)
 
 
 def scrawls(count: int, rng: np.random.Generator) -> Array:

@@ -31,7 +31,7 @@ def test_soft_arithmetic_equals_the_hosts_on_a_million_pairs(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_soft_arithmetic_equals_the_hosts_on_many_million_pairs(tmp_path: Path) -> None:
-    compare_with_host(tmp_path, 20_000_000, 2)
+    compare_with_host(tmp_path, 10_000_000, 2)
 
 
 def test_a_wrong_rounding_would_be_noticed(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A hand that MNIST does not know is learnt in seconds, and MNIST is not forgotten."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,9 +135,12 @@ def test_the_next_command_is_of_the_model_that_learnt(
 
 
 def test_own_pictures_are_mixed_with_a_folder_of_any_classes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    furnished: Callable[[Path], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys,
 ) -> None:
-    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
+    monkeypatch.setenv("ESP8K_BUILD", str(furnished(tmp_path / "build")))
     monkeypatch.setattr(own, "OLD", 128)
     images, labels = written(6, seed=1)
     three, dataset = labels < 3, f"folder:{tmp_path / 'old'}"

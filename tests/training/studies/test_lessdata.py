@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,12 @@ def test_a_run_of_another_recipe_is_trained_again(places: Path) -> None:
 
 
 def test_a_case_is_trained_on_its_subset_alone(
-    places: Path, mnist: data.Data, monkeypatch: pytest.MonkeyPatch
+    places: Path,
+    furnished: Callable[[Path], Path],
+    mnist: data.Data,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    furnished(places / "build")
     small = data.Data(
         mnist.name,
         mnist.train_images,
