@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from core.doubt import SURE, shape
 from core.errors import Esp8kError
 from core.paths import ROOT
-from training import checkpoint, data, doubt, drawings
+from training import checkpoint, data, doubt, drawings, nondigits
 from training.hand import written
 
 EULER = 14  # where the number of pieces less that of holes is among the shape's
@@ -60,6 +62,34 @@ def test_patches_and_unknown_drawings_are_mostly_not_sure() -> None:
     assert not_sure("v3", drawings.patches(40, rng)) > 0.9
     assert not_sure("v3", drawings.drawings(80, rng, drawings.UNKNOWN)) > 0.75
     assert not_sure("v3", written(2, seed=3)[0]) < 0.3  # digits of another hand
+
+
+def test_no_validation_image_is_learnt(
+    mnist: data.Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its bounds would be those of what it knows by heart."""
+    blank = np.zeros((1, 28, 28), np.uint8)
+    for module, names in (
+        (doubt, ["own_digits"]),
+        (nondigits, ["letters", "scrawls", "noise"]),
+        (drawings, ["drawings", "patches"]),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, lambda *_: blank)
+    material = doubt.Material.draw(mnist)
+    assert len(material.held) == 5_000 and len(material.digits) == 55_000 + 2
+    learnt = {image.tobytes() for image in material.digits}
+    assert not [image for image in material.held if image.tobytes() in learnt]
+
+
+def test_what_is_folded_gives_the_same_score() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    middle, spread = np.float32([5, -3, 100]), np.float32([2, 40, 300])
+    raw = torch.randn(10, 3) * 100
+    wanted = network((raw - torch.tensor(middle)) / torch.tensor(spread))
+    found = doubt.folded(network, middle, spread)(raw)
+    torch.testing.assert_close(found, wanted)
 
 
 def test_where_nothing_can_be_written_is_told_before_the_fit(
