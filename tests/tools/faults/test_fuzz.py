@@ -14,7 +14,7 @@ pytestmark = [
         not any(map(shutil.which, fuzz.CLANGS)), reason="no clang to fuzz with"
     ),
 ]
-SECONDS = 30
+SECONDS = 18
 
 
 @pytest.fixture(autouse=True)
