@@ -30,12 +30,12 @@ from core.doubt import HIDDEN, INPUTS, SURE, Doubt, inputs, sixteenths
 from core.errors import Esp8kError
 from core.files import check_writable, write_text
 from core.manifest import json_object
-from core.placing import bounds, place, widen
 from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
-from training import checkpoint, data, drawings, nondigits, strokes
+from training import checkpoint, data, drawings, nondigits
 from training.evaluate import evaluate
+from training.material import Material
 
 Array = np.ndarray
 
@@ -50,51 +50,6 @@ CHUNK = 10_000  # pictures at a time, lest their inputs take gigabytes
 
 
 # ---- fitting ----
-
-
-def own_digits(count: int, rng: np.random.Generator) -> Array:
-    """Digits of our own strokes, thin and thick, uint8 (N, 28, 28)."""
-    out = []
-    for i in range(count):
-        ink = np.pad(strokes.draw(i % 10, 200, rng.uniform(2, 40), rng), 2)
-        box = bounds(ink > 0.2)
-        out.append(place(widen(ink, box), box))
-    return np.stack(out)
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a decision is fitted on; uint8 (N, 28, 28) each."""
-
-    digits: Array
-    others: Array
-    held: Array  # validation images
-    labels: Array  # and their classes
-
-    @staticmethod
-    def draw(images: data.Data, seed: int = 0) -> "Material":
-        """Training images, digits of other hands, and what is no digit."""
-        rng = np.random.default_rng(seed)
-        part, held = data.split(images.train_labels)
-        fonts = nondigits.fonts()
-        digits = [
-            images.train_images[part],
-            own_digits(4_000, rng),
-            nondigits.letters(3_000, rng, fonts, "0123456789"),
-        ]
-        others = [
-            nondigits.letters(24_000, rng, fonts),
-            nondigits.scrawls(48_000, rng),
-            nondigits.noise(3_000, rng),
-            drawings.drawings(24_000, rng),
-            drawings.patches(4_000, rng),
-        ]
-        return Material(
-            np.concatenate(digits),
-            np.concatenate(others),
-            images.train_images[held],
-            images.train_labels[held],
-        )
 
 
 def fit(point: checkpoint.Checkpoint, material: Material, seed: int = 0) -> Doubt:

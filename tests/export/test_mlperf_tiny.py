@@ -29,6 +29,7 @@ INPUTS = 6
 COUNTED = bench_ours.IMAGES["int8"]
 EMULATED = {"speed": ("lx106",), "balanced": ("lx106", "rv32imc"), "size": ()}
 BUDGETED = "lx106"
+WHOLE = ("ds_cnn", "autoencoder")  # the quick ones
 LESS_RAM = {"resnet8": 2.5, "mobilenet": 2.5}  # times, in any profile
 
 
@@ -67,7 +68,9 @@ def test_the_reference_equals_tflite_micro(shape: models.Model) -> None:
     oracle.compare(model, inputs, shape.name)
 
 
+@pytest.mark.parametrize("shape", WHOLE, indirect=True)
 def test_the_component_is_exact(shape: models.Model, tmp_path: Path) -> None:
+    """As `compile` makes it; every shape's bits are compared below."""
     model = shape.file("model_int8.tflite")
     result = compile_model(model, shape.name, shape.name, tmp_path, "balanced")
     assert "TFLite Micro" in result.compared_with or not tflm.available()

@@ -140,7 +140,8 @@ def test_the_real_firmware_runs_clean_under_sanitizers(
     need("gcc")
     monkeypatch.setenv("ESP8K_MODEL_DIR", str(components("v3", profile)))
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    flags = "-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
+    # The accesses are the source's at any level: this one compiles in half of -O1's.
+    flags = "-O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
     elf = pio.build("v3", "twin", extra={"ESP8K_EXTRA_FLAGS": flags})
     image = np.arange(784, dtype=np.uint32).astype(np.uint8)
     with virtual_board.VirtualBoard("twin", elf) as board:

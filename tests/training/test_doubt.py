@@ -10,7 +10,7 @@ from torch import nn
 from core.doubt import SURE, shape
 from core.errors import Esp8kError
 from core.paths import ROOT
-from training import checkpoint, data, doubt, drawings, nondigits
+from training import checkpoint, data, doubt, drawings, material, nondigits
 from training.hand import written
 
 EULER = 14  # where the number of pieces less that of holes is among the shape's
@@ -70,16 +70,16 @@ def test_no_validation_image_is_learnt(
     """Else its bounds would be those of what it knows by heart."""
     blank = np.zeros((1, 28, 28), np.uint8)
     for module, names in (
-        (doubt, ["own_digits"]),
+        (material, ["own_digits"]),
         (nondigits, ["letters", "scrawls", "noise"]),
         (drawings, ["drawings", "patches"]),
     ):
         for name in names:
             monkeypatch.setattr(module, name, lambda *_: blank)
-    material = doubt.Material.draw(mnist)
-    assert len(material.held) == 5_000 and len(material.digits) == 55_000 + 2
-    learnt = {image.tobytes() for image in material.digits}
-    assert not [image for image in material.held if image.tobytes() in learnt]
+    drawn = material.Material.draw(mnist)
+    assert len(drawn.held) == 5_000 and len(drawn.digits) == 55_000 + 2
+    learnt = {image.tobytes() for image in drawn.digits}
+    assert not [image for image in drawn.held if image.tobytes() in learnt]
 
 
 def test_what_is_folded_gives_the_same_score() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.errors import CheckFailed
-from core.words import ENGINES, PROFILES
+from core.words import PROFILES
 from export.emit.generate import Plan, flags
 from tools.bench import build, count
 from tools.bench.build import Built, Program
@@ -33,7 +33,6 @@ def measure(
     say: Say,
     targets: tuple[str, ...] = tuple(TARGETS),
     profiles: tuple[str, ...] = PROFILES,
-    engines: tuple[str, ...] = ENGINES,
     stages: bool = True,
 ) -> Iterator[Row]:
     """One row each; raises CheckFailed if a target's bits differ from the host's."""
@@ -41,7 +40,7 @@ def measure(
     for profile in profiles:
         place = folder / model.name / profile
         plan = generate(model, profile, place / "component", lx6=lx6)
-        for engine in (e for e in engines if e in model.engines()):
+        for engine in model.engines():
             say(f"{model.name} {profile} {engine}")
             yield from measure_engine(model, plan, engine, place, targets, stages)
 

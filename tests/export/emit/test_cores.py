@@ -15,7 +15,7 @@ from tests.support.components import Components, Networks
 from tests.support.native import Native
 from tools.bench import profiler
 
-LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os")
+LEVELS = ("-O0", "-O2", "-O3", "-Os")
 LIMITS = {"speed": 500_000, "balanced": 900_000, "size": 900_000}
 F16_PER_MAC = 2.8  # with three-operand instructions, as LX6 has them
 SOFT_PER_MAC = 60  # in whole numbers, on a digit
