@@ -18,6 +18,7 @@ SURE, UNSURE, NO_DIGIT = 0, 1, 2
 WORDS = ("sure", "unsure", "no digit")
 UNIT = 16  # logits are taken in sixteenths
 TOP = 511  # largest input, of either sign
+FARTHEST = 32767  # sixteenths that a real logit reaches, of either sign
 INPUTS, HIDDEN = 80, 32
 SCALARS = ("shift", "second_bias", "sure_from", "digit_from", "margin_from")
 INKED = 128  # a pixel that bright is ink, where shape alone is looked at
@@ -85,9 +86,9 @@ def asdict_names() -> list[str]:
 
 
 def sixteenths(logits: Array) -> Array:
-    """Real logits, cut towards zero, as the device does it; int64."""
+    """Real logits, cut towards zero and bounded, as the device does it; int64."""
     scaled = np.asarray(logits, np.float32) * np.float32(UNIT)
-    return np.asarray(np.trunc(scaled).astype(np.int64))
+    return np.asarray(np.trunc(np.clip(scaled, -FARTHEST, FARTHEST)).astype(np.int64))
 
 
 def inputs(images: Array, logits: Array) -> Array:

@@ -225,14 +225,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)  # as an export does, which fits for weights of your own
     target = places(config.model)[1 if config.ship else 0]
     check_writable(target.parent)
+    if target.is_dir():
+        raise Esp8kError(f"{target} is a folder", "move it away")
     point = checkpoint.load(paths.checkpoint(config.model), config.model)
-    images = data.load()
+    images = data.of_model(point.config)
+    if images.name != "mnist":
+        raise Esp8kError(
+            f"{config.model} was trained on {images.name}: what is no digit is known "
+            "for MNIST's digits alone",
+            f"train it on them: make train MODEL={config.model}",
+        )
+    clothes = data.load("fashion").test_images  # before the minutes of the fit
     doubt = fit(point, Material.draw(images))
     write(doubt, target)
     module = point.module()
     seen = model_logits(module, images.test_images)
     known = figures(doubt, images.test_images, seen, images.test_labels)
-    refused = not_sure(doubt, module)
+    refused = not_sure(doubt, module, clothes)
     if config.json:
         print(for_json(known | {"not_sure": refused}))
         return
@@ -242,7 +251,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{name:30} {value:7.2f} % not sure")
 
 
-def not_sure(doubt: Doubt, module: nn.Module) -> dict[str, float]:
+def not_sure(doubt: Doubt, module: nn.Module, clothes: Array) -> dict[str, float]:
     """Of what is no digit: percent that is not taken for sure, by kind."""
     rng = np.random.default_rng(1)
     strange = {
@@ -251,7 +260,7 @@ def not_sure(doubt: Doubt, module: nn.Module) -> dict[str, float]:
         "noise": nondigits.noise(1_000, rng),
         "drawings": drawings.drawings(2_000, rng),
         "drawings (never fitted on)": drawings.drawings(2_000, rng, drawings.UNKNOWN),
-        "clothes (never fitted on)": data.load("fashion").test_images,
+        "clothes (never fitted on)": clothes,
     }
     found = {
         name: doubt.decide(pictures, model_logits(module, pictures))

@@ -10,7 +10,8 @@ from dataclasses import asdict
 
 import numpy as np
 
-from core.doubt import UNIT, Doubt
+from core.doubt import FARTHEST, UNIT, Doubt
+from core.errors import Esp8kError
 from core.pixels import IMAGE_BYTES
 from export.emit import c_source
 
@@ -41,8 +42,11 @@ def sources(
     `scale` and `zero_point` are those of the int8 logits; sums of `views` logits are
     decided too, if there are any.
     """
-    most = views * 255 * multiplier(scale)
-    assert most < 1 << 31, "the sums of views do not fit 32 bits"
+    if max(views, 1) * 255 * multiplier(scale) >= 1 << 31:
+        raise Esp8kError(
+            f"logits that reach {255 * scale:,.0f} do not fit the decision's 32 bits",
+            "train it anew: a network of digits ends at some tens",
+        )
     context = {
         **asdict(doubt),
         "hash": doubt.weights_hash,
@@ -51,5 +55,6 @@ def sources(
         "multiplier": multiplier(scale),
         "zero_point": zero_point,
         "views": views,
+        "farthest": FARTHEST,
     }
     return c_source.pair(prefix, "decide", context)

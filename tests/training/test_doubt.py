@@ -10,7 +10,7 @@ from torch import nn
 from core.doubt import SURE, shape
 from core.errors import Esp8kError
 from core.paths import ROOT
-from training import checkpoint, data, doubt, drawings, material, nondigits
+from training import checkpoint, data, doubt, drawings, material, models, nondigits
 from training.hand import written
 
 EULER = 14  # where the number of pieces less that of holes is among the shape's
@@ -90,6 +90,51 @@ def test_what_is_folded_gives_the_same_score() -> None:
     wanted = network((raw - torch.tensor(middle)) / torch.tensor(spread))
     found = doubt.folded(network, middle, spread)(raw)
     torch.testing.assert_close(found, wanted)
+
+
+@pytest.fixture
+def few(mnist: data.Data) -> material.Material:
+    """So few pictures that a fit takes a second."""
+    rng = np.random.default_rng(1)
+    others = [nondigits.scrawls(900, rng), drawings.drawings(900, rng)]
+    return material.Material(
+        mnist.train_images[:3_000],
+        np.concatenate(others),
+        mnist.train_images[-1_000:],
+        mnist.train_labels[-1_000:],
+    )
+
+
+def test_a_fit_tells_digits_from_the_rest(
+    few: material.Material, mnist: data.Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doubt, "EPOCHS", 20)
+    monkeypatch.setattr(doubt, "CHUNK", 700)  # the last are drawings
+    found = doubt.fit(point("v3"), few)
+    module = point("v3").module()
+
+    def doubted(images: np.ndarray) -> float:
+        logits = doubt.model_logits(module, images)
+        return float((found.decide(images, logits) != SURE).mean())
+
+    assert doubted(mnist.test_images[:1_000]) < 0.03
+    rng = np.random.default_rng(2)
+    assert doubted(nondigits.scrawls(200, rng)) > 0.7
+    assert doubted(drawings.drawings(200, rng)) > 0.7
+    assert found.margin_from > 0 and found.digit_from <= found.sure_from
+    assert found == doubt.fit(point("v3"), few)
+
+
+def test_a_model_of_other_things_has_no_decision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    monkeypatch.setattr(doubt, "fit", lambda *_: pytest.fail("not its pictures"))
+    place = tmp_path / "v1" / "model.pt"
+    weights = models.build("v1", 10).state_dict()
+    checkpoint.save(place, "v1", weights, {"dataset": "fashion"})
+    with pytest.raises(Esp8kError, match="was trained on fashion"):
+        doubt.main(["--model", "v1"])
 
 
 def test_where_nothing_can_be_written_is_told_before_the_fit(

@@ -6,15 +6,16 @@ prints the name of a PTY: what is written there reaches the port with the faults
 `tools.faults.line`, and the same the other way. Runs until interrupted.
 """
 
+import contextlib
 import os
 import select
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.cli import parse, require_range
-from core.errors import Esp8kError
+from core.errors import DeviceError, Esp8kError
 from core.program import run
 from tools.faults.line import Faults, FaultyLine
 from tools.link.client import DEFAULT_BAUD
@@ -41,9 +42,11 @@ class FaultyProxy:
         self.port = os.ttyname(self._slave)
         self.up = FaultyLine(faults, 2 * seed)
         self.down = FaultyLine(faults, 2 * seed + 1)
+        os.set_blocking(self._master, False)  # a client may read nothing
         self._stop = threading.Event()
+        self._error: DeviceError | None = None
         self._threads = [
-            threading.Thread(target=work, daemon=True)
+            threading.Thread(target=self._repeat, args=(work,), daemon=True)
             for work in (self._upwards, self._downwards)
         ]
         for thread in self._threads:
@@ -54,27 +57,41 @@ class FaultyProxy:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._device.close()  # which ends a read and a write of it
         for thread in self._threads:
             thread.join()
-        self._device.close()
         os.close(self._master)
         os.close(self._slave)
 
+    def wait(self) -> None:
+        """Until it is interrupted; raises DeviceError when the device is gone."""
+        self._stop.wait()
+        if self._error is not None:
+            raise self._error
+
+    def _repeat(self, work: Callable[[], None]) -> None:
+        try:
+            while not self._stop.is_set():
+                work()
+        except DeviceError as error:
+            if not self._stop.is_set():
+                self._error = error
+                self._stop.set()
+
     def _upwards(self) -> None:
-        while not self._stop.is_set():
-            if select.select([self._master], [], [], POLL_S)[0]:
-                data, late = self.up.send(
-                    os.read(self._master, READ_BYTES), time.monotonic()
-                )
-                time.sleep(late)
-                self._device.write(data)
+        if select.select([self._master], [], [], POLL_S)[0]:
+            sent = os.read(self._master, READ_BYTES)
+            data, late = self.up.send(sent, time.monotonic())
+            time.sleep(late)
+            self._device.write(data)
 
     def _downwards(self) -> None:
-        while not self._stop.is_set():
-            data, late = self.down.send(self._device.read(POLL_S), time.monotonic())
-            time.sleep(late)
-            while data:
-                data = data[os.write(self._master, data) :]
+        data, late = self.down.send(self._device.read(POLL_S), time.monotonic())
+        time.sleep(late)
+        while data and not self._stop.is_set():
+            if select.select([], [self._master], [], POLL_S)[1]:
+                with contextlib.suppress(BlockingIOError):
+                    data = data[os.write(self._master, data) :]
 
 
 @dataclass(frozen=True)
@@ -93,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     faults = Faults(rate=config.rate)
     with FaultyProxy(config.port, faults, config.seed, config.baud) as proxy:
         print(proxy.port, flush=True)
-        threading.Event().wait()
+        proxy.wait()
     return 0
 
 

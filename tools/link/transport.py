@@ -25,6 +25,7 @@ WRITE_TIMEOUT_S = 20.0  # a device that takes no byte for so long is stuck
 PULSE_S = 0.1  # EN held low
 HANDED_OVER_S = 0.5  # of a port whose last holder, or a child of it, is just closing
 POLL_S = 0.02  # where a port cannot be waited for: the longest single read
+NOTICED_S = 0.1  # how soon who reads or writes notices that another thread closed it
 NETWORK_S = 10.0  # a far port has so long for each of its settings; pyserial gives 3
 BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 GONE_HINT = "plug the board in again and run the same command"
@@ -62,7 +63,7 @@ class Transport(Protocol):
 
 
 class SerialTransport:
-    """A pyserial port; one thread may read while another writes."""
+    """A pyserial port; one thread may read, one write, and one close it at once."""
 
     def __init__(self, name: str, baud: int) -> None:
         self.name = name
@@ -71,6 +72,8 @@ class SerialTransport:
         self.descriptor = _descriptor(self._port)
         self._early = b""  # what came while we wrote
         self._reading = threading.Lock()  # who reads the port, or takes what came early
+        self._writing = threading.Lock()
+        self._closed = False
         if self.descriptor is None and not self._port.timeout:
             self._port.timeout = POLL_S
 
@@ -83,16 +86,35 @@ class SerialTransport:
             data, self._early = self._early, b""
             return data
         try:
-            if self.descriptor is not None:
-                if not select.select([self.descriptor], [], [], max(0.0, timeout_s))[0]:
-                    return b""
-                return bytes(self._port.read(READ_BYTES))
-            return self._poll(time.monotonic() + timeout_s)
+            until = time.monotonic() + timeout_s
+            if self.descriptor is None:
+                return self._poll(until)
+            if not self._wait(self.descriptor, until, writing=False)[0]:
+                return b""
+            return bytes(self._port.read(READ_BYTES))
         except BROKEN as error:
             raise self._gone(error) from error
 
+    def _wait(self, fd: int, until: float, writing: bool) -> tuple[bool, bool]:
+        """Whether it can be read, and written, as soon as it can; neither at `until`.
+
+        Its number is another port's once it is closed: nobody may wait on it then.
+        """
+        while True:
+            self._require_open()
+            left = until - time.monotonic()
+            span = max(0.0, min(left, NOTICED_S))
+            read, write, _ = select.select([fd], [fd] if writing else [], [], span)
+            if read or write or left <= span:
+                return bool(read), bool(write)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise OSError("it was closed")
+
     def _poll(self, until: float) -> bytes:
         while True:
+            self._require_open()
             data = self._port.read(1)
             if data:
                 return bytes(data + self._port.read(self._port.in_waiting))
@@ -102,7 +124,8 @@ class SerialTransport:
     def write(self, data: bytes) -> None:
         try:
             if self.descriptor is not None and "://" not in self.name:
-                self._write_and_hear(self.descriptor, memoryview(data))
+                with self._writing:
+                    self._write_and_hear(self.descriptor, memoryview(data))
             else:
                 self._port.write(data)
         except serial.SerialTimeoutException as error:
@@ -120,14 +143,13 @@ class SerialTransport:
         """
         end = time.monotonic() + WRITE_TIMEOUT_S
         while data:
-            left = end - time.monotonic()
-            ready = select.select([fd], [fd], [], max(0.0, left))
-            if ready[0]:
+            to_read, to_write = self._wait(fd, end, writing=True)
+            if to_read:
                 self._hear(fd)
-            if ready[1]:
+            if to_write:
                 with contextlib.suppress(BlockingIOError):
                     data = data[os.write(fd, data) :]
-            if left <= 0 and data:
+            if data and time.monotonic() > end:
                 raise serial.SerialTimeoutException
 
     def _hear(self, fd: int) -> None:
@@ -165,7 +187,10 @@ class SerialTransport:
         return True
 
     def close(self) -> None:
-        self._port.close()
+        """Who reads or writes it just now is told that it is gone."""
+        self._closed = True
+        with self._reading, self._writing:
+            self._port.close()
 
     def _gone(self, error: Exception) -> DeviceError:
         return DeviceError(f"the port {self.name} is gone ({error})", GONE_HINT)

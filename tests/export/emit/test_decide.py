@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.doubt import Doubt, sixteenths
+from core.doubt import FARTHEST, Doubt, sixteenths
+from core.errors import Esp8kError
 from core.paths import ROOT
 from export.emit import decide
 from export.emit.generate import flags
@@ -94,6 +95,15 @@ def test_float_logits_are_decided_as_in_python(doubt, library):
     images = pictures()
     wide = sixteenths(logits)
     check(doubt, images, wide, run(library.net_decide_f16, images, logits))
+    far = logits * np.float32(300)  # farther than C's whole numbers go
+    assert np.abs(sixteenths(far)).max() == FARTHEST
+    check(doubt, images, sixteenths(far), run(library.net_decide_f16, images, far))
+
+
+def test_logits_that_reach_too_far_are_refused(doubt):
+    decide.sources(doubt, "net", 8.0, 0)
+    with pytest.raises(Esp8kError, match="do not fit the decision's 32 bits"):
+        decide.sources(doubt, "net", 8.1, 0)
 
 
 def test_sums_of_views_are_decided_as_their_mean_in_python(doubt, library):

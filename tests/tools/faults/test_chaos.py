@@ -1,11 +1,15 @@
 """A bad line costs time, never an answer: the small runs of `make chaos`."""
 
+import os
+import time
+import tty
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import serial
 
-from core.errors import CheckFailed
+from core.errors import CheckFailed, DeviceError
 from tests.support.link import FAKE, random_images
 from tools.faults import chaos
 from tools.faults.line import KINDS, Faults, FaultyLine
@@ -125,3 +129,32 @@ def test_both_ways_at_once_through_the_proxy_lose_nothing(behind_pty) -> None:  
                 heard += line.read(line.in_waiting)
             heard += line.read(len(said) - len(heard))
     assert heard == said
+
+
+def test_a_proxy_tells_that_its_device_is_gone() -> None:
+    device, name = os.openpty()
+    tty.setraw(name)
+    with FaultyProxy(os.ttyname(name), Faults(rate=0), seed=1) as proxy:
+        os.close(name)
+        os.close(device)
+        with pytest.raises(DeviceError, match="is gone"):
+            proxy.wait()
+
+
+def test_a_proxy_ends_beside_a_client_that_reads_nothing() -> None:
+    device, name = os.openpty()
+    tty.setraw(name)
+    os.set_blocking(device, False)
+    faults = Faults(rate=0, text_rate=0, cut_rate=0)
+    proxy = FaultyProxy(os.ttyname(name), faults, seed=1)
+    with serial.Serial(proxy.port) as line:
+        for _ in range(40):  # more than both PTYs hold
+            with suppress(BlockingIOError):
+                os.write(device, bytes(1_000))
+            time.sleep(0.01)
+        began = time.monotonic()
+        with proxy:
+            pass
+        assert time.monotonic() - began < 2
+    os.close(name)
+    os.close(device)

@@ -44,6 +44,37 @@ def error_of(port: str) -> DeviceError:
     return caught.value
 
 
+def test_who_reads_or_writes_a_port_that_is_closed_is_told_soon() -> None:
+    """Its number may be another port's by then, which would get the rest."""
+    host, device = os.openpty()
+    tty.setraw(device)
+    line = SerialTransport(os.ttyname(device), 115200)
+    told: list[str] = []
+
+    def tell(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except DeviceError as error:
+            told.append(error.message)
+
+    threads = [
+        threading.Thread(target=tell, args=(work,))
+        for work in (lambda: line.read(30), lambda: line.write(ASKED * 2))
+    ]
+    for thread in threads:
+        thread.start()
+    while len(os.read(host, 100)) < 100:  # it writes, and will wait
+        time.sleep(0.01)
+    began = time.monotonic()
+    line.close()
+    for thread in threads:
+        thread.join()
+    assert time.monotonic() - began < 2
+    assert len(told) == 2 and all("is gone" in message for message in told)
+    os.close(host)
+    os.close(device)
+
+
 def test_a_port_that_is_not_there() -> None:
     assert "no port /dev/ttyNOPE" in error_of("/dev/ttyNOPE").message
 
