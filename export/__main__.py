@@ -153,7 +153,7 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
     point = checkpoints.load(path, config.model)
     data = of_model(point.config)
     images = pipeline.calibration(data)
-    doubt = doubt_of(point, data)
+    doubt = doubt_of(point, data, _say)
     with lock(target, "export"):
         (target / "model.json").unlink(missing_ok=True)
         artefacts = pipeline.convert(point, images, _say)

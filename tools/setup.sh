@@ -17,8 +17,10 @@ die() { echo "error: $1" >&2; echo "hint:  $2" >&2; exit 2; }
 # Two makes at once would write to one .venv and one apt: the second waits.
 one_at_a_time() {
   command -v flock >/dev/null || return 0
-  mkdir -p "${ESP8K_BUILD:-build}"
-  exec 9>"${ESP8K_BUILD:-build}/.setup-lock"
+  local build="${ESP8K_BUILD:-build}"
+  mkdir -p "$build" 2>/dev/null && : 2>/dev/null >>"$build/.setup-lock" ||
+    die "cannot write to $build" "give yourself the folder, or another: ESP8K_BUILD=FOLDER"
+  exec 9>"$build/.setup-lock"
   flock -n 9 || { say "another setup is at work: waiting for it"; flock 9; }
 }
 

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 
 from core.asked import TRAINED
 from core.errors import Esp8kError
-from core.files import replacing, unwritable
+from core.files import replacing, unwritable, write_bytes
 from core.inputs import read_bytes
 from core.text import one_line
 from core.words import MODELS
@@ -43,6 +44,7 @@ CHECKPOINT: Mapping[str, Types] = {
     "state_dict": dict,
     "weights_hash": str,
 }
+REPLACED = "replaced.pt"  # the weights that the last training took the place of
 # What `training.studies.plots` draws of a run, beside its weights.
 PICTURES = (
     *("learning-curves.png", "confusion.png", "confidence.png"),
@@ -109,7 +111,10 @@ def save(
 
 
 def forget_run(folder: Path) -> None:
-    """Remove what tells of the weights that are about to be replaced."""
+    """Keep the weights that are about to be replaced; remove what tells of them."""
+    if (old := folder / "model.pt").exists():
+        write_bytes(folder / REPLACED, old.read_bytes())
+        print(f"the weights before are kept: {folder / REPLACED}", file=sys.stderr)
     for name in ("metrics.json", TRAINED, *PICTURES):
         (folder / name).unlink(missing_ok=True)
 

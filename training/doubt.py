@@ -16,7 +16,7 @@ JSON beside the weights whose hash it carries.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from training.evaluate import evaluate
 from training.material import Material
 
 Array = np.ndarray
+Say = Callable[[str], None]
 
 HIDDEN_BITS = 6  # fraction bits of the hidden layer
 STRANGE = 0.003  # share of the validation images below the score of "sure"
@@ -178,7 +179,7 @@ def stored(point: checkpoint.Checkpoint) -> Doubt | None:
     return None
 
 
-def doubt_of(point: checkpoint.Checkpoint, images: data.Data) -> Doubt | None:
+def doubt_of(point: checkpoint.Checkpoint, images: data.Data, say: Say) -> Doubt | None:
     """The decision for a checkpoint, fitted and stored if it is not on file.
 
     None for a model of anything but MNIST: what is no digit is known for digits only.
@@ -187,6 +188,7 @@ def doubt_of(point: checkpoint.Checkpoint, images: data.Data) -> Doubt | None:
         return None
     found = stored(point)
     if found is None:
+        say("fit the decision sure, unsure, no digit (a minute or two, once)")
         found = fit(point, Material.draw(images))
         write(found, places(point.model)[0])
     return found

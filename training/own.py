@@ -76,8 +76,9 @@ def read(folder: Path, classes: Sequence[str]) -> Own:
             labels.append(classes.index(place.name))
     if len(images) < HELD_OUT:
         raise Esp8kError(
-            f"{folder} holds {len(images)} pictures",
-            f"at least {HELD_OUT}; ten to fifty of a class do well",
+            f"{folder} holds {len(images)} pictures in folders of classes",
+            f"a folder a class ({folder / classes[0]}), at least {HELD_OUT} pictures; "
+            "ten to fifty of a class do well",
         )
     return Own(np.stack(images), np.array(labels, np.uint8))
 

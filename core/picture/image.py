@@ -26,7 +26,7 @@ from core.errors import Esp8kError
 from core.files import replacing
 from core.picture.boxes import share_of
 from core.picture.ink import MORE, find
-from core.picture.opening import CURE, matching, open_picture
+from core.picture.opening import matching, open_picture
 from core.picture.working_picture import SMALLEST, factor, flatten, working_size
 from core.pixels import SIDE
 from core.placing import BOX, CENTRE, Box, bounds, place, widen
@@ -39,6 +39,7 @@ Crop = tuple[int, int, int, int]  # x, y, width, height, pixels
 NEAR = 80  # pixels at that size: a smaller digit is read once more from nearby
 SAME = 0.6  # of what both readings cover that they have in common
 FAINT = 0.25  # of full ink: below this nothing bounds a digit
+BLANK_CURE = "draw darker, or name the part with the digit: CROP=x,y,width,height"
 TOO_SMALL = 10  # pixels of the picture: a digit below this cannot be read
 
 
@@ -105,7 +106,7 @@ def read(image: Image.Image, name: str, crop: str | None = None) -> Reading:
         return Reading((own,), 0, ())
     found = seen(colour)
     if found is None:
-        raise Esp8kError(f"nothing is drawn in {name}", CURE)
+        raise Esp8kError(f"nothing is drawn in {name}", BLANK_CURE)
     found = closer(colour, found)
     offset = offset_x, offset_y, image.width / colour.width
     found = replace(found, digits=tuple(digit.moved(*offset) for digit in found.digits))

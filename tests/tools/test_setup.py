@@ -36,11 +36,11 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def setup(checkout: Path) -> subprocess.CompletedProcess[str]:
+def setup(checkout: Path, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [checkout / "bin" / "bash", "tools/setup.sh", "python"],
         cwd=checkout,
-        env={**os.environ, "PATH": str(checkout / "bin")},
+        env={**os.environ, "PATH": str(checkout / "bin"), **more},
         capture_output=True,
         text=True,
     )
@@ -67,6 +67,16 @@ def test_a_second_setup_waits_for_the_first(checkout: Path) -> None:
         assert second.poll() is None and not (checkout / "calls").exists()
     second.communicate(timeout=30)
     assert (checkout / "calls").read_text() == "python 3.11 -m venv .venv\n"
+
+
+def test_a_build_folder_that_cannot_be_written_has_a_cure(checkout: Path) -> None:
+    for name in ("flock", "mkdir"):
+        (checkout / "bin" / name).symlink_to(shutil.which(name) or name)
+    (checkout / "file").write_text("no folder")
+    done = setup(checkout, ESP8K_BUILD="file/build")
+    assert done.returncode == 2
+    error, hint = done.stderr.splitlines()
+    assert error == "error: cannot write to file/build" and "ESP8K_BUILD" in hint
 
 
 def test_without_a_python_that_fits_one_true_sentence(checkout):

@@ -211,3 +211,17 @@ def test_a_shipped_checkpoint_is_sound(model: str) -> None:
     path = ROOT / "training" / "pretrained" / f"{model}.pt"
     assert checkpoint.load(path, model).model == model
     assert path.stat().st_size < 100_000
+
+
+def test_weights_that_are_replaced_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint.forget_run(tmp_path)  # none are there
+    assert not list(tmp_path.iterdir())
+    before = checkpoint.save(
+        tmp_path / "model.pt", "v1", models.build("v1", 10).state_dict(), {}
+    )
+    checkpoint.forget_run(tmp_path)
+    kept = tmp_path / checkpoint.REPLACED
+    assert checkpoint.load(kept, "v1").weights_hash == before
+    assert str(kept) in capsys.readouterr().err

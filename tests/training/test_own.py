@@ -83,8 +83,9 @@ def test_a_missing_folder_junk_and_too_few_are_said(tmp_path: Path) -> None:
         own.read(tmp_path / "digits.zip", CLASSES)
     assert caught.value.hint.startswith("unzip ")
     (tmp_path / "digits.zip").unlink()
-    with pytest.raises(Esp8kError, match="holds 0 pictures"):
+    with pytest.raises(Esp8kError, match="holds 0 pictures") as loose:
         own.read(tmp_path, CLASSES)
+    assert "a folder a class" in loose.value.hint
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "a.png").write_bytes(b"no picture")
     with pytest.raises(Esp8kError, match="not a picture"):

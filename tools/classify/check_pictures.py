@@ -11,6 +11,7 @@ code 1 where fewer than `--least` percent of the digits are right. The network r
 PyTorch: the preparation is what is judged, not the arithmetic.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ class Judge:
     def __init__(self, model: str) -> None:
         point = checkpoint.load(paths.checkpoint(model), model)
         self.module = point.module()
-        doubt = doubt_of(point, load())
+        doubt = doubt_of(point, load(), lambda text: print(text, file=sys.stderr))
         if doubt is None:
             raise Esp8kError(f"{model} is no model of digits", "use another MODEL")
         self.doubt: Doubt = doubt

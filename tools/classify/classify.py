@@ -177,7 +177,7 @@ def verdict(result: dict[str, Any]) -> str:
     first, second = names[result["class"]], names[result["second"]]
     return {
         "unsure": f"{first}, or perhaps {second}: unsure",
-        "no digit": f"no digit (most like a {first})",
+        "no digit": f"no digit (most like {first})",
         "sure": f"{first}, sure",
     }.get(result["decision"], f"{first}")
 
@@ -281,7 +281,8 @@ def require_certainty(
     if doubtful:
         first = doubtful[0]
         raise CheckFailed(
-            f"{len(doubtful)} of {len(answers)} pictures not read for sure: "
+            f"{len(doubtful)} of {len(answers)} picture{'s'[: len(answers) > 1]} "
+            "not read for sure: "
             f"{first.picture.name}: {first.words()}",
             first.hint(),
         )

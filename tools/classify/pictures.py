@@ -68,7 +68,7 @@ class Answer:
         if self.sure():
             return f"{self.reading()}, sure"
         told = [
-            f"no digit (most like a {named(r, 'class')})"
+            f"no digit (most like {named(r, 'class')})"
             if r["decision"] == "no digit"
             else named(r, "class")
             if r["decision"] == "sure"

@@ -201,7 +201,7 @@ def _weights(port: str, identity: DeviceIdentity) -> Finding:
         f"another model: {identity.identity_crc:08x} on the board, "
         f"{here:08x} in build/{model}"
     )
-    cure = f"bring them together: make flash MODEL={model}"
+    cure = f"bring them together: make flash MODEL={model}, and this BOARD or PORT"
     return Finding("weights", PROBLEM, text, cure, port=port)
 
 

@@ -40,7 +40,8 @@ def require_identity(device: Device, model_dir: Path) -> None:
             f"the device runs {runs.model} {runs.identity_crc:08x} of the weights "
             f"{runs.weights_hash[:16]}, this folder holds {model_dir.name} "
             f"{expected:08x} of the weights {weights[:16]}",
-            f"bring them together: make flash MODEL={model_dir.name}",
+            f"bring them together: make flash MODEL={model_dir.name}, and the BOARD "
+            "or PORT of before",
         )
     for engine, count in classes.items():
         _require_engine(runs, engine, stages[engine], count)

@@ -147,7 +147,7 @@ def test_a_proxy_ends_beside_a_client_that_reads_nothing() -> None:
     os.set_blocking(device, False)
     faults = Faults(rate=0, text_rate=0, cut_rate=0)
     proxy = FaultyProxy(os.ttyname(name), faults, seed=1)
-    with serial.Serial(proxy.port) as line:
+    with serial.Serial(proxy.port):
         for _ in range(40):  # more than both PTYs hold
             with suppress(BlockingIOError):
                 os.write(device, bytes(1_000))

@@ -230,19 +230,25 @@ def test_frames_are_shown_with_what_was_made_of_them(host):
     assert "1 of 2 frames" in summary(got, Path("x"))
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("width", [320, 360, 390, 1280])
 def test_no_width_overflows(page: Page, host, tmp_path: Path, width: int):
     host.decided = UNSURE
     (host.folder / "virtual").mkdir()
     (host.folder / "virtual" / "memory.json").write_text(json.dumps(MEMORY))
     images = load("mnist").test_images[:40]
     asked = Subject(images, np.arange(40) % 10, "ef" * 32)
-    got = make_report(Config(), target(), host, asked)
+    counting = opener(FakeDevice(count=1_371_234))
+    got = make_report(Config(), target(counting=counting), host, asked)
     got["frames"] = frames_of(images, 3)
     (tmp_path / "report.html").write_text(render(got, images))
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"file://{tmp_path}/report.html")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cards = [card.bounding_box() for card in page.locator(".cards li").all()]
+    rule = page.locator(".cards").bounding_box()
+    assert len(cards) > 2 and rule
+    right = max(card["x"] + card["width"] for card in cards if card)
+    assert right <= rule["x"] + rule["width"] + 0.5
 
 
 def test_emulated_instructions_are_never_called_a_boards_time(host):
