@@ -3,6 +3,7 @@
 import ctypes
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,18 @@ class Answer(ctypes.Structure):
 
 @pytest.fixture(scope="module")
 def doubt() -> Doubt:
+    """v3's, with bounds that some of the pictures meet exactly."""
     path = ROOT / "training" / "pretrained" / "v3.doubt.json"
-    return Doubt.of(json.loads(path.read_text()))
+    plain = Doubt.of(json.loads(path.read_text()))
+    wide = decide.sixteenths(int8_logits(), SCALE, ZERO_POINT)
+    ordered = np.sort(wide, 1)
+    scores = np.sort(plain.score(pictures(), wide))
+    return replace(
+        plain,
+        digit_from=int(scores[COUNT // 3]),
+        sure_from=int(scores[COUNT // 2]),
+        margin_from=int(np.median(ordered[:, -1] - ordered[:, -2])),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +60,12 @@ def library(doubt: Doubt, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CD
     source = folder / "src" / "net_decide.c"
     subprocess.run([*command, str(source), "-o", str(program)], check=True)
     return ctypes.CDLL(str(program))
+
+
+def int8_logits() -> np.ndarray:
+    """(COUNT, 10) int8, of any size."""
+    rng = np.random.default_rng(1)
+    return rng.integers(-128, 128, (COUNT, 10)).astype(np.int8)
 
 
 def pictures() -> np.ndarray:
@@ -82,11 +99,11 @@ def check(doubt: Doubt, images: np.ndarray, wide: np.ndarray, found: tuple) -> N
 
 
 def test_int8_logits_are_decided_as_in_python(doubt, library):
-    rng = np.random.default_rng(1)
-    logits = rng.integers(-128, 128, (COUNT, 10)).astype(np.int8)
-    images = pictures()
+    logits, images = int8_logits(), pictures()
     wide = decide.sixteenths(logits, SCALE, ZERO_POINT)
     check(doubt, images, wide, run(library.net_decide, images, logits))
+    met = doubt.score(images, wide)
+    assert doubt.sure_from in met and doubt.digit_from in met
 
 
 def test_float_logits_are_decided_as_in_python(doubt, library):
