@@ -113,7 +113,7 @@ def save(
 def forget_run(folder: Path) -> None:
     """Keep the weights that are about to be replaced; remove what tells of them."""
     if (old := folder / "model.pt").exists():
-        write_bytes(folder / REPLACED, old.read_bytes())
+        write_bytes(folder / REPLACED, read_bytes(old, FILE_BYTES, "a checkpoint"))
         print(f"the weights before are kept: {folder / REPLACED}", file=sys.stderr)
     for name in ("metrics.json", TRAINED, *PICTURES):
         (folder / name).unlink(missing_ok=True)

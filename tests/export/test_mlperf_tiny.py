@@ -16,7 +16,7 @@ from tests.support import oracle
 from tools.bench import budget, models
 from tools.bench import ours as bench_ours
 from tools.bench import tflm as bench_tflm
-from tools.bench.mlperf_shapes import SHAPES
+from tools.bench.mlperf_shapes import SHAPES, build
 
 pytestmark = pytest.mark.slow
 MACS = {
@@ -53,6 +53,10 @@ def rival(shape: models.Model) -> tuple[int, int]:
     assert counted is not None and arena is not None
     assert counted.reference_kernels
     return counted.instructions, arena
+
+
+def test_a_shape_has_the_same_bytes_whatever_was_built_before() -> None:
+    assert build("autoencoder") == build("autoencoder")
 
 
 def test_the_shape_is_read_and_supported(shape: models.Model) -> None:

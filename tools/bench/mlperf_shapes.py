@@ -91,6 +91,7 @@ def build(name: str) -> bytes:
     tf = tensorflow()
     import keras
 
+    keras.backend.clear_session()  # else names, and so the order, tell what came before
     keras.utils.set_random_seed(0)
     model = BUILDERS[name](keras)
     rng = np.random.default_rng(0)

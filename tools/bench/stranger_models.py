@@ -55,6 +55,7 @@ def quantized(made: Any, example: Example, ends: tuple[str, str] | None) -> byte
 def keras_models() -> Iterator[tuple[str, str, bytes]]:
     """Textbook Keras with a free batch, by the ends that people choose."""
     tf = tensorflow()
+    tf.keras.backend.clear_session()  # else its names tell what came before
     tf.keras.utils.set_random_seed(0)
     layers = tf.keras.layers
     for ends in ("int8", "uint8", None):
