@@ -7,7 +7,6 @@ is) and verify.json (how each artefact compares with PyTorch). model.json is wri
 last: where it is, everything else is there and was checked.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from core.errors import CheckFailed
 from core.files import staged, write_json
 from core.lock import lock
 from core.program import run
+from core.saying import say
 from core.text import for_json
 from core.words import (
     DEFAULT_CORES,
@@ -141,10 +141,6 @@ def summary(described: dict[str, Any]) -> str:
     )
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
     """Make, check and write everything; raises CheckFailed after writing."""
     target = paths.model_dir(config.model)
@@ -153,18 +149,18 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
     point = checkpoints.load(path, config.model)
     data = of_model(point.config)
     images = pipeline.calibration(data)
-    doubt = doubt_of(point, data, _say)
+    doubt = doubt_of(point, data, say)
     with lock(target, "export"):
         (target / "model.json").unlink(missing_ok=True)
-        artefacts = pipeline.convert(point, images, _say)
+        artefacts = pipeline.convert(point, images, say)
         with staged(target) as stage:
             plan = pipeline.write(
-                *(artefacts, stage, config.profile, _say, doubt),
+                *(artefacts, stage, config.profile, say, doubt),
                 core=config.core,
                 prepare=config.prepare,
                 views=config.views,
             )
-            rows = verify(point.module(), artefacts, stage, plan, data, _say)
+            rows = verify(point.module(), artefacts, stage, plan, data, say)
             content = {"rows": [r.json() for r in rows], "failures": check(rows)}
             write_json(stage / "verify.json", content)
         described = manifest(artefacts, plan, point, data, doubt)

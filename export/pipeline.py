@@ -8,7 +8,6 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import numpy as np
 from torch import nn
 
 from core.doubt import Doubt
+from core.saying import Say
 from core.words import DEFAULT_CORES, Cores
 from export.frontend import tflite
 from export.frontend.fold import fold
@@ -40,7 +40,6 @@ FILES = (
     "model_fp16.tflite",
     "model_int8.tflite",
 )
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from torch import nn
 from core.digest import digest
 from core.files import scratch
 from core.pixels import to_int8
+from core.saying import Say
 from core.views import OFFSETS
 from export.emit import host_build
 from export.graph.network import Network
-from export.pipeline import Artefacts, Say
+from export.pipeline import Artefacts
 from export.reference import float16, tflm
 from export.reference import int8 as reference
 from training.data import MEAN, STD, Data

@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from core.asked import TRAINED
 from core.errors import Esp8kError
 from core.files import replacing, unwritable, write_bytes
 from core.inputs import read_bytes
+from core.saying import say
 from core.text import one_line
 from core.words import MODELS
 from training import models
@@ -114,7 +114,7 @@ def forget_run(folder: Path) -> None:
     """Keep the weights that are about to be replaced; remove what tells of them."""
     if (old := folder / "model.pt").exists():
         write_bytes(folder / REPLACED, read_bytes(old, FILE_BYTES, "a checkpoint"))
-        print(f"the weights before are kept: {folder / REPLACED}", file=sys.stderr)
+        say(f"the weights before are kept: {folder / REPLACED}")
     for name in ("metrics.json", TRAINED, *PICTURES):
         (folder / name).unlink(missing_ok=True)
 

@@ -16,7 +16,7 @@ JSON beside the weights whose hash it carries.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from core.errors import Esp8kError
 from core.files import check_writable, write_text
 from core.manifest import json_object
 from core.program import run
+from core.saying import Say
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from training import checkpoint, data, drawings, nondigits
@@ -38,7 +39,6 @@ from training.evaluate import evaluate
 from training.material import Material
 
 Array = np.ndarray
-Say = Callable[[str], None]
 
 HIDDEN_BITS = 6  # fraction bits of the hidden layer
 STRANGE = 0.003  # share of the validation images below the score of "sure"
@@ -241,8 +241,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     doubt = fit(point, Material.draw(images))
     write(doubt, target)
     module = point.module()
-    seen = model_logits(module, images.test_images)
-    known = figures(doubt, images.test_images, seen, images.test_labels)
+    logits = model_logits(module, images.test_images)
+    known = figures(doubt, images.test_images, logits, images.test_labels)
     refused = not_sure(doubt, module, clothes)
     if config.json:
         print(for_json(known | {"not_sure": refused}))

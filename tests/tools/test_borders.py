@@ -19,6 +19,7 @@ import pytest
 
 from core import errors
 from core.files import write_json
+from core.saying import say
 from core.text import UNSAFE, for_comment
 from core.words import EMULATED
 from tests.support.fakes import FakeDevice, FakeHost, opener, some_images
@@ -29,7 +30,7 @@ from tools.doctor import doctor
 from tools.doctor.finding import PROBLEM, Finding
 from tools.link import client, silence
 from tools.report import page, report
-from tools.report.files import say, summary
+from tools.report.files import summary
 
 NASTY = (
     "\x1b[2J\x1b[31mred",

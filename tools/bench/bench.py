@@ -8,7 +8,6 @@ else, or published, is marked so. No wall-clock time: the runtimes of this machi
 given as a ratio to ours, in one interleaved run.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from core.errors import Esp8kError
 from core.files import write_json
 from core.inputs import read_text
 from core.program import run
+from core.saying import say
 from core.words import MODELS
 from export.emit import host_build
 from tools.bench import cores, ours, show
@@ -79,11 +79,6 @@ def _load(name: str, folder: Path) -> bench_models.Model:
         known = ", ".join((*MODELS, *SHAPES))
         raise Esp8kError(f"there is no model {name!r}", f"one of: {known}")
     return bench_models.load(name, IMAGES)
-
-
-def say(text: str) -> None:
-    """Progress, on stderr."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def result_path() -> Path:

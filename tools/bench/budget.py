@@ -27,6 +27,7 @@ from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.files import write_text
 from core.program import run
+from core.saying import say
 from core.text import for_json
 from core.words import MODELS, PROFILES
 from tools.bench import models as bench_models
@@ -162,7 +163,7 @@ def exported(model: str) -> Path:
     shipped = paths.ROOT / "training" / "pretrained" / f"{model}.pt"
     if manifest.exists() and manifest.stat().st_mtime > shipped.stat().st_mtime:
         return manifest.parent
-    _say(f"export {model}")
+    say(f"export {model}")
     done = subprocess.run(
         [sys.executable, "-m", "export", "--model", model],
         cwd=paths.ROOT,
@@ -200,15 +201,11 @@ def table(changes: list[Change]) -> Table:
     return result
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, then check or rewrite."""
     config = parse(Config, argv, "budget", __doc__ or "")
     scratch = paths.build_root() / "bench" / "budget"
-    lines = measure(config.models, exported, scratch, _say)
+    lines = measure(config.models, exported, scratch, say)
     committed = load() if config.check or FILE.exists() else []
     changes = compare(committed, lines)
     if config.json:
@@ -220,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not config.check:
         if not config.json:
             write(merge(committed, lines))
-            _say(f"wrote {FILE.relative_to(paths.ROOT)}, {len(lines)} rows measured")
+            say(f"wrote {FILE.relative_to(paths.ROOT)}, {len(lines)} rows measured")
         return
     worse = [change.text() for change in changes if change.worse]
     worse += [f"{name}: not in budget.json" for name in missing(committed, lines)]

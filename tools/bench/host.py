@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from core.saying import Say
 from core.words import HOST
 from export.emit.host_build import Library
 from export.frontend.tflite import silent
@@ -32,7 +33,6 @@ IMAGES = 200  # a round and runtime
 KERNELS = {True: "reference kernels", False: "accelerated kernels"}
 
 Runner = Callable[[np.ndarray], np.ndarray]  # images (N, 784) -> (N, 10)
-Say = Callable[[str], None]
 
 
 def measure(model: Model, ours: Library, say: Say) -> Iterator[Row]:

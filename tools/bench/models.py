@@ -20,6 +20,7 @@ from core.errors import Esp8kError
 from core.files import write_bytes
 from core.inputs import MODEL_BYTES, read_bytes
 from core.pixels import to_bytes, to_int8
+from core.saying import say
 from core.words import ENGINES
 from export.emit import generate as codegen
 from export.emit import host_build
@@ -122,7 +123,7 @@ def shape(name: str, folder: Path, inputs: int) -> Model:
 
 
 def _export(name: str) -> None:
-    print(f"export {name}", file=sys.stderr, flush=True)
+    say(f"export {name}")
     done = subprocess.run(
         [sys.executable, "-m", "export", "--model", name],
         cwd=paths.ROOT,

@@ -5,10 +5,11 @@
 The flags are those of `firmware/components/nn/flags.json`, as the firmware has them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import CheckFailed
+from core.saying import Say
 from core.words import PROFILES
 from export.emit.generate import Plan, flags
 from tools.bench import build, count
@@ -24,7 +25,6 @@ from tools.bench.rows import HERE, OURS, Exactness, Row, compare
 from tools.bench.targets import ESP32, TARGETS
 
 IMAGES = {"int8": 2, "f16": 1}  # counted; soft float takes 25 M instructions each
-Say = Callable[[str], None]
 
 
 def measure(

@@ -11,7 +11,6 @@ code 1 where fewer than `--least` percent of the digits are right. The network r
 PyTorch: the preparation is what is judged, not the arithmetic.
 """
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from core.picture import labelled
 from core.picture.image import Reading, read
 from core.picture.opening import open_picture
 from core.program import run
+from core.saying import say
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from tools.classify import scenes
@@ -85,7 +85,7 @@ class Judge:
     def __init__(self, model: str) -> None:
         point = checkpoint.load(paths.checkpoint(model), model)
         self.module = point.module()
-        doubt = doubt_of(point, load(), lambda text: print(text, file=sys.stderr))
+        doubt = doubt_of(point, load(), say)
         if doubt is None:
             raise Esp8kError(f"{model} is no model of digits", "use another MODEL")
         self.doubt: Doubt = doubt

@@ -279,10 +279,9 @@ def require_certainty(
     answers = pictures.answered(seen, results)
     doubtful = [answer for answer in answers if not answer.sure()]
     if doubtful:
-        first = doubtful[0]
+        first, pictures_ = doubtful[0], "picture" if len(answers) == 1 else "pictures"
         raise CheckFailed(
-            f"{len(doubtful)} of {len(answers)} picture{'s'[: len(answers) > 1]} "
-            "not read for sure: "
+            f"{len(doubtful)} of {len(answers)} {pictures_} not read for sure: "
             f"{first.picture.name}: {first.words()}",
             first.hint(),
         )

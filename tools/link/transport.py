@@ -145,18 +145,17 @@ class SerialTransport:
         while data:
             to_read, to_write = self._wait(fd, end, writing=True)
             if to_read:
-                self._hear(fd)
+                self._hear()
             if to_write:
                 with contextlib.suppress(BlockingIOError):
                     data = data[os.write(fd, data) :]
             if data and time.monotonic() > end:
                 raise serial.SerialTimeoutException
 
-    def _hear(self, fd: int) -> None:
+    def _hear(self) -> None:
         if self._reading.acquire(blocking=False):
-            try:
-                if select.select([fd], [], [], 0)[0]:  # still: nobody took it meanwhile
-                    self._early += bytes(self._port.read(READ_BYTES))
+            try:  # nothing, where somebody took it meanwhile
+                self._early += bytes(self._port.read(READ_BYTES))
             finally:
                 self._reading.release()
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from core import files
-from core.text import for_json, for_terminal
+from core.saying import say
+from core.text import for_json
 from tools.report import page as report_page
 from tools.report.data import Progress
 
@@ -49,11 +50,6 @@ def progress_bar(title: str, total: int) -> Iterator[Progress]:
                     say(f"{title}: {done:,} of {total:,} answers")
 
         yield advance
-
-
-def say(text: str) -> None:
-    """A line on stderr."""
-    print(for_terminal(text), file=sys.stderr, flush=True)
 
 
 def write(folder: Path, report: dict[str, Any], images: np.ndarray) -> None:

@@ -29,6 +29,7 @@ from core.errors import CheckFailed, Esp8kError
 from core.files import check_writable
 from core.program import run
 from core.revision import revision
+from core.saying import say
 from core.text import for_json, for_path, for_terminal
 from core.words import (
     DEFAULT_MODEL,
@@ -44,7 +45,7 @@ from tools.link.identity_lock import require_identity
 from tools.link.messages import Result
 from tools.report import camera
 from tools.report.data import Collected, Opener, collect, engine_statistics, spread
-from tools.report.files import progress_bar, say, summary, write
+from tools.report.files import progress_bar, summary, write
 from tools.report.recorded import artefacts, memory
 
 FORMAT = 1

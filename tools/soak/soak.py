@@ -14,7 +14,6 @@ import json
 import os
 import random
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -29,6 +28,7 @@ from core.cli import parse, require_range
 from core.errors import CheckFailed, Esp8kError
 from core.files import scratch
 from core.program import run
+from core.saying import say
 from core.text import for_json, one_line
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import boards, virtual_board
@@ -169,11 +169,6 @@ def crash(board: virtual_board.VirtualBoard) -> None:
 
 
 # ==== The command =============================================================
-
-
-def say(text: str) -> None:
-    """A line on stderr."""
-    print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

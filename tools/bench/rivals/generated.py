@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import CheckFailed, Esp8kError
+from core.saying import Say
 from export.emit.generate import Plan
 from export.emit.generate import flags as codegen_flags
 from tools.bench import build, count
@@ -24,7 +25,6 @@ from tools.bench.targets import TARGETS
 OUR_FLAGS = "flags.json"
 FLAGS = ("-O2", "-O2 -fno-schedule-insns", "-O3", OUR_FLAGS)
 IMAGES = 1  # counted; all of the model's are compared on the host
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
