@@ -82,8 +82,9 @@ class Analysis:
 
     def lines(self) -> list[str]:
         """One screen."""
+        compiled = f"compiled as {sum(self.made.values())}, " if self.sizes else ""
         found = [
-            f"{self.name}: {sum(self.operators.values())} operators, "
+            f"{self.name}: {sum(self.operators.values())} operators, {compiled}"
             f"{self.macs:,} MACs, {self.weight_bytes:,} bytes of constants"
         ]
         found += [f"  {note}" for note in self.notes]

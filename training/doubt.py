@@ -40,6 +40,7 @@ from training.material import Material
 
 Array = np.ndarray
 
+DATASET = "mnist"  # what is no digit is known of digits only
 HIDDEN_BITS = 6  # fraction bits of the hidden layer
 STRANGE = 0.003  # share of the validation images below the score of "sure"
 FOREIGN = 0.0005  # and below that of "a digit at all"
@@ -182,9 +183,9 @@ def stored(point: checkpoint.Checkpoint) -> Doubt | None:
 def doubt_of(point: checkpoint.Checkpoint, images: data.Data, say: Say) -> Doubt | None:
     """The decision for a checkpoint, fitted and stored if it is not on file.
 
-    None for a model of anything but MNIST: what is no digit is known for digits only.
+    None for a model of anything but `DATASET`.
     """
-    if images.name != "mnist":
+    if images.name != DATASET:
         return None
     found = stored(point)
     if found is None:
@@ -231,7 +232,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise Esp8kError(f"{target} is a folder", "move it away")
     point = checkpoint.load(paths.checkpoint(config.model), config.model)
     images = data.of_model(point.config)
-    if images.name != "mnist":
+    if images.name != DATASET:
         raise Esp8kError(
             f"{config.model} was trained on {images.name}: what is no digit is known "
             "for MNIST's digits alone",

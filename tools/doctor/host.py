@@ -146,5 +146,16 @@ def models() -> list[Finding]:
         boards = sorted(p.parent.name for p in folder.glob("*/memory.json"))
         text = f"{model} exported, weights {weights}; firmware for: "
         text += ", ".join(boards) or "no board yet"
-        findings.append(Finding(f"model-{model}", OK, text))
+        level, cure = OK, ""
+        if _newer(folder / "model.pt", folder / manifest.NAME):
+            text += "; it was trained after that"
+            level, cure = NOTE, f"run: make export MODEL={model}"
+        findings.append(Finding(f"model-{model}", level, text, cure))
     return findings
+
+
+def _newer(checkpoint: Path, exported: Path) -> bool:
+    """Whether make would export again: by the files' times, as make does."""
+    return (
+        checkpoint.exists() and checkpoint.stat().st_mtime > exported.stat().st_mtime
+    )

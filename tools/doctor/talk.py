@@ -12,6 +12,7 @@ from core.errors import DeviceError, Esp8kError
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 from tools.link import meeting
 from tools.link.framing import Request
+from tools.link.identity_lock import flash_again
 from tools.link.messages import (
     DeviceIdentity,
     Statistics,
@@ -201,8 +202,7 @@ def _weights(port: str, identity: DeviceIdentity) -> Finding:
         f"another model: {identity.identity_crc:08x} on the board, "
         f"{here:08x} in build/{model}"
     )
-    cure = f"bring them together: make flash MODEL={model}, and this BOARD or PORT"
-    return Finding("weights", PROBLEM, text, cure, port=port)
+    return Finding("weights", PROBLEM, text, flash_again(model), port=port)
 
 
 def _reset_lines(line: Line) -> list[Finding]:

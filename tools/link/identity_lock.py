@@ -40,11 +40,15 @@ def require_identity(device: Device, model_dir: Path) -> None:
             f"the device runs {runs.model} {runs.identity_crc:08x} of the weights "
             f"{runs.weights_hash[:16]}, this folder holds {model_dir.name} "
             f"{expected:08x} of the weights {weights[:16]}",
-            f"bring them together: make flash MODEL={model_dir.name}, and the BOARD "
-            "or PORT of before",
+            flash_again(model_dir.name),
         )
     for engine, count in classes.items():
         _require_engine(runs, engine, stages[engine], count)
+
+
+def flash_again(model: str) -> str:
+    """The cure where a device runs another network than build/<model> holds."""
+    return f"bring them together: make flash MODEL={model}, and this BOARD or PORT"
 
 
 def _require_engine(

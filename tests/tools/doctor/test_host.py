@@ -1,10 +1,12 @@
 """What this computer lacks is found before anything is built, with its cure."""
 
 import importlib.metadata
+import os
 from collections import namedtuple
 
 import pytest
 
+from core import manifest, paths
 from tests.support.findings import by_check
 from tools.boards import pio
 from tools.doctor import host as doctor_host
@@ -67,3 +69,21 @@ def test_an_unreachable_registry_is_a_note_with_a_way_round(monkeypatch, tmp_pat
     (tmp_path / ".platformio" / "platforms" / "espressif32").mkdir(parents=True)
     there = by_check(doctor_host.platformio(network=True))["espressif32"]
     assert there.level == OK and "offline" in there.text
+
+
+def test_weights_that_are_newer_than_the_export_are_noted(monkeypatch, tmp_path):
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    exported = paths.model_dir("v2") / manifest.NAME
+    exported.parent.mkdir()
+    exported.write_text('{"weights_hash": "1234"}')
+    os.utime(exported, (1000, 1000))
+    trained = exported.with_name("model.pt")
+
+    def found():
+        return by_check(doctor_host.models())["model-v2"]
+
+    assert found().level == OK
+    trained.touch()
+    assert found().level == NOTE and found().cure == "run: make export MODEL=v2"
+    os.utime(trained, (999, 999))
+    assert found().level == OK
