@@ -156,6 +156,4 @@ def models() -> list[Finding]:
 
 def _newer(checkpoint: Path, exported: Path) -> bool:
     """Whether make would export again: by the files' times, as make does."""
-    return (
-        checkpoint.exists() and checkpoint.stat().st_mtime > exported.stat().st_mtime
-    )
+    return checkpoint.exists() and checkpoint.stat().st_mtime > exported.stat().st_mtime
