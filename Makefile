@@ -167,7 +167,7 @@ asked: | $(SETUP)
 
 .PHONY: seeds sweep bench bench-train budget chaos fuzz soak mlperf-data
 seeds: setup ## train MODEL with N seeds: mean, spread (2 minutes a seed)
-	@$(ESP8K) seeds --model $(MODEL) --n $(N) $(ALONE)
+	@$(ESP8K) seeds --model $(MODEL) --seeds $(N) $(ALONE)
 
 sweep: setup ## search recipes, architectures on validation images (hours)
 	@$(ESP8K) sweep --model $(MODEL)

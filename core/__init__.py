@@ -1,4 +1,4 @@
-"""What every stage uses: errors, command lines, paths, files, words."""
+"""What every stage uses: errors, command lines, files, words, pictures, doubt."""
 
 import os
 import sys

@@ -46,7 +46,7 @@ class Doubt:
         if not len(content["first"]) == len(content["second"]) == HIDDEN:
             raise ValueError("hidden")
         first = tuple(tuple(int(v) for v in row) for row in content["first"])
-        rest = {k: content[k] for k in asdict_names() if k != "first"}
+        rest = {k: content[k] for k in field_names() if k != "first"}
         for name in ("first_bias", "second"):
             rest[name] = tuple(int(v) for v in rest[name])
         numbers = [v for k, v in rest.items() if k in SCALARS]
@@ -77,7 +77,7 @@ class Doubt:
         return np.asarray(np.where(score < self.digit_from, NO_DIGIT, found))
 
 
-def asdict_names() -> list[str]:
+def field_names() -> list[str]:
     """The names of the fields."""
     return list(Doubt.__dataclass_fields__)
 

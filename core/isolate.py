@@ -4,7 +4,7 @@
 
 TensorFlow's converter and TFLite Micro end the whole program on what they do not
 expect. Here that ends a child, and the user reads an error. Whatever the child raises
-is raised again; `Esp8kError` keeps its message and hint.
+comes back as an `Esp8kError`; one of ours keeps its message, hint and code.
 """
 
 import multiprocessing
@@ -57,9 +57,7 @@ def isolated(
     ok, value = found
     if ok:
         return value
-    if isinstance(value, Esp8kError):
-        raise Esp8kError(value.message, value.hint, value.code)
-    raise value
+    raise Esp8kError(value.message, value.hint, value.code)
 
 
 @contextmanager

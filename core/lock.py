@@ -9,7 +9,6 @@ however that ends. Readers take none.
 
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import IO
 
 from core.errors import Esp8kError
 from core.files import sweep
-from core.text import for_terminal
+from core.saying import say
 
 PATIENCE_S = 30.0  # a flash takes seconds; what takes minutes is said at once
 POLL_S = 0.2
@@ -54,8 +53,7 @@ def _wait(file: IO[str], folder: Path, patience_s: float) -> None:
                 f"{folder} is in use by {holder}", f"wait until it is done{cure}"
             )
         if not told:
-            said = for_terminal(f"waiting for {holder} in {folder}")
-            print(said, file=sys.stderr, flush=True)
+            say(f"waiting for {holder} in {folder}")
             told = True
         time.sleep(POLL_S)
 

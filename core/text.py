@@ -2,8 +2,7 @@
 
 A device's name, a panic, an operator of somebody's model, a path: none may steer a
 terminal, lead to another folder, end a comment in generated C, or turn a report into
-no JSON. One function a
-border; HTML is escaped by Jinja's own autoescape.
+no JSON. One function a border; HTML is escaped by Jinja's own autoescape.
 """
 
 import json

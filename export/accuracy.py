@@ -2,9 +2,12 @@
 
     percent = int8_accuracy(Path("build/v2/model.pt"))
 
+    python -m export.accuracy build/v2/model.pt ...    # a line "int8 99.4100" for each
+
 In memory: no file is written, and no C.
 """
 
+import sys
 from pathlib import Path
 
 from export import pipeline
@@ -24,3 +27,8 @@ def int8_accuracy(path: Path) -> float:
     network = read_tflite(tflite, point.model)
     logits = int8.outputs(network, quantized_input(network, data.test_images))
     return float((logits.argmax(1) == data.test_labels).mean() * 100)
+
+
+if __name__ == "__main__":
+    for given in sys.argv[1:]:
+        print(f"int8 {int8_accuracy(Path(given)):.4f}", flush=True)

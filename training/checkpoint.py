@@ -45,7 +45,7 @@ CHECKPOINT: Mapping[str, Types] = {
     "weights_hash": str,
 }
 REPLACED = "replaced.pt"  # the weights that the last training took the place of
-# What `training.studies.plots` draws of a run, beside its weights.
+# What `training.plots` draws of a run, beside its weights.
 PICTURES = (
     *("learning-curves.png", "confusion.png", "confidence.png"),
     "misclassified.png",

@@ -19,7 +19,7 @@ Array = np.ndarray
 Random = np.random.Generator
 Kind = Callable[[Array, int, Random], None]
 
-SIDE, MIDDLE = 140, 70  # of a sheet
+SHEET, MIDDLE = 140, 70  # pixels of its side
 LEAST_PX = 400  # of a patch: fewer is a blank
 
 
@@ -28,7 +28,7 @@ def drawings(count: int, rng: Random, kinds: tuple[Kind, ...] = ()) -> Array:
     kinds = kinds or LEARNT
     out: list[Array] = []
     while len(out) < count:
-        sheet = np.zeros((SIDE, SIDE), np.uint8)
+        sheet = np.zeros((SHEET, SHEET), np.uint8)
         kinds[int(rng.integers(len(kinds)))](sheet, int(rng.integers(4, 14)), rng)
         placed(sheet, out)
     return np.stack(out)
@@ -59,9 +59,9 @@ def patch(rng: Random) -> Array:
     if rng.random() < 0.5:
         reach = np.convolve(np.tile(reach, 3), np.ones(7) / 7, "same")[72:144]
     wide, tall = rng.uniform(25, 60, 2)
-    sheet = np.zeros((SIDE, SIDE), np.uint8)
+    sheet = np.zeros((SHEET, SHEET), np.uint8)
     cv2.fillPoly(sheet, [ring(wide * reach, tall * reach)], 255)
-    noise: Array = rng.normal(0, 1, (SIDE, SIDE)).astype(np.float32)
+    noise: Array = rng.normal(0, 1, (SHEET, SHEET)).astype(np.float32)
     grey = np.asarray(cv2.GaussianBlur(noise, (0, 0), rng.uniform(2, 14)))
     grey = (grey - grey.min()) / (np.ptp(grey) + 1e-6)
     depth = rng.uniform(0, 0.9)

@@ -15,7 +15,7 @@ def environment() -> dict[str, Any]:
     versions = {name: importlib.metadata.version(name) for name in others}
     return {
         "python": platform.python_version(),
-        # which build it is, its package says on PyTorch's own index alone
+        # its package names the build only where it is of PyTorch's own index
         "packages": {"torch": str(torch.__version__), **versions},
         "threads": torch.get_num_threads(),
         "git": revision("training"),

@@ -68,14 +68,14 @@ class Config:
 
     model: ModelName = DEFAULT_MODEL  # which network
     dataset: str | None = None  # which data set; the checkpoint's own when absent
-    path: Path | None = None  # checkpoint; found when absent
+    checkpoint: Path | None = None  # a .pt file; found when absent
     json: bool = False  # print JSON
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the test accuracy of a checkpoint."""
     config = parse(Config, argv, "evaluate", __doc__ or "")
-    path = config.path or find(config.model)
+    path = config.checkpoint or find(config.model)
     loaded = checkpoint.load(path, config.model)
     images = (
         data.of_model(loaded.config)

@@ -8,6 +8,8 @@ The same generator draws the same digit.
 import cv2
 import numpy as np
 
+from core.placing import bounds
+
 Array = np.ndarray
 
 # Strokes in a unit box, x to the right, y down; one list of points a stroke.
@@ -70,6 +72,6 @@ def smooth(points: Array) -> Array:
 
 
 def trimmed(ink: Array) -> Array:
-    """Without the empty rim."""
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    """Without the empty rim, (h, w)."""
+    top, left, bottom, right = bounds(ink > 0)
+    return ink[top:bottom, left:right]

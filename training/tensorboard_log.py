@@ -1,7 +1,7 @@
 """TensorBoard logs of a run, for those who ask for them with --tensorboard.
 
 .venv/bin/pip install -e '.[tensorboard]'
-    esp8k train --model v2 --tensorboard
+esp8k train --model v2 --tensorboard
 .venv/bin/tensorboard --logdir build
 """
 

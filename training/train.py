@@ -3,12 +3,12 @@
     esp8k train --model v2 --seed 0      # or: make train
 
 Writes to `build/<model>/`: `model.pt`, `metrics.json`, and as pictures the learning
-curves, the confusion matrix and every misclassified test image. The test accuracy is
-logged after each epoch; it selects nothing: the last weights are the result. Until
-then `unfinished.pt` holds the run as it stood after its last epoch, for --resume.
+curves, the confusion matrix, what the probabilities are worth and every misclassified
+test image. The test accuracy is logged after each epoch; it selects nothing: the last
+weights are the result. Until then `unfinished.pt` holds the run as it stood after its
+last epoch, for --resume.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,27 +18,28 @@ import numpy as np
 import torch
 
 from core import asked
-from core.cli import parse
+from core.cli import parse, require_range
 from core.errors import Esp8kError
 from core.files import check_writable, write_json
 from core.lock import lock
 from core.paths import model_dir
 from core.program import run
+from core.saying import say
 from core.statistics import wilson_percent
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
-from training import checkpoint, confidence, data, models
+from training import checkpoint, confidence, data, models, plots
 from training.environment import environment
 from training.evaluate import Evaluation, evaluate
 from training.fit import Trainer
 from training.progress import Progress
 from training.recipes import TEMPERATURES, recipe
 from training.schedule import Recipe
-from training.studies import plots
 from training.teacher import teacher_for
 from training.tensorboard_log import log, open_board
 
 MOST_SEED = 2**32 - 1
+MOST_IMAGES = 10_000_000  # far more than any of these networks learns from
 GO_ON = "the same command with RESUME=1 (esp8k: --resume) goes on"
 
 
@@ -50,7 +51,7 @@ class Config:
     seed: int = 0  # of the initial weights, the order and the augmentation
     epochs: int = 5  # passes over the training images
     dataset: str = "mnist"  # mnist, fashion, kmnist, or folder:PATH of class folders
-    subset: int | None = None  # train on the first N images only
+    images: int | None = None  # train on the first N images only
     holdout: bool = False  # leave the 5,000 validation images out, fit on them
     batch: int | None = None  # images a step; the recipe's own when absent
     peak: float | None = None  # highest learning rate, likewise
@@ -68,7 +69,7 @@ class Config:
     def asked(self) -> list[str]:
         """What make asks for, and behind it what only this command can."""
         told = [str(self.seed), str(self.epochs), self.dataset]
-        others = ("subset", "batch", "peak", "holdout")
+        others = ("images", "batch", "peak", "holdout")
         changed = [f"--{name}" for name in others if getattr(self, name)]
         return [*told, "" if self.teacher else "--no-teacher", *changed]
 
@@ -91,8 +92,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def require_sense(config: Config) -> None:
     """Refuse what cannot be meant, before any work."""
-    if not 0 <= config.seed <= MOST_SEED:
-        raise Esp8kError(f"no seed {config.seed}", f"a number from 0 to {MOST_SEED}")
+    require_range(config, seed=(0, MOST_SEED))
+    if config.images is not None:
+        require_range(config, images=(1, MOST_IMAGES))
     alone = recipe(config.model, teacher=False)
     if not config.teacher and alone == recipe(config.model):
         raise Esp8kError(f"{config.model} has no teacher", "leave --no-teacher out")
@@ -106,7 +108,7 @@ def _run(
     if config.resume and unfinished.exists():
         trainer.restore(checkpoint.read(unfinished))
     elif config.resume:
-        print("no unfinished run is there: from the first epoch", file=sys.stderr)
+        say("no unfinished run is there: from the first epoch")
     board = open_board(folder / "tensorboard", config.tensorboard)
     try:
         return _epochs(trainer, config, images, folder, board)
@@ -173,15 +175,13 @@ def _show(config: Config, metrics: dict[str, Any], folder: Path) -> None:
 def make_trainer(config: Config, images: data.Data) -> Trainer:
     """A trainer for fresh weights drawn from the seed."""
     chosen = _recipe(config)
-    if config.subset is not None and config.subset < 1:
-        raise Esp8kError("there are no training images", "--subset 1 or more")
     torch.manual_seed(config.seed)
     classes = len(images.classes)
     model = models.build(config.model, classes)
     part = np.arange(len(images.train_images))
     if config.holdout:
         part, _ = data.split(images.train_labels)
-    part = part[: config.subset]
+    part = part[: config.images]
     shown = images.train_images[part], images.train_labels[part]
     teacher = teacher_for(chosen, *shown, classes=classes)
     return Trainer(model, *shown, chosen, config.seed, teacher=teacher)
@@ -209,8 +209,7 @@ def _temperature(trainer: Trainer, config: Config, images: data.Data) -> float |
     model.load_state_dict(trainer.weights())
     seen = evaluate(model, images.train_images[held], images.train_labels[held])
     fitted = confidence.fit_temperature(seen)
-    told = f"validation: {seen.accuracy:.2f} %, temperature {fitted:.3f}"
-    print(told, file=sys.stderr)
+    say(f"validation: {seen.accuracy:.2f} %, temperature {fitted:.3f}")
     return fitted
 
 

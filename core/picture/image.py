@@ -31,6 +31,7 @@ from core.picture.working_picture import SMALLEST, factor, flatten, working_size
 from core.pixels import SIDE
 from core.placing import BOX, CENTRE, Box, bounds, place, widen
 from core.program import run
+from core.saying import say
 from core.text import for_json
 
 Array = np.ndarray
@@ -261,7 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(for_json(told, None))
     if config.out is not None and found is not None:
         write(found.pixels, config.out)
-        print(f"wrote {config.out}", file=sys.stderr)
+        say(f"wrote {config.out}")
     return 0
 
 

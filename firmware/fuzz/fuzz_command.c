@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any requests in intact frames. The input is a list of records: type,
- * sequence, length (2 bytes each, little-endian, after one of type) and a
- * payload, short ones filled up with a pattern. Every request but PUT gets
- * exactly one intact reply that names it.
+ * Any requests in intact frames. The input is a list of records: type (a
+ * byte), sequence and length (two each, little-endian), how many bytes of the
+ * payload are given (a byte), and those; the rest is filled up with that
+ * count. Every request but PUT gets exactly one intact reply that names it.
  */
 #include <stddef.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * The whole port surface: what the application may ask of a board.
  *
  * One folder below port/ implements it: posix (the twin), esp32_direct (no
- * operating system: emulated lx106 and real ESP32 from one image), qemu_riscv
+ * operating system: QEMU's de233_fpu and real ESP32 from one image), qemu_riscv
  * and esp_idf. Nothing in src/ or components/ includes any other header of a
  * vendor. A port's entry point calls hal_init() and then esp8k_app().
  */
@@ -34,7 +34,7 @@ typedef enum {
     HAL_RESET_BROWNOUT
 } hal_reset_t;
 
-/* hal_read() with this timeout waits until a byte comes or the link closes. */
+/* hal_read() with this timeout waits as long as the port can. */
 #define HAL_FOREVER 0xFFFFFFFFu
 
 void hal_init(void);

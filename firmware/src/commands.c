@@ -10,6 +10,7 @@
 #include "command_reply.h"
 #include "hal.h"
 #include "link_bytes.h"
+#include "link_text.h"
 
 #define HASH_BYTES 32u
 #define NAME_BYTES 31u /* longest name in a hello */
@@ -25,11 +26,6 @@ static uint32_t put_name(uint8_t *out, const char *name)
     }
     out[0] = (uint8_t)length;
     return 1 + length;
-}
-
-static uint8_t hash_digit(char c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 
 static void hello(app_t *app, const link_frame_t *frame)
@@ -63,8 +59,9 @@ static void hello(app_t *app, const link_frame_t *frame)
     link_put32(out + 40, scale_bits);
     link_put32(out + 44, (uint32_t)(int32_t)ESP8K_OUTPUT_ZERO_POINT);
     for (uint32_t i = 0; i < HASH_BYTES; i++) {
-        uint8_t high = hash_digit(hash[2u * i]);
-        out[48 + i] = (uint8_t)(high << 4 | hash_digit(hash[2u * i + 1u]));
+        uint32_t high = (uint32_t)link_hex_digit(hash[2u * i]);
+        uint32_t low = (uint32_t)link_hex_digit(hash[2u * i + 1u]);
+        out[48 + i] = (uint8_t)(high << 4 | low);
     }
     uint32_t length = 48 + HASH_BYTES;
     length += put_name(out + length, ESP8K_MODEL_NAME);

@@ -55,7 +55,8 @@ static void help(app_t *app)
         "db HH[HH]*     : Give them in hex, until N have come",
         "db print [N] [OFFSET]",
         "               : Print N bytes at OFFSET as hex",
-        "infer N [W=10] : Run N times on the image, after W for warm-up;",
+        "infer [N=1] [W=10]",
+        "               : Run N times on the image, after W for warm-up;",
         "                 any key breaks that off after the first second",
         "results        : Print the last result, as probabilities",
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A built-in digit and what the network says, as lines. Apart from their
- * caller, whose frame lies below an inference: their buffers do not.
+ * A built-in digit and what the network says, as lines. In a file of their
+ * own, so that their buffers are not on the stack beside an inference.
  */
 #ifndef ESP8K_CONSOLE_DRAW_H
 #define ESP8K_CONSOLE_DRAW_H

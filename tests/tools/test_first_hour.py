@@ -73,7 +73,7 @@ def test_what_a_data_set_holds_is_told_to_programs(
 
 def test_seeds_without_a_teacher_want_a_model_that_has_one() -> None:
     with pytest.raises(Esp8kError, match="v2 has no teacher"):
-        seeds.main(["--model", "v2", "--no-teacher", "--n", "1"])
+        seeds.main(["--model", "v2", "--no-teacher", "--seeds", "1"])
 
 
 @pytest.mark.parametrize("where", ["twin", "platformio"])

@@ -3,13 +3,14 @@
 import hashlib
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.error import URLError
 
 import numpy as np
 import pytest
 
 from core.errors import Esp8kError
+from core.words import Dataset
 from training import data
 from training.vision import torchvision
 
@@ -154,5 +155,5 @@ def test_a_model_is_judged_by_its_own_data_set(tmp_path: Path) -> None:
 
 def test_every_data_set_names_its_classes() -> None:
     assert data.load().classes == tuple("0123456789")
-    assert set(data.NAMES) == set(data.DATASETS)
+    assert set(data.NAMES) == set(data.DATASETS) == set(get_args(Dataset))
     assert all(len(set(names)) == 10 for names in data.NAMES.values())

@@ -13,7 +13,7 @@ import pytest
 from core.paths import ROOT
 from training import checkpoint
 
-RUN = ("--model", "v1", "--epochs", "3", "--subset", "640", "--no-plots")
+RUN = ("--model", "v1", "--epochs", "3", "--images", "640", "--no-plots")
 
 
 def command(*extra: str) -> list[str]:

@@ -28,8 +28,8 @@ from training.recipes import recipe
 from training.schedule import Recipe, schedule
 from training.train import main
 
-TINY = (*V2, "--epochs", "2", "--subset", "512")
-THREE = (*V2, "--epochs", "3", "--subset", "256", "--no-plots")
+TINY = (*V2, "--epochs", "2", "--images", "512")
+THREE = (*V2, "--epochs", "3", "--images", "256", "--no-plots")
 
 
 def train(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -59,7 +59,7 @@ def test_a_run_writes_checkpoint_metrics_and_pictures(trained: Path) -> None:
     for name in ("learning-curves", "confusion", "confidence", "misclassified"):
         assert (trained / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert not list(trained.glob("*.part")) and not list(trained.glob(".*.part"))
-    assert (trained / ".train-options").read_text() == "0 2 mnist --subset\n"
+    assert (trained / ".train-options").read_text() == "0 2 mnist --images\n"
 
 
 def test_metrics_say_how_the_weights_came_about(trained: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_linear_descent_loses_the_same_at_each_step() -> None:
     [
         (("--model", "v9"), "'v9' is none of v1, v2"),
         (("--epochs", "0"), "cannot train 0 epochs"),
-        (("--subset", "0"), "no training images"),
+        (("--images", "0"), "--images 0 is out of range"),
         (("--dataset", "cifar"), "no data set 'cifar'"),
         (("--peak", "1e9", *TINY), "diverged"),
     ],

@@ -59,7 +59,7 @@ class Case:
 
 CASES = {
     "train": Case(
-        "train --model v1 --subset 64 --epochs 1",
+        "train --model v1 --images 64 --epochs 1",
         "build/v1",
         ("model.pt", "metrics.json", *PICTURES),
         "model.pt",

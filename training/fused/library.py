@@ -9,7 +9,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from core import family
 from core.files import replacing
 from core.paths import build_root
+from core.saying import say
 
 SOURCE = Path(__file__).with_name("fused.c")
 PARTS = Path(__file__).parent  # the headers that it includes
@@ -78,8 +78,8 @@ def compiled() -> Path | None:
         except OSError:
             return None
         except subprocess.CalledProcessError as failed:
-            print("note: training/fused/fused.c did not compile here:", file=sys.stderr)
-            print(failed.stderr, file=sys.stderr)
+            say("note: training/fused/fused.c did not compile here:")
+            say(failed.stderr)
             return None
     return target
 

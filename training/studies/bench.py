@@ -35,7 +35,7 @@ Batches = Iterator[tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `make bench-train`."""
+    """Options of `esp8k bench-train`."""
 
     model: ModelName = "v2"  # which network
     images: int = 3_200  # images a round

@@ -1,7 +1,7 @@
 """Our models beside each other and beside what others have published.
 
     esp8k compare           # writes build/comparison.png
-    esp8k compare --file    # replaces the one in training/results
+    esp8k compare --write   # replaces the one in training/results
 
 Ours: the mean over the seeds of `training/results/<model>.json`, with the least and
 the best as a bar. Theirs: the range that they state; single runs, mostly the best of
@@ -16,7 +16,7 @@ from core.cli import parse
 from core.errors import Esp8kError
 from core.paths import build_root
 from core.program import run
-from training.studies.plots import BLUE, GREY, INK, PALE, figure, store
+from training.plots import BLUE, GREY, INK, PALE, figure, store
 from training.studies.seeds import RESULTS, filed
 
 
@@ -145,7 +145,7 @@ def _beside(axes: Any, end: int, y: float, word: str, color: str) -> None:
 class Config:
     """Options of `esp8k compare`."""
 
-    file: bool = False  # replace the committed picture
+    write: bool = False  # replace the committed picture
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -154,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     results = filed()
     if not results:
         raise Esp8kError("there are no results to compare", "run: make seeds MODEL=v2")
-    target = (RESULTS if config.file else build_root()) / "comparison.png"
+    target = (RESULTS if config.write else build_root()) / "comparison.png"
     store(draw(results), target)
     print(f"written to {target}")
 

@@ -1,7 +1,7 @@
 """What training goes on to learn of a hand that MNIST does not know, as a picture.
 
     esp8k hand              # writes build/own.svg
-    esp8k hand --file       # replaces docs/own.svg
+    esp8k hand --write      # replaces docs/own.svg
 
 The hand is `training.hand`'s. The model goes on from its shipped weights with some
 samples of each digit; others, which it never sees, are classified before and after.
@@ -58,7 +58,7 @@ class Config:
     samples: int = 10  # of each digit, to learn from
     unseen: int = 40  # of each digit, to judge by
     seed: int = 0  # of the further training
-    file: bool = False  # replace the picture of the docs
+    write: bool = False  # replace the picture of the docs
     json: bool = False  # print the figures as JSON
 
 
@@ -166,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "hand", __doc__ or "")
     require_range(config, samples=(1, 1000), unseen=(1, 1000), seed=(0, 2**32 - 1))
     gain, answers = learn(config, data.load())
-    path: Path = (ROOT / "docs" if config.file else build_root()) / "own.svg"
+    path: Path = (ROOT / "docs" if config.write else build_root()) / "own.svg"
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         partial.write_text(drawn(config, gain, answers), encoding="utf-8")

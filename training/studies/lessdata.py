@@ -7,13 +7,12 @@ number of images of every class. Two ways to train on each: as many passes as on
 images (so fewer steps), and as many steps (so more passes). Finished runs stay in
 `build/<model>/less-data/`: a command that was stopped goes on where it was. All images
 are the first seeds of `make seeds`, taken from its file where that has this recipe.
-Writes `build/<model>/less-data.json`; with --file the committed
+Writes `build/<model>/less-data.json`; with --write the committed
 `training/results/less-data/<model>.json` too, and the picture of all models there.
 """
 
 import math
 import statistics
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
@@ -22,22 +21,22 @@ from typing import Any
 
 import numpy as np
 
-from core.cli import parse
-from core.errors import Esp8kError
+from core.cli import parse, require_range
 from core.files import write_json
 from core.isolate import workers
 from core.manifest import json_object
 from core.paths import build_root
 from core.program import run
+from core.saying import say
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from training import data, models
 from training.environment import environment
 from training.layers import CLASSES
+from training.plots import BLUE, GREY, PALE, RED, figure, store
 from training.schedule import Recipe
 from training.studies import seeds
-from training.studies.plots import BLUE, GREY, PALE, RED, figure, store
-from training.studies.seeds import Series
+from training.studies.seeds import MOST_JOBS, MOST_SEEDS, Series
 
 RESULTS = seeds.RESULTS / "less-data"
 PICTURE = seeds.RESULTS / "less-data.png"
@@ -52,9 +51,9 @@ class Config:
     """Options of `esp8k less-data`."""
 
     model: ModelName = DEFAULT_MODEL  # which network
-    n: int = 5  # seeds 0 to n-1 of each
+    seeds: int = 5  # of each, numbered from 0
     jobs: int = 1  # runs side by side, one thread each
-    file: bool = False  # also replace the committed results and their picture
+    write: bool = False  # also replace the committed results and their picture
     json: bool = False  # print the result as JSON
 
 
@@ -166,17 +165,17 @@ def point(percent: int, way: str, records: list[dict[str, Any]]) -> dict[str, An
 def summary(config: Config) -> dict[str, Any]:
     """The content of the results file; every case must have been trained."""
     model = config.model
-    whole = complete(model, config.n, config.jobs)
+    whole = complete(model, config.seeds, config.jobs)
     points = []
     for way in WAYS:
         points.append(point(100, way, whole))
         for percent in PERCENTS:
-            cases = [Case(model, percent, way, seed) for seed in range(config.n)]
+            cases = [Case(model, percent, way, seed) for seed in range(config.seeds)]
             records = [seeds.stored_at(c.path, c.origin()) for c in cases]
             chosen = cases[0].recipe.record()
             found = point(percent, way, [r for r in records if r])
             points.append(found | {k: chosen[k] for k in ("epochs", "ema")})
-    command = f"esp8k less-data --model {model} --n {config.n}"
+    command = f"esp8k less-data --model {model} --seeds {config.seeds}"
     return {
         **series(model).wanted(),
         "command": command,
@@ -232,21 +231,20 @@ def draw(found: list[dict[str, Any]]) -> Any:
 def main(argv: Sequence[str] | None = None) -> None:
     """Train what is missing, then write the file and the picture."""
     config = parse(Config, argv, "less-data", __doc__ or "")
-    if config.n < 1:
-        raise Esp8kError(f"cannot train {config.n} seeds", "--n 1 or more")
+    require_range(config, seeds=(1, MOST_SEEDS), jobs=(1, MOST_JOBS))
     models.build(config.model)  # an unknown name fails here, not in a worker
     cases = [
         Case(config.model, percent, way, seed)
         for percent in reversed(PERCENTS)
         for way in WAYS
-        for seed in range(config.n)
+        for seed in range(config.seeds)
     ]
     for done in train_missing(cases, config.jobs):
         what = f"{done['percent']} %, {WAYS[done['way']]}, seed {done['seed']}"
-        print(f"{config.model} {what}: {done['float_accuracy']:.2f} %", file=sys.stderr)
+        say(f"{config.model} {what}: {done['float_accuracy']:.2f} %")
     result = summary(config)
     write_json(build_root() / config.model / "less-data.json", result)
-    if config.file:
+    if config.write:
         write_json(RESULTS / f"{config.model}.json", result)
         store(draw(results()), PICTURE)
     if config.json:

@@ -39,7 +39,7 @@ DECAYS = (0.99, 0.996, 0.998, 0.999)  # averages that every run follows
 
 @dataclass(frozen=True)
 class Config:
-    """Options of the search; absent: as in the model's recipe."""
+    """Options of `esp8k search`; absent: as in the model's recipe."""
 
     model: ModelName = "v3"  # whose recipe, and whose layers without --spec
     spec: str | None = None  # layers, one word each

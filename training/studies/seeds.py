@@ -1,11 +1,11 @@
 """Train one model with many seeds and say what it reaches: mean, spread, interval.
 
-    esp8k seeds --model v2 --n 10        # or: make seeds
+    esp8k seeds --model v2 --seeds 10        # or: make seeds
 
 Each seed trains on all 60,000 images with the model's recipe and meets the test set
 once, with its last weights. Finished seeds stay in `build/<model>/seeds/`, so a run
 that was stopped goes on where it was. The result is `build/<model>/seeds.json`; only
-with --file the committed `training/results/<model>.json` too.
+with --write the committed `training/results/<model>.json` too.
 The int8 figures come from the exporter and its integer reference. With --no-teacher the
 model learns alone, and the results are `seeds-alone.json`, `<model>-alone.json`.
 """
@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.cli import parse
+from core.cli import parse, require_range
 from core.errors import Esp8kError
 from core.files import write_json
 from core.isolate import workers
 from core.manifest import json_object
 from core.paths import ROOT, build_root
 from core.program import run
+from core.saying import say
 from core.statistics import wilson_percent
 from core.text import for_json
 from core.words import DEFAULT_MODEL, MODELS, ModelName
@@ -42,46 +43,40 @@ from training.teacher import teacher_for
 
 RESULTS = ROOT / "training" / "results"
 TEST_IMAGES = 10_000
+MOST_SEEDS, MOST_JOBS = 1_000, 64
 
-# Run in a process of its own: export imports training, never the other way round.
-_INT8 = """
-import sys
-from pathlib import Path
-from export.accuracy import int8_accuracy
-for path in sys.argv[1:]:
-    print(f"int8 {int8_accuracy(Path(path)):.4f}", flush=True)
-"""
+# A program of its own: export imports training, never the other way round.
+INT8 = (sys.executable, "-m", "export.accuracy")
 
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `make seeds`."""
+    """Options of `esp8k seeds`."""
 
     model: ModelName = DEFAULT_MODEL  # which network
-    n: int = 10  # seeds 0 to n-1
+    seeds: int = 10  # numbered from 0
     jobs: int = 2  # seeds trained side by side, one thread each
     teacher: bool = True  # learn from a teacher, where the recipe has one
     int8: bool = True  # also measure each seed after export to int8
-    file: bool = False  # also replace the committed training/results/<model>.json
+    write: bool = False  # also replace the committed training/results/<model>.json
     json: bool = False  # print the result as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train what is missing, then write and print the summary."""
     config = parse(Config, argv, "seeds", __doc__ or "")
-    if config.n < 1:
-        raise Esp8kError(f"cannot train {config.n} seeds", "--n 1 or more")
+    require_range(config, seeds=(1, MOST_SEEDS), jobs=(1, MOST_JOBS))
     if not config.teacher and not Series(config.model, teacher=False).alone:
         raise Esp8kError(f"{config.model} has no teacher", "leave --no-teacher out")
     series = Series(config.model, config.teacher)
-    for done in train_missing(series, range(config.n), config.jobs):
+    for done in train_missing(series, range(config.seeds), config.jobs):
         accuracy = f"{done['float_accuracy']:.2f} %"
-        print(f"{series.name} seed {done['seed']}: {accuracy}", file=sys.stderr)
+        say(f"{series.name} seed {done['seed']}: {accuracy}")
     if config.int8:
-        add_int8(series, range(config.n))
-    result = summary(series, config.n)
+        add_int8(series, range(config.seeds))
+    result = summary(series, config.seeds)
     write_json(series.folder.with_suffix(".json"), result)
-    if config.file:
+    if config.write:
         write_json(RESULTS / f"{series.name}.json", result)
     print(for_json(result, 1) if config.json else sentence(result))
 
@@ -219,7 +214,7 @@ def add_int8(series: Series, seeds: range) -> None:
         return
     paths = [str(series.folder / f"{record['seed']}.pt") for record in todo]
     process = subprocess.Popen(
-        [sys.executable, "-c", _INT8, *paths],
+        [*INT8, *paths],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -39,14 +39,14 @@ from training.schedule import Recipe
 
 @dataclass(frozen=True)
 class Config:
-    """Options of `make sweep`."""
+    """Options of `esp8k sweep`."""
 
     model: ModelName = "v3"  # which network
     trials: int = 20  # recipes drawn at random
-    seeds: int = 1  # seeds 0 to n-1 of each recipe
+    seeds: int = 1  # of each recipe, numbered from 0
     epochs: int = 5  # passes over the 55,000 images
     images: int | None = None  # train on the first N of them only
-    parallel: int = 0  # trials side by side; 0: one a core
+    jobs: int = 0  # trials side by side; 0: one a core
     gpu: float = 0.0  # share of a GPU for each trial, say 0.1; 0: none
     name: str = "sweep"  # folder of the results; the same name goes on
     json: bool = False  # print all trials as JSON
@@ -161,7 +161,7 @@ def place_of(config: Config) -> dict[str, Any]:
         kept_here = [".git", ".venv", "build", "firmware", "tests"]
         sources = {"working_dir": str(ROOT), "excludes": kept_here}
         return {"runtime_env": sources}
-    cores = config.parallel or os.cpu_count() or 1
+    cores = config.jobs or os.cpu_count() or 1
     # "local": else a cluster that somebody has left or lost on this computer is tried.
     return {"address": "local", "num_cpus": cores, "include_dashboard": False}
 

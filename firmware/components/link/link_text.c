@@ -84,7 +84,7 @@ void link_put_text(link_line_t *line, const char *text)
     }
 }
 
-/* Decimal without division: what lx106 lacks, the others do without. */
+/* Decimal without division, which lx106 has no instruction for. */
 void link_put_number(link_line_t *line, uint64_t value)
 {
     static const uint64_t powers[] = {

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* PRID is 0 on QEMU's lx106 and 0xCDCD or 0xABAB on the ESP32's two cores. */
+/* PRID is 0 on QEMU's de233_fpu and 0xCDCD or 0xABAB on the ESP32's two cores. */
 int board_is_emulated(void);
 /* Called by start.S. */
 void board_main(void);

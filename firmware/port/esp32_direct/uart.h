@@ -21,7 +21,7 @@ void uart_send(const uint8_t *bytes, uint32_t length);
 void uart_drain(void);
 /* 0 if the rate cannot be made within 2 % from this clock. */
 int uart_set_baud(uint32_t baud);
-/* The clock that the rate is divided from: 40 MHz, as the ROM left it. */
+/* What the rate is divided from: 26, 40 or 80 MHz, as find_clock() saw it. */
 uint32_t uart_clock_hz(void);
 /* Bytes that came while FIFO or ring were full, at least. */
 uint32_t uart_lost(void);

@@ -99,9 +99,9 @@ def test_a_study_gives_one_point_a_share_and_way(
                 case = lessdata.Case("v2", percent, way, seed)
                 fake(case.path, case.origin(), seed)
     monkeypatch.setattr(seeds, "train_one", lambda *_: pytest.fail("trained again"))
-    lessdata.main(["--model", "v2", "--n", "2"])
+    lessdata.main(["--model", "v2", "--seeds", "2"])
     assert not (places / "less-data").exists()  # committed files: only when asked
-    lessdata.main(["--model", "v2", "--n", "2", "--file"])
+    lessdata.main(["--model", "v2", "--seeds", "2", "--write"])
     filed = json.loads((places / "less-data" / "v2.json").read_text())
     shares = {(p["percent"], p["way"]) for p in filed["points"]}
     assert len(filed["points"]) == len(shares) == 12

@@ -99,8 +99,8 @@ def test_a_seed_is_evaluated_on_the_test_set_exactly_once(
 
 
 def test_no_seeds_is_a_mistake() -> None:
-    with pytest.raises(Esp8kError, match="cannot train 0 seeds"):
-        seeds.main(["--n", "0"])
+    with pytest.raises(Esp8kError, match="--seeds 0 is out of range"):
+        seeds.main(["--seeds", "0"])
 
 
 def test_the_committed_result_is_replaced_only_when_asked(
@@ -120,10 +120,10 @@ def test_the_committed_result_is_replaced_only_when_asked(
     (V2.folder / "0.json").write_text(json.dumps(record))
     (V2.folder / "0.pt").touch()
     (tmp_path / "v2.json").write_text("ten seeds")
-    seeds.main(["--model", "v2", "--n", "1"])
+    seeds.main(["--model", "v2", "--seeds", "1"])
     assert (tmp_path / "v2.json").read_text() == "ten seeds"
     assert json.loads((tmp_path / "build/v2/seeds.json").read_text())["n"] == 1
-    seeds.main(["--model", "v2", "--n", "1", "--file"])
+    seeds.main(["--model", "v2", "--seeds", "1", "--write"])
     assert json.loads((tmp_path / "v2.json").read_text())["n"] == 1
 
 

@@ -39,10 +39,10 @@ def test_ray_address_alone_decides_where_a_sweep_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    here = sweep.place_of(sweep.Config(parallel=3))
+    here = sweep.place_of(sweep.Config(jobs=3))
     assert (here["address"], here["num_cpus"]) == ("local", 3)
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
-    place = sweep.place_of(sweep.Config(parallel=3))
+    place = sweep.place_of(sweep.Config(jobs=3))
     assert "num_cpus" not in place
     assert place["runtime_env"]["working_dir"] == str(ROOT)
 
@@ -74,7 +74,7 @@ def test_a_missing_ray_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.skipif(not HAS_RAY, reason="needs the extra .[sweep]")
 def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
     """kill -9 after the first epoch of the second trial; the first is not run again."""
-    size = ("--trials", "2", "--epochs", "3", "--images", "640", "--parallel", "1")
+    size = ("--trials", "2", "--epochs", "3", "--images", "640", "--jobs", "1")
     command = [sys.executable, "-m", "training.studies.sweep", "--model", "v1", *size]
     place = os.environ | {"ESP8K_BUILD": str(tmp_path), "OMP_NUM_THREADS": "1"}
 

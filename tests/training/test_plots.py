@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training import data
+from training import data, plots
 from training.evaluate import Evaluation
 from training.fit import Epoch
 from training.recipes import recipe
-from training.studies import lessdata, plots
+from training.studies import lessdata
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 learning-curves.png   loss, accuracy and learning rate over the epochs
 confusion.png         which digit is taken for which
+confidence.png        errors of each class, what a probability is worth, rejection
 misclassified.png     every test image that the model gets wrong
 """
 
