@@ -153,9 +153,12 @@ def _file(
     write_json(folder / "metrics.json", metrics)
     if config.plots:
         known = data.LABEL_ERRORS if config.dataset == "mnist" else ()
-        history, used = trainer.history, temperature or 1.0
         run = plots.Run(
-            *(config.model, history, trainer.recipe, used, tuple(images.classes))
+            title=config.model,
+            history=trainer.history,
+            recipe=trainer.recipe,
+            temperature=temperature or 1.0,
+            classes=tuple(images.classes),
         )
         plots.draw(folder, run, result, images.test_images, known)
     return metrics

@@ -67,19 +67,17 @@ class Fused:
         shape = [last.sizes[k] for k in ("channels", "out_rows", "out_columns")]
         result = torch.empty(len(images), *shape)
         layers = self._layers()
-        self.library.fused_forward(
-            *(layers, len(layers), ctypes.c_void_p(images.data_ptr())),
-            *(len(images), ctypes.c_void_p(result.data_ptr())),
-        )
+        source = ctypes.c_void_p(images.data_ptr())
+        target = ctypes.c_void_p(result.data_ptr())
+        self.library.fused_forward(layers, len(layers), source, len(images), target)
         return result.flatten(1) if last.flat else result
 
     def backward(self, d_result: Tensor) -> list[Tensor]:
         """A gradient for each tensor of `present`."""
         d_result = d_result.float().contiguous()
         layers = self._layers()
-        self.library.fused_backward(
-            *(layers, len(layers), ctypes.c_void_p(d_result.data_ptr())), len(d_result)
-        )
+        source = ctypes.c_void_p(d_result.data_ptr())
+        self.library.fused_backward(layers, len(layers), source, len(d_result))
         return self.gradients
 
     def _layers(self) -> Any:

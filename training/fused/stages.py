@@ -72,11 +72,8 @@ def _stage(group: list[nn.Module], channels: int, side: int) -> Stage | None:
     slope = 0.0 if nn.ReLU in found else 1.0
     if isinstance(leaky := found.get(nn.LeakyReLU), nn.LeakyReLU):
         slope = leaky.negative_slope
-    sizes = (
-        *(channels, side, side, outputs, kernel, kernel, stride, padding, rows, rows),
-        *(*window, out, out),
-    )
-    named = dict(zip(SIZES, sizes, strict=True))
+    inner = (channels, side, side, outputs, kernel, kernel, stride, padding, rows, rows)
+    named = dict(zip(SIZES, (*inner, *window, out, out), strict=True))
     flat = isinstance(core, nn.Linear) or nn.Flatten in found
     norm = norm if isinstance(norm, nn.BatchNorm2d) else None
     return Stage(core, norm, slope, flat, named)
