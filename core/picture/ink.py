@@ -63,6 +63,11 @@ class Found:
     hollow: bool  # its strokes are about as wide as the window
     frames: Array | None  # bool (H, W): where frames are; None without one
 
+    @property
+    def worth(self) -> float:
+        """The score beside that of another way to read; a hollow stroke lacks ink."""
+        return self.score * (0.5 if self.hollow else 1)
+
 
 @dataclass(frozen=True)
 class View:
@@ -89,7 +94,7 @@ def find(rgb: Array) -> Found | None:
     # A light piece may be a note on an even desk: chalk must say the same, below.
     if way is not None and even is not None:
         strokes = not way.light or (even.score > STROKES and not even.sheet)
-        if strokes and (dark is None or even.score > dark.score):
+        if strokes and (dark is None or even.worth > dark.worth):
             return even
     light = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
     most = CHALK * (1 - float(np.median(light)) / 256)  # chalk's score at its best
@@ -102,7 +107,9 @@ def find(rgb: Array) -> Found | None:
     within = contains(chalk.box, dark.box) and not dark.hollow
     note = within and chalk.sheet
     thin = even is not None and not (note or even.hollow)
-    if even is not None and thin and share_of(even.box, chalk.box) > AGREED:
+    # A hollow chalk's box is that of what is left of a stroke.
+    agreed = even is not None and share_of(even.box, chalk.box) > AGREED
+    if thin and (agreed or chalk.hollow):
         return even
     share = WITHIN if note else 1.0
     return dark if dark.score > share * chalk.score else chalk
@@ -139,9 +146,7 @@ def clearest(smooth: Array, chalk: bool) -> Found | None:
     best = max(found, key=lambda f: f.score, default=None)
     if best is None or best.hollow:
         found += readings(smooth, chalk, WIDEST)
-        best = max(
-            found, key=lambda f: f.score * (0.5 if f.hollow else 1), default=None
-        )
+        best = max(found, key=lambda f: f.worth, default=None)
     return best
 
 

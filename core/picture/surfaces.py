@@ -8,6 +8,8 @@ from core.picture.pieces import Array, Piece, sides
 
 FRAME_PX = 16  # shorter side of a frame, at least: there is room in it
 ON_FRAME = 0.8  # share of a piece's pixels on a frame: it is a part of the frame
+CELLS = 4  # holes of a table, at least: an 8 has two
+CELL = 0.05  # of a table's extent: side of a cell, at least
 SHEET_CORE = 0.25  # of a note's extent: strokes are narrower
 SHEET = 0.82  # share of a note, and of its least rectangle, that it and its core fill
 
@@ -26,12 +28,22 @@ def is_frame(piece: Piece, others: list[Piece]) -> bool:
         if np.count_nonzero(end.any(1)) < 0.85 * tall:
             return False
     if own[y:-y, x:-x].sum() > 0.1 * own.sum():
-        return False
+        return cells(piece) >= CELLS
     return any(
         contains(piece.box, o.box) and o.extent > 0.15 * piece.extent
         for o in others
         if o is not piece
     )
+
+
+def cells(piece: Piece) -> int:
+    """How many holes a piece has that are no speck."""
+    around, tree = cv2.findContours(piece.own, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    least = (CELL * piece.extent) ** 2
+    holes = (
+        one for one, (*_, outer) in zip(around, tree[0], strict=True) if outer >= 0
+    )
+    return sum(cv2.contourArea(hole) > least for hole in holes)
 
 
 def is_sheet(piece: Piece) -> bool:

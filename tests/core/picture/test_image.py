@@ -78,6 +78,52 @@ def test_a_note_on_an_even_desk_is_no_broad_chalk():
     assert width < 100  # the digit's 84 pixels, not the note's 133
 
 
+@pytest.mark.parametrize("light", [False, True])
+def test_a_stroke_an_eighth_of_the_picture_wide_is_whole(light: bool):
+    """In windows no wider than itself a stroke is hollow: its middle is paper."""
+    picture = np.full((992, 820), 255, np.uint8)
+    cv2.polylines(picture, [np.array([(60, 60), (440, 60), (160, 900)])], False, 0, 124)
+    picture = 255 - picture if light else picture
+    (digit,) = read(Image.fromarray(picture), "a seven").digits
+    assert (digit.pixels[4:10] > 128).sum() > 20  # the bar: 10 where it was hollow
+
+
+def test_bold_chalk_in_few_pixels_is_whole():
+    bold = cv2.dilate(load_data().train_images[734], np.ones((3, 3), np.uint8))
+    (digit,) = read(Image.fromarray(bold), "an eight").digits
+    assert digit.crop[3] > 20  # half of it where the stroke was hollow
+
+
+def test_the_bar_that_a_one_stands_on_is_of_it():
+    page = np.full((400, 300), 240, np.uint8)
+    cv2.polylines(page, [np.array([(90, 110), (150, 60), (150, 300)])], False, 20, 6)
+    cv2.line(page, (85, 320), (215, 320), 20, 6)
+    (digit,) = read(Image.fromarray(page), "a one").digits
+    assert digit.crop[2] > 120 and digit.crop[3] > 255
+
+
+def test_a_line_below_a_digit_is_not_of_it():
+    page = np.full((400, 300), 240, np.uint8)
+    cv2.polylines(page, [np.array([(80, 60), (220, 60), (150, 300)])], False, 20, 6)
+    cv2.line(page, (75, 320), (225, 320), 20, 6)
+    (digit,) = read(Image.fromarray(page), "a seven").digits
+    assert digit.crop[3] < 255
+
+
+def test_a_table_is_no_digit():
+    page = np.full((1040, 585), 205, np.uint8)
+    for x in range(120, 391, 90):
+        cv2.line(page, (x, 100), (x, 860), 110, 4)
+    for y in range(100, 861, 95):
+        cv2.line(page, (120, y), (390, y), 110, 4)
+    for cell in range(24):
+        at = 145 + 90 * (cell % 3), 170 + 95 * (cell // 3)
+        cv2.putText(page, str(cell % 10), at, cv2.FONT_HERSHEY_SIMPLEX, 1.4, 60, 4)
+    found = read(Image.fromarray(page), "a table")
+    assert "a frame" in found.left_out
+    assert all(digit.crop[3] < 90 for digit in found.digits)
+
+
 def test_a_zero_in_chalk_is_no_note_with_ink_in_it():
     """Thick and square, it is a full surface but for the board that shows in it."""
     zero = Image.fromarray(load_data().train_images[48218]).resize((251, 251))
