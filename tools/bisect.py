@@ -17,7 +17,7 @@ import numpy as np
 from rich.progress import Progress
 
 from core.cli import parse, require_range
-from core.errors import CheckFailed, Esp8kError
+from core.errors import CheckFailed
 from core.paths import model_dir
 from core.program import run
 from core.text import for_json, one_line
@@ -37,9 +37,11 @@ CHANNELS_SHOWN = 8
 
 @dataclass(frozen=True)
 class Config:
+    """Options of `esp8k bisect`."""
+
     model: ModelName = DEFAULT_MODEL  # what the device runs
-    board: str = ""  # which board; empty: the best one here
-    port: str = ""  # its serial port
+    board: str | None = None  # virtual, twin, esp32dev, ...; found if absent
+    port: str | None = None  # serial port or pyserial URL; found if absent
     engine: Engine | Literal["both"] = "both"  # which engine
     index: int = 0  # first test image
     images: int = 32  # test images to compare
@@ -152,9 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     require_range(config, images=(1, 10_000))
     folder = model_dir(config.model)
     test = np.asarray(data.of_exported(folder).test_images)
+    require_range(config, index=(0, len(test) - 1))
     images = test[config.index : config.index + config.images]
-    if config.index < 0 or not len(images):
-        raise Esp8kError(f"no test image {config.index}", f"0 to {len(test) - 1}")
     plan = generate.load_plan(folder / "plan.json")
     engines = ENGINES if config.engine == "both" else (config.engine,)
     board = boards.choose(config.board, config.port)

@@ -28,7 +28,7 @@ from tools.boards import boards, flash
 from tools.classify import classify, pictures
 from tools.doctor import doctor
 from tools.doctor.finding import PROBLEM, Finding
-from tools.link import client, silence
+from tools.link import silence
 from tools.report import page, report
 from tools.report.files import summary
 
@@ -91,7 +91,6 @@ FIGURES = dict.fromkeys("code const flash data bss arena stack".split(), 1)
 SIZES = {f"{name}_bytes": size for name, size in FIGURES.items()}
 TERMINAL: dict[str, Callable[[str, Path], object]] = {
     "an error": lambda word, _: errors.report(word, word, 2),
-    "the client": lambda word, _: client.tell(word),
     "a panic": lambda word, _: print(
         *silence.explain(b"Guru Meditation Error: " + noise(word))
     ),
@@ -125,7 +124,7 @@ def test_no_terminal_is_steered(border: str, word: str, tmp_path: Path) -> None:
     odd = {c for c in shown if c not in "\n\t" and unicodedata.category(c) in UNSAFE}
     assert not odd
     shown.encode()
-    if border not in ("the client", "progress"):  # quoted before there
+    if border != "progress":  # quoted before there
         assert "\nerror: forged" not in shown
 
 

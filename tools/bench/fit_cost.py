@@ -160,6 +160,8 @@ def lines(core: str) -> tuple[list[Line], list[Line]]:
 
 @dataclass(frozen=True)
 class Config:
+    """Options of `esp8k fit-cost`."""
+
     core: Literal["all", "xtensa", "riscv", "s3"] = "all"  # whose weights
     json: bool = False  # print them as JSON
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.cli import parse
+from core.cli import SEEDS, parse, require_range
 from core.errors import CheckFailed
 from core.paths import ROOT
 from core.program import run
@@ -151,6 +151,7 @@ def line(row: Row) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     config = parse(Config, argv, "prepare", __doc__ or "")
+    require_range(config, count=(1, 10_000), seed=SEEDS)
     found = rows(config)
     if config.json:
         print(for_json([asdict(row) for row in found]))

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from core import paths
-from core.cli import parse
+from core.cli import SEEDS, parse, require_range
 from core.errors import CheckFailed, Esp8kError
 from core.picture import labelled
 from core.picture.opening import open_picture
@@ -92,6 +92,7 @@ def count(cases: list[Case], model: str) -> dict[str, tuple[int, int]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     config = parse(Config, argv, "read-frames", __doc__ or "")
+    require_range(config, count=(1, 100_000), seed=SEEDS, least=(0, 100))
     source = pictures(config.folder) if config.folder else None
     cases = list(source or drawn(config.count, config.seed))
     if not cases:

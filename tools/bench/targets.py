@@ -1,7 +1,9 @@
 """The cores that we compile for and count on, and how.
 
-TARGETS["lx106"].compile      # flags of its compiler
-TARGETS["lx6fpu"].takes("int8", "speed")
+    TARGETS["lx106"].compile      # flags of its compiler
+    TARGETS["lx6fpu"].takes("int8", "speed")
+
+A figure of the one called `host` is callgrind's, of all others an emulator's.
 """
 
 from dataclasses import dataclass

@@ -11,13 +11,12 @@ to talk to it, its firmware by a hello. Without one the emulated board is taken,
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from core.errors import DeviceError, Esp8kError
-from core.text import for_terminal
+from core.saying import say
 from core.words import BUILT, HARDWARE
 from tools.boards import catalogue, pio, probe, usb, virtual_board
 from tools.boards.catalogue import Kind
@@ -90,8 +89,7 @@ def choose(
     if chosen.port or not quiet:
         where = f" on {chosen.port}" if chosen.port else ""
         told = BUILT if use == BUILD else chosen.evidence
-        said = f"board: {chosen.name}{where} ({told}): {why}"
-        print(for_terminal(said), file=sys.stderr)
+        say(f"board: {chosen.name}{where} ({told}): {why}")
     return chosen
 
 

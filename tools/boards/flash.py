@@ -46,7 +46,7 @@ IMAGE_OPTIONS = ["--flash-mode", "dio", "--flash-freq", "40m", "--flash-size", "
 
 @dataclass(frozen=True)
 class Config:
-    """What to write where."""
+    """Options of `esp8k flash`."""
 
     model: ModelName = DEFAULT_MODEL  # whose firmware
     board: str | None = None  # virtual, twin, riscv, esp32dev, ...

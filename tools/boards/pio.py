@@ -57,7 +57,7 @@ SCONS_MAIN = '"""PyPI\'s SCons where PlatformIO looks for its own."""\n' + (
 
 @dataclass(frozen=True)
 class Config:
-    """What to build."""
+    """Options of `esp8k pio`."""
 
     board: str = "virtual"  # PlatformIO env of firmware/platformio.ini
     model: ModelName = DEFAULT_MODEL  # whose generated component to compile in

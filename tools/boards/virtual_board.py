@@ -14,7 +14,6 @@ import pty
 import secrets
 import shutil
 import subprocess
-import sys
 import threading
 import time
 import tty
@@ -29,6 +28,7 @@ from core.files import scratch
 from core.inputs import FIRMWARE_BYTES, read_bytes
 from core.paths import model_dir
 from core.program import run
+from core.saying import say
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import image_format
 
@@ -49,7 +49,7 @@ QUIET = ["-display", "none", "-monitor", "none"]
 
 @dataclass(frozen=True)
 class Config:
-    """Which firmware to run."""
+    """Options of `esp8k virtual-board`."""
 
     model: ModelName = DEFAULT_MODEL  # whose firmware
     board: Literal["virtual", "twin", "riscv"] = "virtual"  # which board
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = cli.parse(Config, argv, "virtual-board", __doc__ or "")
     with start(config.model, config.board, config.count) as board:
         print(board.port, flush=True)
-        print(f"{config.board} is there until Ctrl-C", file=sys.stderr)
+        say(f"{config.board} is there until Ctrl-C")
         try:
             board.wait()
         except KeyboardInterrupt:

@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol, TextIO
 import numpy as np
 
 from core import paths, terminal
-from core.cli import parse
+from core.cli import parse, require_range
 from core.doubt import SURE, UNSURE, WORDS
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
@@ -78,11 +78,9 @@ def subject(config: Config) -> Subject:
     """The test image that the options name."""
     from training.data import of_exported
 
-    number = config.index or 0
     data = of_exported(paths.model_dir(config.model))
-    if not 0 <= number < len(data.test_images):
-        last = len(data.test_images) - 1
-        raise Esp8kError(f"no test image {number}", f"INDEX goes from 0 to {last}")
+    require_range(config, index=(0, len(data.test_images) - 1))
+    number = config.index or 0
     label = int(data.test_labels[number])
     return Subject(data.test_images[number], f"test image {number}", label)
 

@@ -10,14 +10,13 @@ Any pyserial URL is a port: a PTY's path, /dev/ttyUSB0, COM3, socket://host:port
 rfc2217://host:port. What goes wrong is a `DeviceError` with a cause and a cure.
 """
 
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from core.errors import CheckFailed
-from core.text import for_terminal
+from core.saying import Say, say
 from tools.link import fragments, pipeline
 from tools.link.framing import Request
 from tools.link.meeting import Meeting
@@ -41,15 +40,10 @@ DEFAULT_BAUD = 115200
 CLEAN_STREAK = 4  # fragmented images without a loss: try whole frames again
 
 
-def tell(message: str) -> None:
-    """On stderr, without what could move a terminal."""
-    print(for_terminal(message), file=sys.stderr)
-
-
 class Device:
     """A device behind a serial port. Use it as a context manager."""
 
-    def __init__(self, transport: Transport, say: Callable[[str], None] = tell) -> None:
+    def __init__(self, transport: Transport, say: Say = say) -> None:
         """Say hello over `transport`; `open` is the way for a port's name."""
         self.session = Session(transport, say)
         self._fragmented = False  # the line is bad: images go in fragments
@@ -61,7 +55,7 @@ class Device:
         cls,
         port: str,
         baud: int = DEFAULT_BAUD,
-        say: Callable[[str], None] = tell,
+        say: Say = say,
     ) -> "Device":
         """Open `port`, let a board that reset itself boot, and say hello."""
         transport = SerialTransport(port, baud)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import Esp8kError
 from export.reference.prepare import Prepared, prepare
 from tools.bench import frames
 from tools.classify.host import Host
@@ -25,12 +24,6 @@ Classify = Callable[[Array], Array]  # raw int8 logits (N, 10) of (N, 28, 28)
 
 ENGINE = "int8"
 NO_SUCH_REQUEST, NOT_HERE = 2, 7  # a firmware without it
-
-
-def require(count: int) -> None:
-    """Refuse a count that is none."""
-    if count < 0:
-        raise Esp8kError(f"--frames {count}", "0 for none")
 
 
 def drawn(images: Array, count: int) -> list[tuple[int, Array]]:

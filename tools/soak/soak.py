@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.cli import parse, require_range
+from core.cli import SEEDS, parse, require_range
 from core.errors import CheckFailed, Esp8kError
 from core.files import scratch
 from core.program import run
@@ -242,7 +242,7 @@ def require(record: dict[str, Any]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Soak, print the figures, fail where something was wrong."""
     config = parse(Config, argv, "soak", __doc__ or "")
-    require_range(config, minutes=(0.01, 100_000), seed=(0, 2**32 - 1))
+    require_range(config, minutes=(0.01, 100_000), seed=SEEDS)
     record = soak(config)
     if config.json:
         print(for_json(record))

@@ -148,7 +148,7 @@ def test_a_test_image_is_taken_by_its_number():
 
 @pytest.mark.parametrize("index", [-1, 10_000])
 def test_a_number_beyond_the_test_images_is_refused(index: int):
-    with pytest.raises(Esp8kError, match=f"no test image {index}"):
+    with pytest.raises(Esp8kError, match=f"--index {index} is out of range"):
         classify.subject(Config(index=index))
 
 
