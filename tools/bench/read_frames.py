@@ -24,7 +24,7 @@ from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from export.reference.prepare import MOST_PIXELS, MOST_SIDE, prepare
-from tools.bench import frames
+from tools import camera_frames
 from training import checkpoint, data
 from training.evaluate import evaluate
 
@@ -56,7 +56,7 @@ def drawn(count: int, seed: int) -> Iterator[Case]:
     """Frames drawn from test images."""
     test, rng = data.load(), np.random.default_rng(seed)
     for index in rng.integers(0, len(test.test_images), count).tolist():
-        frame = frames.draw(test.test_images[index], rng)
+        frame = camera_frames.draw(test.test_images[index], rng)
         yield Case("drawn", frame, int(test.test_labels[index]))
 
 

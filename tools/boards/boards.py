@@ -83,7 +83,7 @@ def choose(
     kind = catalogue.kind(board) if board else None
     if port and serial:
         raise Esp8kError("PORT and SERIAL are both given", "one of them is enough")
-    if kind and serial and catalogue.is_local(kind.name):
+    if kind and serial and kind.local:
         raise Esp8kError(f"BOARD={kind.name} has no SERIAL", "leave one of them out")
     chosen, why = _choose(kind, port or None, use, serial or None, here)
     if chosen.port or not quiet:
@@ -99,7 +99,7 @@ def _choose(
     if port:
         _require_port(port, here)
         return _at_port(kind, port, use, here)
-    if kind and (use == BUILD or catalogue.is_local(kind.name)):
+    if kind and (use == BUILD or kind.local):
         return _make(kind), "as asked"
     ports = here.ports()
     if not ports and (kind or serial):

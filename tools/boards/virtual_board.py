@@ -20,7 +20,6 @@ import tty
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from core import cli
 from core.errors import DeviceError, Esp8kError
@@ -31,6 +30,7 @@ from core.program import run
 from core.saying import say
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import image_format
+from tools.boards.catalogue import Local
 
 EXIT_RESET = 3  # of firmware/port/exit_status.h
 EXIT_PANIC = 4
@@ -52,7 +52,7 @@ class Config:
     """Options of `esp8k virtual-board`."""
 
     model: ModelName = DEFAULT_MODEL  # whose firmware
-    board: Literal["virtual", "twin", "riscv"] = "virtual"  # which board
+    board: Local = "virtual"  # which board
     count: bool = False  # count instructions exactly (slower)
 
 

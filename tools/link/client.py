@@ -37,7 +37,7 @@ from tools.link.session import REQUEST_BUDGET_S, Session
 from tools.link.transport import SerialTransport, Transport
 
 DEFAULT_BAUD = 115200
-CLEAN_STREAK = 4  # fragmented images without a loss: try whole frames again
+CLEAN_STREAK = 4  # images in pieces without a loss: try whole frames again
 
 
 class Device:
@@ -46,7 +46,7 @@ class Device:
     def __init__(self, transport: Transport, say: Say = say) -> None:
         """Say hello over `transport`; `open` is the way for a port's name."""
         self.session = Session(transport, say)
-        self._fragmented = False  # the line is bad: images go in fragments
+        self._fragmented = False  # the line is bad: images go in pieces
         self._clean = 0
         self.meeting = Meeting(self.session)
 
@@ -142,7 +142,7 @@ class Device:
             yield payload
 
     def _one_by_one(self, head: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
-        """Images in fragments, until the line is clean again."""
+        """Images in pieces, until the line is clean again."""
         for image in source:
             yield self._with_image(Request.INFER, head, image)
             if not self._fragmented:
@@ -193,7 +193,7 @@ class Device:
         return parse_result(payload, engine, self.identity.classes)
 
     def _with_image(self, kind: Request, head: bytes, image: bytes) -> bytes:
-        """One request that carries an image, whole or in fragments."""
+        """One request that carries an image, whole or in pieces."""
         clock = self.session.transport.clock
         end = clock() + REQUEST_BUDGET_S
         payload = None

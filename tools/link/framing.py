@@ -30,7 +30,7 @@ class Request(IntEnum):
 
     HELLO = 0x01
     INFER = 0x02
-    PUT = 0x03  # one fragment of an image; never answered
+    PUT = 0x03  # a piece of an image; never answered
     STAGE_CRCS = 0x04
     STAGE_BYTES = 0x05
     SET_BAUD = 0x06

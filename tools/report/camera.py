@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from export.reference.prepare import Prepared, prepare
-from tools.bench import frames
+from tools import camera_frames
 from tools.classify.host import Host
 from tools.link.camera import infer_frame
 from tools.link.client import Device
@@ -32,7 +32,7 @@ def drawn(images: Array, count: int) -> list[tuple[int, Array]]:
     found = []
     for _ in range(count):
         index = int(rng.integers(len(images)))
-        found.append((index, frames.draw(images[index], rng)))
+        found.append((index, camera_frames.draw(images[index], rng)))
     return found
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from core import manifest as core_manifest
 from core.errors import Esp8kError
+from core.files import write_json
 from core.inputs import FIRMWARE_BYTES, read_bytes, read_text
 from core.paths import build_root
 from core.saying import say
-from core.text import for_json
 from tools.boards import catalogue
 
 PACKAGES = Path(__file__).parent / "npm"  # package.json and its lock
@@ -65,7 +65,7 @@ def add(exported: Path, page: Path) -> None:
         "version": f"{told['identity_crc']:08x}",
         "builds": [_listed(image) for image in images],
     }
-    (page / "manifest.json").write_text(for_json(manifest) + "\n")
+    write_json(page / "manifest.json", manifest)
 
 
 def _holds(image: Image, told: dict[str, Any]) -> bool:

@@ -6,8 +6,9 @@ import pytest
 
 from core.paths import ROOT
 from core.pixels import IMAGE_BYTES
+from tests.support import layouts
 from tools.faults.loopback import MemoryBoard
-from tools.link import camera, fragments, framing, messages, pace, pipeline, session
+from tools.link import camera, fragments, framing, pace, pipeline, session
 from tools.link.framing import Request
 from tools.link.meeting import HELLO_BUDGET_S, HELLO_TRIES_S, NOISY_BUDGET_S
 
@@ -133,7 +134,7 @@ def test_the_hello_has_the_fields_as_written(board: MemoryBoard) -> None:
     widths = re.findall(r":(float32|int32|\d+)", block)
     size = sum(4 if width.endswith("32") and len(width) > 2 else int(width)
                for width in widths)  # fmt: skip
-    assert size == messages.HELLO.size
+    assert size == layouts.HELLO.size
     assert "length:1 model length:1 board boot_id:4\n" in TEXT
     board.boot()
     wire, _ = framing.encode(Request.HELLO, 1, b"")
@@ -141,4 +142,4 @@ def test_the_hello_has_the_fields_as_written(board: MemoryBoard) -> None:
     names = b"\4fake\6memory"
     assert frame.payload[6 + size :] == names + (1).to_bytes(4, "little")
     block = TEXT[TEXT.index("    frames:4") : TEXT.index("### Errors")]
-    assert sum(map(int, re.findall(r"\w:(\d)", block))) == messages.STATISTICS.size
+    assert sum(map(int, re.findall(r"\w:(\d)", block))) == layouts.STATISTICS.size
