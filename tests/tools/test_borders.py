@@ -26,6 +26,7 @@ from tests.support.fakes import FakeDevice, FakeHost, opener, some_images
 from tools import bisect
 from tools.boards import boards, flash
 from tools.classify import classify, pictures
+from tools.classify.comparison import Comparison
 from tools.doctor import doctor
 from tools.doctor.finding import PROBLEM, Finding
 from tools.link import silence
@@ -68,7 +69,7 @@ def difference(word: str) -> bisect.Difference:
     return bisect.compare("int8", 0, 0, plan, right, b"\1")  # type: ignore[arg-type]
 
 
-def classified(word: str, folder: Path) -> dict[str, Any]:
+def classified(word: str, folder: Path) -> Comparison:
     board = boards.Board(word, EMULATED)
     asked = classify.Subject(some_images(1)[0], word, None)
     host = FakeHost(folder / "v2")

@@ -20,6 +20,7 @@ from core.errors import CheckFailed
 from core.paths import ROOT
 from core.program import run
 from core.text import for_json
+from core.words import Evidence
 from export.emit.generate import flags
 from export.emit.host_build import WARNINGS
 from export.reference.prepare import prepare
@@ -72,7 +73,7 @@ class Row:
     """One core."""
 
     core: str
-    evidence: str  # emulated | host
+    evidence: Evidence
     equal: int  # frames with all bits of the specification
     frames: int
     instructions: int | None  # of one frame of 320x240; None where nothing counts

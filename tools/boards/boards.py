@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from core.errors import DeviceError, Esp8kError
 from core.saying import say
-from core.words import BUILT, HARDWARE
+from core.words import BUILT, HARDWARE, Evidence
 from tools.boards import catalogue, pio, probe, usb, virtual_board
 from tools.boards.catalogue import Kind
 from tools.boards.probe import Chip
@@ -35,7 +35,7 @@ class Board:
     """A board and, if it hangs on a wire, its port."""
 
     name: str
-    evidence: str  # 'emulated', 'host process' or 'on hardware'
+    evidence: Evidence  # of a figure that it gives
     port: str | None = None  # None: behind a PTY that open_board makes
     chip: str = ""  # as esptool calls it; '' has none
 

@@ -35,6 +35,7 @@ from tools.faults.line import Faults, FaultyLine
 from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
 from tools.faults.proxy import FaultyProxy
 from tools.link.client import Device
+from tools.link.messages import Result
 from tools.link.session import REQUEST_BUDGET_S
 
 IMAGES = 256  # different ones, drawn from the test set
@@ -94,8 +95,8 @@ class Oracle:
         return result_key(device.infer(engine, image)) == self.answers[engine][index]
 
 
-def result_key(result: object) -> tuple[int, bytes]:
-    return result.label, result.logits.tobytes()  # type: ignore[attr-defined]
+def result_key(result: Result) -> tuple[int, bytes]:
+    return result.label, result.logits.tobytes()
 
 
 class Hang(Exception):

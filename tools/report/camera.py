@@ -16,14 +16,15 @@ from tools import camera_frames
 from tools.classify.host import Host
 from tools.link.camera import infer_frame
 from tools.link.client import Device
+from tools.link.framing import Error
 from tools.link.session import Refused
-from tools.report.data import Opener
+from tools.report.data import Check, Opener
 
 Array = np.ndarray
 Classify = Callable[[Array], Array]  # raw int8 logits (N, 10) of (N, 28, 28)
 
 ENGINE = "int8"
-NO_SUCH_REQUEST, NOT_HERE = 2, 7  # a firmware without it
+WITHOUT = (Error.TYPE, Error.UNSUPPORTED)  # a firmware that takes no frames
 
 
 def drawn(images: Array, count: int) -> list[tuple[int, Array]]:
@@ -72,7 +73,7 @@ def ask(
 
 def compare(
     opener: Opener,
-    check: Callable[[Device], None],
+    check: Check,
     host: Host,
     images: Array,
     labels: Array,
@@ -88,7 +89,7 @@ def compare(
             classify = lambda pixels: host.logits(ENGINE, pixels)  # noqa: E731
             return ask(device, classify, shown, labels)
         except Refused as refused:
-            if refused.number not in (NO_SUCH_REQUEST, NOT_HERE):
+            if refused.number not in WITHOUT:
                 raise
             return None
 

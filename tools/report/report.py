@@ -37,6 +37,7 @@ from core.words import (
     ENGINES,
     HARDWARE,
     Engine,
+    Evidence,
     ModelName,
 )
 from tools.classify.host import Host
@@ -44,7 +45,14 @@ from tools.link.client import Device
 from tools.link.identity_lock import require_identity
 from tools.link.messages import Result
 from tools.report import camera
-from tools.report.data import Collected, Opener, collect, engine_statistics, spread
+from tools.report.data import (
+    Check,
+    Collected,
+    Opener,
+    collect,
+    engine_statistics,
+    spread,
+)
 from tools.report.files import progress_bar, summary, write
 from tools.report.recorded import artefacts, memory
 
@@ -73,7 +81,7 @@ class Target:
     """The board, and how to open it: plain, or counting instructions."""
 
     name: str
-    evidence: str
+    evidence: Evidence
     opener: Opener
     counting: Opener | None
     at_once: int = 1  # devices; a port is opened once
@@ -184,7 +192,7 @@ def provenance(
 
 def counted(
     target: Target,
-    check: Any,
+    check: Check,
     engines: tuple[str, ...],
     images: np.ndarray,
     got: Collected,
@@ -237,7 +245,7 @@ def failures(report: dict[str, Any]) -> list[str]:
 
 
 def camera_frames(
-    config: Config, target: Target, check: Any, host: Host, asked: Subject
+    config: Config, target: Target, check: Check, host: Host, asked: Subject
 ) -> dict[str, Any] | None:
     """Frames that the device prepares itself; None for another data set's model."""
     count = config.frames if host.doubt is not None else 0

@@ -97,9 +97,8 @@ def test_request_types_are_one_in_text_host_and_firmware() -> None:
 def test_error_codes_are_one_in_text_host_and_firmware() -> None:
     section = TEXT[TEXT.index("### Errors") : TEXT.index("### Versions")]
     rows = [int(code) for code in re.findall(r"^\| (\d) \|", section, re.MULTILINE)]
-    assert rows == list(framing.ERRORS)
-    names = "VERSION TYPE LENGTH ENGINE STAGE RANGE UNSUPPORTED ORDER CHECKSUM".split()
-    assert [constant(f"ERROR_{name}") for name in names] == rows
+    assert rows == list(framing.Error) == list(framing.ERRORS)
+    assert [constant(f"ERROR_{error.name}") for error in framing.Error] == rows
 
 
 def test_the_document_has_four_examples() -> None:
