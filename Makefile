@@ -108,6 +108,12 @@ ifneq ($(filter train,$(GOALS))$(wildcard $(OUT)/model.pt),)
 CHECKPOINT := $(OUT)/model.pt
 endif
 
+# An export that runs (core/lock.py) may make what is asked for: look when it has ended.
+EXPORTED_FIRST := export build flash classify report bisect draw web test-board chaos soak
+$(if $(filter $(EXPORTED_FIRST),$(GOALS)),$(shell grep -qs '^export ' $(OUT)/.lock && \
+  command -v flock > /dev/null && ! flock -n $(OUT)/.lock true && \
+  { echo "waiting for the export in $(OUT)" >&2; flock $(OUT)/.lock true; }))
+
 # PROFILE [trained|shipped|given] [--prepare]: these stay as they were at the last export
 # that succeeded, until others are asked for.
 LAST := $(shell test -f $(OUT)/.export-options && cat $(OUT)/.export-options)

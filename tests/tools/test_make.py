@@ -1,6 +1,9 @@
 """The Makefile as a user meets it; a stand-in for `esp8k` notes its words."""
 
+import fcntl
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -105,6 +108,24 @@ def test_an_export_that_failed_steers_no_later_verb(checkout):
     checkout.calls()
     checkout.make("classify")
     assert checkout.calls()[0] == "export --model v3 --profile size"
+
+
+def test_an_export_that_runs_is_waited_for_and_not_made_once_more(checkout):
+    folder = checkout.folder / "build/v3"
+    folder.mkdir(parents=True)
+    with (folder / ".lock").open("w") as held, ThreadPoolExecutor() as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write("export 1\n")
+        held.flush()
+        waiting = pool.submit(checkout.make, "classify")
+        time.sleep(2)  # without a wait all would be over
+        (folder / "model.json").touch()
+        (folder / ".export-options").write_text("balanced shipped\n")
+        assert not waiting.done() and not checkout.calls()
+        fcntl.flock(held, fcntl.LOCK_UN)
+        done = waiting.result()
+    assert done.returncode == 0 and "waiting for the export" in done.stderr
+    assert [call.split()[0] for call in checkout.calls()] == ["flash", "classify"]
 
 
 def test_an_export_of_weights_that_are_gone_is_made_anew(checkout):
