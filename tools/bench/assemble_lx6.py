@@ -4,7 +4,7 @@ Debian's assembler knows the lx106 core only; LLVM's knows the ESP32's. So gcc w
 text, MAC16 and loops in inline assembly included, and LLVM's assembler takes it:
 
     assemble(text, Path("model.o"))
-    python -m tools.bench.assemble_lx6 model.s model.o    # as the firmware's build does
+    python -m tools.bench.assemble_lx6 model.s model.o    # as a build does
 
 What that assembler lacks is put into words that it has: GNU's names of data, a shift
 by more than 15, branches that reach further than one instruction does.

@@ -47,6 +47,7 @@ POLL_S = 0.01
 class Config:
     """Options of `esp8k kills`."""
 
+    # which are killed, one after the other
     commands: tuple[Command, ...] = ("compile", "train", "report", "flash", "export")
     every: int = 1  # kill at every Nth change
     first: int = 1  # of the changes that are killed at

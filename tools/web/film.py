@@ -48,7 +48,7 @@ class Config:
     model: ModelName = DEFAULT_MODEL  # which network
     board: str | None = "virtual"  # what answers beside the page
     port: str | None = None  # its serial port, if it is a real one
-    out: Path = paths.ROOT / "docs" / "draw.gif"
+    out: Path = paths.ROOT / "docs" / "draw.gif"  # file of the picture
 
 
 @dataclass
