@@ -56,7 +56,7 @@ VERBS     := $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFI
 $(foreach name,$(filter-out $(VARIABLES) ESP8K_% OMP_%,$(.VARIABLES)),\
   $(if $(filter command%,$(origin $(name))),\
     $(error $(name)=$($(name)) steers nothing: the variables are $(VARIABLES))))
-$(foreach verb,$(filter-out $(VERBS) lint $(BUILD)/%,$(MAKECMDGOALS)),\
+$(foreach verb,$(filter-out $(VERBS) $(BUILD)/%,$(MAKECMDGOALS)),\
   $(error there is no verb $(verb): make alone lists them))
 $(call one_of,MODEL,$(call literal,ModelName))
 $(call one_of,ENGINE,$(call literal,Engine))
@@ -108,6 +108,12 @@ ifneq ($(filter train,$(GOALS))$(wildcard $(OUT)/model.pt),)
 CHECKPOINT := $(OUT)/model.pt
 endif
 
+# An export that runs (core/lock.py) may make what is asked for: look when it has ended.
+EXPORTED_FIRST := export build flash classify report bisect draw web test-board chaos soak
+$(if $(filter $(EXPORTED_FIRST),$(GOALS)),$(shell grep -qs '^export ' $(OUT)/.lock && \
+  command -v flock > /dev/null && ! flock -n $(OUT)/.lock true && \
+  { echo "waiting for the export in $(OUT)" >&2; flock $(OUT)/.lock true; }))
+
 # PROFILE [trained|shipped|given] [--prepare]: these stay as they were at the last export
 # that succeeded, until others are asked for.
 LAST := $(shell test -f $(OUT)/.export-options && cat $(OUT)/.export-options)
@@ -149,7 +155,7 @@ classify: flash ## one digit on BOARD: INDEX=7 or IMG=digit.png (seconds)
 	  $(if $(IMG),--image $(PICTURE),--index $(or $(INDEX),0))
 
 report: flash ## 10,000 images on BOARD, host against device (minutes; LIMIT)
-	@$(ESP8K) report $(OPTIONS) $(if $(LIMIT),--limit $(LIMIT))
+	@$(ESP8K) report $(OPTIONS) $(if $(LIMIT),--images $(LIMIT))
 
 bisect: flash ## where BOARD parts from the host: stage, position (seconds)
 	@$(ESP8K) bisect $(OPTIONS)
@@ -211,7 +217,7 @@ test-board: $(OUT)/model.json ## hardware in the loop: BOARD boots, answers (a m
 LINT = .venv/bin/ruff check . && .venv/bin/ruff format --check . && \
   .venv/bin/mypy && .venv/bin/lint-imports --no-logo
 
-lint: setup
+lint: setup ## ruff, mypy and import-linter over the code (a minute)
 	@$(LINT)
 
 doctor: setup ## boards, what is wrong with them, and its cure (seconds)

@@ -40,47 +40,59 @@ from core.errors import Esp8kError
 
 C = TypeVar("C")
 WIDTH = 79  # columns of a text in a help
+SEEDS = (0, 2**32 - 1)  # bounds of a seed, for `require_range`
 LEAST_COLUMNS = 40  # tyro lays a table out for ever in a terminal of one column
-__all__ = ["Positional", "alias", "parse", "require_range"]
+__all__ = ["SEEDS", "Positional", "alias", "parse", "require_range"]
 
 
-def parse(config: type[C], argv: Sequence[str] | None, verb: str, text: str = "") -> C:
+def parse(
+    config: type[C],
+    argv: Sequence[str] | None,
+    verb: str,
+    text: str = "",
+    program: str = "esp8k",
+) -> C:
     """Read `argv` into an instance of the dataclass `config`.
 
     Raises `Esp8kError` for whatever does not fit; `--help` prints `text` and leaves.
+    What is no verb of `esp8k` is run as `program` says: "python -m".
     """
+    called = f"{program} {verb}"
     words = list(sys.argv[1:] if argv is None else argv)
     if not {"-h", "--help"}.isdisjoint(words):
-        _show_help(config, verb, text)
+        _show_help(config, called, text)
     with events.on_parse_error(partial(_refuse, config)):
-        return _cli(config, words, verb)
+        return _cli(config, words, called)
 
 
 def require_range(config: object, **bounds: tuple[float, float]) -> None:
-    """Refuse an option that is not within (least, most); NaN is within nothing."""
+    """Refuse an option that is not within (least, most); NaN is within nothing.
+
+    What is None was not given.
+    """
     for name, (least, most) in bounds.items():
         value = getattr(config, name)
-        if not least <= value <= most:
+        if value is not None and not least <= value <= most:
             told = f"--{name.replace('_', '-')} {value} is out of range"
             raise Esp8kError(told, f"give {least:,} to {most:,}")
 
 
-def _cli(config: type[C], words: Sequence[str], verb: str) -> C:
+def _cli(config: type[C], words: Sequence[str], called: str) -> C:
     return tyro.cli(
         config,
         args=words,
-        prog=f"esp8k {verb}",
+        prog=called,
         config=(FlagCreatePairsOff,),
         registry=_registry(),
     )
 
 
-def _show_help(config: type[Any], verb: str, text: str) -> NoReturn:
+def _show_help(config: type[Any], called: str, text: str) -> NoReturn:
     """The text of the stage, then tyro's table of options; leaves."""
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
         with _wide_enough():
-            _cli(config, ["--help"], verb)
+            _cli(config, ["--help"], called)
     usage, _, options = shown.getvalue().partition("\n")
     parts = [laid_out(text)] if text else []
     print("\n\n".join([*parts, _filled(usage, " " * 7)]))

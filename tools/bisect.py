@@ -17,29 +17,29 @@ import numpy as np
 from rich.progress import Progress
 
 from core.cli import parse, require_range
-from core.errors import CheckFailed, Esp8kError
-from core.paths import model_dir
+from core.errors import CheckFailed
 from core.program import run
 from core.text import for_json, one_line
 from core.words import DEFAULT_MODEL, ENGINES, Engine, ModelName
 from export.emit import generate
 from export.emit.generate import Plan, StagePlan
 from export.graph.network import Network
-from export.graph.read import read_tflite
 from export.reference.stages import stage_outputs
 from tools.boards import boards
+from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
 
-TFLITE = {"int8": "model_int8.tflite", "f16": "model_fp16.tflite"}
 CHANNELS_SHOWN = 8
 
 
 @dataclass(frozen=True)
 class Config:
+    """Options of `esp8k bisect`."""
+
     model: ModelName = DEFAULT_MODEL  # what the device runs
-    board: str = ""  # which board; empty: the best one here
-    port: str = ""  # its serial port
+    board: str | None = None  # virtual, twin, esp32dev, ...; found if absent
+    port: str | None = None  # serial port or pyserial URL; found if absent
     engine: Engine | Literal["both"] = "both"  # which engine
     index: int = 0  # first test image
     images: int = 32  # test images to compare
@@ -150,26 +150,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     config = parse(Config, argv, "bisect", __doc__ or "")
     require_range(config, images=(1, 10_000))
-    folder = model_dir(config.model)
-    test = np.asarray(data.of_exported(folder).test_images)
+    host = Host(config.model)
+    test = np.asarray(data.of_exported(host.folder).test_images)
+    require_range(config, index=(0, len(test) - 1))
     images = test[config.index : config.index + config.images]
-    if config.index < 0 or not len(images):
-        raise Esp8kError(f"no test image {config.index}", f"0 to {len(test) - 1}")
-    plan = generate.load_plan(folder / "plan.json")
+    plan = generate.load_plan(host.folder / "plan.json")
     engines = ENGINES if config.engine == "both" else (config.engine,)
     board = boards.choose(config.board, config.port)
     found = []
     with boards.open_board(board, config.model) as device:
-        require_identity(device, folder)
+        require_identity(device, host.folder)
         with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
             for engine in engines:
-                reference = read_tflite(folder / TFLITE[engine], config.model)
                 task = bar.add_task(engine, total=len(images))
                 found.append(
                     bisect(
                         device,
                         plan,
-                        reference,
+                        host.networks[engine],
                         engine,
                         images,
                         config.index,

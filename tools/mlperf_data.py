@@ -75,11 +75,13 @@ DEVICES = """\
 
 @dataclass(frozen=True)
 class Config:
+    """Options of `esp8k mlperf-data`."""
+
     model: ModelName = DEFAULT_MODEL  # whose data set, if it is exported
     images: int = 1000  # test images for accuracy mode
     iterations: int = 1200  # inferences a loop: 12 s for a board that takes 10 ms
     microseconds: int = 0  # of an inference: sets --iterations for 12 s a loop
-    port: str = ""  # of a board that is asked for those microseconds
+    port: str | None = None  # of a board that is asked for those microseconds
     warmups: int = 10  # inferences before them
     json: bool = False  # print what was written as JSON
 
@@ -104,11 +106,7 @@ def inferences(config: Config) -> int:
 
 def write(config: Config, images: np.ndarray, labels: np.ndarray) -> Path:
     """Write the folder; give its path."""
-    if not CLASSES <= config.images <= len(images):
-        raise Esp8kError(
-            f"--images {config.images} is out of range",
-            f"between {CLASSES} and {len(images)}",
-        )
+    require_range(config, images=(CLASSES, len(images)))
     if absent := sorted(set(range(CLASSES)) - set(labels[: config.images].tolist())):
         names = ", ".join(map(str, absent))
         enough = max(labels.tolist().index(one) for one in absent) + 1

@@ -192,6 +192,8 @@ def test_the_entry_point_works_from_any_folder(venv, tmp_path):
         *("mlperf-data --iterations 0", "mlperf-data --microseconds -5"),
         *("check-pictures --least nan", "check-pictures --count 0"),
         *("bisect --images -1", "scenes --count 0", "scenes --seed -1"),
+        *("report --frames -1", "kills --every 0"),
+        *("prepare --count 0", "read-frames --least 101", "draw --http-port 65536"),
         *("hand --samples 0", "own --seed -1"),
     ],
 )

@@ -21,7 +21,7 @@ from tests.support.prepare import (
     STATE_BYTES,
     Prepare,
 )
-from tools.bench import frames
+from tools import camera_frames
 from tools.bench import prepare as measured
 from training import data
 
@@ -60,7 +60,7 @@ def anything(rng: np.random.Generator, digits: Array) -> Array:
     if kind == 3:
         specks = rng.random(shape) < rng.random() ** 3
         return np.where(specks, 255, 0).astype(np.uint8)
-    return frames.draw(digits[rng.integers(len(digits))], rng)
+    return camera_frames.draw(digits[rng.integers(len(digits))], rng)
 
 
 def test_random_frames_have_the_specifications_bits(c: Prepare) -> None:

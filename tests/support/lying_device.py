@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tests.support.layouts import ANSWER, FRAME_ANSWER, HELLO, STATISTICS
 from tools.link.framing import REPLY, Frame, Request, Splitter, encode
-from tools.link.messages import ANSWER, FRAME_ANSWER, HELLO, STATISTICS
 from tools.link.session import PREFIX
 
 Lie = Callable[[Frame, int, bytes], tuple[int, bytes] | None]

@@ -4,9 +4,9 @@ import struct
 import termios
 from collections.abc import Callable
 
+from tests.support.layouts import HELLO, STATISTICS
 from tests.support.link import PtyHost
 from tools.link.framing import REPLY, Request, Splitter, encode
-from tools.link.messages import HELLO, STATISTICS
 from tools.link.session import PREFIX
 
 WEIGHTS = "5a" * 32

@@ -26,9 +26,10 @@ from tests.support.fakes import FakeDevice, FakeHost, opener, some_images
 from tools import bisect
 from tools.boards import boards, flash
 from tools.classify import classify, pictures
+from tools.classify.comparison import Comparison
 from tools.doctor import doctor
 from tools.doctor.finding import PROBLEM, Finding
-from tools.link import client, silence
+from tools.link import silence
 from tools.report import page, report
 from tools.report.files import summary
 
@@ -68,7 +69,7 @@ def difference(word: str) -> bisect.Difference:
     return bisect.compare("int8", 0, 0, plan, right, b"\1")  # type: ignore[arg-type]
 
 
-def classified(word: str, folder: Path) -> dict[str, Any]:
+def classified(word: str, folder: Path) -> Comparison:
     board = boards.Board(word, EMULATED)
     asked = classify.Subject(some_images(1)[0], word, None)
     host = FakeHost(folder / "v2")
@@ -91,7 +92,6 @@ FIGURES = dict.fromkeys("code const flash data bss arena stack".split(), 1)
 SIZES = {f"{name}_bytes": size for name, size in FIGURES.items()}
 TERMINAL: dict[str, Callable[[str, Path], object]] = {
     "an error": lambda word, _: errors.report(word, word, 2),
-    "the client": lambda word, _: client.tell(word),
     "a panic": lambda word, _: print(
         *silence.explain(b"Guru Meditation Error: " + noise(word))
     ),
@@ -125,7 +125,7 @@ def test_no_terminal_is_steered(border: str, word: str, tmp_path: Path) -> None:
     odd = {c for c in shown if c not in "\n\t" and unicodedata.category(c) in UNSAFE}
     assert not odd
     shown.encode()
-    if border not in ("the client", "progress"):  # quoted before there
+    if border != "progress":  # quoted before there
         assert "\nerror: forged" not in shown
 
 

@@ -1,6 +1,9 @@
 """The Makefile as a user meets it; a stand-in for `esp8k` notes its words."""
 
+import fcntl
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,8 @@ def checkout(tmp_path: Path) -> Checkout:
 def test_every_verb_runs_below_a_path_that_the_shell_would_read_otherwise(tmp_path):
     checkout = checkout_in(tmp_path / 'with blank, ü, it\'s $HOME `a` "b"')
     verbs = re.findall(r"^  make (\S+)", checkout.make().stdout, re.M)
-    others = {"setup", "test", "test-fast", "docs", "help", "clean", "distclean"}
+    others = {"setup", "test", "test-fast", "lint", "docs", "help"}
+    others |= {"clean", "distclean"}
     for verb in [verb for verb in verbs if verb not in others]:
         done = checkout.make(verb)
         assert done.returncode == 0, done.stderr
@@ -104,6 +108,24 @@ def test_an_export_that_failed_steers_no_later_verb(checkout):
     checkout.calls()
     checkout.make("classify")
     assert checkout.calls()[0] == "export --model v3 --profile size"
+
+
+def test_an_export_that_runs_is_waited_for_and_not_made_once_more(checkout):
+    folder = checkout.folder / "build/v3"
+    folder.mkdir(parents=True)
+    with (folder / ".lock").open("w") as held, ThreadPoolExecutor() as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write("export 1\n")
+        held.flush()
+        waiting = pool.submit(checkout.make, "classify")
+        time.sleep(2)  # without a wait all would be over
+        (folder / "model.json").touch()
+        (folder / ".export-options").write_text("balanced shipped\n")
+        assert not waiting.done() and not checkout.calls()
+        fcntl.flock(held, fcntl.LOCK_UN)
+        done = waiting.result()
+    assert done.returncode == 0 and "waiting for the export" in done.stderr
+    assert [call.split()[0] for call in checkout.calls()] == ["flash", "classify"]
 
 
 def test_an_export_of_weights_that_are_gone_is_made_anew(checkout):
@@ -248,8 +270,8 @@ def test_help_says_how_long_each_verb_takes(checkout):
 
 
 def test_a_report_of_some_images_is_asked_for_by_limit(checkout):
-    assert "--limit 500" in checkout.make("-n", "report", "LIMIT=500").stdout
-    assert "--limit" not in checkout.make("-n", "report").stdout
+    assert "--images 500" in checkout.make("-n", "report", "LIMIT=500").stdout
+    assert "--images" not in checkout.make("-n", "report").stdout
     refused = checkout.make("report", "LIMIT=many")
     assert refused.returncode == 2 and "LIMIT=many" in refused.stderr
 

@@ -66,7 +66,7 @@ def test_the_twin_classifies_as_the_host(flashed: Flashed, engine: str):
 
 def test_a_report_of_the_twin_is_clean(flashed: Flashed):
     folder = flashed("v2", "twin")
-    got = run(folder, "tools.report.report", *V2, "--board", "twin", "--limit", "400")
+    got = run(folder, "tools.report.report", *V2, "--board", "twin", "--images", "400")
     check_report(got, 400, "host process")
     page = folder / "report-of-400" / "report.html"
     assert got["engines"]["int8"]["digest"]["host"] in page.read_text()
@@ -108,7 +108,7 @@ def test_a_board_that_dies_in_mid_batch_costs_no_answer(
 
 @pytest.mark.emulator
 def test_a_report_of_the_emulated_board_counts_instructions(flashed: Flashed):
-    words = ("tools.report.report", *V2, "--board", "virtual", "--limit", "40")
+    words = ("tools.report.report", *V2, "--board", "virtual", "--images", "40")
     got = run(flashed("v2", "virtual"), *words)
     check_report(got, 40, "emulated")
     assert got["counter"] == "instructions"

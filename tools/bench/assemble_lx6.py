@@ -4,7 +4,7 @@ Debian's assembler knows the lx106 core only; LLVM's knows the ESP32's. So gcc w
 text, MAC16 and loops in inline assembly included, and LLVM's assembler takes it:
 
     assemble(text, Path("model.o"))
-    python -m tools.bench.assemble_lx6 model.s model.o    # as the firmware's build does
+    python -m tools.bench.assemble_lx6 model.s model.o    # as a build does
 
 What that assembler lacks is put into words that it has: GNU's names of data, a shift
 by more than 15, branches that reach further than one instruction does.
@@ -40,7 +40,7 @@ SHIFT = re.compile(r"^(\s*)srli(\s+a\d+,\s*(?:a\d+|sp)),\s*(\d+)", re.M)
 
 @dataclass(frozen=True)
 class Config:
-    """From where to where."""
+    """Options of `python -m tools.bench.assemble_lx6`."""
 
     text: Positional[Path]  # what gcc -S wrote
     target: Positional[Path]  # the object file
@@ -48,7 +48,7 @@ class Config:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Assemble one file."""
-    config = parse(Config, argv, "assemble-lx6", __doc__ or "")
+    config = parse(Config, argv, "tools.bench.assemble_lx6", __doc__ or "", "python -m")
     assemble(read_text(config.text, "what gcc -S wrote"), config.target)
     return 0
 

@@ -10,10 +10,7 @@ MLPerf Tiny's shapes are held by tests/export/test_mlperf_tiny.py.
 """
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,15 +160,7 @@ def exported(model: str) -> Path:
     shipped = paths.ROOT / "training" / "pretrained" / f"{model}.pt"
     if manifest.exists() and manifest.stat().st_mtime > shipped.stat().st_mtime:
         return manifest.parent
-    say(f"export {model}")
-    done = subprocess.run(
-        [sys.executable, "-m", "export", "--model", model],
-        cwd=paths.ROOT,
-        env=os.environ | {"ESP8K_BUILD": str(root)},
-        stdout=subprocess.DEVNULL,
-    )
-    if done.returncode:
-        raise Esp8kError(f"{model} cannot be exported", f"make export MODEL={model}")
+    bench_models.export(model, ESP8K_BUILD=str(root))
     return manifest.parent
 
 

@@ -18,22 +18,16 @@ from tools.bench.build import Built
 
 TIMEOUT_S = 300  # one run of an emulator
 TICKS = 1.28  # CCOUNT ticks an instruction: 40 MHz, 32 ns by shift=5
+XTENSA = {"lx106": "lx106", "lx6": "de212", "lx6fpu": "de233_fpu"}  # QEMU's -cpu
 QEMU = {
-    "lx106": [
-        *"qemu-system-xtensa -M sim -cpu lx106 -display none".split(),
-        *"-serial none -monitor none -semihosting".split(),
-        *"-icount shift=5,sleep=off -kernel".split(),
-    ],
-    "lx6": [
-        *"qemu-system-xtensa -M sim -cpu de212 -display none".split(),
-        *"-serial none -monitor none -semihosting".split(),
-        *"-icount shift=5,sleep=off -kernel".split(),
-    ],
-    "lx6fpu": [
-        *"qemu-system-xtensa -M sim -cpu de233_fpu -display none".split(),
-        *"-serial none -monitor none -semihosting".split(),
-        *"-icount shift=5,sleep=off -kernel".split(),
-    ],
+    **{
+        name: [
+            *f"qemu-system-xtensa -M sim -cpu {cpu} -display none".split(),
+            *"-serial none -monitor none -semihosting".split(),
+            *"-icount shift=5,sleep=off -kernel".split(),
+        ]
+        for name, cpu in XTENSA.items()
+    },
     "rv32imc": [
         *"qemu-system-riscv32 -M virt -bios none -display none".split(),
         *"-serial stdio -monitor none".split(),

@@ -49,6 +49,12 @@ KNOWN = {
     "riscv": {"product": 2.0, "load": 1.0, "widened": 0.0},
 }
 IDENTITY = Identity("model", "ab" * 32, 0x12345678)  # of what nobody flashes
+Ways = tuple[tuple[str, str], ...]  # profile and method
+DIRECT: Ways = (("speed", "direct"), ("speed", "maxima"))
+ALL: Ways = (
+    *(("speed", "direct"), ("size", "direct"), ("speed", "maxima")),
+    *(("speed", "winograd"), ("speed", "winograd4")),
+)
 Line = tuple[dict[str, float], int]  # work, and the instructions counted for it
 
 
@@ -123,23 +129,21 @@ def price(work: dict[str, float], weights: dict[str, float]) -> float:
     return sum(weights.get(kind, 0) * count for kind, count in work.items())
 
 
+def drawn(seed: int, ways: Ways) -> tuple[Network, np.ndarray | None, Ways]:
+    """A typical network with an image, and the ways in which it is counted."""
+    network = typical_network(seed)
+    return network, typical_image(network, seed), ways
+
+
 def lines(core: str) -> tuple[list[Line], list[Line]]:
     """Everything that is fitted to: direct sums, and Winograd."""
     if core == S3:
         return fit_s3.lines(IDENTITY), []
-    drawn = [("speed", "direct"), ("size", "direct"), ("speed", "maxima")]
-    drawn += [("speed", "winograd"), ("speed", "winograd4")]
-    jobs = [
-        (typical_network(s), typical_image(typical_network(s), s), drawn)
-        for s in FITTED
-    ]
-    jobs += [
-        (typical_network(s), typical_image(typical_network(s), s), drawn[::2][:2])
-        for s in FITTED_DIRECT
-    ]
+    jobs = [drawn(seed, ALL) for seed in FITTED]
+    jobs += [drawn(seed, DIRECT) for seed in FITTED_DIRECT]
     for model in ("v1", "v2", "v3"):
         path = budget.exported(model) / "model_int8.tflite"
-        ways = [*drawn, ("balanced", "direct"), ("balanced", "maxima")]
+        ways = (*ALL, ("balanced", "direct"), ("balanced", "maxima"))
         jobs.append((read_tflite(path, model), profiler.default_image(), ways))
     direct: list[Line] = []
     tiled: list[Line] = []
@@ -160,6 +164,8 @@ def lines(core: str) -> tuple[list[Line], list[Line]]:
 
 @dataclass(frozen=True)
 class Config:
+    """Options of `esp8k fit-cost`."""
+
     core: Literal["all", "xtensa", "riscv", "s3"] = "all"  # whose weights
     json: bool = False  # print them as JSON
 

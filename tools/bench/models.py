@@ -84,7 +84,7 @@ def load(name: str, expected_images: int) -> Model:
     """Read the exported model of the build folder; export it if it is not there."""
     folder = paths.model_dir(name)
     if not all((folder / file).exists() for file in FILES):
-        _export(name)
+        export(name, OMP_NUM_THREADS="1")
     return read(name, folder, expected_images)
 
 
@@ -122,12 +122,13 @@ def shape(name: str, folder: Path, inputs: int) -> Model:
     )
 
 
-def _export(name: str) -> None:
+def export(name: str, **variables: str) -> None:
+    """Run the exporter, a process with these variables of the environment."""
     say(f"export {name}")
     done = subprocess.run(
         [sys.executable, "-m", "export", "--model", name],
         cwd=paths.ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | variables,
         stdout=subprocess.DEVNULL,
     )
     if done.returncode:

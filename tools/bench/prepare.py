@@ -15,16 +15,19 @@ from pathlib import Path
 
 import numpy as np
 
-from core.cli import parse
+from core.cli import SEEDS, parse, require_range
 from core.errors import CheckFailed
 from core.paths import ROOT
 from core.program import run
 from core.text import for_json
+from core.words import Evidence
 from export.emit.generate import flags
 from export.emit.host_build import WARNINGS
 from export.reference.prepare import prepare
-from tools.bench import count, frames
+from tools import camera_frames
+from tools.bench import count
 from tools.bench.build import Program, build
+from tools.bench.targets import TARGETS
 from training import data
 
 Array = np.ndarray
@@ -70,7 +73,7 @@ class Row:
     """One core."""
 
     core: str
-    evidence: str  # emulated | host
+    evidence: Evidence
     equal: int  # frames with all bits of the specification
     frames: int
     instructions: int | None  # of one frame of 320x240; None where nothing counts
@@ -83,7 +86,7 @@ def some_frames(number: int, seed: int, most: int) -> list[Array]:
     digits, rng = data.load().test_images, np.random.default_rng(seed)
     found: list[Array] = []
     while len(found) < number:
-        frame = frames.draw(digits[rng.integers(len(digits))], rng)
+        frame = camera_frames.draw(digits[rng.integers(len(digits))], rng)
         if frame.size <= most:
             found.append(frame)
     return found
@@ -92,8 +95,9 @@ def some_frames(number: int, seed: int, most: int) -> list[Array]:
 def largest(seed: int) -> Array:
     """A drawn frame of 320x240."""
     rng = np.random.default_rng(seed)
-    ink = frames.pasted(data.load().test_images[0], LARGEST, rng)
-    return np.asarray(200 * frames.lit(LARGEST, rng) * (1 - 0.7 * ink)).astype(np.uint8)
+    ink = camera_frames.pasted(data.load().test_images[0], LARGEST, rng)
+    seen = 200 * camera_frames.lit(LARGEST, rng) * (1 - 0.7 * ink)
+    return np.asarray(seen).astype(np.uint8)
 
 
 def measure(core: str, shown: list[Array], folder: Path) -> tuple[count.Counted, Row]:
@@ -105,8 +109,8 @@ def measure(core: str, shown: list[Array], folder: Path) -> tuple[count.Counted,
     program = Program(
         "prepare", sources, (COMPONENT,), ADAPTER, OUTPUT_BYTES, (), length, WARNINGS
     )
-    family = {"lx106": "xtensa", "rv32imc": "riscv"}.get(core, core)
-    built = build(program, core, flags(family), images, folder)
+    options = flags(TARGETS[core].family)
+    built = build(program, core, options, images, folder)
     if core == "host":
         counted = count.Counted(0, count.run_host(built, images))
     else:
@@ -151,6 +155,7 @@ def line(row: Row) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     config = parse(Config, argv, "prepare", __doc__ or "")
+    require_range(config, count=(1, 10_000), seed=SEEDS)
     found = rows(config)
     if config.json:
         print(for_json([asdict(row) for row in found]))

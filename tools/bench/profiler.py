@@ -95,7 +95,7 @@ def default_image() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Config:
-    """What to measure."""
+    """Options of `esp8k profiler`."""
 
     # a generated component
     component: Path = ROOT / "build" / DEFAULT_MODEL / "component"

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from core import paths
-from core.cli import parse
+from core.cli import SEEDS, parse, require_range
 from core.errors import CheckFailed, Esp8kError
 from core.picture import labelled
 from core.picture.opening import open_picture
@@ -24,7 +24,7 @@ from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from export.reference.prepare import MOST_PIXELS, MOST_SIDE, prepare
-from tools.bench import frames
+from tools import camera_frames
 from training import checkpoint, data
 from training.evaluate import evaluate
 
@@ -56,7 +56,7 @@ def drawn(count: int, seed: int) -> Iterator[Case]:
     """Frames drawn from test images."""
     test, rng = data.load(), np.random.default_rng(seed)
     for index in rng.integers(0, len(test.test_images), count).tolist():
-        frame = frames.draw(test.test_images[index], rng)
+        frame = camera_frames.draw(test.test_images[index], rng)
         yield Case("drawn", frame, int(test.test_labels[index]))
 
 
@@ -92,6 +92,7 @@ def count(cases: list[Case], model: str) -> dict[str, tuple[int, int]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     config = parse(Config, argv, "read-frames", __doc__ or "")
+    require_range(config, count=(1, 100_000), seed=SEEDS, least=(0, 100))
     source = pictures(config.folder) if config.folder else None
     cases = list(source or drawn(config.count, config.seed))
     if not cases:

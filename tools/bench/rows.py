@@ -33,7 +33,7 @@ class Row:
 
     source: str  # esp8k, or a rival's name
     model: str
-    target: str  # lx106 | rv32imc | host | LX6 | ESP32
+    target: str  # lx106, rv32imc, s3, host, ...; LX6, S3, ESP32 by others
     engine: str  # int8 | f16 | float32
     evidence: str  # measured here | measured elsewhere | published
     run_on: str = ""  # emulated | host | on hardware
@@ -69,9 +69,9 @@ class Row:
 
     def json(self) -> dict[str, Any]:
         """For bench.json."""
-        ratio = self.per_mac
+        ratio = None if self.per_mac is None else round(self.per_mac, 3)
         return asdict(self) | {
-            "instructions_per_live_mac": None if ratio is None else round(ratio, 3),
+            "instructions_per_effective_mac": ratio,
             "exactness": self.exactness,
         }
 

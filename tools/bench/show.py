@@ -63,7 +63,7 @@ def read(path: Path) -> list[Row]:
     try:
         for line in json.loads(read_text(path)):
             exact = line.pop("exact")
-            line.pop("instructions_per_live_mac")
+            line.pop("instructions_per_effective_mac")
             line.pop("exactness")
             rows.append(Row(**line, exact=Exactness(**exact) if exact else None))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

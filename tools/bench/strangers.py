@@ -85,7 +85,7 @@ class Config:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    config = parse(Config, argv, "strangers", __doc__ or "")
+    config = parse(Config, argv, "tools.bench.strangers", __doc__ or "", "python -m")
     text = table(rows(everything()))
     if not config.write:
         print(text)

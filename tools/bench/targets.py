@@ -1,10 +1,13 @@
 """The cores that we compile for and count on, and how.
 
-TARGETS["lx106"].compile      # flags of its compiler
-TARGETS["lx6fpu"].takes("int8", "speed")
+    TARGETS["lx106"].compile      # flags of its compiler
+    TARGETS["lx6fpu"].takes("int8", "speed")
+
+A figure of the one called `host` is callgrind's, of all others an emulator's.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.paths import ROOT
 from core.words import EMULATED, ENGINES, HOST, PROFILES, Evidence
@@ -12,7 +15,8 @@ from core.words import EMULATED, ENGINES, HOST, PROFILES, Evidence
 BARE = ROOT / "tools" / "bench" / "rivals" / "bare"
 
 BARE_FLAGS = ["-ffreestanding", "-ffunction-sections", "-fdata-sections"]
-PICOLIBC = "--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs"
+SPECS = Path("/usr/lib/xtensa-lx106-elf/picolibc.specs")  # of Debian's picolibc
+PICOLIBC = f"--specs={SPECS}"
 ESP32 = ("lx6", "lx6fpu")  # assembled by LLVM
 RISCV = ["-march=rv32imc", "-mabi=ilp32"]
 

@@ -11,14 +11,13 @@ to talk to it, its firmware by a hello. Without one the emulated board is taken,
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from core.errors import DeviceError, Esp8kError
-from core.text import for_terminal
-from core.words import BUILT, HARDWARE
+from core.saying import say
+from core.words import BUILT, HARDWARE, Evidence
 from tools.boards import catalogue, pio, probe, usb, virtual_board
 from tools.boards.catalogue import Kind
 from tools.boards.probe import Chip
@@ -36,7 +35,7 @@ class Board:
     """A board and, if it hangs on a wire, its port."""
 
     name: str
-    evidence: str  # 'emulated', 'host process' or 'on hardware'
+    evidence: Evidence  # of a figure that it gives
     port: str | None = None  # None: behind a PTY that open_board makes
     chip: str = ""  # as esptool calls it; '' has none
 
@@ -84,14 +83,13 @@ def choose(
     kind = catalogue.kind(board) if board else None
     if port and serial:
         raise Esp8kError("PORT and SERIAL are both given", "one of them is enough")
-    if kind and serial and catalogue.is_local(kind.name):
+    if kind and serial and kind.local:
         raise Esp8kError(f"BOARD={kind.name} has no SERIAL", "leave one of them out")
     chosen, why = _choose(kind, port or None, use, serial or None, here)
     if chosen.port or not quiet:
         where = f" on {chosen.port}" if chosen.port else ""
         told = BUILT if use == BUILD else chosen.evidence
-        said = f"board: {chosen.name}{where} ({told}): {why}"
-        print(for_terminal(said), file=sys.stderr)
+        say(f"board: {chosen.name}{where} ({told}): {why}")
     return chosen
 
 
@@ -101,7 +99,7 @@ def _choose(
     if port:
         _require_port(port, here)
         return _at_port(kind, port, use, here)
-    if kind and (use == BUILD or catalogue.is_local(kind.name)):
+    if kind and (use == BUILD or kind.local):
         return _make(kind), "as asked"
     ports = here.ports()
     if not ports and (kind or serial):

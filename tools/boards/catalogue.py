@@ -4,10 +4,13 @@ Adding one: a line here, an env of the same name in firmware/platformio.ini.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from core.errors import Esp8kError
 from core.words import CYCLES, EMULATED, HARDWARE, PROCESS, Evidence
 
+# The boards that need no hardware, as a command line lists them.
+Local = Literal["virtual", "twin", "riscv"]
 UART, SERIAL_JTAG, CDC = "UART bridge", "USB-Serial-JTAG", "USB-CDC"
 
 
@@ -21,6 +24,11 @@ class Kind:
     console: str = ""  # what the USB socket leads to
     evidence: Evidence = HARDWARE  # of a figure that it gives
     direct: bool = False  # runs the direct-boot image: no ESP-IDF, no download
+
+    @property
+    def local(self) -> bool:
+        """Whether it needs no hardware."""
+        return self.evidence != HARDWARE
 
 
 KINDS = (
@@ -51,8 +59,8 @@ def kind(name: str) -> Kind:
 
 
 def is_local(name: str) -> bool:
-    """Does this board need no hardware?"""
-    return name in BY_NAME and BY_NAME[name].evidence != HARDWARE
+    """Whether a board of that name needs no hardware; one that is unknown does."""
+    return name in BY_NAME and BY_NAME[name].local
 
 
 def evidence_told(name: str, counter: str) -> Evidence:
@@ -67,7 +75,7 @@ def evidence_told(name: str, counter: str) -> Evidence:
 
 def by_chip(chip: str, native: bool) -> Kind | None:
     """The kind to build for a chip that was found, by its UART or its own USB."""
-    of_chip = [k for k in KINDS if k.chip == chip and k.evidence == HARDWARE]
+    of_chip = [k for k in KINDS if k.chip == chip and not k.local]
     fitting = [k for k in of_chip if not k.direct and (k.console != UART) == native]
     ordinary = fitting or [k for k in of_chip if not k.direct]
     return ordinary[0] if ordinary else None

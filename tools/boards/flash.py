@@ -46,7 +46,7 @@ IMAGE_OPTIONS = ["--flash-mode", "dio", "--flash-freq", "40m", "--flash-size", "
 
 @dataclass(frozen=True)
 class Config:
-    """What to write where."""
+    """Options of `esp8k flash`."""
 
     model: ModelName = DEFAULT_MODEL  # whose firmware
     board: str | None = None  # virtual, twin, riscv, esp32dev, ...
@@ -84,7 +84,7 @@ def _flash(model: str, board: boards.Board, build_only: bool) -> dict[str, Any]:
     check_writable(out)
     check_writable(model_dir(model) / "platformio")
     kind = catalogue.kind(board.name)
-    if not (kind.direct or catalogue.is_local(kind.name)):
+    if not (kind.direct or kind.local):
         return _flash_espressif(model, board, build_only)
     built = pio.build(model, "virtual" if kind.direct else kind.name)
     out.mkdir(parents=True, exist_ok=True)

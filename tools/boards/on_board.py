@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 
 from core import family
-from core.cli import parse
+from core.cli import parse, require_range
 from core.errors import EXIT_CHECK_FAILED, EXIT_OK, Esp8kError
 from core.files import scratch
 from core.paths import ROOT
@@ -45,11 +45,7 @@ class Config:
 def main(argv: Sequence[str] | None = None) -> int:
     """Flash, test, say so."""
     config = parse(Config, argv, "test-board", __doc__ or "")
-    if not LEAST_IMAGES <= config.images <= 10_000:
-        raise Esp8kError(
-            f"--images {config.images} is no number {LEAST_IMAGES} to 10000",
-            "1000 is a good one",
-        )
+    require_range(config, images=(LEAST_IMAGES, 10_000))
     if not find_spec(PLUGIN):
         raise Esp8kError(f"{PLUGIN} is not installed", "run: make setup")
     use = boards.FLASH if config.flash else boards.TALK

@@ -27,9 +27,9 @@ from core.manifest import json_object
 from core.paths import build_root, model_dir
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
+from tools.boards import catalogue
 from tools.boards.sources import FIRMWARE
 
-LOCAL_BOARDS = ("virtual", "twin", "riscv")
 COMPILERS = {
     "virtual": (
         ("xtensa-lx106-elf-gcc", "llvm-mc-22"),
@@ -57,7 +57,7 @@ SCONS_MAIN = '"""PyPI\'s SCons where PlatformIO looks for its own."""\n' + (
 
 @dataclass(frozen=True)
 class Config:
-    """What to build."""
+    """Options of `esp8k pio`."""
 
     board: str = "virtual"  # PlatformIO env of firmware/platformio.ini
     model: ModelName = DEFAULT_MODEL  # whose generated component to compile in
@@ -127,7 +127,7 @@ def registry_answers() -> bool:
 
 def require_espressif(board: str) -> None:
     """Say at once that a download cannot be had, instead of after a minute."""
-    if board in LOCAL_BOARDS or has_espressif() or registry_answers():
+    if catalogue.is_local(board) or has_espressif() or registry_answers():
         return
     raise Esp8kError(
         f"{board} needs Espressif's platform, which is not installed, and "
@@ -169,7 +169,7 @@ def environment(
     env["PLATFORMIO_WORKSPACE_DIR"] = str(out / "platformio")
     env["PLATFORMIO_BUILD_DIR"] = str(out / "platformio" / "build")
     env.setdefault("ESP8K_MODEL_DIR", str(out / "component"))
-    if board in LOCAL_BOARDS:
+    if catalogue.is_local(board):
         env["PLATFORMIO_CORE_DIR"] = str(core_dir())
     env.update(extra or {})
     return env
@@ -217,7 +217,7 @@ def _run(
     command: list[str], board: str, env: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """PlatformIO; a build that downloads shows what it does while it does it."""
-    local = board in LOCAL_BOARDS
+    local = catalogue.is_local(board)
     try:
         return family.run(
             command,

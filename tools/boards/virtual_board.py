@@ -14,14 +14,12 @@ import pty
 import secrets
 import shutil
 import subprocess
-import sys
 import threading
 import time
 import tty
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from core import cli
 from core.errors import DeviceError, Esp8kError
@@ -29,8 +27,10 @@ from core.files import scratch
 from core.inputs import FIRMWARE_BYTES, read_bytes
 from core.paths import model_dir
 from core.program import run
+from core.saying import say
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import image_format
+from tools.boards.catalogue import Local
 
 EXIT_RESET = 3  # of firmware/port/exit_status.h
 EXIT_PANIC = 4
@@ -49,10 +49,10 @@ QUIET = ["-display", "none", "-monitor", "none"]
 
 @dataclass(frozen=True)
 class Config:
-    """Which firmware to run."""
+    """Options of `esp8k virtual-board`."""
 
     model: ModelName = DEFAULT_MODEL  # whose firmware
-    board: Literal["virtual", "twin", "riscv"] = "virtual"  # which board
+    board: Local = "virtual"  # which board
     count: bool = False  # count instructions exactly (slower)
 
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = cli.parse(Config, argv, "virtual-board", __doc__ or "")
     with start(config.model, config.board, config.count) as board:
         print(board.port, flush=True)
-        print(f"{config.board} is there until Ctrl-C", file=sys.stderr)
+        say(f"{config.board} is there until Ctrl-C")
         try:
             board.wait()
         except KeyboardInterrupt:

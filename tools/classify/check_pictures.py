@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from core import paths
-from core.cli import parse, require_range
+from core.cli import SEEDS, parse, require_range
 from core.doubt import NO_DIGIT, SURE, Doubt
 from core.errors import CheckFailed, Esp8kError
 from core.picture import labelled
@@ -186,7 +186,7 @@ def table(rows: dict[str, Row]) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
     config = parse(Config, argv, "check-pictures", __doc__ or "")
-    require_range(config, count=(1, 10_000), least=(0, 100), seed=(0, 2**32 - 1))
+    require_range(config, count=(1, 10_000), least=(0, 100), seed=SEEDS)
     cv2.setNumThreads(1)  # of pictures so small more threads only wait
     cases = (
         drawn(config.count, config.seed)

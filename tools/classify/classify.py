@@ -17,19 +17,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TextIO
+from typing import Literal, Protocol, TextIO
 
 import numpy as np
 
 from core import paths, terminal
-from core.cli import parse
-from core.doubt import SURE, UNSURE, WORDS
+from core.cli import parse, require_range
+from core.doubt import NO_DIGIT, SURE, UNSURE
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
 from core.text import for_json, visible
 from core.views import shifted, summed
-from core.words import DEFAULT_MODEL, HARDWARE, Engine, ModelName
+from core.words import DEFAULT_MODEL, HARDWARE, Engine, Evidence, ModelName
 from tools.classify import pictures
+from tools.classify.comparison import Comparison, HostAnswer
 from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
@@ -61,7 +62,7 @@ class BoardInfo(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def evidence(self) -> str: ...
+    def evidence(self) -> Evidence: ...
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,9 @@ def subject(config: Config) -> Subject:
     """The test image that the options name."""
     from training.data import of_exported
 
-    number = config.index or 0
     data = of_exported(paths.model_dir(config.model))
-    if not 0 <= number < len(data.test_images):
-        last = len(data.test_images) - 1
-        raise Esp8kError(f"no test image {number}", f"INDEX goes from 0 to {last}")
+    require_range(config, index=(0, len(data.test_images) - 1))
+    number = config.index or 0
     label = int(data.test_labels[number])
     return Subject(data.test_images[number], f"test image {number}", label)
 
@@ -97,45 +96,50 @@ def require_one_source(config: Config) -> None:
 
 def compare(
     config: Config, board: BoardInfo, device: Device, host: Host, asked: Subject
-) -> dict[str, Any]:
-    """Ask the device and the host; everything that is shown, as JSON would hold it."""
+) -> Comparison:
+    """Ask the device and the host; everything that is shown."""
     views = shifted(asked.pixels, config.views)
     answers: list[Result] = [device.infer(config.engine, view) for view in views]
     ours = host.logits(config.engine, views)
     sent = np.stack([np.asarray(one.logits, ours.dtype) for one in answers])
     raw, own = summed(sent), summed(ours)
     logits, expected = raw / config.views, own / config.views  # of one view
-    found = host.decision(config.engine, asked.pixels[None], logits[None])
-    decision = None if found is None else int(found[0])
-    if decision == SURE and asked.partial:
-        decision = UNSURE
-    return {
-        "model": config.model,
-        "weights_hash": host.weights_hash,
-        "board": board.name,
-        "evidence": board.evidence,
-        "engine": config.engine,
-        "source": asked.source,
-        "label": asked.label,
-        "views": config.views,
-        "class": int(raw.argmax()),
-        "classes": list(host.classes),
-        "second": int(np.argsort(-raw.astype(np.float64), kind="stable")[1]),
-        "decision": None if decision is None else WORDS[decision],
-        "raw_logits": raw.tolist(),
-        "logits": host.real(config.engine, logits).tolist(),
-        "probabilities": host.probabilities(config.engine, logits).tolist(),
-        "microseconds": total([one.microseconds for one in answers]),
-        "count": total([one.count for one in answers]),
-        "counter": device.identity.counter,
-        "host": {
-            "class": int(own.argmax()),
-            "raw_logits": own.tolist(),
-            "logits": host.real(config.engine, expected).tolist(),
-            "equal_logits": int((sent == ours).all(0).sum()),
-            "agrees": bool((sent == ours).all()),
-        },
-    }
+    return Comparison(
+        model=config.model,
+        weights_hash=host.weights_hash,
+        board=board.name,
+        evidence=board.evidence,
+        engine=config.engine,
+        source=asked.source,
+        label=asked.label,
+        views=config.views,
+        answer=int(raw.argmax()),
+        classes=list(host.classes),
+        second=int(np.argsort(-raw.astype(np.float64), kind="stable")[1]),
+        decision=decided(config.engine, host, asked, logits),
+        raw_logits=raw.tolist(),
+        logits=host.real(config.engine, logits).tolist(),
+        probabilities=host.probabilities(config.engine, logits).tolist(),
+        microseconds=total([one.microseconds for one in answers]),
+        count=total([one.count for one in answers]),
+        counter=device.identity.counter,
+        host=HostAnswer(
+            answer=int(own.argmax()),
+            raw_logits=own.tolist(),
+            logits=host.real(config.engine, expected).tolist(),
+            equal_logits=int((sent == ours).all(0).sum()),
+            agrees=bool((sent == ours).all()),
+        ),
+    )
+
+
+def decided(engine: str, host: Host, asked: Subject, logits: np.ndarray) -> int | None:
+    """SURE, UNSURE or NO_DIGIT of the board's logits; None without a doubt."""
+    found = host.decision(engine, asked.pixels[None], logits[None])
+    if found is None:
+        return None
+    decision = int(found[0])
+    return UNSURE if decision == SURE and asked.partial else decision
 
 
 def total(parts: list[int | None]) -> int | None:
@@ -147,17 +151,17 @@ def total(parts: list[int | None]) -> int | None:
 # ---- for people ----
 
 
-def show(result: dict[str, Any], pixels: np.ndarray, stream: TextIO) -> None:
+def show(result: Comparison, pixels: np.ndarray, stream: TextIO) -> None:
     """The digit beside its ten scores, and four lines about where they come from."""
     encoding, colour = terminal.encoding_of(stream), terminal.has_colour(stream)
     mark = "›" if terminal.has_blocks(encoding) else ">"
-    width = min(NAME, max(map(len, result["classes"])))
+    width = min(NAME, max(map(len, result.classes)))
     rows = [f"  {'class':{max(5, width)}}{'logit':>{7 + width}}   probability"]
     for digit, (logit, share) in enumerate(
-        zip(result["logits"], result["probabilities"], strict=True)
+        zip(result.logits, result.probabilities, strict=True)
     ):
-        chosen = digit == result["class"]
-        name = result["classes"][digit][:NAME]
+        chosen = digit == result.answer
+        name = result.classes[digit][:NAME]
         row = f"{mark if chosen else ' '} {name:{width}}  {logit:10.4f}   "
         row += f"{terminal.bar(share, BAR, encoding)} {percent(share):>6} %"
         rows.append(terminal.bold(row, colour and chosen))
@@ -171,49 +175,49 @@ def percent(share: float) -> str:
     return f"{min(99.99, 100 * share):.2f}"
 
 
-def verdict(result: dict[str, Any]) -> str:
-    """The answer in words: "7", "7, or perhaps 1: unsure", "no digit (like a 4)"."""
-    names = result["classes"]
-    first, second = names[result["class"]], names[result["second"]]
+def verdict(result: Comparison) -> str:
+    """The answer in words: "7", "7, or perhaps 1: unsure", "no digit (most like 4)"."""
+    first, second = result.name, result.second_name
+    if result.decision is None:
+        return first
     return {
-        "unsure": f"{first}, or perhaps {second}: unsure",
-        "no digit": f"no digit (most like {first})",
-        "sure": f"{first}, sure",
-    }.get(result["decision"], f"{first}")
+        SURE: f"{first}, sure",
+        UNSURE: f"{first}, or perhaps {second}: unsure",
+        NO_DIGIT: f"no digit (most like {first})",
+    }[result.decision]
 
 
-def facts(result: dict[str, Any]) -> list[str]:
+def facts(result: Comparison) -> list[str]:
     """What was asked, what the board said, what the host says."""
-    truth = result["label"]
-    given = result["source"]
+    truth = result.label
+    given = result.source
     if truth is not None:
-        word = "right" if truth == result["class"] else "wrong"
-        given += f", which is a {result['classes'][truth]}: {word}"
-    host = result["host"]
-    names, count = result["classes"], len(result["logits"])
-    said = f"{names[host['class']]}, and {host['equal_logits']} of {count} logits"
-    said += " are the board's"
-    agree = "agrees" if host["agrees"] else "DISAGREES"
-    seen = f", {result['views']} views summed" if result["views"] > 1 else ""
+        word = "right" if truth == result.answer else "wrong"
+        given += f", which is a {result.classes[truth]}: {word}"
+    host = result.host
+    equal = f"{host.equal_logits} of {len(result.logits)} logits are the board's"
+    said = f"{result.classes[host.answer]}, and {equal}"
+    agree = "agrees" if host.agrees else "DISAGREES"
+    seen = f", {result.views} views summed" if result.views > 1 else ""
     return [
         f"answer   {verdict(result)}  ({given})",
         f"host     {said}: {agree}",
-        f"engine   {result['engine']}{seen}, {cost(result)}",
-        f"board    {result['board']} ({result['evidence']}), model {result['model']}, "
-        f"weights {result['weights_hash'][:16]}",
+        f"engine   {result.engine}{seen}, {cost(result)}",
+        f"board    {result.board} ({result.evidence}), model {result.model}, "
+        f"weights {result.weights_hash[:16]}",
     ]
 
 
-def cost(result: dict[str, Any]) -> str:
+def cost(result: Comparison) -> str:
     """Time or instructions, and what they are worth as evidence."""
-    on_hardware = result["evidence"] == HARDWARE
+    on_hardware = result.evidence == HARDWARE
     parts = []
-    if result["count"] is not None and result["counter"] != "none":
-        parts.append(f"{result['count']:,} {result['counter']}")
-    if result["microseconds"] is not None and (on_hardware or not parts):
-        parts.append(f"{result['microseconds']:,} us")
+    if result.count is not None and result.counter != "none":
+        parts.append(f"{result.count:,} {result.counter}")
+    if result.microseconds is not None and (on_hardware or not parts):
+        parts.append(f"{result.microseconds:,} us")
     text = ", ".join(parts) or "not timed"
-    return text if on_hardware else f"{text} ({result['evidence']}, not a chip's time)"
+    return text if on_hardware else f"{text} ({result.evidence}, not a chip's time)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -238,7 +242,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if seen:
         tell_pictures(config, seen, results, asked)
     elif config.json:
-        print(for_json(results[0]))
+        print(for_json(results[0].json()))
     else:
         show(results[0], asked[0].pixels, sys.stdout)
     require_agreement(results, config.model)
@@ -250,7 +254,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def tell_pictures(
     config: Config,
     seen: "list[pictures.Picture]",
-    results: list[dict[str, Any]],
+    results: list[Comparison],
     asked: list[Subject],
 ) -> None:
     """One digit as ever; several, or several pictures, as a list with a summary."""
@@ -265,15 +269,15 @@ def tell_pictures(
         print("\n".join(map(visible, pictures.lines(answers))))
 
 
-def require_agreement(results: list[dict[str, Any]], model: str) -> None:
+def require_agreement(results: list[Comparison], model: str) -> None:
     """The board's logits are the host's, every one."""
-    if not all(result["host"]["agrees"] for result in results):
+    if not all(result.host.agrees for result in results):
         cure = f"find the first wrong layer: make bisect MODEL={model}"
         raise CheckFailed("the board and the host disagree", cure)
 
 
 def require_certainty(
-    seen: "list[pictures.Picture]", results: list[dict[str, Any]]
+    seen: "list[pictures.Picture]", results: list[Comparison]
 ) -> None:
     """Exit code 1 where a picture was refused or its answer is not sure."""
     answers = pictures.answered(seen, results)

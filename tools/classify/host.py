@@ -14,13 +14,14 @@ import numpy as np
 
 from core import manifest, paths, pixels
 from core.doubt import Doubt, sixteenths
-from core.errors import EXIT_USAGE, Esp8kError
+from core.errors import Esp8kError
 from core.text import one_line
 from core.words import ENGINES
 from export.emit import decide
 from export.graph.network import Network
 from export.graph.read import read_tflite
 from export.reference import float16, int8
+from tools.link.messages import engine_number
 
 NAME = 40  # characters of a class's name
 FILES = {"int8": "model_int8.tflite", "f16": "model_fp16.tflite"}
@@ -57,7 +58,7 @@ class Host:
 
     def logits(self, engine: str, images: np.ndarray) -> np.ndarray:
         """Raw logits of (N, 28, 28) uint8: (N, 10) int8 or float32."""
-        network = self.networks[check_engine(engine)]
+        network = self.networks[ENGINES[engine_number(engine)]]
         if engine == "f16":
             return np.asarray(float16.outputs(network, images), np.float32)
         shape = network.tensors[network.inputs[0]].shape
@@ -100,13 +101,3 @@ class Host:
             out = self.manifest["output"]
             wide = decide.sixteenths(logits, out["scale"], out["zero_point"])
         return self.doubt.decide(images, wide)
-
-
-def check_engine(engine: str) -> str:
-    """Refuse an engine that the firmware does not have."""
-    if engine not in ENGINES:
-        known = ", ".join(ENGINES)
-        raise Esp8kError(
-            f"there is no engine {engine!r}", f"ENGINE is one of: {known}", EXIT_USAGE
-        )
-    return engine

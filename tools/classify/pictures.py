@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.doubt import NO_DIGIT, SURE
 from core.errors import Esp8kError
 from core.picture.image import Digit, Reading, read
 from core.picture.opening import matching, open_picture
+from tools.classify.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -33,32 +35,27 @@ class Picture:
         return Picture(name, found.digits, found.left_out, found.partial)
 
 
-def named(result: dict[str, Any], which: str) -> str:
-    """The name of a result's "class" or "second"."""
-    return str(result["classes"][result[which]])
-
-
 @dataclass(frozen=True)
 class Answer:
     """A picture with the results of its digits, as `classify.compare` gives them."""
 
     picture: Picture
-    results: tuple[dict[str, Any], ...]
+    results: tuple[Comparison, ...]
 
-    def digits(self) -> list[dict[str, Any]]:
+    def digits(self) -> list[Comparison]:
         """The results of what is a digit; all where nothing is."""
-        known = [r for r in self.results if r["decision"] != "no digit"]
+        known = [r for r in self.results if r.decision != NO_DIGIT]
         return known or list(self.results)
 
     def reading(self) -> str:
         """The digits from left to right."""
-        names = [named(r, "class") for r in self.digits()]
+        names = [r.name for r in self.digits()]
         return ("" if all(len(name) == 1 for name in names) else " ").join(names)
 
     def sure(self) -> bool:
         """Whether every digit of the picture may be believed."""
         return bool(self.results) and all(
-            r["decision"] in ("sure", None) for r in self.digits()
+            r.decision in (SURE, None) for r in self.digits()
         )
 
     def words(self) -> str:
@@ -68,11 +65,11 @@ class Answer:
         if self.sure():
             return f"{self.reading()}, sure"
         told = [
-            f"no digit (most like {named(r, 'class')})"
-            if r["decision"] == "no digit"
-            else named(r, "class")
-            if r["decision"] == "sure"
-            else f"{named(r, 'class')} or {named(r, 'second')}?"
+            f"no digit (most like {r.name})"
+            if r.decision == NO_DIGIT
+            else r.name
+            if r.decision == SURE
+            else f"{r.name} or {r.second_name}?"
             for r in self.digits()
         ]
         return " ".join(told) + ("" if "no digit" in told[0] else ": unsure")
@@ -96,12 +93,12 @@ class Answer:
             name, refused = self.picture.name, self.picture.refused
             return {"source": name, "decision": "refused", "error": refused}
         if len(self.digits()) == 1:
-            return {**self.digits()[0], "left_out": list(self.picture.left_out)}
+            return {**self.digits()[0].json(), "left_out": list(self.picture.left_out)}
         return {
             "source": self.picture.name,
             "reading": self.reading(),
             "decision": "several, sure" if self.sure() else "several, unsure",
-            "digits": self.digits(),
+            "digits": [digit.json() for digit in self.digits()],
             "left_out": list(self.picture.left_out),
         }
 
@@ -128,7 +125,7 @@ def noted(name: str, crop: str | None) -> Picture:
     return Picture.of(name, found)
 
 
-def answered(seen: list[Picture], results: list[dict[str, Any]]) -> list[Answer]:
+def answered(seen: list[Picture], results: list[Comparison]) -> list[Answer]:
     """Each picture with its share of the results, which lie in order."""
     answers, at = [], 0
     for picture in seen:
@@ -146,10 +143,8 @@ def lines(answers: list[Answer]) -> list[str]:
         digits = answer.digits()
         if len(digits) > 1:
             for r in digits:
-                share = min(99.99, 100 * max(r["probabilities"]))
-                out.append(
-                    f"    {named(r, 'class')}  {share:5.2f} %  {r['decision'] or ''}"
-                )
+                share = min(99.99, 100 * max(r.probabilities))
+                out.append(f"    {r.name}  {share:5.2f} %  {r.word or ''}")
     sure = sum(answer.sure() for answer in answers)
     refused = sum(not answer.results for answer in answers)
     rest = len(answers) - sure - refused

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.cli import parse, require_range
+from core.cli import SEEDS, parse, require_range
 from core.errors import Esp8kError
 from core.files import check_writable, unwritable, write_text
 from core.program import run
@@ -259,7 +259,7 @@ def training_digits() -> Callable[[int, int], Array | None]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the folder."""
     config = parse(Config, argv, "scenes", __doc__ or "")
-    require_range(config, count=(1, 10**6), seed=(0, 2**32 - 1))
+    require_range(config, count=(1, 10**6), seed=SEEDS)
     if config.only is not None and config.only not in KINDS:
         raise Esp8kError(f"there is no kind {config.only!r}", ", ".join(KINDS))
     check_writable(config.out)

@@ -10,12 +10,12 @@ from pathlib import Path
 from core import manifest, paths
 from core.errors import Esp8kError
 from core.words import MODELS
+from tools.bench.targets import SPECS
 from tools.boards import pio, virtual_board
 from tools.doctor.finding import NOTE, OK, PROBLEM, Finding
 
 DISK_NEEDED = 500_000_000  # bytes: build/ of all models and boards, generously
 DISK_ESPRESSIF = 5_000_000_000  # bytes: what PlatformIO downloads for esp32dev
-PICOLIBC = Path("/usr/lib/xtensa-lx106-elf/picolibc.specs")
 APT = "sudo apt-get install"
 
 
@@ -24,7 +24,7 @@ def examine_host(network: bool = True) -> list[Finding]:
     return [
         python_version(sys.version_info[:3]),
         packages(paths.ROOT / "pyproject.toml", importlib.metadata.version),
-        *compilers(shutil.which, PICOLIBC),
+        *compilers(shutil.which, SPECS),
         *platformio(network),
         disk(paths.build_root()),
         *models(),

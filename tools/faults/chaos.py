@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from core.cli import parse, require_range
+from core.cli import SEEDS, parse, require_range
 from core.errors import CheckFailed, DeviceError
 from core.paths import model_dir
 from core.program import run
@@ -35,6 +35,7 @@ from tools.faults.line import Faults, FaultyLine
 from tools.faults.loopback import MemoryBoard, MemoryLine, build_library
 from tools.faults.proxy import FaultyProxy
 from tools.link.client import Device
+from tools.link.messages import Result
 from tools.link.session import REQUEST_BUDGET_S
 
 IMAGES = 256  # different ones, drawn from the test set
@@ -45,12 +46,14 @@ SHARES = {"infer int8": 80, "infer f16": 10, "stage crcs": 5, "statistics": 5}
 
 @dataclass(frozen=True)
 class Config:
+    """Options of `esp8k chaos`."""
+
     requests: int = 100_000  # how many
     rate: float = 0.01  # share of bytes hit by a fault
     seed: int = 0  # of faults, images and kinds of request
     model: ModelName = DEFAULT_MODEL  # exported model that the firmware runs
-    board: str = ""  # board instead of the one in memory, e.g. twin
-    port: str = ""  # port instead of the board in memory
+    board: str | None = None  # board instead of the one in memory, e.g. twin
+    port: str | None = None  # port instead of the board in memory
     crash_every: int = 2_000  # requests between two crashes (memory; 0: none)
     most_failed: int = 0  # requests that may be given up, on a very bad line
     json: bool = False  # print the figures as JSON
@@ -92,8 +95,8 @@ class Oracle:
         return result_key(device.infer(engine, image)) == self.answers[engine][index]
 
 
-def result_key(result: object) -> tuple[int, bytes]:
-    return result.label, result.logits.tobytes()  # type: ignore[attr-defined]
+def result_key(result: Result) -> tuple[int, bytes]:
+    return result.label, result.logits.tobytes()
 
 
 class Hang(Exception):
@@ -219,7 +222,8 @@ def through(
 
 def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "chaos", __doc__ or "")
-    require_range(config, requests=(1, 10**9), rate=(0, 1), seed=(0, 2**32 - 1))
+    require_range(config, requests=(1, 10**9), rate=(0, 1), seed=SEEDS)
+    require_range(config, crash_every=(0, 10**9), most_failed=(0, 10**9))
     start = time.monotonic()
     images = images_of(IMAGES, config.seed)
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:

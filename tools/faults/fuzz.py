@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import family
-from core.cli import parse, require_range
+from core.cli import SEEDS, parse, require_range
 from core.errors import CheckFailed, Esp8kError
 from core.paths import build_root
 from core.program import run
@@ -40,6 +40,8 @@ RUNS = re.compile(r"stat::number_of_executed_units:\s*(\d+)|Done (\d+) runs")
 
 @dataclass(frozen=True)
 class Config:
+    """Options of `esp8k fuzz`."""
+
     seconds: int = 60  # for all harnesses together
     seed: int = 1  # of libFuzzer; 0 draws one
     keep: bool = False  # merge what was found into the kept corpus
@@ -119,7 +121,7 @@ def keep(name: str, found: Path) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "fuzz", __doc__ or "")
-    require_range(config, seconds=(1, 10**7), seed=(0, 2**32 - 1))
+    require_range(config, seconds=(1, 10**7), seed=SEEDS)
     share = max(1, config.seconds // len(HARNESSES))
     told = []
     for name in HARNESSES:

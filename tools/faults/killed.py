@@ -85,7 +85,7 @@ CASES = {
         "virtual/memory.json",
     ),
     "report": Case(
-        "report --model v2 --board twin --limit 5", "build/v2", REPORTED, REPORTED[0]
+        "report --model v2 --board twin --images 5", "build/v2", REPORTED, REPORTED[0]
     ),
 }
 

@@ -29,7 +29,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
-from core.cli import parse
+from core.cli import parse, require_range
 from core.errors import EXIT_CHECK_FAILED, EXIT_OK, EXIT_UNFORESEEN, Esp8kError
 from core.files import scratch
 from core.paths import build_root
@@ -47,8 +47,9 @@ POLL_S = 0.01
 class Config:
     """Options of `esp8k kills`."""
 
+    # which are killed, one after the other
     commands: tuple[Command, ...] = ("compile", "train", "report", "flash", "export")
-    every: int = 1  # kill at every so manieth change
+    every: int = 1  # kill at every Nth change
     first: int = 1  # of the changes that are killed at
     distinct: bool = False  # from copies of each state of the folders, once
     minutes: float = 0.0  # stop a command's kills after so long; 0: never
@@ -166,8 +167,7 @@ def _progress(text: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Sweep, and print one line a command."""
     config = parse(Config, argv, "kills", __doc__ or "")
-    if config.every < 1 or config.first < 1:
-        raise Esp8kError("--every and --first are 1 or more", "see esp8k kills --help")
+    require_range(config, every=(1, 10**9), first=(1, 10**9), minutes=(0, 100_000))
     shim, made = preloaded(argv), build_root().resolve()
     wanted = "twin/memory.json" if "report" in config.commands else "model.json"
     if not (made / "v2" / wanted).exists():

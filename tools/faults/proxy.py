@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.cli import parse, require_range
+from core.cli import SEEDS, parse, require_range
 from core.errors import DeviceError, Esp8kError
 from core.program import run
 from tools.faults.line import Faults, FaultyLine
@@ -96,7 +96,9 @@ class FaultyProxy:
 
 @dataclass(frozen=True)
 class Config:
-    port: str = ""  # the device's port
+    """Options of `esp8k proxy`."""
+
+    port: str | None = None  # the device's port
     baud: int = DEFAULT_BAUD  # its rate
     rate: float = 0.01  # share of bytes hit by a fault
     seed: int = 0  # of the faults
@@ -104,7 +106,7 @@ class Config:
 
 def main(argv: Sequence[str] | None = None) -> int:
     config = parse(Config, argv, "proxy", __doc__ or "")
-    require_range(config, rate=(0, 1), seed=(0, 2**32 - 1))
+    require_range(config, rate=(0, 1), seed=SEEDS)
     if not config.port:
         raise Esp8kError("which port?", "--port /dev/ttyUSB0")
     faults = Faults(rate=config.rate)

@@ -16,7 +16,7 @@ import numpy as np
 from core.errors import Esp8kError
 from export.reference.prepare import LEAST_SIDE, MOST_PIXELS, MOST_SIDE
 from tools.link.client import Device
-from tools.link.framing import Request
+from tools.link.framing import Error, Request
 from tools.link.messages import NO_TIME, Result, engine_number, parse_logits
 from tools.link.schema import FrameAnswer, Malformed, Number, one_of, read
 from tools.link.session import Refused, Silent
@@ -26,7 +26,7 @@ ASK = struct.Struct("<B3xI")  # engine, tag
 PIECE_BYTES = 768  # pixels in a piece at most
 SMALL_BYTES = 32  # where longer frames never arrive
 PIECE_BUDGET_S = 8.0  # for a long piece; then short ones are tried
-ORDER, CHECKSUM = 8, 9  # errors after which the frame is sent anew
+ANEW = (Error.ORDER, Error.CHECKSUM)  # after these the frame is sent anew
 TRIES = 4  # of a whole frame
 
 
@@ -55,7 +55,7 @@ def infer_frame(device: Device, engine: str, frame: np.ndarray) -> FrameResult:
             device.meeting.settle()
             return parse(payload, engine, device.identity.classes)
         except Refused as refused:
-            if refused.number not in (ORDER, CHECKSUM) or attempt + 1 == TRIES:
+            if refused.number not in ANEW or attempt + 1 == TRIES:
                 raise
     raise AssertionError("the last try raises")
 

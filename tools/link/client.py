@@ -10,14 +10,13 @@ Any pyserial URL is a port: a PTY's path, /dev/ttyUSB0, COM3, socket://host:port
 rfc2217://host:port. What goes wrong is a `DeviceError` with a cause and a cure.
 """
 
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from core.errors import CheckFailed
-from core.text import for_terminal
+from core.saying import Say, say
 from tools.link import fragments, pipeline
 from tools.link.framing import Request
 from tools.link.meeting import Meeting
@@ -38,21 +37,16 @@ from tools.link.session import REQUEST_BUDGET_S, Session
 from tools.link.transport import SerialTransport, Transport
 
 DEFAULT_BAUD = 115200
-CLEAN_STREAK = 4  # fragmented images without a loss: try whole frames again
-
-
-def tell(message: str) -> None:
-    """On stderr, without what could move a terminal."""
-    print(for_terminal(message), file=sys.stderr)
+CLEAN_STREAK = 4  # images in pieces without a loss: try whole frames again
 
 
 class Device:
     """A device behind a serial port. Use it as a context manager."""
 
-    def __init__(self, transport: Transport, say: Callable[[str], None] = tell) -> None:
+    def __init__(self, transport: Transport, say: Say = say) -> None:
         """Say hello over `transport`; `open` is the way for a port's name."""
         self.session = Session(transport, say)
-        self._fragmented = False  # the line is bad: images go in fragments
+        self._fragmented = False  # the line is bad: images go in pieces
         self._clean = 0
         self.meeting = Meeting(self.session)
 
@@ -61,7 +55,7 @@ class Device:
         cls,
         port: str,
         baud: int = DEFAULT_BAUD,
-        say: Callable[[str], None] = tell,
+        say: Say = say,
     ) -> "Device":
         """Open `port`, let a board that reset itself boot, and say hello."""
         transport = SerialTransport(port, baud)
@@ -148,7 +142,7 @@ class Device:
             yield payload
 
     def _one_by_one(self, head: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
-        """Images in fragments, until the line is clean again."""
+        """Images in pieces, until the line is clean again."""
         for image in source:
             yield self._with_image(Request.INFER, head, image)
             if not self._fragmented:
@@ -199,7 +193,7 @@ class Device:
         return parse_result(payload, engine, self.identity.classes)
 
     def _with_image(self, kind: Request, head: bytes, image: bytes) -> bytes:
-        """One request that carries an image, whole or in fragments."""
+        """One request that carries an image, whole or in pieces."""
         clock = self.session.transport.clock
         end = clock() + REQUEST_BUDGET_S
         payload = None

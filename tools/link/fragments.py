@@ -1,4 +1,4 @@
-"""An image in fragments of 32 bytes, for lines on which 800 in a row never arrive.
+"""An image in pieces of 32 bytes, for lines on which 800 in a row never arrive.
 
 PUT frames carry the pieces and are never answered; the request behind them names the
 image by its CRC-32 and is answered by the result, or by a bitmap of the pieces that
@@ -66,7 +66,7 @@ def _missing(payload: bytes, kind: Request, pieces: int) -> list[int]:
 
 
 def _ask(session: Session, pending: Pending, before: int, end: float) -> Frame | None:
-    """Send the request behind its fragments until some answer comes."""
+    """Send the request behind its pieces until some answer comes."""
     attempts = 0
     clock = session.transport.clock
     while pending.reply is None:

@@ -30,7 +30,7 @@ class Request(IntEnum):
 
     HELLO = 0x01
     INFER = 0x02
-    PUT = 0x03  # one fragment of an image; never answered
+    PUT = 0x03  # a piece of an image; never answered
     STAGE_CRCS = 0x04
     STAGE_BYTES = 0x05
     SET_BAUD = 0x06
@@ -43,16 +43,31 @@ REPLY = 0x80
 REPLY_MISSING = 0xFE
 REPLY_ERROR = 0xFF
 
-ERRORS = {
-    1: "it speaks another version of the protocol",
-    2: "it does not know this request",
-    3: "the request's length is wrong",
-    4: "it has no such engine",
-    5: "it has no such stage",
-    6: "a value is out of its limits",
-    7: "this board cannot do that",
-    8: "pieces of the frame are missing",
-    9: "the frame is not the one that was named",
+
+class Error(IntEnum):
+    """Why a device refuses a request: the code of its ERROR."""
+
+    VERSION = 1
+    TYPE = 2
+    LENGTH = 3
+    ENGINE = 4
+    STAGE = 5
+    RANGE = 6
+    UNSUPPORTED = 7
+    ORDER = 8
+    CHECKSUM = 9
+
+
+ERRORS: dict[int, str] = {
+    Error.VERSION: "it speaks another version of the protocol",
+    Error.TYPE: "it does not know this request",
+    Error.LENGTH: "the request's length is wrong",
+    Error.ENGINE: "it has no such engine",
+    Error.STAGE: "it has no such stage",
+    Error.RANGE: "a value is out of its limits",
+    Error.UNSUPPORTED: "this board cannot do that",
+    Error.ORDER: "pieces of the frame are missing",
+    Error.CHECKSUM: "the frame is not the one that was named",
 }
 
 

@@ -7,7 +7,7 @@ program that was killed, and may start anew, or as another model, while we talk 
 import struct
 
 from core.errors import DeviceError
-from tools.link.framing import Request
+from tools.link.framing import Error, Request
 from tools.link.messages import DeviceIdentity, parse_baud, parse_identity
 from tools.link.session import Pending, Refused, Session, Silent
 
@@ -17,7 +17,6 @@ HELLO_TRIES_S = 0.3  # between two hellos: a booting device hears none of them
 BAUD_TRIES_S = 0.8  # the device waits 1 s for a frame at a new rate
 BAUD_BACK_S = 1.2  # after that it is back at the old one
 LEFT_RATES = (921600, 460800)  # where an interrupted program may have left a device
-UNSUPPORTED = 7  # error code
 
 
 class Meeting:
@@ -37,7 +36,7 @@ class Meeting:
         try:
             told = self.session.call(Request.SET_BAUD, struct.pack("<I", baud))
         except Refused as refused:
-            if refused.number == UNSUPPORTED:
+            if refused.number == Error.UNSUPPORTED:
                 return False
             raise
         parse_baud(told, baud)

@@ -10,12 +10,10 @@ from core.pixels import IMAGE_BYTES
 from core.words import CYCLES, ENGINES
 from tools.link.schema import (
     Answer,
-    FrameAnswer,
     Hello,
     Malformed,
     Number,
     exactly,
-    layout,
     names,
     one_of,
     read,
@@ -89,10 +87,6 @@ class Statistics:
     uptime_us: int = wire("Q")
 
 
-HELLO, ANSWER, STATISTICS = layout(Hello), layout(Answer), layout(Statistics)
-FRAME_ANSWER = layout(FrameAnswer)
-
-
 def reset_word(reason: int) -> str:
     """Why a board started; a number of another day's firmware is not known."""
     return RESETS[reason] if reason < len(RESETS) else RESETS[0]
@@ -110,6 +104,7 @@ def pixels(image: np.ndarray) -> bytes:
 
 
 def engine_number(engine: str) -> int:
+    """An engine's number on the line; refuses one that no firmware has."""
     if engine not in ENGINES:
         known = ", ".join(ENGINES)
         raise Esp8kError(f"there is no engine {engine!r}", f"ENGINE is one of: {known}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tools.link.framing import Request
 from tools.link.session import Pending, Session
 
-WHOLE_ATTEMPTS = 3  # sendings of a long frame before it goes in fragments
+WHOLE_ATTEMPTS = 3  # sendings of a long frame before it goes in pieces
 
 
 def run(
@@ -61,7 +61,7 @@ def _fill(
 
 
 def _advance(session: Session, queue: deque[Pending]) -> bool:
-    """Wait for the head's reply; False when it is time for fragments."""
+    """Wait for the head's reply; False when it is time for pieces."""
     head = queue[0]
     while head.reply is None:
         outstanding = sum(len(p.wire) for p in queue if p.reply is None)

@@ -11,26 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import Esp8kError
 from export.reference.prepare import Prepared, prepare
-from tools.bench import frames
+from tools import camera_frames
 from tools.classify.host import Host
 from tools.link.camera import infer_frame
 from tools.link.client import Device
+from tools.link.framing import Error
 from tools.link.session import Refused
-from tools.report.data import Opener
+from tools.report.data import Check, Opener
 
 Array = np.ndarray
 Classify = Callable[[Array], Array]  # raw int8 logits (N, 10) of (N, 28, 28)
 
 ENGINE = "int8"
-NO_SUCH_REQUEST, NOT_HERE = 2, 7  # a firmware without it
-
-
-def require(count: int) -> None:
-    """Refuse a count that is none."""
-    if count < 0:
-        raise Esp8kError(f"--frames {count}", "0 for none")
+WITHOUT = (Error.TYPE, Error.UNSUPPORTED)  # a firmware that takes no frames
 
 
 def drawn(images: Array, count: int) -> list[tuple[int, Array]]:
@@ -39,7 +33,7 @@ def drawn(images: Array, count: int) -> list[tuple[int, Array]]:
     found = []
     for _ in range(count):
         index = int(rng.integers(len(images)))
-        found.append((index, frames.draw(images[index], rng)))
+        found.append((index, camera_frames.draw(images[index], rng)))
     return found
 
 
@@ -79,7 +73,7 @@ def ask(
 
 def compare(
     opener: Opener,
-    check: Callable[[Device], None],
+    check: Check,
     host: Host,
     images: Array,
     labels: Array,
@@ -95,7 +89,7 @@ def compare(
             classify = lambda pixels: host.logits(ENGINE, pixels)  # noqa: E731
             return ask(device, classify, shown, labels)
         except Refused as refused:
-            if refused.number not in (NO_SUCH_REQUEST, NOT_HERE):
+            if refused.number not in WITHOUT:
                 raise
             return None
 

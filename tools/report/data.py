@@ -24,6 +24,7 @@ from tools.link.messages import Result
 FAILURES_IN_A_ROW = 3  # reopenings without one answer in between, then we give up
 
 Opener = Callable[[], AbstractContextManager[Device]]
+Check = Callable[[Device], None]  # may refuse a freshly opened device
 Progress = Callable[[int], None]
 
 
@@ -58,7 +59,7 @@ class Collected:
 
 def collect(
     opener: Opener,
-    check: Callable[[Device], None],
+    check: Check,
     engines: Sequence[str],
     images: np.ndarray,
     workers: int,
@@ -107,7 +108,7 @@ class Stopped(Esp8kError):
 def _run_shard(
     shard: Shard,
     opener: Opener,
-    check: Callable[[Device], None],
+    check: Check,
     engines: Sequence[str],
     images: np.ndarray,
     progress: Progress,

@@ -23,6 +23,7 @@ from core.cli import parse
 from core.errors import Esp8kError
 from core.files import scratch
 from core.program import run
+from core.saying import say
 from core.words import DEFAULT_MODEL, ModelName
 
 CHROMIUM = (
@@ -110,7 +111,7 @@ def screenshot(page: Path, width: int, height: int, out: Path) -> None:
         picture = Image.open(shot).convert("RGB")
     out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(out, optimize=True)
-    print(f"{out}: {out.stat().st_size:,} bytes", file=sys.stderr)
+    say(f"{out}: {out.stat().st_size:,} bytes")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

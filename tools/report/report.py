@@ -1,10 +1,10 @@
 """All test images through a board, with both engines: host against device.
 
     esp8k report --model v3 --board virtual
-    esp8k report --model v3 --board twin --limit 500 --json
+    esp8k report --model v3 --board twin --images 500 --json
 
 Writes build/<model>/<board>/report/report.json and .html (one file, nothing from the
-net); with --limit into report-of-N, so that a whole one stays. Refuses a device that
+net); with --images into report-of-N, so that a whole one stays. Refuses a device that
 runs other weights. Exit code 1 if an answer or the int8 digest is not the host's. What
 depends on the clock or the line stands under "timing" and "link" in the JSON; the rest
 is the same whenever the inputs are.
@@ -24,8 +24,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.cli import parse
-from core.errors import CheckFailed, Esp8kError
+from core.cli import parse, require_range
+from core.errors import CheckFailed
 from core.files import check_writable
 from core.program import run
 from core.revision import revision
@@ -37,6 +37,7 @@ from core.words import (
     ENGINES,
     HARDWARE,
     Engine,
+    Evidence,
     ModelName,
 )
 from tools.classify.host import Host
@@ -44,12 +45,20 @@ from tools.link.client import Device
 from tools.link.identity_lock import require_identity
 from tools.link.messages import Result
 from tools.report import camera
-from tools.report.data import Collected, Opener, collect, engine_statistics, spread
+from tools.report.data import (
+    Check,
+    Collected,
+    Opener,
+    collect,
+    engine_statistics,
+    spread,
+)
 from tools.report.files import progress_bar, summary, write
 from tools.report.recorded import artefacts, memory
 
 FORMAT = 1
 WORKERS = 2  # devices opened at once where we start them ourselves
+MOST_FRAMES = 10_000  # of a camera
 COUNTED = 16  # images whose instructions are counted: a slower way to emulate
 
 
@@ -61,7 +70,7 @@ class Config:
     board: str | None = None  # virtual, twin, esp32dev, ...; found if absent
     port: str | None = None  # serial port or pyserial URL; found if absent
     engine: Engine | Literal["both"] = "both"  # which arithmetic on the board
-    limit: int | None = None  # only the first so many test images
+    images: int | None = None  # only the first so many test images
     out: Path | None = None  # folder; default build/<model>/<board>/report[-of-N]
     frames: int = 8  # drawn frames of a camera that the device prepares itself
     json: bool = False  # print report.json instead of a summary
@@ -72,7 +81,7 @@ class Target:
     """The board, and how to open it: plain, or counting instructions."""
 
     name: str
-    evidence: str
+    evidence: Evidence
     opener: Opener
     counting: Opener | None
     at_once: int = 1  # devices; a port is opened once
@@ -162,8 +171,8 @@ def provenance(
     command = f"{program} --model {config.model} --board {shlex.quote(target.name)}"
     if config.engine != "both":
         command += f" --engine {config.engine}"
-    if config.limit is not None:
-        command += f" --limit {config.limit}"
+    if config.images is not None:
+        command += f" --images {config.images}"
     return {
         "model": config.model,
         "board": target.name,
@@ -183,7 +192,7 @@ def provenance(
 
 def counted(
     target: Target,
-    check: Any,
+    check: Check,
     engines: tuple[str, ...],
     images: np.ndarray,
     got: Collected,
@@ -236,7 +245,7 @@ def failures(report: dict[str, Any]) -> list[str]:
 
 
 def camera_frames(
-    config: Config, target: Target, check: Any, host: Host, asked: Subject
+    config: Config, target: Target, check: Check, host: Host, asked: Subject
 ) -> dict[str, Any] | None:
     """Frames that the device prepares itself; None for another data set's model."""
     count = config.frames if host.doubt is not None else 0
@@ -247,16 +256,14 @@ def camera_frames(
     )
 
 
-def load_subject(exported: Path, limit: int | None) -> Subject:
+def load_subject(exported: Path, config: Config) -> Subject:
     """The test images of the model's own data set, or the first of them."""
     from training.data import of_exported
 
-    if limit is not None and limit < 1:
-        raise Esp8kError(f"--limit {limit}", "at least one image")
     data = of_exported(exported)
-    if limit is not None and limit > (most := len(data.test_images)):
-        raise Esp8kError(f"--limit {limit} is beyond the test images", f"1 to {most}")
-    return Subject(data.test_images[:limit], data.test_labels[:limit], data.hash)
+    require_range(config, images=(1, len(data.test_images)))
+    some = slice(config.images)
+    return Subject(data.test_images[some], data.test_labels[some], data.hash)
 
 
 def open_target(config: Config) -> Target:
@@ -278,11 +285,11 @@ def open_target(config: Config) -> Target:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     config = parse(Config, argv, "report", __doc__ or "")
-    camera.require(config.frames)
+    require_range(config, frames=(0, MOST_FRAMES))
     host = Host(config.model)
-    asked = load_subject(host.folder, config.limit)
+    asked = load_subject(host.folder, config)
     target = open_target(config)
-    some = "" if config.limit is None else f"-of-{config.limit}"
+    some = "" if config.images is None else f"-of-{config.images}"
     folder = config.out or target.folder(host) / f"report{some}"
     check_writable(folder)
     with target.opener() as device:  # not there, or another's weights: said first

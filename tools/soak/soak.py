@@ -18,20 +18,21 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.cli import parse, require_range
-from core.errors import CheckFailed, Esp8kError
+from core.cli import SEEDS, parse, require_range
+from core.errors import CheckFailed
 from core.files import scratch
 from core.program import run
 from core.saying import say
 from core.text import for_json, one_line
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import boards, virtual_board
+from tools.boards.catalogue import Local
 from tools.soak.clean import CleanLine
 from tools.soak.faulty import FaultyLine
 from tools.soak.figures import MIB, SHOWN, Divergence, Figures, footprint
@@ -54,7 +55,7 @@ class Config:
 
     minutes: float = 60.0  # how long
     model: ModelName = DEFAULT_MODEL  # exported and flashed to the boards
-    boards: tuple[str, ...] = ("twin", "virtual")  # each in a thread of its own
+    boards: tuple[Local, ...] = ("twin", "virtual")  # each in a thread of its own
     page: bool = True  # the page's server too, with a twin
     seed: int = 0  # of commands, faults and images
     json: bool = False  # print the figures as JSON
@@ -183,12 +184,9 @@ def own_temporary() -> Iterator[Path]:
             tempfile.tempdir = before
 
 
-def soak(config: Config, say_left: Callable[[str], None] = say) -> dict[str, Any]:
+def soak(config: Config) -> dict[str, Any]:
     """Run it; the figures."""
-    for name in config.boards:
-        if name not in ("twin", "virtual", "riscv"):
-            raise Esp8kError(f"no soak of a board {name!r}", "twin, virtual or riscv")
-    say_left(f"the host's answers of {config.model} ...")
+    say(f"the host's answers of {config.model} ...")
     oracle = Oracle(config.model, config.seed)
     with own_temporary() as folder:
         before = footprint()
@@ -242,7 +240,7 @@ def require(record: dict[str, Any]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Soak, print the figures, fail where something was wrong."""
     config = parse(Config, argv, "soak", __doc__ or "")
-    require_range(config, minutes=(0.01, 100_000), seed=(0, 2**32 - 1))
+    require_range(config, minutes=(0.01, 100_000), seed=SEEDS)
     record = soak(config)
     if config.json:
         print(for_json(record))

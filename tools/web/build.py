@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core import family, files, manifest
 from core.cli import parse
@@ -57,7 +56,7 @@ def build(model: str) -> Path:
         for file in PAGE.iterdir():  # copytree's errors have no number, so no cure
             shutil.copyfile(file, fresh / file.name)
         compile_wasm(exported / "component", fresh / "model.wasm")
-        write_json(fresh / "about.json", about.__dict__)
+        files.write_json(fresh / "about.json", about.__dict__)
         raw = ROOT / "training" / "data" / "MNIST" / "raw"
         shutil.copyfile(raw / TEST_IMAGES, fresh / "test-images.gz")
         shutil.copyfile(raw / TEST_LABELS, fresh / "test-labels.gz")
@@ -107,11 +106,6 @@ def deciding(component: Path) -> list[str]:
     names = {"": "decide", "_F16": "decide_f16", "_ANSWER": "answer_t"}
     defined = [f"-DDECIDE{kind}={prefix}_{name}" for kind, name in names.items()]
     return ["-include", str(found[0]), *defined]
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """A file of the page's own, the same bytes each time."""
-    path.write_text(for_json(content) + "\n")
 
 
 @dataclass(frozen=True)

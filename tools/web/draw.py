@@ -16,8 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from core.cli import parse
-from core.errors import Esp8kError
+from core.cli import parse, require_range
 from core.paths import model_dir
 from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
@@ -46,8 +45,7 @@ def main(
 ) -> int:
     """Open the board, serve until Ctrl-C."""
     config = parse(Config, argv, "draw", __doc__ or "")
-    if not 0 <= config.http_port < 65536:
-        raise Esp8kError(f"there is no port {config.http_port}", "--http-port 8000")
+    require_range(config, http_port=(0, 65535))
     folder = page.build(config.model)
     from tools.boards import boards
 

@@ -8,7 +8,6 @@ of the board differs from the page's, there is no film.
 """
 
 import io
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from core import paths
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
+from core.saying import say
 from core.words import DEFAULT_MODEL, ModelName
 from tools.boards import boards
 from tools.web import build as page
@@ -48,7 +48,7 @@ class Config:
     model: ModelName = DEFAULT_MODEL  # which network
     board: str | None = "virtual"  # what answers beside the page
     port: str | None = None  # its serial port, if it is a real one
-    out: Path = paths.ROOT / "docs" / "draw.gif"
+    out: Path = paths.ROOT / "docs" / "draw.gif"  # file of the picture
 
 
 @dataclass
@@ -155,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             film = filmed(running.url, act)
     film.write(config.out)
     told = f"{len(film.frames)} frames, {config.out.stat().st_size:,} bytes"
-    print(f"{config.out}: {told}", file=sys.stderr)
+    say(f"{config.out}: {told}")
     return 0
 
 

@@ -7,16 +7,16 @@ npm the page is built without an installer, and says so.
 
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core import manifest as core_manifest
 from core.errors import Esp8kError
+from core.files import write_json
 from core.inputs import FIRMWARE_BYTES, read_bytes, read_text
 from core.paths import build_root
-from core.text import for_json
+from core.saying import say
 from tools.boards import catalogue
 
 PACKAGES = Path(__file__).parent / "npm"  # package.json and its lock
@@ -51,7 +51,7 @@ def add(exported: Path, page: Path) -> None:
     images = list(chosen.values())
     flasher = flasher_folder() if images else None
     if images and flasher is None:
-        print("note: without npm this page cannot install firmware", file=sys.stderr)
+        say("note: without npm this page cannot install firmware")
         images = []
     if flasher is not None:
         (page / "vendor").mkdir()
@@ -65,7 +65,7 @@ def add(exported: Path, page: Path) -> None:
         "version": f"{told['identity_crc']:08x}",
         "builds": [_listed(image) for image in images],
     }
-    (page / "manifest.json").write_text(for_json(manifest) + "\n")
+    write_json(page / "manifest.json", manifest)
 
 
 def _holds(image: Image, told: dict[str, Any]) -> bool:
@@ -77,10 +77,7 @@ def _holds(image: Image, told: dict[str, Any]) -> bool:
     anew = f"make build BOARD={board} MODEL={model}"
     if board.startswith(BY_IDF):
         anew = f"MODEL={model} idf.py build, in firmware/"
-    print(
-        f"note: {board}'s firmware holds other weights and is left out; {anew}",
-        file=sys.stderr,
-    )
+    say(f"note: {board}'s firmware holds other weights and is left out; {anew}")
     return False
 
 

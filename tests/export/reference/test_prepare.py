@@ -8,7 +8,7 @@ import pytest
 from core import paths
 from export.reference.prepare import prepare
 from export.reference.strokes import prepare_strokes
-from tools.bench import frames
+from tools import camera_frames
 from training import checkpoint, data
 from training.evaluate import evaluate
 
@@ -31,7 +31,9 @@ def read(images: list[Array]) -> Array:
 def test_drawn_frames_are_read_rightly() -> None:
     test, rng = data.load(), np.random.default_rng(13)
     chosen = rng.integers(0, len(test.test_images), FRAMES)
-    found = [prepare(frames.draw(test.test_images[i], rng)).pixels for i in chosen]
+    found = [
+        prepare(camera_frames.draw(test.test_images[i], rng)).pixels for i in chosen
+    ]
     assert (read(found) == test.test_labels[chosen]).mean() >= LEAST
 
 
@@ -55,6 +57,6 @@ def test_mnists_own_pictures_as_frames_are_read_rightly() -> None:
 def test_blank_paper_is_nothing_drawn() -> None:
     rng, shape, found = np.random.default_rng(0), (120, 160), 0
     for _ in range(40):
-        paper = 200 * frames.lit(shape, rng) + rng.normal(0, 3, shape)
+        paper = 200 * camera_frames.lit(shape, rng) + rng.normal(0, 3, shape)
         found += prepare(np.clip(paper, 0, 255).astype(np.uint8)).found
     assert found <= 3  # a pool of light between shadows looks like chalk

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -289,3 +290,9 @@ def test_every_board_has_an_env_of_its_own() -> None:
     text = (FIRMWARE / "platformio.ini").read_text()
     for kind in catalogue.KINDS:
         assert kind.name == "esp32-direct" or f"[env:{kind.name}]" in text
+
+
+def test_a_command_line_lists_the_boards_that_need_no_hardware() -> None:
+    assert {kind.name for kind in catalogue.KINDS if kind.local} == set(
+        get_args(catalogue.Local)
+    )

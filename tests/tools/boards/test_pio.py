@@ -161,5 +161,7 @@ def test_the_project_file_is_valid_and_defaults_to_virtual(
         assert (FIRMWARE / options["board_build.partitions"]).exists()
         assert (FIRMWARE / f"sdkconfig.defaults.{kind.chip}").exists()
         assert (PORT / LINES[kind.console]).exists()
-    for board in pio.LOCAL_BOARDS:
-        assert config[f"env:{board}"]["platform"].startswith("symlink://")
+    for kind in catalogue.KINDS:
+        if not kind.local:
+            continue
+        assert config[f"env:{kind.name}"]["platform"].startswith("symlink://")

@@ -30,16 +30,16 @@ def answer(host: FakeHost, engine: str = "int8", board: Board = EMULATED, **devi
 @pytest.mark.parametrize("engine", ["int8", "f16"])
 def test_the_host_agrees_with_a_device_that_computes_the_same(host, engine):
     result, _ = answer(host, engine)
-    assert result["host"]["agrees"] and result["host"]["equal_logits"] == 10
-    assert abs(sum(result["probabilities"]) - 1) < 1e-9
-    assert result["class"] == int(np.argmax(result["logits"]))
-    json.dumps(result)
+    assert result.host.agrees and result.host.equal_logits == 10
+    assert abs(sum(result.probabilities) - 1) < 1e-9
+    assert result.answer == int(np.argmax(result.logits))
+    json.dumps(result.json())
 
 
 def test_int8_logits_are_shown_as_real_numbers(host):
     result, _ = answer(host)
-    expected = (np.array(result["raw_logits"], np.float32) - 3) * np.float32(0.125)
-    assert result["logits"] == expected.tolist()
+    expected = (np.array(result.raw_logits, np.float32) - 3) * np.float32(0.125)
+    assert result.logits == expected.tolist()
 
 
 def views_of(host: FakeHost, engine: str, **device):
@@ -57,20 +57,20 @@ def test_five_views_are_summed_and_cost_five_times(host, engine):
         inside = ((y - down) % 28 == y - down) & ((x - right) % 28 == x - right)
         view = np.where(inside, np.roll(pixels, (down, right), (0, 1)), 0)
         sums = sums + host.logits(engine, view[None].astype(np.uint8))[0]
-    assert result["raw_logits"] == sums.tolist()
-    assert result["class"] == int(sums.argmax()) and result["host"]["agrees"]
-    assert result["logits"] == host.real(engine, sums / 5).tolist()
-    assert result["count"] == 5000 and "5 views summed" in classify.facts(result)[2]
+    assert result.raw_logits == sums.tolist()
+    assert result.answer == int(sums.argmax()) and result.host.agrees
+    assert result.logits == host.real(engine, sums / 5).tolist()
+    assert result.count == 5000 and "5 views summed" in classify.facts(result)[2]
 
 
 def test_one_wrong_view_is_a_disagreement(host):
     result, _ = views_of(host, "int8", flip=3)
-    assert not result["host"]["agrees"] and result["host"]["equal_logits"] == 9
+    assert not result.host.agrees and result.host.equal_logits == 9
 
 
 def test_one_wrong_logit_is_a_disagreement(host):
     result, pixels = answer(host, flip=0)
-    assert not result["host"]["agrees"] and result["host"]["equal_logits"] == 9
+    assert not result.host.agrees and result.host.equal_logits == 9
     out = io.StringIO()
     show(result, pixels, out)
     assert "DISAGREES" in out.getvalue()
@@ -148,7 +148,7 @@ def test_a_test_image_is_taken_by_its_number():
 
 @pytest.mark.parametrize("index", [-1, 10_000])
 def test_a_number_beyond_the_test_images_is_refused(index: int):
-    with pytest.raises(Esp8kError, match=f"no test image {index}"):
+    with pytest.raises(Esp8kError, match=f"--index {index} is out of range"):
         classify.subject(Config(index=index))
 
 

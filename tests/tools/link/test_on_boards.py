@@ -17,7 +17,7 @@ from tests.support.mlperf_runner import Runner
 from tests.support.products import TEST_BUILD
 from tools import bisect
 from tools.bench.prepare import some_frames
-from tools.classify.host import Host
+from tools.classify.host import FILES, Host
 from tools.faults import chaos
 from tools.faults.line import Faults
 from tools.faults.proxy import FaultyProxy
@@ -94,7 +94,7 @@ def test_every_stage_on_the_board_is_the_references(
 ) -> None:
     plan = generate.load_plan(TEST_BUILD / "v2" / "plan.json")
     with Device.open(port) as device:
-        for engine, name in bisect.TFLITE.items():
+        for engine, name in FILES.items():
             right = read_tflite(TEST_BUILD / "v2" / name, "v2")
             assert bisect.bisect(device, plan, right, engine, images[:2]) is None
 

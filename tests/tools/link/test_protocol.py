@@ -6,8 +6,9 @@ import pytest
 
 from core.paths import ROOT
 from core.pixels import IMAGE_BYTES
+from tests.support import layouts
 from tools.faults.loopback import MemoryBoard
-from tools.link import camera, fragments, framing, messages, pace, pipeline, session
+from tools.link import camera, fragments, framing, pace, pipeline, session
 from tools.link.framing import Request
 from tools.link.meeting import HELLO_BUDGET_S, HELLO_TRIES_S, NOISY_BUDGET_S
 
@@ -96,9 +97,8 @@ def test_request_types_are_one_in_text_host_and_firmware() -> None:
 def test_error_codes_are_one_in_text_host_and_firmware() -> None:
     section = TEXT[TEXT.index("### Errors") : TEXT.index("### Versions")]
     rows = [int(code) for code in re.findall(r"^\| (\d) \|", section, re.MULTILINE)]
-    assert rows == list(framing.ERRORS)
-    names = "VERSION TYPE LENGTH ENGINE STAGE RANGE UNSUPPORTED ORDER CHECKSUM".split()
-    assert [constant(f"ERROR_{name}") for name in names] == rows
+    assert rows == list(framing.Error) == list(framing.ERRORS)
+    assert [constant(f"ERROR_{error.name}") for error in framing.Error] == rows
 
 
 def test_the_document_has_four_examples() -> None:
@@ -133,7 +133,7 @@ def test_the_hello_has_the_fields_as_written(board: MemoryBoard) -> None:
     widths = re.findall(r":(float32|int32|\d+)", block)
     size = sum(4 if width.endswith("32") and len(width) > 2 else int(width)
                for width in widths)  # fmt: skip
-    assert size == messages.HELLO.size
+    assert size == layouts.HELLO.size
     assert "length:1 model length:1 board boot_id:4\n" in TEXT
     board.boot()
     wire, _ = framing.encode(Request.HELLO, 1, b"")
@@ -141,4 +141,4 @@ def test_the_hello_has_the_fields_as_written(board: MemoryBoard) -> None:
     names = b"\4fake\6memory"
     assert frame.payload[6 + size :] == names + (1).to_bytes(4, "little")
     block = TEXT[TEXT.index("    frames:4") : TEXT.index("### Errors")]
-    assert sum(map(int, re.findall(r"\w:(\d)", block))) == messages.STATISTICS.size
+    assert sum(map(int, re.findall(r"\w:(\d)", block))) == layouts.STATISTICS.size

@@ -326,10 +326,10 @@ def test_a_full_disk_keeps_the_old_report(host, tmp_path: Path):
     assert len(list(folder.iterdir())) == 2
 
 
-@pytest.mark.parametrize("limit", [0, -1, 10_001])
-def test_a_limit_that_no_test_set_has_is_refused(host, limit):
-    with pytest.raises(Esp8kError, match=f"--limit {limit}"):
-        report.load_subject(host.folder, limit)
+@pytest.mark.parametrize("count", [0, -1, 10_001])
+def test_more_or_less_images_than_a_test_set_has_are_refused(host, count):
+    with pytest.raises(Esp8kError, match=f"--images {count} is out of range"):
+        report.load_subject(host.folder, report.Config(images=count))
 
 
 def test_the_summary_fits_a_terminal(host, tmp_path: Path):

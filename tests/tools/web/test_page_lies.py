@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from core.words import ENGINES
 from tests.support.browser import open_page, put_serial
+from tests.support.layouts import ANSWER
 from tests.support.lying_device import (
     ANSWERS,
     ENDS,
@@ -21,7 +22,7 @@ from tests.support.lying_device import (
     named,
 )
 from tools.link.framing import REPLY, REPLY_ERROR, REPLY_MISSING, Frame, Request
-from tools.link.messages import ANSWER, parse_identity, parse_result
+from tools.link.messages import parse_identity, parse_result
 from tools.link.schema import Malformed
 
 HELLO, INFER = Request.HELLO, Request.INFER

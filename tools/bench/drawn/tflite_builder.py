@@ -1,4 +1,4 @@
-"""A .tflite written by hand, operator by operator: for tests.
+"""A .tflite written by hand, operator by operator: for drawn networks and tests.
 
 Direct flatbuffers are far quicker than a converter, and reach scales, zero points
 and weights that no converter would choose.

@@ -1,6 +1,8 @@
 """A network of uint8 as TensorFlow 1 quantized: every operator that is taken so.
 
-model, kinds = network(seed)    # the file, and which operators it has
+    model, kinds = network(seed)    # the file, and which operators it has
+
+Scales, zero points and weights follow from the seed.
 """
 
 import numpy as np
