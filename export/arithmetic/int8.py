@@ -1,11 +1,10 @@
 """The integer arithmetic of TFLite Micro: every constant, in one place.
 
 `export.reference.int8` runs these formulas; `export.emit.generate` compiles them in.
-A real
-factor becomes a mantissa and a shift (`multiplier`), and an accumulator is scaled by
-it with two roundings (`requantize`). Unary operators are
-tables: `export.arithmetic.unary`.
-int32 sums and left shifts wrap around as they do on the chip.
+A real factor becomes a mantissa and a shift (`multiplier`), and an accumulator is
+scaled by it with two roundings (`requantize`). Unary operators are tables:
+`export.arithmetic.unary`. int32 sums and left shifts wrap around as they do on the
+chip.
 """
 
 import math

@@ -61,7 +61,7 @@ class Tensor:
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory, where it is a value of the int8 engine."""
+        """What a value of an engine takes in memory: an int16 two, an int8 one."""
         return self.size * (2 if self.dtype == "int16" else 1)
 
     def _quant(self) -> Quant:

@@ -8,9 +8,9 @@ known. Set by hand, from the assembler's listings, are "checked", "tile row", "t
 visit", "value", "listed" and "list visit": fitted with the others, depthwise layers
 took the estimates of unseen networks past their bound. The rest was fitted by
 tools/bench/fit_cost.py, so single ones may be odd (a visit below zero: its cost is
-among that of its outputs). Tests hold the
-estimates to counts within 10 %, also of networks that no weight was fitted to. The
-generator takes the way whose estimate is lowest.
+among that of its outputs). Tests hold the estimates to counts within 10 %, also of
+networks that no weight was fitted to. The generator takes the way whose estimate is
+lowest.
 """
 
 # Instructions for one of each kind of work, by core.
