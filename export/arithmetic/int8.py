@@ -65,9 +65,26 @@ def clamp(x: np.ndarray, low: int = INT8_MIN, high: int = INT8_MAX) -> np.ndarra
     return np.asarray(np.clip(x, low, high).astype(np.int8))
 
 
+def nearest(x: np.ndarray) -> np.ndarray:
+    """float32 numbers to whole ones, halves away from zero (C's roundf), in float64.
+
+    float32 has no room for the sum of a half and what lies just below one.
+    """
+    wide = np.asarray(x, np.float64)
+    return np.copysign(np.floor(np.abs(wide) + 0.5), wide)
+
+
 def round_away(x: np.float32) -> int:
-    """float32 to the nearest integer, halves away from zero (C's roundf)."""
-    return int(math.copysign(math.floor(abs(float(x)) + 0.5), float(x)))
+    """The same of one number."""
+    return int(nearest(np.asarray(x)))
+
+
+def quantized(
+    real: np.ndarray, scale: np.float32 | float, zero_point: int
+) -> np.ndarray:
+    """int8 of real numbers, as QUANTIZE of float32 and the C's input_of make it."""
+    steps = np.asarray(real, np.float32) / np.float32(scale)
+    return clamp(nearest(steps) + zero_point)
 
 
 def activation_range(op: Operator, out: Tensor) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from export.arithmetic import int8
 from export.graph.network import Network, Operator, Quant, Tensor, numbered
 
 INNER = ("int8", "int16")  # types of the core
@@ -155,10 +156,7 @@ def _alike(first: Tensor, second: Tensor) -> bool:
 
 def quantized(end: End, values: np.ndarray) -> np.ndarray:
     """The core's int8 of real numbers, as QUANTIZE rounds them."""
-    ratio = values.astype(np.float32) / np.float32(end.scale)
-    away = np.copysign(np.floor(np.abs(ratio.astype(np.float64)) + 0.5), ratio)
-    q = np.clip(away + end.zero_point, -128, 127)
-    return np.asarray(q, np.int8)
+    return int8.quantized(values, end.scale, end.zero_point)
 
 
 def to_outer(end: End, q: np.ndarray) -> np.ndarray:
