@@ -17,7 +17,7 @@ from export.arithmetic import elementwise, int8, unary
 from export.graph import fusion
 from export.graph.attributes import Table
 from export.graph.geometry import hwc
-from export.graph.kinds import CHANNEL_TABLE, UNARY_KINDS
+from export.graph.kinds import CHANNEL_TABLE, CONV_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator, numbered
 
 ENTRIES = 256  # of a table, a byte each
@@ -138,7 +138,7 @@ def _pools_first(network: Network) -> Network:
     """
     readers, operators = network.readers(), list(network.operators)
     tensors = list(network.tensors)
-    sums = {op.outputs[0] for op in operators if op.kind in fusion.POOLED}
+    sums = {op.outputs[0] for op in operators if op.kind in CONV_KINDS}
     for at, table in enumerate(operators):
         if table.kind != CHANNEL_TABLE or table.outputs[0] in network.ends:
             continue

@@ -113,7 +113,7 @@ def _quant(tensor: Tensor) -> Quant:
 def channel_multipliers(
     network: Network, op: Operator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(mantissa, shift) per output channel of a convolution or FULLY_CONNECTED."""
+    """(mantissa, shift) per output channel of a sum with weights, whatever its kind."""
     source, weights = network.tensors[op.inputs[0]], network.tensors[op.inputs[1]]
     out = network.output(op)
     scales = _quant(weights).scale
@@ -199,10 +199,16 @@ def leaky(x: np.ndarray, above: tuple[int, int], below: tuple[int, int]) -> np.n
 
 
 def mean_constant(network: Network, op: Operator) -> tuple[int, int]:
-    """The multiplier of an int8 MEAN; 1 / count is folded into it."""
+    """The multiplier of an int8 MEAN."""
+    source = network.tensors[op.inputs[0]]
+    count = math.prod(source.shape[a] for a in op.told(Reduction).axes or ())
+    return sum_constant(network, op, count)
+
+
+def sum_constant(network: Network, op: Operator, count: int) -> tuple[int, int]:
+    """The multiplier of a sum; 1 / count is folded into it."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
     mantissa, shift = multiplier(float(source.scale) / float(out.scale))
-    count = math.prod(source.shape[a] for a in op.told(Reduction).axes or ())
     extra = min(count.bit_length() - 1, 32, 31 + shift)
     return (mantissa << extra) // count, shift - extra
 

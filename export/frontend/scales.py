@@ -92,10 +92,8 @@ def _special(network: Network, op: Operator) -> str | None:
 def _shifts(network: Network, op: Operator) -> list[int]:
     """To the left, in each scaling of the operator."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
-    if op.kind in MAC_KINDS:
+    if op.kind in (*MAC_KINDS, "TRANSPOSE_CONV"):
         return [int(np.max(int8.channel_multipliers(network, op)[1]))]
-    if op.kind == "TRANSPOSE_CONV":
-        return [int(np.max(matrix.transposed_multipliers(network, op)[1]))]
     if op.kind == "MUL":
         return [int8.mul_constant(network, op)[1]]
     if op.kind == "DIV":

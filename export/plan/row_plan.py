@@ -9,10 +9,11 @@ is taken.
 
 from dataclasses import replace
 
+from export.graph.kinds import CONV_KINDS
 from export.graph.stage import Stage
 from export.plan.row_chain import Chain, Node, Read, Rows, head_rows, played
 
-KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD")
+KINDS = (*CONV_KINDS, "ADD")
 
 
 def plan(

@@ -4,10 +4,11 @@ from export.cores.s3.layout import WORD, Border, Layout, lay, padded, up
 from export.cores.s3.window import Shape
 from export.cores.s3.windows import cheapest
 from export.graph.geometry import hwc
+from export.graph.kinds import CONV_KINDS
 from export.graph.network import Network
 from export.graph.stage import Stage
 
-WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D")
+WINDOWED = (*CONV_KINDS, "MAX_POOL_2D")
 PACKS = ("CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D")  # pixels at any alignment
 ANYWHERE = ("CONV_2D", "FULLY_CONNECTED")  # and rows
 LOWEST = -128
