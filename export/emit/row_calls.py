@@ -8,6 +8,7 @@ from export.kernels.c_text import folded, indented, total
 from export.kernels.int8.row_step import RowStep
 from export.kernels.row_loop import RowLoop
 from export.plan.row_chain import Chain, Node, head_rows
+from export.plan.units import round_up
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class RowCalls(RowLoop):
         """Where a row is that the next stage takes at once."""
         node = self.chain.node(number)
         room = max(self.kernels[member].scratch for member in node.members)
-        return total(self.calls.scratch_of(self._stage(number)), -(-room // 4) * 4)
+        return total(self.calls.scratch_of(self._stage(number)), round_up(room, 4))
 
     def _made(self, node: Node, number: int, to: str, pitch: int) -> list[str]:
         """The call of one stage, a row at a time where it is a sum."""

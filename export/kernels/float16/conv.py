@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from core.errors import Esp8kError
+from export.arithmetic.float16 import FLOAT16_LEAST_NORMAL
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
 from export.kernels.c_text import Term, total
@@ -23,7 +24,6 @@ from export.plan.row_buffers import MOST_KEPT
 from export.plan.tiling_f16 import MOST_UNROLL, Tile, divisor, tile_of
 
 HELD = 8  # sums that gcc 12 would copy between registers, which it does not with more
-SMALLEST_NORMAL = 2.0**-14  # of binary16
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,8 @@ class Conv(FloatKernel):
             return "nn_half_raw"
         sign = "" if self.kept else "minus_"
         least = np.abs(self.halves.astype(np.float32)).min()
-        return f"nn_{sign}half_{'normal' if least >= SMALLEST_NORMAL else 'finite'}"
+        kind = "normal" if least >= FLOAT16_LEAST_NORMAL else "finite"
+        return f"nn_{sign}half_{kind}"
 
     @property
     def holds(self) -> list[str]:

@@ -37,6 +37,7 @@ from export.kernels.lx6.text import (
     turns,
 )
 from export.kernels.lx6.transforms import LINES, G, lines_function, outputs
+from export.plan.units import round_up
 
 ROWS = 4  # of outputs
 FACTOR = 24
@@ -85,7 +86,7 @@ class _Maker:
         row = ((wide - 1) * layer.stride_w + layer.kernel[1]) * column
         # The next line lies one ADDMI behind the end of a sum's line, if it can.
         tail = row - 4 * self.words
-        near = 4 * self.words + (0 if tail == 0 else -(-tail // 256) * 256)
+        near = 4 * self.words + (0 if tail == 0 else round_up(tail, 256))
         if tail > 127 and near <= L32I_REACH - 4:
             row = near
         return wide, row
