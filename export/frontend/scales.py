@@ -107,7 +107,7 @@ def _shifts(network: Network, op: Operator) -> list[int]:
     if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":
         k = recurrent.lstm(network, op)
         scales = [g.input_scale for g in k.gates] + [g.recurrent_scale for g in k.gates]
-        return [shift for _, shift in (*scales, k.forget, k.added, k.given)]
+        return [shift for _, shift in (*scales, k.forget, k.input, k.output)]
     if op.kind == "SVDF":
         svdf = recurrent.svdf(network, op)
         return [svdf.feature_scale[1], svdf.output_scale[1]]

@@ -14,12 +14,10 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.arithmetic import elementwise, int8, unary
-from export.arithmetic.int8 import clamp, multiplier, requantize, wrap
+from export.arithmetic.int8 import clamp, requantize, wrap
 from export.graph.kinds import MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
 from export.reference import int16, moving, recurrent, rows, windows
-
-__all__ = ["multiplier", "outputs", "requantize", "run"]
 
 Values = dict[int, np.ndarray]
 BATCH = 200  # images at a time: the windows of one layer stay in the cache

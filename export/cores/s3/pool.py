@@ -123,7 +123,7 @@ def _beside(code: Code, source: int, target: int, by: int, vectors: int) -> None
     code.add("a6", source, "a5")
     code.add("a7", target, "a5")
     code.add("a9", source + 16 * far, "a5", "a15")
-    code(f"movi a13,{round_up(vectors - far, 1)}", "ee.vld.128.ip q0,a9,16")
+    code(f"movi a13,{vectors - far}", "ee.vld.128.ip q0,a9,16")
     end = code.ahead("beside")
     if far == 0:  # each vector is loaded a turn before it is shifted
         code("ee.vld.128.ip q1,a9,16", f"loop a13,{end}")

@@ -84,7 +84,7 @@ def _words(shape: Shape, layout: Layout) -> Way | None:
         words = _vectors(run, 4)
         lanes.append(words)
         offsets += [at + 4 * i for i in range(len(words))]
-    if len(offsets) > WORDS or len(offsets) > 4 * RESIDENT:
+    if len(offsets) > WORDS:
         return None
     flat = _vectors(np.concatenate(lanes).reshape(-1))
     return Words(flat, 2 * len(offsets) + 1, tuple(offsets))

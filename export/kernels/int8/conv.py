@@ -16,7 +16,7 @@ from export.graph.stage import Stage
 from export.kernels.arrays import Array
 from export.kernels.c_text import halved, position, total
 from export.kernels.int8 import horizontal_max
-from export.kernels.int8.direct import Direct, line_buffer, walk
+from export.kernels.int8.direct import Direct, padding_buffer, walk
 from export.kernels.int8.finish import Finish, table_array
 from export.kernels.int8.horizontal_max import HorizontalMax
 from export.kernels.kernel import Options
@@ -111,7 +111,7 @@ class Conv(Direct):
             finish=Finish.of(stage, options, stem, found, now),
             weights=cls.abreast(stage, options, abreast),
             walk=walked,
-            line_buffer=line_buffer(stage, rows),
+            line_buffer=padding_buffer(stage, rows),
             block_q=abreast,
             turn=_turn(options, walked.kernel_h, walked.row, walked.tap_pitch, stage),
             strip=strip,

@@ -8,7 +8,7 @@ import numpy as np
 
 from export.graph.stage import Stage
 from export.kernels.int8.depthwise_row import WIDEST, by_channel
-from export.kernels.int8.direct import Direct, line_buffer, walk
+from export.kernels.int8.direct import Direct, padding_buffer, walk
 from export.kernels.kernel import Options
 from export.plan.cost import Work
 from export.plan.overlap import lag
@@ -34,7 +34,7 @@ class Depthwise(Direct):
             finish=cls.finished(stage, options),
             weights=by_channel(cls.stem_of(stage, options), stage, options),
             walk=walk(stage, rows, columns),
-            line_buffer=line_buffer(stage, rows),
+            line_buffer=padding_buffer(stage, rows),
         )
 
     @property

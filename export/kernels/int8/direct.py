@@ -104,8 +104,8 @@ class Walk:
     tap_step: int  # from one column to the next
 
 
-def line_buffer(stage: Stage, rows: int) -> LineBuffer | None:
-    """The one of a padded stage that sums `rows` rows abreast."""
+def padding_buffer(stage: Stage, rows: int) -> LineBuffer | None:
+    """Of a padded stage that sums `rows` rows at once; None without padding."""
     if not stage.padded:
         return None
     down = rows if stage.pool else 1
@@ -115,7 +115,7 @@ def line_buffer(stage: Stage, rows: int) -> LineBuffer | None:
 def walk(stage: Stage, rows: int, columns: int) -> Walk:
     """The loops of a stage that sums so many rows and columns abreast."""
     own, depth = stage.geometry, stage.depth
-    buffer = line_buffer(stage, rows)
+    buffer = padding_buffer(stage, rows)
     pitch = buffer.width if buffer else stage.sources[0].pitch
     down, right = (rows, columns) if stage.pool else (1, 1)
     contiguous = own.dilation_w == 1

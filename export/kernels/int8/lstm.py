@@ -36,7 +36,7 @@ class Lstm(Plain):
     @cached_property
     def sizes(self) -> tuple[int, int, int]:
         """(steps, inputs, units)"""
-        units, inputs = self.k.steps
+        units, inputs = self.k.sizes
         return self.stage.sources[0].shape[0], inputs, units
 
     @property

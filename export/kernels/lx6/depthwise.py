@@ -16,9 +16,9 @@ from export.kernels.lx6.requant import Narrow, Sums
 from export.kernels.lx6.text import (
     block_function,
     layer_function,
+    repeated,
     stored,
     strips,
-    turns,
 )
 
 RECORD = 9  # words of a channel
@@ -55,7 +55,7 @@ class _Maker:
             w = self.flat[c] * one.scale
             stream += [pair(w[2 * k], w[2 * k + 1]) for k in range(4)]
             stream += [int(w[8]) & 0xFFFF, one.bias]
-            stream += store.constants(self.narrow, c, False)[:-1]
+            stream += store.constants(self.narrow, c)
         body, cost = self._row()
         least, more = 3 * 4 * self.step, layer.stride_h * 4 * self.step
         self.rows = best_rows(
@@ -89,7 +89,7 @@ class _Maker:
         times = layer.out_c // layer.in_c
 
         def strip(top: str) -> list[str]:
-            return turns("c", layer.out_c, lambda c: channel(top, c))
+            return repeated("c", layer.out_c, lambda c: channel(top, c))
 
         def channel(top: str, c: str) -> list[str]:
             source = total("in", c if times == 1 or c == "0" else f"c / {times}")
@@ -102,7 +102,7 @@ class _Maker:
                 f"nn_lx6_plane(lines, {self.step}, {source}, {layer.in_h}, "
                 f"{layer.in_w}, {layer.pitch}, {layer.in_c}, {first}, {rows}, "
                 f"{-layer.left}, {self.wide}, {layer.fill});",
-                *turns("y", self.rows, row),
+                *repeated("y", self.rows, row),
             ]
 
         def row(y: str) -> list[str]:

@@ -82,7 +82,7 @@ class _Maker:
         for c, one in enumerate(self.narrow.channels):
             found.append(int(self.flat[c][LAST]) * one.scale & 0xFFFF)
             found += registers(c + 1) if c + 1 < count else [0] * 4
-            found += [one.bias, *store.constants(self.narrow, c, False)[:-1]]
+            found += [one.bias, *store.constants(self.narrow, c)]
         return found
 
     def _gathered(self, together: int) -> int:

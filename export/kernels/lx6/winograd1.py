@@ -32,9 +32,9 @@ from export.kernels.lx6.text import (
     fetched,
     layer_function,
     place,
+    repeated,
     strips,
     sums_head,
-    turns,
 )
 from export.kernels.lx6.transforms import LINES, G, lines_function, outputs
 from export.plan.units import round_up
@@ -99,7 +99,7 @@ class _Maker:
             more = c + 1 < layer.out_c
             one = self.narrow.channels[c]
             stream += [one.bias, *paired(self.lines[c] * one.scale), 0]
-            stream += store.constants(self.narrow, c, more)
+            stream += [*store.constants(self.narrow, c), int(more)]
         code = words(stream, f"{name}_weights") + "\n" + table(layer)
         function, cost = self._function()
         size = 4 * len(stream) + (256 if layer.table is not None else 0)
@@ -137,7 +137,7 @@ class _Maker:
                     depth=True,
                 ),
                 f"{name}_lines(lines);",
-                *turns("x", self.columns, lambda x: sums(y, left, x), step_x),
+                *repeated("x", self.columns, lambda x: sums(y, left, x), step_x),
             ]
 
         def sums(y: str, left: str, x: str) -> list[str]:
