@@ -1,7 +1,7 @@
 """CONV_2D and FULLY_CONNECTED of the float16 engine.
 
-A weight is decoded once for all positions that are summed abreast, or, where a call
-has several such groups, into working memory; a small filter stays in registers.
+A weight is decoded once for all positions of a register tile, or, where a call has
+several such tiles, into working memory; a small filter stays in registers.
 Convolutions at the start of the network are computed row by row, so that only a few
 rows of their outputs are ever stored.
 """

@@ -17,7 +17,7 @@ from export.plan.tiling import Loop, blocks
 
 @dataclass(frozen=True, eq=False)
 class Depthwise(Direct):
-    """Sums of several positions of one channel abreast."""
+    """Register tiles of several positions of one channel."""
 
     template: ClassVar[str] = "int8/depthwise.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("DEPTHWISE_CONV_2D",)
@@ -54,7 +54,7 @@ class Depthwise(Direct):
     def work(self) -> Work:
         """Of all channels."""
         loop, (rows, _, channels) = self.loop, self.stage.region
-        visits, p = rows * (loop.end // loop.step) * channels, loop.abreast
+        visits, p = rows * (loop.end // loop.step) * channels, loop.unroll
         taps = self.walk.kernel_h * self.walk.kernel_w
         pooled = self.stage.pool is not None
         return {

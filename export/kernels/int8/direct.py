@@ -1,8 +1,8 @@
 """What the directly summed kernels share: where the loops read, and the line buffer.
 
-Several positions are summed abreast in registers. Where there is padding, the rows
-that one row of output needs are copied into a line buffer with its border filled in,
-so that the inner loops know nothing of it.
+A register tile is several positions. Where there is padding, the rows that one row of
+output needs are copied into a line buffer with its border filled in, so that the inner
+loops know nothing of it.
 """
 
 from dataclasses import dataclass
@@ -113,7 +113,7 @@ def padding_buffer(stage: Stage, rows: int) -> LineBuffer | None:
 
 
 def walk(stage: Stage, rows: int, columns: int) -> Walk:
-    """The loops of a stage that sums so many rows and columns abreast."""
+    """The loops of a stage, unrolled by so many rows and columns."""
     own, depth = stage.geometry, stage.depth
     buffer = padding_buffer(stage, rows)
     pitch = buffer.width if buffer else stage.sources[0].pitch

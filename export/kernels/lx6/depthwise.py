@@ -1,6 +1,6 @@
 """DEPTHWISE_CONV_2D 3x3: a channel at a time, its pixels side by side.
 
-MAC16 works on pairs, and a channel's taps are no pairs where channels lie abreast. So
+MAC16 works on pairs, and a channel's taps are no pairs where channels lie innermost. So
 each channel's rows are gathered as int16, its nine weights stay in m0 to m3 and one
 more register, and two positions are summed from the 3x4 pixels under them.
 """
@@ -45,8 +45,8 @@ class _Maker:
         self.layer, self.flat, self.narrow = layer, flat, narrow
         self.wide = (layer.out_w - 1) * layer.stride_w + 3
         self.step = (self.wide + 2) // 2  # words of a line
-        self.abreast = 2 if layer.stride_w == 1 else 1
-        self.tail = layer.out_w % self.abreast
+        self.unroll = 2 if layer.stride_w == 1 else 1
+        self.tail = layer.out_w % self.unroll
 
     def kernel(self) -> Made:
         layer, name = self.layer, self.layer.name
@@ -114,14 +114,14 @@ class _Maker:
 
     def _row(self) -> tuple[str, int]:
         layer = self.layer
-        turns = layer.out_w // self.abreast
+        turns = layer.out_w // self.unroll
         block = Block()
         for k in range(4):
             block.op("LDINC", f"m{k}", "k")
         block.op("L32I", "x", "k", 4)
         if turns:
             block.op("MOVI", "r", turns)
-            block.loop("positions", "r", turns, self._positions(self.abreast))
+            block.loop("positions", "r", turns, self._positions(self.unroll))
         if self.tail:
             block.add(self._positions(self.tail))
         text = block_function(

@@ -197,7 +197,7 @@ def products(
 ) -> None:
     """Nine products of one position; `loads`: and the next channel's weights.
 
-    `cells` are the registers of the pixels, two abreast in each, two for a line.
+    `cells` are the registers of the pixels, two side by side in each, two for a line.
     """
     for number, tap in enumerate(TAPS):
         row, column = divmod(tap, 3)
