@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from core.errors import Esp8kError
 from export.arithmetic.float16 import FLOAT16_LEAST_NORMAL
@@ -47,8 +48,8 @@ class Conv(FloatKernel):
     biases: np.ndarray  # (O,) binary16
 
     @classmethod
+    @override
     def jobs(cls, stage: Stage, options: Options, job: Job) -> Iterator[Self]:
-        """One."""
         own = stage.geometry
         halves = half(stage.network, stage.head.inputs[1]).reshape(stage.weights.shape)
         if stage.padded or (own.dilation_h, own.dilation_w) != (1, 1):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import requant_stage
 from export.graph.geometry import POINT
@@ -62,8 +63,8 @@ class Conv(Direct):
     calls: int = 1  # of its function, an inference
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         if not (stage.pool and stage.pool.overlaps):
             yield cls.of(stage, options)
 

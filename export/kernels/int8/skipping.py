@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.graph.network import Network
 from export.graph.stage import Stage
@@ -69,8 +70,8 @@ class Skipping(Summed):
         return "zeros skipped"
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_nonzero.h"})
 
     @property

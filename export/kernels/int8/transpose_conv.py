@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import int8, matrix, requant_stage
 from export.graph.attributes import Window
@@ -24,8 +25,8 @@ class TransposeConv(Plain):
     weights: np.ndarray  # (O, Kh, Kw, I)
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         if stage.head.kind in cls.kinds:
             data = stage.network.tensors[stage.head.inputs[1]].data
             assert data is not None

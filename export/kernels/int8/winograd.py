@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import requant_stage, winograd
 from export.graph.stage import Stage
@@ -68,8 +69,8 @@ class Winograd(Tiled):
         return "winograd"
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_winograd.h"})
 
     @property
