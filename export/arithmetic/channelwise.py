@@ -1,6 +1,6 @@
 """Chains of operators that depend on one byte and its channel, as one table each.
 
-    network = folded(network, 16)
+    network = with_tables(network, 16)
 
 A batch norm behind a ReLU is a MUL and an ADD by constants of each channel: of one
 byte, whatever is done to it, there are 256 results. So all of the chain becomes a
@@ -26,7 +26,7 @@ SAVED = {"ADD": 1024, "SUB": 1024}  # bytes of constants that such a kernel has
 Link = tuple[int, np.ndarray]  # the tensor that is read, int8 (C, 256) or (256,)
 
 
-def folded(network: Network, worth: int) -> Network:
+def with_tables(network: Network, worth: int) -> Network:
     """With a CHANNEL_TABLE for each chain whose tables are worth their flash.
 
     `worth`: bytes that may be taken for each value that the chain went through.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from export.arithmetic.int8 import multiplier, sum_constant
-from export.graph.attributes import Folded, Resize, Window
+from export.graph.attributes import AxisReduction, Resize, Window
 from export.graph.network import Network, Operator
 
 BILINEAR_BITS = 10  # of a weight
@@ -12,7 +12,7 @@ Line = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def reduction_constant(network: Network, op: Operator) -> tuple[int, int]:
     """The multiplier of a sum; a mean's count is folded into it as in MEAN."""
-    count = op.told(Folded).count if op.kind == "REDUCE_MEAN" else 1
+    count = op.told(AxisReduction).count if op.kind == "REDUCE_MEAN" else 1
     return sum_constant(network, op, count)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from export.emit.calls import Calls
 from export.graph.stage import Stage
-from export.kernels.c_text import folded, indented, total
+from export.kernels.c_text import indented, total, wrapped
 from export.kernels.int8.row_step import RowStep
 from export.kernels.row_loop import RowLoop
 from export.plan.row_chain import Chain, Node, head_rows
@@ -21,7 +21,7 @@ class RowCalls(RowLoop):
 
     def lines(self) -> list[str]:
         """Lines that fit."""
-        return folded(super().lines())
+        return wrapped(super().lines())
 
     def name(self, number: int) -> str:
         """As of RowLoop."""

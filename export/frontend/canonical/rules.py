@@ -10,7 +10,7 @@ from export.frontend.canonical.rewriter import Rewriter, Shape, size
 from export.frontend.refusal import refuse
 from export.graph.attributes import (
     Along,
-    Folded,
+    AxisReduction,
     Padding,
     Pool,
     Product,
@@ -102,7 +102,7 @@ def _reduction(r: Rewriter, op: Operator) -> None:
         )
     shape = (1, before, 1, behind)
     kind = {"MEAN": "REDUCE_MEAN", "SUM": "REDUCE_SUM"}.get(op.kind, op.kind)
-    r.deliver(kind, (given,), shape, op.outputs[0], Folded(count=over))
+    r.deliver(kind, (given,), shape, op.outputs[0], AxisReduction(count=over))
 
 
 def _side_by_side(
