@@ -141,8 +141,11 @@ def summary(described: dict[str, Any]) -> str:
     )
 
 
-def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
-    """Make, check and write everything; raises CheckFailed after writing."""
+def export_model(config: Config) -> tuple[dict[str, Any], list[Row], list[str]]:
+    """Make, check and write everything: model.json, the rows, and what fails.
+
+    Where a check fails model.json is not written.
+    """
     target = paths.model_dir(config.model)
     chosen = config.checkpoint
     path = Path(chosen) if chosen else paths.checkpoint(config.model)
@@ -161,10 +164,11 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
                 views=config.views,
             )
             rows = verify(point.module(), artefacts, stage, plan, data, say)
-            content = {"rows": [r.json() for r in rows], "failures": check(rows)}
+            failures = check(rows)
+            content = {"rows": [r.json() for r in rows], "failures": failures}
             write_json(stage / "verify.json", content)
         described = manifest(artefacts, plan, point, data, doubt)
-        if not content["failures"]:
+        if not failures:
             with staged(target) as stage:
                 write_json(stage / "model.json", described)
             whose = "trained" if path.parent == target else "shipped"
@@ -172,14 +176,14 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row]]:
                 *(target / asked.EXPORTED, config.profile),
                 *("given" if chosen else whose, "--prepare" if config.prepare else ""),
             )
-    return described, rows
+    return described, rows, failures
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage from the command line."""
     config = parse(Config, argv, "export", __doc__ or "")
     torch.set_num_threads(1)
-    described, rows = export_model(config)
+    described, rows, failures = export_model(config)
     if config.json:
         print(for_json({**described, "rows": [r.json() for r in rows]}))
     else:
@@ -189,7 +193,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         console.print(table(rows, described["test_images"]))
         print(summary(described))
         print(f"written to {paths.model_dir(config.model)}")
-    failures = check(rows)
     if failures:
         raise CheckFailed("; ".join(failures), "no model.json was written")
 

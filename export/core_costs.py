@@ -32,7 +32,7 @@ PLAIN = 12  # instructions an element of an operator without products, roughly
 class CoreCost:
     """One inference on one core, in one profile."""
 
-    core: str  # portable | lx106 | lx6 | s3 | rv32imc
+    core: str  # lx106 | rv32imc | lx6 | s3
     profile: str
     instructions: int
     counted: float  # share of them that the generator counted
@@ -88,14 +88,14 @@ class Engines:
         if name in ("lx6", "s3"):
             engine = self.integer(profile, registry.LX6)
             return _cost(self.network, engine, profile, name, "xtensa")
-        core = "riscv" if name == "rv32imc" else "xtensa"
-        return _cost(self.network, self.integer(profile), profile, name, core)
+        family = "riscv" if name == "rv32imc" else "xtensa"
+        return _cost(self.network, self.integer(profile), profile, name, family)
 
 
 def _cost(
-    network: Network, engine: Engine, profile: str, name: str, core: str
+    network: Network, engine: Engine, profile: str, core: str, family: str
 ) -> CoreCost:
-    costs = by_layer(engine, core)
+    costs = by_layer(engine, family)
     total = max(sum(costs.values()), 1)
     own = sum(
         costs[stage.name]
@@ -103,7 +103,7 @@ def _cost(
         if _counted(kernel)
     )
     return CoreCost(
-        name,
+        core,
         profile,
         total,
         own / total,
@@ -142,9 +142,9 @@ def _own(call: Call) -> bool:
     return isinstance(call.kernel, Vector)
 
 
-def by_layer(engine: Engine, core: str) -> dict[str, int]:
-    """Instructions by layer."""
+def by_layer(engine: Engine, family: str) -> dict[str, int]:
+    """Instructions by layer, on xtensa or riscv."""
     return {
-        stage.name: max(kernel.cost(core), 0) or PLAIN * stage.size
+        stage.name: max(kernel.cost(family), 0) or PLAIN * stage.size
         for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
     }

@@ -1,6 +1,6 @@
 """Chains of operators that depend on one byte and its channel, as one table each.
 
-    network = folded(network, 16)
+    network = with_tables(network, 16)
 
 A batch norm behind a ReLU is a MUL and an ADD by constants of each channel: of one
 byte, whatever is done to it, there are 256 results. So all of the chain becomes a
@@ -17,7 +17,7 @@ from export.arithmetic import elementwise, int8, unary
 from export.graph import fusion
 from export.graph.attributes import Table
 from export.graph.geometry import hwc
-from export.graph.kinds import CHANNEL_TABLE, UNARY_KINDS
+from export.graph.kinds import CHANNEL_TABLE, CONV_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator, numbered
 
 ENTRIES = 256  # of a table, a byte each
@@ -26,7 +26,7 @@ SAVED = {"ADD": 1024, "SUB": 1024}  # bytes of constants that such a kernel has
 Link = tuple[int, np.ndarray]  # the tensor that is read, int8 (C, 256) or (256,)
 
 
-def folded(network: Network, worth: int) -> Network:
+def with_tables(network: Network, worth: int) -> Network:
     """With a CHANNEL_TABLE for each chain whose tables are worth their flash.
 
     `worth`: bytes that may be taken for each value that the chain went through.
@@ -138,7 +138,7 @@ def _pools_first(network: Network) -> Network:
     """
     readers, operators = network.readers(), list(network.operators)
     tensors = list(network.tensors)
-    sums = {op.outputs[0] for op in operators if op.kind in fusion.POOLED}
+    sums = {op.outputs[0] for op in operators if op.kind in CONV_KINDS}
     for at, table in enumerate(operators):
         if table.kind != CHANNEL_TABLE or table.outputs[0] in network.ends:
             continue

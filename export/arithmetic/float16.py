@@ -27,7 +27,8 @@ from export.graph.stage import Stage
 
 PIXEL_SCALE = np.float32(1 / 255)
 LARGEST = 2.0**120
-LEAST_NORMAL = -126  # log2, of float32
+FLOAT16_LEAST_NORMAL = 2.0**-14
+FLOAT32_LEAST_EXPONENT = -126  # log2 of its least normal number
 ROUNDED_GRID = -24  # log2, of 11 bits at and above 2^-14
 
 
@@ -76,7 +77,7 @@ def flushed(stages: tuple[Stage, ...]) -> set[int]:
                 grid += min(0, least_bit(np.float32(op.attributes.alpha)))
         if after is None or after.head.kind not in MAC_KINDS:
             continue  # the end, or a pool, which passes values on
-        if grid + least_bit(weighted(after)[0]) < LEAST_NORMAL:
+        if grid + least_bit(weighted(after)[0]) < FLOAT32_LEAST_EXPONENT:
             found.add(stage.number)
             grid = ROUNDED_GRID
     return found

@@ -1,11 +1,10 @@
 """The integer arithmetic of TFLite Micro: every constant, in one place.
 
 `export.reference.int8` runs these formulas; `export.emit.generate` compiles them in.
-A real
-factor becomes a mantissa and a shift (`multiplier`), and an accumulator is scaled by
-it with two roundings (`requantize`). Unary operators are
-tables: `export.arithmetic.unary`.
-int32 sums and left shifts wrap around as they do on the chip.
+A real factor becomes a mantissa and a shift (`multiplier`), and an accumulator is
+scaled by it with two roundings (`requantize`). Unary operators are tables:
+`export.arithmetic.unary`. int32 sums and left shifts wrap around as they do on the
+chip.
 """
 
 import math
@@ -66,9 +65,26 @@ def clamp(x: np.ndarray, low: int = INT8_MIN, high: int = INT8_MAX) -> np.ndarra
     return np.asarray(np.clip(x, low, high).astype(np.int8))
 
 
+def nearest(x: np.ndarray) -> np.ndarray:
+    """float32 numbers to whole ones, halves away from zero (C's roundf), in float64.
+
+    float32 has no room for the sum of a half and what lies just below one.
+    """
+    wide = np.asarray(x, np.float64)
+    return np.copysign(np.floor(np.abs(wide) + 0.5), wide)
+
+
 def round_away(x: np.float32) -> int:
-    """float32 to the nearest integer, halves away from zero (C's roundf)."""
-    return int(math.copysign(math.floor(abs(float(x)) + 0.5), float(x)))
+    """The same of one number."""
+    return int(nearest(np.asarray(x)))
+
+
+def quantized(
+    real: np.ndarray, scale: np.float32 | float, zero_point: int
+) -> np.ndarray:
+    """int8 of real numbers, as QUANTIZE of float32 and the C's input_of make it."""
+    steps = np.asarray(real, np.float32) / np.float32(scale)
+    return clamp(nearest(steps) + zero_point)
 
 
 def activation_range(op: Operator, out: Tensor) -> tuple[int, int]:
@@ -97,7 +113,7 @@ def _quant(tensor: Tensor) -> Quant:
 def channel_multipliers(
     network: Network, op: Operator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(mantissa, shift) per output channel of a convolution or FULLY_CONNECTED."""
+    """(mantissa, shift) per output channel of a sum with weights, whatever its kind."""
     source, weights = network.tensors[op.inputs[0]], network.tensors[op.inputs[1]]
     out = network.output(op)
     scales = _quant(weights).scale
@@ -183,10 +199,16 @@ def leaky(x: np.ndarray, above: tuple[int, int], below: tuple[int, int]) -> np.n
 
 
 def mean_constant(network: Network, op: Operator) -> tuple[int, int]:
-    """The multiplier of an int8 MEAN; 1 / count is folded into it."""
+    """The multiplier of an int8 MEAN."""
+    source = network.tensors[op.inputs[0]]
+    count = math.prod(source.shape[a] for a in op.told(Reduction).axes or ())
+    return sum_constant(network, op, count)
+
+
+def sum_constant(network: Network, op: Operator, count: int) -> tuple[int, int]:
+    """The multiplier of a sum; 1 / count is folded into it."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
     mantissa, shift = multiplier(float(source.scale) / float(out.scale))
-    count = math.prod(source.shape[a] for a in op.told(Reduction).axes or ())
     extra = min(count.bit_length() - 1, 32, 31 + shift)
     return (mantissa << extra) // count, shift - extra
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from export.arithmetic.int8 import multiplier
-from export.graph.attributes import Folded, Resize, Window
+from export.arithmetic.int8 import multiplier, sum_constant
+from export.graph.attributes import AxisReduction, Resize, Window
 from export.graph.network import Network, Operator
 
 BILINEAR_BITS = 10  # of a weight
@@ -12,13 +12,8 @@ Line = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def reduction_constant(network: Network, op: Operator) -> tuple[int, int]:
     """The multiplier of a sum; a mean's count is folded into it as in MEAN."""
-    source, out = network.tensors[op.inputs[0]], network.output(op)
-    mantissa, shift = multiplier(float(source.scale) / float(out.scale))
-    if op.kind != "REDUCE_MEAN":
-        return mantissa, shift
-    count = op.told(Folded).count
-    extra = min(count.bit_length() - 1, 32, 31 + shift)
-    return (mantissa << extra) // count, shift - extra
+    count = op.told(AxisReduction).count if op.kind == "REDUCE_MEAN" else 1
+    return sum_constant(network, op, count)
 
 
 def matmul_constant(network: Network, op: Operator) -> tuple[int, int]:
@@ -39,19 +34,6 @@ def transposed_padding(network: Network, op: Operator) -> tuple[int, int]:
         steps = -(-out[axis] // stride)
         found.append(max((steps - 1) * stride + weights[axis] - out[axis], 0) // 2)
     return found[0], found[1]
-
-
-def transposed_multipliers(
-    network: Network, op: Operator
-) -> tuple[np.ndarray, np.ndarray]:
-    """(mantissa, shift) per output channel."""
-    source, weights = (network.tensors[i] for i in op.inputs[:2])
-    assert weights.quant is not None
-    out = float(network.output(op).scale)
-    scales = np.broadcast_to(weights.quant.scale, (weights.shape[0],))
-    pairs = [multiplier(float(source.scale) * float(s) / out) for s in scales]
-    mantissa, shift = zip(*pairs, strict=True)
-    return np.array(mantissa, np.int64), np.array(shift, np.int64)
 
 
 def bilinear(network: Network, op: Operator) -> tuple[Line, Line]:

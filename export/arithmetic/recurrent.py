@@ -45,14 +45,14 @@ class Lstm:
     input_zero: int
     hidden_zero: int
     forget: Scale  # forget gate times old cell
-    added: Scale  # input gate times cell gate
-    given: Scale  # output gate times tanh of the cell
+    input: Scale  # input gate times cell gate
+    output: Scale  # output gate times tanh of the cell
     clip: int  # of the cell; 0 where it is not clipped
     tanh_factor: int  # the cell times this, over 2^shift, is tanh16's argument
     tanh_shift: int
 
     @property
-    def steps(self) -> tuple[int, int]:
+    def sizes(self) -> tuple[int, int]:
         """(units, inputs)"""
         units, inputs = self.gates[0].weights.shape
         return int(units), int(inputs)
@@ -93,7 +93,6 @@ def lstm(network: Network, op: Operator) -> Lstm:
         for g in range(len(GATES))
     )
     scale, power = float(cell.scale), cell_power(cell)
-    given = CURVE_SCALE * CURVE_SCALE / float(hidden.scale)
     clip = float(np.float32(op.told(attributes.Lstm).cell_clip))
     left = power + 12
     return Lstm(
@@ -101,8 +100,8 @@ def lstm(network: Network, op: Operator) -> Lstm:
         input_zero=source.zero_point,
         hidden_zero=hidden.zero_point,
         forget=multiplier(CURVE_SCALE * scale / scale),
-        added=multiplier(CURVE_SCALE * CURVE_SCALE / scale),
-        given=multiplier(given),
+        input=multiplier(CURVE_SCALE * CURVE_SCALE / scale),
+        output=multiplier(CURVE_SCALE * CURVE_SCALE / float(hidden.scale)),
         clip=int(min(clip / scale, INT16_MAX)) if clip > 0 else 0,
         tanh_factor=3 << left if left >= 0 else 3,
         tanh_shift=max(-left, 0),
@@ -125,21 +124,21 @@ def lstm_step(
     """(new hidden, new cell) of int8 x (N, I), hidden (N, S), int16 cell (N, S)."""
     x = x.astype(np.int64) - k.input_zero
     before = hidden.astype(np.int64) - k.hidden_zero
-    sums = []
-    for gate in k.gates:
+    sums = {}
+    for name, gate in zip(GATES, k.gates, strict=True):
         fresh = requantize(wrapped(x @ gate.weights.T + gate.bias), *gate.input_scale)
         again = requantize(wrapped(before @ gate.recurrent.T), *gate.recurrent_scale)
-        sums.append(clamp16(clamp16(fresh) + clamp16(again)))
-    forget, taken, offered, given = sums
+        sums[name] = clamp16(clamp16(fresh) + clamp16(again))
     old = cell.astype(np.int64)
-    kept = clamp16(requantize(sigmoid16(3 * forget) * old, *k.forget))
-    added = requantize(sigmoid16(3 * taken) * tanh16(3 * offered), *k.added)
+    kept = clamp16(requantize(sigmoid16(3 * sums["forget"]) * old, *k.forget))
+    entered = sigmoid16(3 * sums["input"]) * tanh16(3 * sums["cell"])
+    added = requantize(entered, *k.input)
     now = clamp16(kept + clamp16(added))
     if k.clip:
         now = np.clip(now, -k.clip, k.clip)
     half = (1 << k.tanh_shift) >> 1
     curve = tanh16((now * k.tanh_factor + half) >> k.tanh_shift)
-    y = requantize(curve * sigmoid16(3 * given), *k.given) + k.hidden_zero
+    y = requantize(curve * sigmoid16(3 * sums["output"]), *k.output) + k.hidden_zero
     return clamp(y), now.astype(np.int16)
 
 

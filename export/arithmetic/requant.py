@@ -24,10 +24,10 @@ from typing import TypeVar
 import numpy as np
 
 from export.arithmetic import int8
+from export.arithmetic.fixedpoint import INT32_MAX
 
 Whole = TypeVar("Whole", int, np.ndarray)
 SIGNED = ("signed", "triple")
-INT32_MAX = (1 << 31) - 1
 
 
 @dataclass(frozen=True, eq=False)

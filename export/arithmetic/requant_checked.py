@@ -8,7 +8,8 @@ are all zero; so these bits say which few sums must be requantised as TFLite doe
 
 import numpy as np
 
-from export.arithmetic.requant import INT32_MAX, Channel, Requant, Steps, fits
+from export.arithmetic.fixedpoint import INT32_MAX
+from export.arithmetic.requant import Channel, Requant, Steps, fits
 
 MOST_SHIFT = 44
 LEAST_DOUBT, MOST_DOUBT = 5, 16  # bits: at most one sum in 32 is computed twice

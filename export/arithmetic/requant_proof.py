@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.arithmetic import requant_checked
+from export.arithmetic.fixedpoint import INT32_MAX
 from export.arithmetic.requant import (
-    INT32_MAX,
     SIGNED,
     Channel,
     Requant,

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from export.arithmetic.float16 import largest, roundings, weighted
+from export.arithmetic.float16 import FLOAT16_LEAST_NORMAL, largest, roundings, weighted
 from export.graph.kinds import MAC_KINDS
 from export.graph.stage import Stage
 
 MISSING = 112  # log2 of what nn_half_raw leaves out
 LARGEST_HALF = 16  # log2 above all binary16
-LEAST_HALF = 2.0**-14  # of the normal ones
 LARGEST_STORED = 2.0**126
 
 
@@ -57,4 +56,4 @@ def _power(values: np.ndarray) -> int | None:
     if not sizes.size or not np.isfinite(sizes).all():
         return None
     power = LARGEST_HALF - int(np.frexp(sizes.max())[1])
-    return power if sizes.min() * 2.0**power >= LEAST_HALF else None
+    return power if sizes.min() * 2.0**power >= FLOAT16_LEAST_NORMAL else None

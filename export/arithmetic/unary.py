@@ -20,6 +20,7 @@ from export.arithmetic.int8 import (
     leaky,
     leaky_scales,
     multiplier,
+    nearest,
     requantize,
     round_away,
 )
@@ -138,8 +139,7 @@ def _real(source: Tensor) -> np.ndarray:
 def _nearest(y: np.ndarray, out: Tensor) -> np.ndarray:
     """float32 numbers as int8, as TFLite fills its tables."""
     ratio = y * (np.float32(1) / out.scale)
-    rounded = np.copysign(np.floor(np.abs(ratio) + np.float32(0.5)), ratio)
-    return clamp(np.trunc(rounded + np.float32(out.zero_point)))
+    return clamp(nearest(ratio) + out.zero_point)
 
 
 def _elu(op: Operator, source: Tensor, out: Tensor) -> np.ndarray:

@@ -11,13 +11,13 @@ fit int16 whatever they are: |B' d B| <= 17,340, |G g G'| <= 49 * 128.
 
 import numpy as np
 
+from export.arithmetic.int8 import INT16_MAX
 from export.graph.geometry import Geometry
 from export.graph.stage import Stage
 
 SQUARE = Geometry(kernel_h=3, kernel_w=3)
 SCALE = 4
 G2 = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]], np.int64)  # 2 G
-INT16_MAX = (1 << 15) - 1
 INPUT_MAX = 4 * 255  # |B' d B| of bytes
 G4 = np.array(  # nn_winograd4.h has the matrices that belong to it
     [[6, 0, 0], [1, 1, 1], [1, -1, 1], [1, 2, 4], [-1, 2, -4], [0, 0, -3]], np.int64

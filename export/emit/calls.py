@@ -5,7 +5,7 @@ from functools import cached_property
 
 from export.emit.held import places
 from export.graph.stage import Operand, Stage
-from export.kernels.c_text import folded, indented, total
+from export.kernels.c_text import indented, total, wrapped
 from export.plan import row_buffers
 from export.plan.arena import Memory
 from export.plan.row_buffers import Link, Stream
@@ -37,7 +37,7 @@ class Calls:
         arguments.append(target)
         if self.scratch[stage.number]:
             arguments.append(self.scratch_of(stage))
-        return folded(
+        return wrapped(
             [
                 f"{stage.name}({', '.join(arguments)});",
                 *self.hook(stage, target, stage.size),
@@ -85,7 +85,7 @@ class Calls:
             body += self._reader(stream, number)
         body.append(f"out += {stream.rows[-1] * chain[-1].width};")
         head = f"for (int32_t y = 0; y < {turns}; ++y) {{"
-        return folded([*lines, "", *fills, head, *indented(body), "}"])
+        return wrapped([*lines, "", *fills, head, *indented(body), "}"])
 
     def _ring(self, stage: Stage, link: Link) -> list[str]:
         """Pointers to the rows of a window."""

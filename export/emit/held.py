@@ -7,6 +7,7 @@ begins at a multiple of 16 bytes.
 from export.graph.fusion import aliases
 from export.graph.network import Network
 from export.kernels.c_text import total
+from export.plan.units import round_up
 
 ALIGNMENT = 16  # bytes: what the widest loads of any core ask for
 
@@ -24,7 +25,7 @@ def state_offsets(network: Network) -> tuple[int, ...]:
     found = [0]
     for variable in network.variables:
         size = network.tensors[variable.read].bytes
-        found.append(found[-1] + -(-size // ALIGNMENT) * ALIGNMENT)
+        found.append(found[-1] + round_up(size, ALIGNMENT))
     return tuple(found)
 
 

@@ -4,7 +4,7 @@
     logits = library.int8(images)     # (N, 10) int8
     logits = library.f16(images)      # (N, 10) float32
 
-Compiled with the house's warnings as errors and the flags that CODEGEN keeps in
+Compiled with the house's warnings as errors and the flags of
 `firmware/components/nn/flags.json`. A guard behind the arena tells of an overrun.
 """
 
@@ -110,7 +110,7 @@ class Library:
         if (arena[size:] != GUARD_BYTE).any():
             raise CheckFailed(
                 f"the generated {engine} code writes behind its arena of {size} bytes",
-                "a bug of export/graph/fusion.py: report it with this model",
+                "a bug of export/plan/arena.py: report it with this model",
             )
         return logits
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from export.arithmetic import float16 as arithmetic
 from export.arithmetic import scales
-from export.arithmetic.channelwise import folded
+from export.arithmetic.channelwise import with_tables
 from export.emit import row_engine
 from export.emit.calls import Calls
 from export.emit.engine import Engine
@@ -56,7 +56,7 @@ def int8(
         wide_weights=profile != "size",
         winograd=profile == "speed",
     )
-    network = folded(network, WORTH[profile])
+    network = with_tables(network, WORTH[profile])
     stages = plan_stages(network, strips=True)
     shown = None
     if core is not registry.PORTABLE:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from export.emit.calls import Calls
 from export.graph.stage import Stage
-from export.kernels.c_text import folded, indented, total
+from export.kernels.c_text import indented, total, wrapped
 from export.kernels.int8.row_step import RowStep
 from export.kernels.row_loop import RowLoop
 from export.plan.row_chain import Chain, Node, head_rows
+from export.plan.units import round_up
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class RowCalls(RowLoop):
 
     def lines(self) -> list[str]:
         """Lines that fit."""
-        return folded(super().lines())
+        return wrapped(super().lines())
 
     def name(self, number: int) -> str:
         """As of RowLoop."""
@@ -60,7 +61,7 @@ class RowCalls(RowLoop):
         """Where a row is that the next stage takes at once."""
         node = self.chain.node(number)
         room = max(self.kernels[member].scratch for member in node.members)
-        return total(self.calls.scratch_of(self._stage(number)), -(-room // 4) * 4)
+        return total(self.calls.scratch_of(self._stage(number)), round_up(room, 4))
 
     def _made(self, node: Node, number: int, to: str, pitch: int) -> list[str]:
         """The call of one stage, a row at a time where it is a sum."""

@@ -19,6 +19,7 @@ from export.kernels.kernel import Kernel, Options
 from export.kernels.registry import Core
 from export.plan import row_chain, row_plan
 from export.plan.row_chain import Chain
+from export.plan.units import round_up
 
 SMALL = 8192  # bytes; a network whose arena is no larger is left as it is
 LEAST_SAVED = 0.2  # of the arena, else rows are not worth their code
@@ -58,7 +59,7 @@ class RowEngine:
         for node in self.chain.nodes:
             size = max(self.kernels[n].scratch for n in node.members)
             if self.chain.passes(node, self.stages):
-                size = -(-size // 4) * 4 + self.stages[node.members[0]].width
+                size = round_up(size, 4) + self.stages[node.members[0]].width
             most = max(most, size)
         return most
 

@@ -16,7 +16,7 @@ import numpy as np
 from core.errors import CheckFailed
 from export.assembly import translate
 from export.assembly.pie import PIE
-from export.emit.host_build import compile_c
+from export.emit.host_build import aligned, compile_c
 from export.plan.record import load_plan
 
 MODELS = Path(translate.__file__).parent
@@ -92,12 +92,10 @@ class S3:
     def _run(
         self, image: np.ndarray, row: np.ndarray, hook: object, offset: int
     ) -> None:
-        arena = _aligned(self.arena_bytes + GUARD)
-        arena[:] = FILL
-        held = _aligned(self.input_bytes + GUARD)[offset:]
+        arena = aligned(self.arena_bytes + GUARD, ALIGNMENT, FILL)
+        held = aligned(self.input_bytes + GUARD, ALIGNMENT, 0)[offset:]
         held[: self.input_bytes] = image
-        out = _aligned(self.outputs + 2 * GUARD)
-        out[:] = FILL
+        out = aligned(self.outputs + 2 * GUARD, ALIGNMENT, FILL)
         start, end = GUARD + offset, GUARD + offset + self.outputs
         self._count.value = 0
         status = getattr(self.library, f"{self.prefix}_int8_run_traced")(
@@ -112,9 +110,3 @@ class S3:
                 f"the S3's engine gives status {status}, or writes where it must not",
                 "a bug of export/cores/s3: report it with this model",
             )
-
-
-def _aligned(size: int) -> np.ndarray:
-    room = np.zeros(size + ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    return room[start : start + size]

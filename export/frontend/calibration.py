@@ -142,8 +142,6 @@ def _members(
         raise
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise Esp8kError(f"{path} is not an .npz: {error}", _hint(body)) from error
-    except (OSError, ValueError) as error:
-        raise Esp8kError(f"{path} is damaged: {error}", _hint(body)) from error
     except Exception as error:  # zlib, lzma and bz2 have errors of their own
         raise Esp8kError(f"{path} is damaged: {error}", _hint(body)) from error
 

@@ -283,5 +283,5 @@ def _hold_to_onnxruntime(
         if not off <= TOLERANCE * max(float(np.abs(theirs).max(initial=0.0)), 1e-6):
             raise CheckFailed(
                 f"the converted model is {off:.3g} off the ONNX one in onnxruntime",
-                "a bug of export/frontend/onnx/operators.py: report it with this model",
+                "a bug of export/frontend/onnx: report it with this model",
             )

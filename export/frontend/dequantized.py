@@ -15,9 +15,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
-from export.frontend.float_tflite import drop_unused_codes
+from export.frontend.float_tflite import drop_unused_codes, real, scale_of
 from export.frontend.support import integer_core, require_supported
 from export.graph.flatbuffer import packed, stored, unpacked
+from export.graph.kinds import QUANTIZE_KINDS
 from export.graph.network import Network
 from export.graph.options import kind_of
 
@@ -28,7 +29,6 @@ TYPES: dict[int, Any] = {
     schema.TensorType.INT32: np.dtype(np.int32),
     schema.TensorType.INT64: np.dtype(np.int64),
 }
-BETWEEN = ("QUANTIZE", "DEQUANTIZE")
 STATEFUL = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF")  # they hold int16 in any case
 TOLD = {"uint8": "to uint8, as TensorFlow 1 did", "int16": "to int16 activations"}
 
@@ -50,7 +50,7 @@ def held(network: Network) -> str | None:
     if kinds.intersection(STATEFUL):
         return None
     for op in network.operators:
-        if op.kind in BETWEEN or not op.outputs:
+        if op.kind in QUANTIZE_KINDS or not op.outputs:
             continue
         end = network.tensors[op.outputs[0]]
         if end.quant is not None and end.dtype in TOLD:
@@ -90,20 +90,13 @@ def floats(raw: bytes) -> bytes:
     return packed(model)
 
 
-def _scale(tensor: Any) -> np.ndarray | None:
-    q = tensor.quantization
-    if q is None or q.scale is None or len(q.scale) == 0:
-        return None
-    return np.asarray(q.scale, np.float32)
-
-
 def _give_bias_a_scale(model: Any, graph: Any, op: Any) -> None:
     """That of the products, where the file leaves it out."""
     if len(op.inputs) != 3 or op.inputs[2] < 0:
         return
     source, weights, bias = (graph.tensors[i] for i in op.inputs)
-    both = _scale(source), _scale(weights)
-    if bias.type != schema.TensorType.INT32 or _scale(bias) is not None:
+    both = scale_of(source), scale_of(weights)
+    if bias.type != schema.TensorType.INT32 or scale_of(bias) is not None:
         return
     if both[0] is None or both[1] is None:
         return
@@ -113,22 +106,12 @@ def _give_bias_a_scale(model: Any, graph: Any, op: Any) -> None:
 
 def _make_real(model: Any, tensor: Any) -> None:
     """float32 in place of what has a scale."""
-    scale = _scale(tensor)
-    if scale is None or tensor.type not in TYPES:
+    if scale_of(tensor) is None or tensor.type not in TYPES:
         return
     data = model.buffers[tensor.buffer].data
     if data is not None and len(data):
-        q = tensor.quantization
         values = np.frombuffer(bytes(data), TYPES[tensor.type])
-        values = values.reshape(tensor.shape).astype(np.float64)
-        zero = np.zeros(len(scale), np.float64)
-        if q.zeroPoint is not None and len(q.zeroPoint):
-            zero[:] = q.zeroPoint
-        shape = [1] * values.ndim
-        if len(scale) > 1:
-            shape[q.quantizedDimension if values.ndim > 1 else 0] = len(scale)
-        real = (values - zero.reshape(shape)) * scale.reshape(shape)
-        tensor.buffer = stored(model, real.astype(np.float32))
+        tensor.buffer = stored(model, real(values, tensor))
     tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
 
 
@@ -138,7 +121,7 @@ def _drop_between(model: Any, graph: Any) -> None:
     kept = []
     for op in graph.operators:
         op.inputs = np.array([same.get(int(i), int(i)) for i in op.inputs], np.int32)
-        if kind_of(model.operatorCodes[op.opcodeIndex]) in BETWEEN:
+        if kind_of(model.operatorCodes[op.opcodeIndex]) in QUANTIZE_KINDS:
             same[int(op.outputs[0])] = int(op.inputs[0])
         else:
             kept.append(op)

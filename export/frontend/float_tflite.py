@@ -106,24 +106,32 @@ def _widen(model: Any, source: Any, target: Any) -> bool:
     if source.type == HALF:
         values = np.frombuffer(bytes(data), np.float16).astype(np.float32)
     else:
-        q = source.quantization
-        if q is None or q.scale is None or len(q.scale) == 0:
+        if scale_of(source) is None:
             return False
-        values = _dequantized(np.frombuffer(bytes(data), np.int8), source)
+        values = real(np.frombuffer(bytes(data), np.int8), source)
     target.buffer = stored(model, values)
     target.type, target.quantization = SINGLE, None
     return True
 
 
-def _dequantized(flat: np.ndarray, tensor: Any) -> np.ndarray:
+def scale_of(tensor: Any) -> np.ndarray | None:
+    """A tensor's scale, or those of its channels; None where it is not quantized."""
     q = tensor.quantization
-    scale = np.asarray(q.scale, np.float32)
-    zero = np.zeros(len(scale), np.float32)
-    if q.zeroPoint is not None:
+    if q is None or q.scale is None or len(q.scale) == 0:
+        return None
+    return np.asarray(q.scale, np.float32)
+
+
+def real(flat: np.ndarray, tensor: Any) -> np.ndarray:
+    """The real numbers that the values of a quantized tensor stand for, float32."""
+    scale, q = scale_of(tensor), tensor.quantization
+    assert scale is not None
+    values = flat.reshape(tensor.shape).astype(np.float64)
+    zero = np.zeros(len(scale), np.float64)
+    if q.zeroPoint is not None and len(q.zeroPoint):
         zero[:] = q.zeroPoint
-    values = flat.reshape(tensor.shape).astype(np.float32)
+    shape = [1] * values.ndim
     if len(scale) > 1:
-        shape = [1] * values.ndim
-        shape[q.quantizedDimension] = len(scale)
-        scale, zero = scale.reshape(shape), zero.reshape(shape)
-    return ((values - zero) * scale).astype(np.float32)
+        shape[q.quantizedDimension if values.ndim > 1 else 0] = len(scale)
+    found = (values - zero.reshape(shape)) * scale.reshape(shape)
+    return np.asarray(found, np.float32)

@@ -1,6 +1,6 @@
 """Fold what inference does not need into the convolutions, in float64.
 
-    from export.fold import fold
+    from export.frontend.fold import fold
     plain = fold(model, mean=MEAN, std=STD)   # takes pixel / 255
 
 Three rewrites of the same function: batch norm and the input's (x - mean) / std

@@ -19,10 +19,11 @@ from export.frontend import cures
 from export.frontend.loop_constants import constant
 from export.frontend.loop_rows import Inputs, Known, Made, Rows, Value
 from export.graph.flatbuffer import operator_code
+from export.graph.kinds import QUANTIZE_KINDS
 from export.graph.options import kind_of
 from export.graph.read import DTYPES
 
-EACH = ("QUANTIZE", "DEQUANTIZE")  # they do to a row what they do to all
+EACH = QUANTIZE_KINDS  # they do to a row what they do to all
 
 Put = Callable[[Any, Inputs, list[Any]], Sequence[Known | Made]]
 

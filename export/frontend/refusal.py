@@ -10,7 +10,9 @@ QUANTIZE_HINT = (
 DAMAGED_HINT = "the file is damaged: convert the model again"
 
 
-def refuse(network: Network, op: Operator, what: str, hint: str) -> Esp8kError:
+def refuse(
+    network: Network, op: Operator, what: str, hint: str = DAMAGED_HINT
+) -> Esp8kError:
     """The error that names the operator by its number and its first output."""
     name = network.tensors[op.outputs[0]].name if op.outputs else "none"
     return Esp8kError(f"operator {op.index} {op.kind} (tensor {name}): {what}", hint)

@@ -92,10 +92,8 @@ def _special(network: Network, op: Operator) -> str | None:
 def _shifts(network: Network, op: Operator) -> list[int]:
     """To the left, in each scaling of the operator."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
-    if op.kind in MAC_KINDS:
+    if op.kind in (*MAC_KINDS, "TRANSPOSE_CONV"):
         return [int(np.max(int8.channel_multipliers(network, op)[1]))]
-    if op.kind == "TRANSPOSE_CONV":
-        return [int(np.max(matrix.transposed_multipliers(network, op)[1]))]
     if op.kind == "MUL":
         return [int8.mul_constant(network, op)[1]]
     if op.kind == "DIV":
@@ -109,7 +107,7 @@ def _shifts(network: Network, op: Operator) -> list[int]:
     if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":
         k = recurrent.lstm(network, op)
         scales = [g.input_scale for g in k.gates] + [g.recurrent_scale for g in k.gates]
-        return [shift for _, shift in (*scales, k.forget, k.added, k.given)]
+        return [shift for _, shift in (*scales, k.forget, k.input, k.output)]
     if op.kind == "SVDF":
         svdf = recurrent.svdf(network, op)
         return [svdf.feature_scale[1], svdf.output_scale[1]]

@@ -8,6 +8,7 @@ Beyond them a sum, a shift or a result leaves the integers that TFLite Micro has
 import math
 
 from export.arithmetic import int8, int16
+from export.arithmetic.fixedpoint import INT32_MAX
 from export.graph.attributes import Pool, Reduction
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network, Operator
@@ -56,7 +57,7 @@ def _weighted(network: Network, op: Operator) -> str | None:
     pairs = zip(sums.factor.tolist(), sums.shift.tolist(), strict=True)
     results = (reach * factor >> max(shift, 0) for factor, shift in pairs)
     least = 15 - int16.MOST_SHIFT
-    if int(sums.shift.min()) < least or max(results) >= (1 << 31) - 1:
+    if int(sums.shift.min()) < least or max(results) >= INT32_MAX:
         return SMALL_OUTPUT
     return None
 

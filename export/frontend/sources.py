@@ -18,6 +18,7 @@ from core.text import one_line
 from export.frontend import c_array, conversion, dequantized, loops, open_shapes
 from export.frontend.taken import Options, Taken
 from export.graph.flatbuffer import is_tflite
+from export.graph.kinds import QUANTIZE_KINDS
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
@@ -106,7 +107,7 @@ def is_float(network: Network) -> bool:
     types = {
         network.tensors[i].dtype
         for op in network.operators
-        if op.kind not in ("QUANTIZE", "DEQUANTIZE")
+        if op.kind not in QUANTIZE_KINDS
         for i in op.outputs
         if i >= 0
     }

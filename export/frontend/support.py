@@ -18,7 +18,8 @@ from export.frontend.canonical.order import hastened
 from export.frontend.canonical.settle import settle
 from export.frontend.refusal import DAMAGED_HINT, QUANTIZE_HINT, refuse
 from export.graph.attributes import Along, Padding, Reduction, Window
-from export.graph.network import Network, Operator, Tensor
+from export.graph.kinds import QUANTIZE_KINDS
+from export.graph.network import Network, Operator, Tensor, same_quantization
 from export.graph.shapes import enough_inputs, fitting
 from export.kernels import registry
 
@@ -71,7 +72,7 @@ def require_supported(network: Network) -> None:
             what = f"operator {op.index} {op.kind} has no output of its own"
             raise Esp8kError(what, DAMAGED_HINT)
         if not known.issuperset(i for i in op.inputs if i >= 0):
-            raise refuse(network, op, "it reads what nothing wrote", DAMAGED_HINT)
+            raise refuse(network, op, "it reads what nothing wrote")
         if all(network.tensors[i].data is not None for i in op.inputs if i >= 0):
             hint = "compute it before the conversion: it is the same for every input"
             raise refuse(network, op, "it reads constants only", hint)
@@ -120,7 +121,7 @@ def _check_kind(network: Network, op: Operator) -> None:
     floats = [t for t in used if t.dtype in ("float32", "float16")]
     if floats:
         hint = QUANTIZE_HINT
-        if op.kind in ("QUANTIZE", "DEQUANTIZE"):
+        if op.kind in QUANTIZE_KINDS:
             hint = f"a part of the model stayed float: {QUANTIZE_HINT}"
         what = f"{floats[0].name} is {floats[0].dtype}, not {network.engine}"
         raise refuse(network, op, what, hint)
@@ -134,12 +135,12 @@ def _check(network: Network, op: Operator) -> None:
     if fused not in int8.FUSED:
         raise refuse(network, op, f"fused {fused}", "use it as a layer of its own")
     if not enough_inputs(op):
-        raise refuse(network, op, "inputs are missing", DAMAGED_HINT)
+        raise refuse(network, op, "inputs are missing")
     for tensor in _activations(network, op):
         _check_activation(network, op, tensor)
     a = op.attributes
     if isinstance(a, Window) and a.padding not in ("SAME", "VALID"):
-        raise refuse(network, op, a.padding, DAMAGED_HINT)
+        raise refuse(network, op, a.padding)
     weights.require(network, op)
     if op.kind in SAME_QUANT:
         _check_same(network, op)
@@ -152,7 +153,7 @@ def _check(network: Network, op: Operator) -> None:
     if not fitting(network, op):
         found = network.output(op).shape
         what = f"its output of shape {found} does not follow from its inputs"
-        raise refuse(network, op, what, DAMAGED_HINT)
+        raise refuse(network, op, what)
 
 
 def _activations(network: Network, op: Operator) -> list[Tensor]:
@@ -194,7 +195,7 @@ def _check_activation(network: Network, op: Operator, tensor: Tensor) -> None:
 def _check_same(network: Network, op: Operator) -> None:
     out = network.output(op)
     for tensor in _activations(network, op)[:-1]:
-        if (tensor.scale, tensor.zero_point) != (out.scale, out.zero_point):
+        if not same_quantization(tensor, out):
             what = f"{tensor.name} and {out.name} differ in scale or zero point"
             raise refuse(network, op, what, "put a QUANTIZE between (requantize)")
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from export.frontend.refusal import DAMAGED_HINT, QUANTIZE_HINT, refuse
+from export.frontend.refusal import QUANTIZE_HINT, refuse
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network, Operator, Quant, Tensor
 from export.graph.shapes import RANK
@@ -33,7 +33,7 @@ def _require_sum(network: Network, op: Operator) -> None:
     weights, quant = _filters(network, op, types)
     if len(weights.shape) != RANK[op.kind] or min(weights.shape) < 1:
         what = f"weights of shape {weights.shape}"
-        raise refuse(network, op, what, DAMAGED_HINT)
+        raise refuse(network, op, what)
     axis = -1 if op.kind == "DEPTHWISE_CONV_2D" else 0
     _require_scales(network, op, quant, weights.shape[axis])
     _require_bias(network, op, weights.shape[axis])
@@ -82,7 +82,7 @@ def _require_bias(network: Network, op: Operator, count: int) -> None:
         what = f"bias {bias.name} is not {' or '.join(types)}"
         raise refuse(network, op, what, QUANTIZE_HINT)
     if bias.size != count:
-        raise refuse(network, op, "bias of another size", DAMAGED_HINT)
+        raise refuse(network, op, "bias of another size")
 
 
 def _bias_types(network: Network, op: Operator) -> tuple[str, ...]:
@@ -108,13 +108,11 @@ def _require_recurrent(network: Network, op: Operator) -> None:
         if tensor.data is None or tensor.dtype != dtype:
             what = f"{tensor.name} is {tensor.dtype}, not constant {dtype}"
             raise refuse(network, op, what, QUANTIZE_HINT)
-        if dtype != "int32" and not _is_symmetric(tensor.quant):
+        if dtype != "int32" and not _is_symmetric(tensor):
             what = f"{tensor.name} has no scale, several, or a zero point"
             raise refuse(network, op, what, QUANTIZE_HINT)
 
 
-def _is_symmetric(q: Quant | None) -> bool:
+def _is_symmetric(tensor: Tensor) -> bool:
     """Whether it has one scale, and its zero is 0."""
-    if q is None or len(q.scale) != 1 or q.zero_point[0]:
-        return False
-    return 0 < float(q.scale[0]) < math.inf
+    return tensor.is_per_tensor and tensor.zero_point == 0

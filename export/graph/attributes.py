@@ -55,7 +55,7 @@ class Reduction(Attributes):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folded(Attributes):
+class AxisReduction(Attributes):
     """REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN over one axis."""
 
     count: int  # elements of a sum

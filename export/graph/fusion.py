@@ -12,7 +12,7 @@ import numpy as np
 
 from export.graph.attributes import Leaky, Pool, Table
 from export.graph.geometry import geometry, hwc
-from export.graph.kinds import CHANNEL_TABLE, MAC_KINDS, UNARY_KINDS
+from export.graph.kinds import CHANNEL_TABLE, CONV_KINDS, MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
 from export.graph.regions import required
 from export.graph.stage import Stage, build
@@ -28,7 +28,6 @@ STEMS = {  # of the names of stages; all else has its kind's
 }
 
 
-POOLED = ("CONV_2D", "DEPTHWISE_CONV_2D")  # they can take such a pool
 COMMUTING = ("LEAKY_RELU", "RELU", CHANNEL_TABLE)  # with a pool, where they rise
 
 
@@ -108,7 +107,7 @@ def _fuses(group: list[Operator], follower: Operator) -> bool:
         return True
     return (
         _commutes(group, follower)
-        and group[0].kind in POOLED
+        and group[0].kind in CONV_KINDS
         and is_side_by_side(follower)
     )
 

@@ -1,6 +1,8 @@
 """Operators by what they are: the one place that lists them."""
 
-MAC_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+CONV_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+MAC_KINDS = (*CONV_KINDS, "FULLY_CONNECTED")
+QUANTIZE_KINDS = ("QUANTIZE", "DEQUANTIZE")
 UNARY_KINDS = (
     "LEAKY_RELU",
     "RELU",

@@ -55,13 +55,19 @@ class Tensor:
         return int(self._quant().zero_point[0])
 
     @property
+    def is_per_tensor(self) -> bool:
+        """Whether it is quantized by one scale, which is above 0 and finite."""
+        q = self.quant
+        return q is not None and len(q.scale) == 1 and 0 < float(q.scale[0]) < math.inf
+
+    @property
     def size(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory, where it is a value of the int8 engine."""
+        """What a value of an engine takes in memory: an int16 two, an int8 one."""
         return self.size * (2 if self.dtype == "int16" else 1)
 
     def _quant(self) -> Quant:
@@ -71,6 +77,15 @@ class Tensor:
                 "convert the model with full integer quantization (int8 in and out)",
             )
         return self.quant
+
+
+def same_quantization(a: Tensor, b: Tensor) -> bool:
+    """Whether both are quantized, and the same integers are the same real numbers."""
+    if a.quant is None or b.quant is None:
+        return False
+    return np.array_equal(a.quant.scale, b.quant.scale) and np.array_equal(
+        a.quant.zero_point, b.quant.zero_point
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from export.graph.attributes import (
     Svdf,
     Window,
 )
-from export.graph.kinds import BINARY_KINDS
+from export.graph.kinds import BINARY_KINDS, CONV_KINDS, POOL_KINDS
 from export.graph.network import Network, Operator, Tensor
 
 Shape = tuple[int, ...]
@@ -37,7 +37,7 @@ MOST = {  # how many it has at most, where that is another number
     "SVDF": 5,
     "CONCATENATION": 1 << 20,
 }
-WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D")
+WINDOWED = (*CONV_KINDS, *POOL_KINDS)
 LARGEST_WINDOW = 1024  # elements that a window spans, or a stride steps
 RANK = {"CONV_2D": 4, "DEPTHWISE_CONV_2D": 4, "FULLY_CONNECTED": 2}  # of the weights
 

@@ -101,7 +101,7 @@ def block(head: str, *, caller: Callable[[], str]) -> str:
     return f"{margin}{head}\n{body}{margin}}}\n"
 
 
-def folded(lines: list[str]) -> list[str]:
+def wrapped(lines: list[str]) -> list[str]:
     """Calls that are too long for a line, with further ones for the arguments."""
     found = []
     for line in lines:

@@ -53,7 +53,7 @@ class Options:
 class Kernel(ABC):
     """One way to make one stage."""
 
-    engine: ClassVar[str]  # int8 | f16: a part of every name
+    engine: ClassVar[str]  # int8 | int16 | f16: a part of every name
     template: ClassVar[str]  # beside the module, from export/kernels
     kinds: ClassVar[tuple[str, ...]]  # of the operators that may head its stages
 

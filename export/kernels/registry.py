@@ -2,8 +2,9 @@
 
     int8(stage, options)    # all that can make a stage, in the order below
 
-Where two cost the same, the first one is taken. A core with kernels of its own is a
-`Core` here and a folder beside this file.
+Where two cost the same, the first one is taken. A core whose kernels read and write
+values as the portable ones have them (LX6) is a `Core` here and a folder beside this
+file. One that lays values out its own way (ESP32-S3) is an engine in `export/cores`.
 """
 
 from collections.abc import Iterator, Sequence

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from export.graph.stage import Stage
+from export.plan.units import round_up
 
 EFFORT = 1000  # blocks placed while looking for a good order
 Lags = dict[tuple[int, int], int]  # (tensor read, tensor written): bytes before
@@ -102,7 +103,7 @@ def least_size(
 def _allowed(blocks: dict[int, Block], lags: Lags, alignment: int) -> Lags:
     """Which blocks may overlap: written by who reads the other for the last time."""
     return {
-        (source, target): _aligned(lag, alignment)
+        (source, target): round_up(lag, alignment)
         for (source, target), lag in lags.items()
         if source in blocks
         and target in blocks
@@ -175,11 +176,7 @@ def _blocks(
         shared = max(wanted.pop(number, 0) for number in range(streamed))
         wanted[streamed - 1] = shared
     found += [Block(-1 - n, n, n, size) for n, size in wanted.items() if size]
-    return {b.key: replace(b, size=_aligned(b.size, alignment)) for b in found}
-
-
-def _aligned(size: int, alignment: int) -> int:
-    return -(-size // alignment) * alignment
+    return {b.key: replace(b, size=round_up(b.size, alignment)) for b in found}
 
 
 def _orders(blocks: list[Block], effort: int) -> Iterator[list[Block]]:

@@ -8,9 +8,9 @@ known. Set by hand, from the assembler's listings, are "checked", "tile row", "t
 visit", "value", "listed" and "list visit": fitted with the others, depthwise layers
 took the estimates of unseen networks past their bound. The rest was fitted by
 tools/bench/fit_cost.py, so single ones may be odd (a visit below zero: its cost is
-among that of its outputs). Tests hold the
-estimates to counts within 10 %, also of networks that no weight was fitted to. The
-generator takes the way whose estimate is lowest.
+among that of its outputs). Tests hold the estimates to counts within 10 %, also of
+networks that no weight was fitted to. The generator takes the way whose estimate is
+lowest.
 """
 
 # Instructions for one of each kind of work, by core.
@@ -29,7 +29,7 @@ WEIGHTS: dict[str, dict[str, float]] = {
         "visit": -15.47,  # block of accumulators set up
         "short visit": -17.3,  # the same without any loop
         "flat visit": -8.89,  # the same of a kernel without a loop
-        "place": 13.06,  # position or a few abreast, all their channels
+        "place": 13.06,  # register tile of positions, all their channels
         "lone place": -29.45,  # the same, the only one of its loop
         "line": 118.36,  # row of a loop over positions
         "kept": -0.02,  # maximum of a row, kept for the next block

@@ -9,10 +9,12 @@ is taken.
 
 from dataclasses import replace
 
+from export.graph.kinds import CONV_KINDS
 from export.graph.stage import Stage
 from export.plan.row_chain import Chain, Node, Read, Rows, head_rows, played
+from export.plan.units import round_up
 
-KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD")
+KINDS = (*CONV_KINDS, "ADD")
 
 
 def plan(
@@ -76,7 +78,7 @@ def _kept(writer: Stage, chain: tuple[Stage, ...]) -> Rows:
         top=top,
         bottom=max(below),
         left=left * depth,
-        width=-(-(left + width + max(beside)) * depth // 4) * 4,
+        width=round_up((left + width + max(beside)) * depth, 4),
         fill=writer.network.tensors[writer.output].zero_point + 128,
     )
 

@@ -16,7 +16,7 @@ REST = 0.1  # loads a product that must be gained before a row's rest has its ow
 
 
 def blocks(stage: Stage, whole: bool = False) -> tuple[int, int, int]:
-    """(rows, columns, channels) that are summed abreast; `whole`: without a rest.
+    """(rows, columns, channels) of a register tile; `whole`: without a rest.
 
     Every product needs a value and a weight: as few loads of them as can be.
     """
@@ -43,17 +43,17 @@ def blocks(stage: Stage, whole: bool = False) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop over a row of positions, a few of them summed abreast."""
+    """A loop over a row of positions, unrolled by a few of them."""
 
     start: int
     end: int
     step: int
-    offsets: tuple[int, ...]  # of the windows of the positions abreast, in elements
+    offsets: tuple[int, ...]  # of the windows of a turn's positions, in elements
     out_offsets: tuple[int, ...]  # of what they give
 
     @property
-    def abreast(self) -> int:
-        """Positions that are summed at once."""
+    def unroll(self) -> int:
+        """Positions of a turn, which are summed at once."""
         return len(self.offsets)
 
     @property
@@ -69,7 +69,7 @@ class Loop:
     @property
     def hold_weights(self) -> bool:
         """Whether weights are loaded before values: there are more of these."""
-        return self.abreast >= 4
+        return self.unroll >= 4
 
 
 def loops(

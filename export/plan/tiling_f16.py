@@ -16,7 +16,7 @@ MOST_UNROLL = 10  # weights in one piece of straight code
 
 @dataclass(frozen=True)
 class Tile:
-    """Positions that are summed abreast, and the outputs that they give."""
+    """A register tile: positions that are summed, and the outputs that they give."""
 
     rows: int
     columns: int

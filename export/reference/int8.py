@@ -14,12 +14,10 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.arithmetic import elementwise, int8, unary
-from export.arithmetic.int8 import clamp, multiplier, requantize, wrap
+from export.arithmetic.int8 import clamp, requantize, wrap
 from export.graph.kinds import MAC_KINDS, UNARY_KINDS
-from export.graph.network import Network, Operator, Tensor
+from export.graph.network import Network, Operator
 from export.reference import int16, moving, recurrent, rows, windows
-
-__all__ = ["multiplier", "outputs", "requantize", "run"]
 
 Values = dict[int, np.ndarray]
 BATCH = 200  # images at a time: the windows of one layer stay in the cache
@@ -110,15 +108,10 @@ def _binary(network: Network, op: Operator, values: Values) -> np.ndarray:
 def _unary(network: Network, op: Operator, values: Values) -> np.ndarray:
     x = values[op.inputs[0]]
     if x.dtype == np.float32:  # QUANTIZE at the input
-        return _affine_quantize(network.output(op), x)
+        out = network.output(op)
+        return int8.quantized(x, out.scale, out.zero_point)
     table = unary.table(network, op)
     return table[x.astype(np.int64) + 128]
-
-
-def _affine_quantize(out: Tensor, x: np.ndarray) -> np.ndarray:
-    ratio = x / out.scale
-    rounded = np.copysign(np.floor(np.abs(ratio) + np.float32(0.5)), ratio)
-    return clamp(rounded.astype(np.int64) + out.zero_point)
 
 
 def _dequantize(network: Network, op: Operator, values: Values) -> np.ndarray:

@@ -121,6 +121,6 @@ def transpose_conv(network: Network, op: Operator, values: Values) -> np.ndarray
     bias = network.input(op, 2)
     if bias is not None and bias.data is not None:
         acc = acc + bias.data.reshape(-1).astype(np.int64)
-    mantissa, shift = matrix.transposed_multipliers(network, op)
+    mantissa, shift = int8.channel_multipliers(network, op)
     scaled = requantize(int8.wrap(acc), mantissa, shift) + out.zero_point
     return clamp(scaled, *int8.activation_range(op, out))

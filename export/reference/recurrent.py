@@ -12,7 +12,7 @@ def lstm(network: Network, op: Operator, values: Values) -> np.ndarray:
     """(N, T, S) of (N, T, I); the state becomes that after the last step."""
     k = recurrent.lstm(network, op)
     at, hidden, cell = op.inputs[:3]
-    units, inputs = k.steps
+    units, inputs = k.sizes
     x = values[at].reshape(len(values[at]), -1, inputs)
     old, kept = (
         np.broadcast_to(values[i].reshape(-1, units), (len(x), units))

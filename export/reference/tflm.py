@@ -1,6 +1,6 @@
 """TensorFlow Lite Micro's own interpreter: the oracle of the int8 arithmetic.
 
-    from export import tflm
+    from export.reference import tflm
     logits = tflm.outputs(tflite_bytes, images)   # None where there is no wheel
 
 XNNPACK and the TFLite builtins round differently, so nothing else may stand in.

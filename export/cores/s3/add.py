@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.arithmetic import int8
+from export.arithmetic.int8 import INT16_MAX, INT16_MIN
 from export.cores.s3.code import Code
 from export.cores.s3.finish import Clamp
 from export.cores.s3.kernel import Kernel
@@ -22,7 +23,6 @@ from export.cores.s3.layout import Layout
 from export.graph.network import Network, Operator
 
 NEAR = 6  # multipliers tried on either side of the real ones
-GREATEST = 32767  # of a factor of the offset
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Constants:
         """As the vector code computes it."""
         y = _scaled(a, b, self.first, self.second)
         y = y + self.factors[0] * self.factors[1]
-        return np.asarray(np.clip(y >> self.s, -32768, 32767) >> 8)
+        return np.asarray(np.clip(y >> self.s, INT16_MIN, INT16_MAX) >> 8)
 
     def bytes(self) -> bytes:
         """The constants in the order in which they are read."""
@@ -89,9 +89,9 @@ def solve(network: Network, op: Operator) -> Constants | None:
 
 def factors(low: int, high: int) -> tuple[int, int] | None:
     """Two numbers of 16 bits whose product is in a range, near its middle."""
-    other = np.arange(GREATEST, 0, -1, dtype=np.int64)
+    other = np.arange(INT16_MAX, 0, -1, dtype=np.int64)
     one = np.rint((low + high) / 2 / other).astype(np.int64)
-    good = (one * other >= low) & (one * other <= high) & (np.abs(one) <= GREATEST)
+    good = (one * other >= low) & (one * other <= high) & (np.abs(one) <= INT16_MAX)
     if not good.any():
         return None
     off = np.where(good, np.abs(one * other - (low + high) // 2), 1 << 60)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from export.cores.s3.layout import Layout, up
+from export.cores.s3.layout import Layout
 from export.plan.arena import EFFORT, Block, arrange, span
+from export.plan.units import round_up
 
 TAIL = 48  # bytes behind a value that windows may read
 
@@ -55,13 +56,13 @@ def allocate(
             uses.setdefault(tensor, []).append(i)
         sizes |= unit.sizes
         if unit.scratch:
-            blocks[-1 - i] = Block(-1 - i, i, i, up(unit.scratch, 16))
+            blocks[-1 - i] = Block(-1 - i, i, i, round_up(unit.scratch, 16))
     for tensor, layout in layouts.items():
-        size = up(sizes.get(tensor, layout.size), 16)
+        size = round_up(sizes.get(tensor, layout.size), 16)
         last = len(units) if tensor == output else max(uses[tensor])
         blocks[tensor] = Block(tensor, min(uses[tensor]), last, size, TAIL)
     lags = {
-        (tensor, unit.output): up(max(lag, 0), 16)
+        (tensor, unit.output): round_up(max(lag, 0), 16)
         for i, unit in enumerate(units)
         for tensor, lag in unit.lags.items()
         if blocks[tensor].last == blocks[unit.output].first == i

@@ -1,13 +1,15 @@
 """Which layout each value has: what its readers want of it."""
 
-from export.cores.s3.layout import WORD, Border, Layout, lay, padded, up
+from export.cores.s3.layout import WORD, Border, Layout, lay, padded
 from export.cores.s3.window import Shape
 from export.cores.s3.windows import cheapest
 from export.graph.geometry import hwc
+from export.graph.kinds import CONV_KINDS
 from export.graph.network import Network
 from export.graph.stage import Stage
+from export.plan.units import round_up
 
-WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D")
+WINDOWED = (*CONV_KINDS, "MAX_POOL_2D")
 PACKS = ("CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D")  # pixels at any alignment
 ANYWHERE = ("CONV_2D", "FULLY_CONNECTED")  # and rows
 LOWEST = -128
@@ -45,7 +47,7 @@ def _image(network: Network, readers: list[Reader]) -> Layout:
     anywhere = all(stage.head.kind in ANYWHERE for stage, _ in readers)
     if layout.border or layout.pixel != layout.channels or not anywhere:
         return layout
-    return Layout(*shape, layout.pixel, up(layout.width * layout.pixel, WORD))
+    return Layout(*shape, layout.pixel, round_up(layout.width * layout.pixel, WORD))
 
 
 def _layout(shape: Size, readers: list[Reader], able: bool) -> Layout:

@@ -12,7 +12,7 @@ from export.cores.s3.lower import Engine
 from export.cores.s3.places import Places, strided
 from export.cores.s3.rows import Run
 from export.kernels.arrays import Array
-from export.kernels.c_text import folded, indented
+from export.kernels.c_text import indented, wrapped
 
 COLUMNS = 12  # values a line
 
@@ -65,7 +65,7 @@ def body(engine: Engine, shown: dict[int, int]) -> list[str]:
         ends = not any(other.output == unit.output for other in following)
         if ends and unit.output not in by_rows:
             lines += places.hook(unit.output, places.of(unit.output))
-    return folded(lines + _output(engine))
+    return wrapped(lines + _output(engine))
 
 
 def _output(engine: Engine) -> list[str]:

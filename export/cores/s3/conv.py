@@ -15,11 +15,12 @@ from export.cores.s3 import dense, patch, steps
 from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
-from export.cores.s3.layout import VECTOR, up
+from export.cores.s3.layout import VECTOR
 from export.cores.s3.row_block import pair, row_block
 from export.cores.s3.sums import OVER, Order, Sum, chained, plain, sums
 from export.cores.s3.window import Way, arranged
 from export.cores.s3.windows import cheapest
+from export.plan.units import round_up
 
 SHORT = 12  # vectors of a window for which clearing ACCX less often pays
 
@@ -70,8 +71,8 @@ class _Positions:
         self.lanes = job.lanes
         self.block = _block(job, self.lanes)
         unit = 256 if self.way.scratch else VECTOR  # one instruction reaches behind
-        lanes = up(self.block * self.lanes, 16)
-        self.sum_bytes = up(8 * self.window * lanes, unit)
+        lanes = round_up(self.block * self.lanes, 16)
+        self.sum_bytes = round_up(8 * self.window * lanes, unit)
 
     def kernel(self) -> Kernel:
         """Text, weights, constants."""

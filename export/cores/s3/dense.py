@@ -9,9 +9,10 @@ from export.cores.s3 import raw, steps
 from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
-from export.cores.s3.layout import VECTOR, up
+from export.cores.s3.layout import VECTOR
 from export.cores.s3.sums import OVER, Order, chained, plain, sums
 from export.cores.s3.window import Way, arranged
+from export.plan.units import round_up
 
 GROUP = 16  # outputs
 
@@ -46,7 +47,7 @@ def _group(code: Code, job: Job, way: Way, count: int) -> None:
     taps, lanes = job.weights.shape[1], min(job.lanes, GROUP)
     code("mov a14,a5", "mov a13,a11")
     if job.raw:
-        code.add("a11", up(taps, VECTOR) * count)
+        code.add("a11", round_up(taps, VECTOR) * count)
         raw.sums(code, taps, count)
     else:
         code.add("a11", VECTOR * way.count * count)

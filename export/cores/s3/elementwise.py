@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from export.arithmetic import int8
+from export.arithmetic.fixedpoint import INT32_MAX
 from export.cores.s3 import add, choose, depthwise, lines, passes, pool, requant
 from export.cores.s3.finish import Clamp, Finish
 from export.cores.s3.kernel import Call, Kernel
@@ -116,7 +117,7 @@ def _mean_steps(
         turn = least if op.attributes.unsigned else 0 * least
         return requant.stepped(average, real, least, greatest, turn)
     mantissa, shift = int8.mean_constant(network, op)
-    if (256 * count) << max(shift, 0) > requant.INT32:
+    if (256 * count) << max(shift, 0) > INT32_MAX:
         return None
     offset = source.zero_point * count
 

@@ -7,10 +7,11 @@ kernel reads them, and what it writes is copied back: slow, always exact.
 from dataclasses import replace
 
 from export.cores.s3.kernel import Call, Portable
-from export.cores.s3.layout import Layout, up
+from export.cores.s3.layout import Layout
 from export.graph.stage import Stage
 from export.kernels import registry
 from export.kernels.kernel import Options
+from export.plan.units import round_up
 
 
 def calls(stage: Stage, layouts: dict[int, Layout], name: str) -> list[Call]:
@@ -24,6 +25,6 @@ def calls(stage: Stage, layouts: dict[int, Layout], name: str) -> list[Call]:
     at, places = 0, []
     for size in (*sizes, kernel.scratch):
         places.append(at)
-        at += up(size, 16)
+        at += round_up(size, 16)
     portable = Portable(name, kernel, tuple(places), max(at, 16))
     return [Call(portable, stage.inputs, stage.output, stage.number)]

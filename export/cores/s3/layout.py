@@ -8,6 +8,8 @@ padding has to read, so that no kernel knows of padding.
 
 from dataclasses import dataclass
 
+from export.plan.units import round_up
+
 VECTOR = 16  # bytes
 WORD = 4
 
@@ -40,15 +42,15 @@ class Layout:
     @property
     def start(self) -> int:
         """Offset of the first pixel from the start of the memory."""
-        before = up(self.border.left * self.pixel, VECTOR)
+        before = round_up(self.border.left * self.pixel, VECTOR)
         return self.border.top * self.row + before
 
     @property
     def size(self) -> int:
         """Bytes of the whole, border included."""
-        before = up(self.border.left * self.pixel, VECTOR)
+        before = round_up(self.border.left * self.pixel, VECTOR)
         rows = self.border.top + self.height + self.border.bottom
-        return up(before + rows * self.row, VECTOR)
+        return round_up(before + rows * self.row, VECTOR)
 
     @property
     def packed(self) -> bool:
@@ -60,14 +62,9 @@ class Layout:
         return y * self.row + x * self.pixel
 
 
-def up(value: int, unit: int) -> int:
-    """`value` rounded up to whole units."""
-    return -(-value // unit) * unit
-
-
 def padded(channels: int) -> int:
     """Bytes of a pixel that can be had at once."""
-    return 8 if channels <= 8 else up(channels, VECTOR)
+    return 8 if channels <= 8 else round_up(channels, VECTOR)
 
 
 def lay(
@@ -79,7 +76,7 @@ def lay(
     fill: int = 0,
 ) -> Layout:
     """A layout with rows of whole vectors."""
-    row = up((border.left + width + border.right) * pixel, VECTOR)
+    row = round_up((border.left + width + border.right) * pixel, VECTOR)
     return Layout(height, width, channels, pixel, row, border, fill)
 
 

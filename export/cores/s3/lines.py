@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from export.arithmetic.int8 import INT16_MAX, INT16_MIN
+
 ALL = np.arange(-128, 128)
 FRACTIONS = (7, 6, 5)  # F
 CENTRES = (128, 0, 64, 192)  # c
@@ -93,7 +95,7 @@ def _through(
         range(around - SPAN, around + SPAN + 1), key=lambda m: abs(m - around)
     ):
         base = (x * m) >> 15
-        if abs(m) > 32767 or np.abs(base).max() > 32767:
+        if abs(m) > INT16_MAX or np.abs(base).max() > INT16_MAX:
             continue
         low = np.where(y > -128, y * unit - base, -FAR).max()
         high = np.where(y < 127, y * unit + unit - 1 - base, FAR).min()
@@ -101,7 +103,7 @@ def _through(
             continue
         low, high = max(low, high - unit), min(high, low + unit)
         offset = int((low + high) // 2)
-        if abs(offset) <= 32767:
+        if abs(offset) <= INT16_MAX:
             found.append((m, offset))
         if len(found) == 4:
             break
@@ -113,4 +115,4 @@ def _line(x: np.ndarray, m: int, o: int) -> np.ndarray:
 
 
 def _sat16(v: np.ndarray) -> np.ndarray:
-    return np.asarray(np.clip(v, -32768, 32767))
+    return np.asarray(np.clip(v, INT16_MIN, INT16_MAX))

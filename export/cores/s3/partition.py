@@ -16,10 +16,11 @@ from export.cores.s3 import rows
 from export.cores.s3.arena import Memory, allocate
 from export.cores.s3.count import instructions
 from export.cores.s3.kernel import Call, Kernel
-from export.cores.s3.layout import Layout, up
+from export.cores.s3.layout import Layout
 from export.cores.s3.profile import Profile
 from export.cores.s3.rows import Part, Run
 from export.graph.stage import Stage
+from export.plan.units import round_up
 
 Unit = Call | Run
 Blocks = tuple[tuple[int, int], ...]  # (first, last part) of runs and of parts alone
@@ -132,7 +133,7 @@ class _Search:
         """(bytes at that time, instructions more) of parts alone and of runs."""
         found = {(i, i): (peak, 0) for i, peak in enumerate(self._alone)}
         for (first, last), run in self._runs.items():
-            inner = sum(up(size, 16) for size in run.sizes.values())
+            inner = sum(round_up(size, 16) for size in run.sizes.values())
             found[first, last] = self._peak(first, last, (run,), inner), run.overhead
         return found
 

@@ -12,9 +12,9 @@ from export.cores.s3 import steps
 from export.cores.s3.code import Code
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Kernel
-from export.cores.s3.layout import up
 from export.cores.s3.row_block import pair, row_block
 from export.cores.s3.sums import OVER, chained, plain
+from export.plan.units import round_up
 
 POSITIONS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
@@ -93,7 +93,7 @@ def _pooled(job: Job) -> Kernel:
     """A position of the pool's output at a time."""
     code = Code(job.name)
     lanes = job.target.pixel
-    pairs = up(job.channels, 2) // 2
+    pairs = round_up(job.channels, 2) // 2
     moves = ([16, 16, 16, -40] + [16, 16, 16, 8]) * pairs
     moves = moves[: 4 * job.channels]
     steps.prologue(code, job.finish)
@@ -162,8 +162,8 @@ def _rows(job: Job) -> Kernel:
     """Two rows of the output at a time, pixels that follow each other."""
     code = Code(job.name)
     unit = 16 // math.gcd(job.channels, 16)
-    block = row_block(job.columns, job.channels, up(unit, 2), job.sums)
-    half = 8 * up(block * job.channels, 16)  # bytes of the sums of a row
+    block = row_block(job.columns, job.channels, round_up(unit, 2), job.sums)
+    half = 8 * round_up(block * job.channels, 16)  # bytes of the sums of a row
     span = job.channels * 8
     order = [8] * (2 * job.channels)
     moves = order[:-1] + [8 + half - 2 * span] + order[:-1] + [8 - half]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from export.cores.s3.code import Code
 from export.cores.s3.kernel import Kernel
-from export.cores.s3.layout import Layout, up
+from export.cores.s3.layout import Layout
+from export.plan.units import round_up
 
 POINTERS = ("a6", "a7", "a9", "a12")  # of rows that are read side by side
 COPIES = (("l32i", "s32i", 4), ("l16ui", "s16i", 2), ("l8ui", "s8i", 1))
@@ -73,7 +74,7 @@ def _by_rows(job: Pool) -> Kernel:
     height, width = job.kernel
     before = job.start % 16  # the rows are read from the vector before the window
     last = (job.columns - 1) * job.stride[1] + width
-    vectors = up(before + last * source.pixel, 16) // 16
+    vectors = round_up(before + last * source.pixel, 16) // 16
     size = 16 * (vectors + 3)
     pointers = POINTERS[:height]
     code("mov a8,a2")
@@ -122,7 +123,7 @@ def _beside(code: Code, source: int, target: int, by: int, vectors: int) -> None
     code.add("a6", source, "a5")
     code.add("a7", target, "a5")
     code.add("a9", source + 16 * far, "a5", "a15")
-    code(f"movi a13,{up(vectors - far, 1)}", "ee.vld.128.ip q0,a9,16")
+    code(f"movi a13,{vectors - far}", "ee.vld.128.ip q0,a9,16")
     end = code.ahead("beside")
     if far == 0:  # each vector is loaded a turn before it is shifted
         code("ee.vld.128.ip q1,a9,16", f"loop a13,{end}")

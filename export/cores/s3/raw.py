@@ -10,8 +10,9 @@ Registers as in `dense`; a4 points at the input's last byte, a12 counts the outp
 import numpy as np
 
 from export.cores.s3.code import Code
-from export.cores.s3.layout import VECTOR, up
+from export.cores.s3.layout import VECTOR
 from export.cores.s3.window import BEYOND, arranged
+from export.plan.units import round_up
 
 
 def start(code: Code, size: int) -> None:
@@ -22,7 +23,7 @@ def start(code: Code, size: int) -> None:
 
 def sums(code: Code, size: int, count: int) -> None:
     """So many sums to a14, by weights from a13 on."""
-    vectors = up(size, VECTOR) // VECTOR
+    vectors = round_up(size, VECTOR) // VECTOR
     # What follows the last vector may hold no byte: the one of the last byte is read.
     after = ["a15,16"] * (vectors - 1) + ["a4,0"]
     code("ee.vldbc.8 q7,a1", f"movi a12,{count}")
@@ -49,6 +50,6 @@ def sums(code: Code, size: int, count: int) -> None:
 
 def weights(values: np.ndarray) -> bytes:
     """Of (O, taps) in the order in which they are read."""
-    taps = np.full(up(values.shape[1], VECTOR), BEYOND)
+    taps = np.full(round_up(values.shape[1], VECTOR), BEYOND)
     taps[: values.shape[1]] = np.arange(values.shape[1])
     return arranged(values, taps.reshape(-1, VECTOR))

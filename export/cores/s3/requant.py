@@ -20,16 +20,18 @@ rises too, if it steps at the same sums: both sides of each of TFLite's steps ar
 evaluated, and the ends of the range.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from export.arithmetic import envelope, int8
+from export.arithmetic.fixedpoint import INT32_MAX
+from export.arithmetic.int8 import INT16_MAX, INT16_MIN
 from export.arithmetic.requant_proof import thresholds
 from export.graph.stage import Stage
 
 GOALS = np.arange(-127, 128, dtype=np.int64)  # outputs that are stepped up to
-INT32 = (1 << 31) - 1
 LEAST = 1e-9  # outputs a unit of the sum: a channel below it never steps
 MOST_SHIFT = 24  # of k and s
 LESS = 2  # than the greatest k are tried
@@ -65,7 +67,7 @@ class Constants:
     def apply(self, sums: np.ndarray) -> np.ndarray:
         """q of sums (C, N), as the vector code computes it."""
         x = (sums << self.k) + self.offset[:, None]
-        x = np.clip(x, -INT32 - 1, INT32)
+        x = np.clip(x, -INT32_MAX - 1, INT32_MAX)
         high, low = x >> 16, x & 0xFFFF
         m = self.multiplier[:, None]
         if self.precise:
@@ -75,7 +77,7 @@ class Constants:
             y = (low * (m >> 16) + high * (m & 0x7FFF)) >> 15
         y = y + high * (m >> 15)
         y = y - (high < self.border[:, None]) * self.back[:, None]
-        return np.asarray(np.clip(y >> self.s, -32768, 32767) >> 8)
+        return np.asarray(np.clip(y >> self.s, INT16_MIN, INT16_MAX) >> 8)
 
     def bytes(self, channels: np.ndarray) -> bytes:
         """The constants of eight lanes, in the order in which the code reads them."""
@@ -107,7 +109,7 @@ def weighted(stage: Stage) -> Steps | None:
     greatest = np.maximum(w * 127, w * -128).sum(1)
     least = np.minimum(w * 127, w * -128).sum(1)
     reach = np.maximum(np.abs(least + extra), np.abs(greatest + extra))
-    if np.any(reach << np.clip(shift, 0, 31) > INT32) or np.any(mantissa < 0):
+    if np.any(reach << np.clip(shift, 0, 31) > INT32_MAX) or np.any(mantissa < 0):
         return None
 
     def function(sums: np.ndarray) -> np.ndarray:
@@ -122,8 +124,13 @@ def weighted(stage: Stage) -> Steps | None:
     return stepped(function, real, least, greatest, -extra, near.astype(np.int64))
 
 
-def stepped(  # type: ignore[no-untyped-def]
-    function, real, least, greatest, turn, near=None
+def stepped(
+    function: Callable[[np.ndarray], np.ndarray],
+    real: np.ndarray,
+    least: np.ndarray,
+    greatest: np.ndarray,
+    turn: np.ndarray,
+    near: np.ndarray | None = None,
 ) -> Steps:
     """Where a function of sums (C, N) steps that rises in each channel."""
     goals = np.broadcast_to(GOALS, (len(least), len(GOALS)))
@@ -186,8 +193,8 @@ def _channel(
     for i in best[room[best] > 0]:
         b = int(round((least[i] + greatest[i] + lost[i]) / 2))
         border = int(round((float(steps.turn[c]) * 2.0**k + b) / 65536))
-        border = max(min(border, 32767), -32768)
-        if abs(b) > INT32 or back[i] > 32767:
+        border = max(min(border, INT16_MAX), INT16_MIN)
+        if abs(b) > INT32_MAX or back[i] > INT16_MAX:
             continue
         found = (b, int(tries[i]), border, int(back[i]))
         if _exact(_one(steps, c), _constants(k, s, [found], precise)):
@@ -229,10 +236,10 @@ def _flat(
     m = max(min(round(float(steps.real[c]) * 2.0 ** (39 + s - k)), (1 << 30) - 1), 1)
     while m:
         unit = 2.0 ** (s + 39) / m
-        low = value * unit - ends[0] if value > -128 else -INT32
-        high = (value + 1) * unit - ends[1] if value < 127 else INT32
-        b = round((max(low, -INT32) + min(high, INT32)) / 2)
-        found = (max(min(b, INT32), -INT32), m, -32768, 0)
+        low = value * unit - ends[0] if value > -128 else -INT32_MAX
+        high = (value + 1) * unit - ends[1] if value < 127 else INT32_MAX
+        b = round((max(low, -INT32_MAX) + min(high, INT32_MAX)) / 2)
+        found = (max(min(b, INT32_MAX), -INT32_MAX), m, -32768, 0)
         if _exact(_one(steps, c), _constants(k, s, [found], precise)):
             return found
         m //= 2

@@ -15,11 +15,12 @@ import numpy as np
 
 from export.cores.s3 import passes
 from export.cores.s3.kernel import Call, Kernel
-from export.cores.s3.layout import VECTOR, Border, Layout, up
+from export.cores.s3.layout import VECTOR, Border, Layout
 from export.graph.geometry import POINT
 from export.graph.stage import Stage
 from export.plan import cost, overlap
 from export.plan.row_chain import Chain, Node, Play, Read, Rows, head_rows, played
+from export.plan.units import round_up
 
 FAR = 1 << 40  # bytes; behind all that anybody reads
 
@@ -196,7 +197,7 @@ def _kept(part: Part, layout: Layout) -> Rows:
     border = layout.border
     before = strip(layout).start
     end = before + (layout.width + border.right) * layout.pixel
-    written = before + up(layout.width * layout.pixel, VECTOR)  # by whole vectors
+    written = before + round_up(layout.width * layout.pixel, VECTOR)  # by whole vectors
     return Rows(
         tensor=part.tensor,
         writer=part.number,

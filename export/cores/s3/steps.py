@@ -2,8 +2,8 @@
 
 from export.cores.s3.code import Code
 from export.cores.s3.finish import Finish
-from export.cores.s3.layout import up
 from export.cores.s3.lines import Lines
+from export.plan.units import round_up
 
 LOOP_BYTES = 244
 WRITTEN_OUT = 3  # steps that are not worth a loop
@@ -20,7 +20,7 @@ def prologue(code: Code, finish: Finish) -> None:
 def of_lanes(lanes: int) -> list[int]:
     """The lanes of each step."""
     whole, rest = divmod(lanes, 16)
-    return [16] * whole + ([up(rest, 8)] if rest else [])
+    return [16] * whole + ([round_up(rest, 8)] if rest else [])
 
 
 def write(code: Code, finish: Finish, steps: list[int], period: int) -> None:

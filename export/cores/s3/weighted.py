@@ -11,10 +11,11 @@ from export.cores.s3 import choose, conv, dense, depthwise, lines, passes, requa
 from export.cores.s3.finish import After, Clamp, Finish
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Call, Kernel, RowMaker
-from export.cores.s3.layout import Layout, lag, up
+from export.cores.s3.layout import Layout, lag
 from export.cores.s3.ways import Aligned
 from export.cores.s3.window import BEYOND, Shape, Way
 from export.graph.stage import Stage
+from export.plan.units import round_up
 
 Layouts = dict[int, Layout]
 
@@ -156,7 +157,7 @@ def _depthwise(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
 def _whole(stage: Stage, source: Layout) -> Way:
     """All of the input at once, as it lies from its first pixel to its last."""
     size = source.at(source.height - 1, source.width - 1) + source.channels
-    taps = np.full(up(size, 16), BEYOND)
+    taps = np.full(round_up(size, 16), BEYOND)
     for y in range(source.height):
         for x in range(source.width):
             first = (y * source.width + x) * source.channels

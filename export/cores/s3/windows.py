@@ -7,9 +7,10 @@ What each way is, `export.cores.s3.ways` says.
 
 import numpy as np
 
-from export.cores.s3.layout import Layout, up
+from export.cores.s3.layout import Layout
 from export.cores.s3.ways import Aligned, Halves, Shifted, Words
 from export.cores.s3.window import BEYOND, KEPT, RESIDENT, Shape, Way
+from export.plan.units import round_up
 
 WORDS = 12  # of a window that are worth collecting one by one
 
@@ -31,7 +32,7 @@ def cheapest(
 def _vectors(run: np.ndarray, unit: int = 16) -> np.ndarray:
     """A run of taps in whole vectors (or other units)."""
     return np.pad(
-        run, (0, up(len(run), unit) - len(run)), constant_values=BEYOND
+        run, (0, round_up(len(run), unit) - len(run)), constant_values=BEYOND
     ).reshape(-1, unit)
 
 
@@ -83,7 +84,7 @@ def _words(shape: Shape, layout: Layout) -> Way | None:
         words = _vectors(run, 4)
         lanes.append(words)
         offsets += [at + 4 * i for i in range(len(words))]
-    if len(offsets) > WORDS or len(offsets) > 4 * RESIDENT:
+    if len(offsets) > WORDS:
         return None
     flat = _vectors(np.concatenate(lanes).reshape(-1))
     return Words(flat, 2 * len(offsets) + 1, tuple(offsets))

@@ -21,6 +21,7 @@ from export.frontend.canonical import (
     tidy,
     unsigned,
 )
+from export.frontend.refusal import DAMAGED_HINT
 from export.graph.network import Network
 
 __all__ = ["canonical"]
@@ -39,10 +40,8 @@ def canonical(network: Network) -> Network:
     try:
         return _made(network)
     except CONTRADICTIONS as error:
-        raise Esp8kError(
-            f"the model contradicts itself: {error}",
-            "the file is damaged: convert the model again",
-        ) from error
+        what = f"the model contradicts itself: {error}"
+        raise Esp8kError(what, DAMAGED_HINT) from error
 
 
 def _made(network: Network) -> Network:

@@ -14,10 +14,10 @@ import numpy as np
 from export.frontend.canonical import moving
 from export.frontend.canonical.rewriter import Rewriter
 from export.graph.attributes import Padding, Window
-from export.graph.network import Network, Operator
+from export.graph.kinds import CONV_KINDS
+from export.graph.network import Network, Operator, same_quantization
 
 RENAMES = ("EXPAND_DIMS", "SQUEEZE", "RESHAPE")
-CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def _all(network: Network) -> list[Found]:
 def _one(network: Network, chain: list[Operator]) -> Found | None:
     """The chain as one, if it is no more than a convolution."""
     split, *inner, joined = chain
-    convs = [op for op in inner if op.kind in CONVOLUTIONS]
-    rest = [op for op in inner if op.kind not in CONVOLUTIONS]
+    convs = [op for op in inner if op.kind in CONV_KINDS]
+    rest = [op for op in inner if op.kind not in CONV_KINDS]
     if joined.kind != "BATCH_TO_SPACE_ND" or len(convs) != 1:
         return None
     if any(op.kind not in RENAMES for op in rest):
@@ -79,11 +79,7 @@ def _one(network: Network, chain: list[Operator]) -> Found | None:
         return None
     pairs = ((split.inputs[0], split.outputs[0]), (joined.inputs[0], joined.outputs[0]))
     tensors = network.tensors
-    if any(
-        (tensors[a].scale, tensors[a].zero_point)
-        != (tensors[b].scale, tensors[b].zero_point)
-        for a, b in pairs
-    ):
+    if not all(same_quantization(tensors[a], tensors[b]) for a, b in pairs):
         return None
     # TensorFlow Lite pads with the zero point there, TFLite Micro with a field of its
     # arena that it never writes: 0 where the arena is static memory.

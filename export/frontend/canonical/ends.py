@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.graph.network import Network, Operator, Quant, Tensor, numbered
+from export.arithmetic import int8
+from export.graph.network import (
+    Network,
+    Operator,
+    Quant,
+    Tensor,
+    numbered,
+    same_quantization,
+)
 
 INNER = ("int8", "int16")  # types of the core
 
@@ -91,7 +99,7 @@ def _input(
         tensors[index] = shifted(tensor)
         if len(users) == 1 and users[0].kind == "QUANTIZE":
             inner = users[0].outputs[0]
-            if _alike(tensors[index], tensors[inner]):
+            if same_quantization(tensors[index], tensors[inner]):
                 operators.remove(users[0])
                 return inner, "uint8"
         return index, "uint8"
@@ -112,7 +120,8 @@ def _output(
         return inner, "float32"
     if maker.kind == "QUANTIZE" and tensor.dtype == "uint8" and tensor.quant:
         tensors[index] = shifted(tensor)
-        if tensors[inner].dtype == "int8" and _alike(tensors[index], tensors[inner]):
+        same = same_quantization(tensors[index], tensors[inner])
+        if tensors[inner].dtype == "int8" and same:
             operators.remove(maker)
             return inner, "uint8"
         return index, "uint8"
@@ -140,25 +149,12 @@ def shifted(tensor: Tensor) -> Tensor:
     return dataclasses.replace(tensor, dtype="int8", quant=moved, data=data)
 
 
-def _alike(first: Tensor, second: Tensor) -> bool:
-    a, b = first.quant, second.quant
-    return (
-        a is not None
-        and b is not None
-        and np.array_equal(a.scale, b.scale)
-        and np.array_equal(a.zero_point, b.zero_point)
-    )
-
-
 # ==== The same in numpy ====
 
 
 def quantized(end: End, values: np.ndarray) -> np.ndarray:
     """The core's int8 of real numbers, as QUANTIZE rounds them."""
-    ratio = values.astype(np.float32) / np.float32(end.scale)
-    away = np.copysign(np.floor(np.abs(ratio.astype(np.float64)) + 0.5), ratio)
-    q = np.clip(away + end.zero_point, -128, 127)
-    return np.asarray(q, np.int8)
+    return int8.quantized(values, end.scale, end.zero_point)
 
 
 def to_outer(end: End, q: np.ndarray) -> np.ndarray:

@@ -120,10 +120,9 @@ def _chain(
 
 def _int8(network: Network, index: int) -> End | None:
     tensor = network.tensors[index]
-    q = tensor.quant
-    if tensor.dtype != "int8" or q is None or len(q.scale) != 1 or not q.scale[0] > 0:
+    if tensor.dtype != "int8" or not tensor.is_per_tensor:
         return None
-    return End("int8", float(q.scale[0]), int(q.zero_point[0]), tensor.shape)
+    return End("int8", float(tensor.scale), tensor.zero_point, tensor.shape)
 
 
 def _values(network: Network, chain: list[Operator]) -> np.ndarray | None:

@@ -7,34 +7,28 @@ import numpy as np
 from core.errors import Esp8kError
 from export.frontend.canonical import static
 from export.frontend.canonical.rewriter import Rewriter
+from export.frontend.refusal import refuse
 from export.graph.attributes import Along, Blocks, Mirror, Movement, Resize
 from export.graph.moves import factor
 from export.graph.network import Operator, Tensor
 
 Index = np.ndarray
+UNFIXED_HINT = "fix the shapes before converting: keras.Input(shape, batch_size=1)"
 
 
 def move(r: Rewriter, op: Operator, index: Index, output: int, source: int) -> None:
     """`output` takes its elements from `source` as the flat positions `index` say."""
     target, start = r.tensors[output], r.tensors[source]
     if index.size != target.size or index.size == 0:
-        raise refusal(r, op, "its output's shape does not follow from its inputs")
+        what = "its output's shape does not follow from its inputs"
+        raise refuse(r.network, op, what)
     if np.array_equal(index.reshape(-1), np.arange(start.size)):
         r.emit("RESHAPE", (source,), output)
         return
     moves = factor(index)
     if moves is None:
-        raise refusal(r, op, "its data move in no regular way")
+        raise refuse(r.network, op, "its data move in no regular way")
     r.emit("MOVE", (source,), output, Movement(moves=moves, of=op.kind))
-
-
-def refusal(r: Rewriter, op: Operator, what: str) -> Esp8kError:
-    """One error for an operator that cannot be."""
-    name = r.tensors[op.outputs[0]].name if op.outputs else "none"
-    return Esp8kError(
-        f"operator {op.index} {op.kind} (tensor {name}): {what}",
-        "the file is damaged: convert the model again",
-    )
 
 
 def _positions(tensor: Tensor) -> Index:
@@ -44,10 +38,8 @@ def _positions(tensor: Tensor) -> Index:
 def _constant(r: Rewriter, op: Operator, position: int) -> np.ndarray:
     tensor = r.tensor(op, position)
     if tensor.data is None:
-        raise Esp8kError(
-            f"operator {op.index} {op.kind}: {tensor.name} is computed, not constant",
-            "fix the shapes before converting: keras.Input(shape, batch_size=1)",
-        )
+        what = f"{tensor.name} is computed, not constant"
+        raise refuse(r.network, op, what, UNFIXED_HINT)
     return tensor.data
 
 
@@ -82,7 +74,7 @@ def _mirror_pad(r: Rewriter, op: Operator) -> Index:
 def _gather(r: Rewriter, op: Operator) -> Index:
     a = op.told(Along)
     if a.batch_dims:
-        raise refusal(r, op, "batch_dims")
+        raise refuse(r.network, op, "batch_dims")
     x = _positions(r.tensor(op, 0))
     return np.take(x, _constant(r, op, 1), a.axis)
 
@@ -158,7 +150,7 @@ def single(r: Rewriter, op: Operator) -> None:
     except Esp8kError:
         raise
     except Exception as error:  # numpy raises whatever the constants lead to
-        raise refusal(r, op, "its constants do not fit its input") from error
+        raise refuse(r.network, op, "its constants do not fit its input") from error
     move(r, op, index, op.outputs[0], op.inputs[0])
 
 
@@ -172,7 +164,7 @@ def split(r: Rewriter, op: Operator) -> None:
     x = _positions(r.tensors[source])
     sizes = [r.tensors[i].shape[axis] for i in op.outputs]
     if sum(sizes) != x.shape[axis]:
-        raise refusal(r, op, "its parts are not the whole")
+        raise refuse(r.network, op, "its parts are not the whole")
     starts = np.cumsum([0, *sizes[:-1]])
     for output, start, size in zip(op.outputs, starts, sizes, strict=True):
         part = np.take(x, np.arange(start, start + size), axis)
@@ -183,6 +175,6 @@ def unpack(r: Rewriter, op: Operator) -> None:
     """UNPACK: a MOVE for each slice."""
     x, axis = _positions(r.tensor(op, 0)), op.told(Along).axis
     if x.shape[axis] != len(op.outputs):
-        raise refusal(r, op, "its parts are not the whole")
+        raise refuse(r.network, op, "its parts are not the whole")
     for number, output in enumerate(op.outputs):
         move(r, op, np.take(x, number, axis), output, op.inputs[0])

@@ -14,7 +14,8 @@ import numpy as np
 
 from export.frontend.canonical.rewriter import Rewriter, Shape
 from export.graph.attributes import Padding, Pair, Window
-from export.graph.network import Network, Operator, Tensor
+from export.graph.kinds import CONV_KINDS
+from export.graph.network import Network, Operator, same_quantization
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def _border(
     if op.kind != "PAD" or op.told(Padding).fill != network.output(op).zero_point:
         return None
     source, value = network.tensors[op.inputs[0]], op.outputs[0]
-    if source.data is not None or not _alike(source, network.tensors[value]):
+    if source.data is not None or not source.is_per_tensor:
+        return None
+    if not same_quantization(source, network.tensors[value]):
         return None
     users, reshapes = readers.get(value, []), []
     while [user.kind for user in users] == ["RESHAPE"] and value not in network.ends:
@@ -68,7 +71,7 @@ def _border(
         users = readers.get(value, [])
     if not users or value in network.ends:
         return None
-    if not _alike(source, network.tensors[value]):
+    if not same_quantization(source, network.tensors[value]):
         return None
     found = _around(network, op, network.tensors[value].shape)
     if found is None:
@@ -108,18 +111,11 @@ def _around(
     return own, ends
 
 
-def _alike(source: Tensor, out: Tensor) -> bool:
-    if source.quant is None or out.quant is None:
-        return False
-    single = len(source.quant.scale) == len(out.quant.scale) == 1
-    return single and (source.scale, source.zero_point) == (out.scale, out.zero_point)
-
-
 def _takes(
     network: Network, op: Operator, value: int, border: tuple[Pair, Pair]
 ) -> bool:
     """Whether a reader can do the padding itself."""
-    if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D") or value in op.inputs[1:]:
+    if op.kind not in CONV_KINDS or value in op.inputs[1:]:
         return False
     a, kernel = op.told(Window), network.tensors[op.inputs[1]].shape
     if a.padding != "VALID" or len(kernel) != 4:

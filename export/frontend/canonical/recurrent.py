@@ -7,12 +7,11 @@ What the operators have beyond what TFLite Micro takes is refused and named.
 
 import numpy as np
 
-from core.errors import Esp8kError
 from export.frontend.canonical.rewriter import Rewriter
+from export.frontend.refusal import refuse
 from export.graph.attributes import Lstm, Svdf
 from export.graph.network import Operator, Tensor, Variable
 
-DAMAGED = "the file is damaged: convert the model again"
 PLAIN = (
     "use a plain LSTM: no peepholes, projection or normalization; or "
     "keras.layers.LSTM(..., unroll=True)"
@@ -29,18 +28,18 @@ def lstm(r: Rewriter, op: Operator) -> None:
     inputs = (*op.inputs, *(-1,) * (24 - len(op.inputs)))
     needed = (0, *WEIGHTS, *RECURRENT, *BIAS, HIDDEN, CELL)
     if min(inputs[i] for i in needed) < 0:
-        raise _refusal(r, op, "it has no input gate, or no state", PLAIN)
+        raise refuse(r.network, op, "it has no input gate, or no state", PLAIN)
     if max(inputs[i] for i in VARIANTS) >= 0:
-        raise _refusal(r, op, "peepholes, a projection or a normalization", PLAIN)
+        raise refuse(r.network, op, "peepholes, a projection or a normalization", PLAIN)
     told = op.told(Lstm)
     if told.activation != "TANH":
-        raise _refusal(r, op, f"activation {told.activation}", "use tanh")
+        raise refuse(r.network, op, f"activation {told.activation}", "use tanh")
     source = r.tensors[inputs[0]]
     units = r.tensors[inputs[RECURRENT[0]]].shape[-1]
     steps, rest = divmod(source.size, max(source.shape[-1], 1))
     target = r.tensors[op.outputs[0]]
     if rest or target.size != steps * units:
-        raise _refusal(r, op, "its output does not follow from its input", DAMAGED)
+        raise refuse(r.network, op, "its output does not follow from its input")
     hidden = _variable(r, op, inputs[HIDDEN], (1, units))
     cell = _variable(r, op, inputs[CELL], (1, units))
     constants = (inputs[i] for i in (*WEIGHTS, *RECURRENT, *BIAS))
@@ -58,14 +57,14 @@ def lstm(r: Rewriter, op: Operator) -> None:
 def svdf(r: Rewriter, op: Operator) -> None:
     """Input, state, feature weights, time weights, bias."""
     if len(op.inputs) < 5 or min(op.inputs[i] for i in (0, 1, 2, SVDF_STATE)) < 0:
-        raise _refusal(r, op, "inputs are missing", DAMAGED)
+        raise refuse(r.network, op, "inputs are missing")
     feature, time = r.tensor(op, 1), r.tensor(op, 2)
     rank, target = op.told(Svdf).rank, r.tensors[op.outputs[0]]
     two = len(feature.shape) == len(time.shape) == 2
     if not two or feature.shape[0] != time.shape[0] or rank < 1:
-        raise _refusal(r, op, "its weights do not fit each other", DAMAGED)
+        raise refuse(r.network, op, "its weights do not fit each other")
     if feature.shape[0] != rank * target.size or time.shape[1] < 1:
-        raise _refusal(r, op, "its output does not follow from its weights", DAMAGED)
+        raise refuse(r.network, op, "its output does not follow from its weights")
     state = _variable(r, op, op.inputs[SVDF_STATE], (1, *time.shape))
     given = r.reshaped(op.inputs[0], (1, r.tensor(op, 0).size))
     inputs = (given, state, op.inputs[1], op.inputs[2], op.inputs[3])
@@ -78,13 +77,13 @@ def _variable(r: Rewriter, op: Operator, index: int, shape: tuple[int, ...]) -> 
     size = int(np.prod(shape))
     written = any(index in o.outputs for o in r.network.operators)
     if tensor.data is not None or written or index in r.network.inputs:
-        raise _refusal(r, op, f"its state {tensor.name} is none", DAMAGED)
+        raise refuse(r.network, op, f"its state {tensor.name} is none")
     if any(v.read == index for v in r.variables) or tensor.size % size:
         what = f"its state {tensor.name} is another's, or of another size"
-        raise _refusal(r, op, what, DAMAGED)
-    if tensor.dtype not in ("int8", "int16") or not _scaled(tensor):
+        raise refuse(r.network, op, what)
+    if tensor.dtype not in ("int8", "int16") or not tensor.is_per_tensor:
         what = f"its state {tensor.name} is {tensor.dtype}, not int8 or int16"
-        raise _refusal(r, op, what, "convert with full integer quantization")
+        raise refuse(r.network, op, what, "convert with full integer quantization")
     first = tensor.zero_point if tensor.dtype == "int8" else 0
     name = tensor.name or str(index)
     r.tensors[index] = _shaped(tensor, shape)
@@ -95,13 +94,3 @@ def _variable(r: Rewriter, op: Operator, index: int, shape: tuple[int, ...]) -> 
 
 def _shaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     return Tensor(tensor.index, tensor.name, shape, tensor.dtype, tensor.quant, None)
-
-
-def _scaled(tensor: Tensor) -> bool:
-    q = tensor.quant
-    return q is not None and len(q.scale) == 1 and 0 < float(q.scale[0]) < np.inf
-
-
-def _refusal(r: Rewriter, op: Operator, what: str, hint: str) -> Esp8kError:
-    name = r.tensors[op.outputs[0]].name if op.outputs else "none"
-    return Esp8kError(f"operator {op.index} {op.kind} (tensor {name}): {what}", hint)

@@ -7,15 +7,17 @@ import numpy as np
 
 from export.frontend.canonical import grouped, moving, recurrent, two_operands
 from export.frontend.canonical.rewriter import Rewriter, Shape, size
+from export.frontend.refusal import refuse
 from export.graph.attributes import (
     Along,
-    Folded,
+    AxisReduction,
     Padding,
     Pool,
     Product,
     Reduction,
     Window,
 )
+from export.graph.kinds import BINARY_KINDS
 from export.graph.network import Network, Operator
 
 
@@ -81,7 +83,7 @@ def _reduction(r: Rewriter, op: Operator) -> None:
     usual = len(shape) == 4 and shape[0] == 1 and axes == (1, 2)
     if op.kind == "MEAN" and usual:
         return r.keep(op)
-    if op.kind in ("REDUCE_MAX",) and usual and target.quant is not None:
+    if op.kind == "REDUCE_MAX" and usual and target.quant is not None:
         a = Pool(kernel_h=shape[1], kernel_w=shape[2])
         return r.deliver(
             "MAX_POOL_2D", op.inputs[:1], (1, 1, 1, shape[3]), op.outputs[0], a
@@ -100,7 +102,7 @@ def _reduction(r: Rewriter, op: Operator) -> None:
         )
     shape = (1, before, 1, behind)
     kind = {"MEAN": "REDUCE_MEAN", "SUM": "REDUCE_SUM"}.get(op.kind, op.kind)
-    r.deliver(kind, (given,), shape, op.outputs[0], Folded(count=over))
+    r.deliver(kind, (given,), shape, op.outputs[0], AxisReduction(count=over))
 
 
 def _side_by_side(
@@ -157,7 +159,7 @@ def _pack(r: Rewriter, op: Operator) -> None:
     target = r.tensors[op.outputs[0]]
     axis = op.told(Along).axis % max(len(target.shape), 1)
     if any(r.tensors[i].shape != _without(target.shape, axis) for i in op.inputs):
-        raise moving.refusal(r, op, "its parts are not the whole")
+        raise refuse(r.network, op, "its parts are not the whole")
     before, behind = size(target.shape[:axis]), size(target.shape[axis + 1 :])
     given = tuple(r.reshaped(i, (1, before, 1, behind)) for i in op.inputs)
     shape = (1, before, len(given), behind)
@@ -192,7 +194,7 @@ def _pad(r: Rewriter, op: Operator) -> None:
     sizes: list[int] = [1]
     grown: list[tuple[int, int]] = [(0, 0)]
     for length, pair in zip(source.shape, pads, strict=True):
-        if pair == (0, 0) and len(sizes) > 0:
+        if pair == (0, 0):
             sizes[-1] *= length
             grown[-1] = (grown[-1][0] * length, grown[-1][1] * length)
         else:
@@ -262,7 +264,7 @@ RULES: dict[str, Callable[[Rewriter, Operator], None]] = {
     "DEPTHWISE_CONV_2D": grouped.depthwise,
     "TRANSPOSE_CONV": _transpose_conv,
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
-    **dict.fromkeys(two_operands.KINDS, two_operands.binary),
+    **dict.fromkeys(BINARY_KINDS, two_operands.binary),
     "CONCATENATION": _concatenation,
     "PACK": _pack,
     **dict.fromkeys(("PAD", "PADV2"), _pad),

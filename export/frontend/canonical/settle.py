@@ -9,6 +9,7 @@ import dataclasses
 
 from export.frontend.canonical.rewriter import Rewriter
 from export.graph.attributes import Movement
+from export.graph.fusion import aliases
 from export.graph.kinds import UNARY_KINDS
 from export.graph.moves import Axis, Moves
 from export.graph.network import Network, Variable
@@ -20,7 +21,7 @@ def settle(network: Network) -> Network:
     """The same network with the copies that it needs."""
     r = Rewriter(network)
     r.operators = list(network.operators)
-    roots = _roots(network)
+    roots = aliases(network)
     held = {roots.get(i, i) for i in network.inputs}
     held.update(v.read for v in network.variables)
     reads = {
@@ -41,16 +42,6 @@ def settle(network: Network) -> Network:
         outputs.append(index)
     variables = _variables(r, roots, held, taken)
     return r.finished(outputs=tuple(outputs), variables=variables)
-
-
-def _roots(network: Network) -> dict[int, int]:
-    """Values that are another one's bytes."""
-    found: dict[int, int] = {}
-    for op in network.operators:
-        if op.kind == "RESHAPE":
-            source = op.inputs[0]
-            found[op.outputs[0]] = found.get(source, source)
-    return found
 
 
 def _copy(r: Rewriter, index: int) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.frontend.canonical.rewriter import Rewriter
+from export.frontend.refusal import refuse
 from export.graph.attributes import Handle
 from export.graph.network import Network, Operator, Variable
 
@@ -28,9 +29,9 @@ def resolve(network: Network) -> Network:
         if op.kind == "VAR_HANDLE":
             names[op.outputs[0]] = op.told(Handle).name
         elif op.kind == "READ_VARIABLE":
-            _read(r, op, _name(names, op), old, now)
+            _read(r, op, _name(network, names, op), old, now)
         elif op.kind == "ASSIGN_VARIABLE":
-            now[_name(names, op)] = op.inputs[1]
+            now[_name(network, names, op)] = op.inputs[1]
         else:
             r.keep(op)
     variables = tuple(
@@ -40,9 +41,9 @@ def resolve(network: Network) -> Network:
     return r.finished(variables=variables, initial={})
 
 
-def _name(names: dict[int, str], op: Operator) -> str:
+def _name(network: Network, names: dict[int, str], op: Operator) -> str:
     if not op.inputs or op.inputs[0] not in names:
-        raise Esp8kError(f"operator {op.index} {op.kind}: of no variable", HINT)
+        raise refuse(network, op, "of no variable", HINT)
     return names[op.inputs[0]]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import Esp8kError
+from export.frontend.refusal import refuse
 from export.graph.attributes import Along, Reduction, Slice
 from export.graph.network import (
     Network,
@@ -29,7 +29,7 @@ def fold(network: Network) -> Network:
     tensors = list(network.tensors)
     kept = []
     for op in network.operators:
-        folded = _value(tensors, op)
+        folded = _value(network, tensors, op)
         if folded is None:
             kept.append(_resolved(tensors, op))
             continue
@@ -63,7 +63,7 @@ def _resolved(tensors: list[Tensor], op: Operator) -> Operator:
     return dataclasses.replace(op, attributes=a)
 
 
-def _value(tensors: list[Tensor], op: Operator) -> np.ndarray | None:
+def _value(network: Network, tensors: list[Tensor], op: Operator) -> np.ndarray | None:
     """The result of an operator, None where it is not known or not ours to say."""
     if len(op.outputs) != 1 or op.outputs[0] < 0 or not op.inputs:
         return None
@@ -89,11 +89,8 @@ def _value(tensors: list[Tensor], op: Operator) -> np.ndarray | None:
     try:
         found = np.asarray(function(op, data))
     except Exception as error:  # numpy raises whatever the constants lead to
-        raise Esp8kError(
-            f"operator {op.index} {op.kind} (tensor {target.name}): "
-            "its constants do not fit each other",
-            "the file is damaged: convert the model again",
-        ) from error
+        what = "its constants do not fit each other"
+        raise refuse(network, op, what) from error
     if found.size != target.size:
         return None
     return found.astype(_dtype(tensors, op))

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from export.graph.network import Network, Tensor, numbered
+from export.graph.network import Network, Tensor, numbered, same_quantization
 
 
 def shapes(network: Network) -> Network:
@@ -43,8 +43,6 @@ def _earlier(
         other = tensors[index]
         if index in same or other.shape != wanted.shape or other.data is not None:
             continue
-        if other.quant is None or wanted.quant is None:
-            continue
-        if (other.scale, other.zero_point) == (wanted.scale, wanted.zero_point):
+        if same_quantization(other, wanted):
             return index
     return None

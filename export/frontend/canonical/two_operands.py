@@ -1,24 +1,12 @@
 """Operators of two operands, brought to the shapes that kernels take."""
 
 import dataclasses
-import math
 
 from export.arithmetic import elementwise, int8
 from export.frontend import scales
 from export.frontend.canonical.rewriter import Rewriter, Shape
 from export.graph.attributes import Table
 from export.graph.network import Operator, Tensor
-
-KINDS = (
-    "ADD",
-    "SUB",
-    "MUL",
-    "DIV",
-    "MINIMUM",
-    "MAXIMUM",
-    "PRELU",
-    "SQUARED_DIFFERENCE",
-)
 
 
 def binary(r: Rewriter, op: Operator) -> None:
@@ -52,7 +40,7 @@ def _tabled(r: Rewriter, op: Operator) -> bool:
     """One constant number as the other operand: a table of 256 entries."""
     given, out = [r.tensor(op, i) for i in (0, 1)], r.tensors[op.outputs[0]]
     single = [t.data is not None and t.size == 1 for t in given]
-    if single.count(True) != 1 or not all(_scaled(t) for t in (*given, out)):
+    if single.count(True) != 1 or not all(map(_is_int8, (*given, out))):
         return False
     at = single.index(False)
     network = dataclasses.replace(r.network, tensors=tuple(r.tensors))
@@ -68,14 +56,8 @@ def _tabled(r: Rewriter, op: Operator) -> bool:
     return True
 
 
-def _scaled(tensor: Tensor) -> bool:
-    q = tensor.quant
-    return (
-        tensor.dtype == "int8"
-        and q is not None
-        and len(q.scale) == 1
-        and 0 < float(q.scale[0]) < math.inf
-    )
+def _is_int8(tensor: Tensor) -> bool:
+    return tensor.dtype == "int8" and tensor.is_per_tensor
 
 
 def _merged(shapes: list[Shape]) -> tuple[list[int], list[int]]:

@@ -10,17 +10,16 @@ import dataclasses
 
 import numpy as np
 
-from core.errors import Esp8kError
 from export.frontend.canonical.ends import shifted
 from export.frontend.canonical.rewriter import Rewriter
-from export.graph.kinds import MAC_KINDS
+from export.frontend.refusal import refuse
+from export.graph.kinds import MAC_KINDS, QUANTIZE_KINDS
 from export.graph.network import Network, Operator, Quant, Tensor
 
-ENDS = ("QUANTIZE", "DEQUANTIZE")
 # Whose uint8 kernel sums and rounds as the int8 one does, but for what is told.
 TAKEN = (
     *MAC_KINDS,
-    *ENDS,
+    *QUANTIZE_KINDS,
     "ADD",
     "AVERAGE_POOL_2D",
     "CONCATENATION",
@@ -49,7 +48,7 @@ def is_unsigned(network: Network) -> bool:
     return any(
         _is_byte(network.tensors[i])
         for op in network.operators
-        if op.kind not in ENDS
+        if op.kind not in QUANTIZE_KINDS
         for i in op.outputs
     )
 
@@ -72,7 +71,7 @@ def signed(network: Network) -> Network:
     for op in network.operators:
         inputs = tuple(inner.get(i, i) for i in op.inputs)
         if op.kind not in TAKEN:
-            raise _refusal(network, op, "of uint8 it is not taken as it is")
+            raise refuse(network, op, "of uint8 it is not taken as it is", HINT)
         if op.kind in MAC_KINDS:
             inputs = (inputs[0], _weights(r, network, op), *inputs[2:])
         outputs = tuple(inner.get(i, i) for i in op.outputs)
@@ -88,21 +87,16 @@ def _is_byte(tensor: Tensor) -> bool:
     return tensor.dtype == "uint8" and tensor.quant is not None
 
 
-def _refusal(network: Network, op: Operator, what: str) -> Esp8kError:
-    name = network.tensors[op.outputs[0]].name if op.outputs else "none"
-    return Esp8kError(f"operator {op.index} {op.kind} (tensor {name}): {what}", HINT)
-
-
 def _weights(r: Rewriter, network: Network, op: Operator) -> int:
     """The weights less their zero point, as a new constant without one."""
     tensor = network.input(op, 1)
     if tensor is None or tensor.data is None or not _is_byte(tensor):
-        raise _refusal(network, op, "its weights are no constant of uint8")
+        raise refuse(network, op, "its weights are no constant of uint8", HINT)
     q = tensor.quant
     assert q is not None
     if len(q.scale) != 1 or not 0 <= tensor.zero_point <= 255:
         what = "its weights have a scale per channel, or no valid zero point"
-        raise _refusal(network, op, what)
+        raise refuse(network, op, what, HINT)
     centred = tensor.data.astype(np.int16) - np.int16(tensor.zero_point)
     if -128 <= centred.min(initial=0) and centred.max(initial=0) <= 127:
         centred = centred.astype(np.int8)

@@ -1,7 +1,7 @@
 """CONV_2D and FULLY_CONNECTED of the float16 engine.
 
-A weight is decoded once for all positions that are summed abreast, or, where a call
-has several such groups, into working memory; a small filter stays in registers.
+A weight is decoded once for all positions of a register tile, or, where a call has
+several such tiles, into working memory; a small filter stays in registers.
 Convolutions at the start of the network are computed row by row, so that only a few
 rows of their outputs are ever stored.
 """
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from core.errors import Esp8kError
+from export.arithmetic.float16 import FLOAT16_LEAST_NORMAL
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
 from export.kernels.c_text import Term, total
@@ -23,7 +25,6 @@ from export.plan.row_buffers import MOST_KEPT
 from export.plan.tiling_f16 import MOST_UNROLL, Tile, divisor, tile_of
 
 HELD = 8  # sums that gcc 12 would copy between registers, which it does not with more
-SMALLEST_NORMAL = 2.0**-14  # of binary16
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Conv(FloatKernel):
     biases: np.ndarray  # (O,) binary16
 
     @classmethod
+    @override
     def jobs(cls, stage: Stage, options: Options, job: Job) -> Iterator[Self]:
-        """One."""
         own = stage.geometry
         halves = half(stage.network, stage.head.inputs[1]).reshape(stage.weights.shape)
         if stage.padded or (own.dilation_h, own.dilation_w) != (1, 1):
@@ -262,7 +263,8 @@ class Conv(FloatKernel):
             return "nn_half_raw"
         sign = "" if self.kept else "minus_"
         least = np.abs(self.halves.astype(np.float32)).min()
-        return f"nn_{sign}half_{'normal' if least >= SMALLEST_NORMAL else 'finite'}"
+        kind = "normal" if least >= FLOAT16_LEAST_NORMAL else "finite"
+        return f"nn_{sign}half_{kind}"
 
     @property
     def holds(self) -> list[str]:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
 from export.kernels.c_text import product, total
@@ -37,8 +39,8 @@ class MaxPool(FloatKernel):
             yield cls(stage, options, job)
 
     @property
+    @override
     def arrays(self) -> tuple[Array, ...]:
-        """None."""
         return ()
 
     @property

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from export.arithmetic import int8, int16
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
@@ -22,8 +24,8 @@ class Binary(Wide):
     operands: Operands
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         yield cls(stage, options, operands(stage, cls.stem_of(stage, options)))
 
     @property

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from export.graph.kinds import CONV_KINDS
 from export.kernels.c_text import total
 from export.kernels.int16.weighted import Weighted
 
@@ -12,7 +13,7 @@ class Conv(Weighted):
     """A window for each value; a pool's largest sum is scaled, for scales rise."""
 
     template: ClassVar[str] = "int16/conv.c.jinja"
-    kinds: ClassVar[tuple[str, ...]] = ("CONV_2D", "DEPTHWISE_CONV_2D")
+    kinds: ClassVar[tuple[str, ...]] = CONV_KINDS
 
     @property
     def by_channel(self) -> bool:

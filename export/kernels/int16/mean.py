@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
+
 from export.arithmetic import int8
 from export.kernels.arrays import Array
 from export.kernels.int16.wide import Wide, clamped
@@ -16,8 +18,8 @@ class Mean(Wide):
     kinds: ClassVar[tuple[str, ...]] = ("MEAN",)
 
     @property
+    @override
     def arrays(self) -> tuple[Array, ...]:
-        """None."""
         return ()
 
     @property

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from export.arithmetic import int8
 from export.graph.stage import Stage
 from export.kernels.int8 import pool
@@ -18,8 +20,8 @@ class Pool(Wide, pool.Pool):
     template: ClassVar[str] = "int16/pool.c.jinja"
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         bounds = int8.activation_range(stage.head, stage.head_output)
         yield cls(stage, options, None, bounds)
 

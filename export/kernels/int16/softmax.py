@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
+
 from export.arithmetic import int16
 from export.kernels.arrays import Array, byte_array
 from export.kernels.int16.wide import Wide
@@ -31,8 +33,8 @@ class Softmax(Wide):
         )
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_softmax16.h"})
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import int8, int16
 from export.arithmetic.int16 import Sums
@@ -29,8 +30,8 @@ class Weighted(Wide):
     bounds: tuple[int, int]  # of what is stored
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         network, op = stage.network, stage.head
         bounds = int8.activation_range(op, stage.head_output)
         yield cls(stage, options, int16.sums(network, op), bounds)

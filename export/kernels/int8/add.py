@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import int8, pair_tables, requant_stage
 from export.arithmetic.pair_tables import Narrow
@@ -29,8 +30,8 @@ class Add(Plain):
     output: tuple[int, int]  # TFLite's scale of the sum
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         found = operands(stage, cls.stem_of(stage, options))
         sub = stage.head.kind == "SUB"
         constants = int8.add_constants(stage.network, stage.head)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import matrix, requant_stage
 from export.graph.network import Tensor
@@ -24,8 +25,8 @@ class BatchMatmul(Plain):
     sides: tuple[Tensor, Tensor]
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         if stage.head.kind in cls.kinds:
             first, second = (stage.network.tensors[i] for i in stage.head.inputs[:2])
             table = requant_stage.table(stage)

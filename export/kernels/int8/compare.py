@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from export.arithmetic import elementwise, requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
@@ -22,8 +24,8 @@ class Compared(Plain):
     operands: Operands
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         if stage.head.kind in cls.kinds:
             found = operands(stage, cls.stem_of(stage, options))
             yield cls(stage, options, requant_stage.table(stage), found)
@@ -50,8 +52,8 @@ class Prelu(Compared):
     kinds: ClassVar[tuple[str, ...]] = ("PRELU",)
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_prelu.h"})
 
     def element(self, y: str, x: str) -> str:

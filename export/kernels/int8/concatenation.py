@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from core.errors import Esp8kError
 from export.arithmetic import requant_stage
 from export.graph.attributes import Along
@@ -44,8 +46,8 @@ class Concatenation(Plain):
     operands: tuple[Part, ...]
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         stem = cls.stem_of(stage, options)
         table = requant_stage.table(stage)
         yield cls(stage, options, table, tuple(_parts(stage, stem)))

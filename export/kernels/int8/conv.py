@@ -1,6 +1,6 @@
 """CONV_2D and FULLY_CONNECTED, summed directly, for int8.
 
-Several positions and channels are summed abreast in registers.
+A register tile is several positions by several channels.
 """
 
 from collections import Counter
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import requant_stage
 from export.graph.geometry import POINT
@@ -16,7 +17,7 @@ from export.graph.stage import Stage
 from export.kernels.arrays import Array
 from export.kernels.c_text import halved, position, total
 from export.kernels.int8 import horizontal_max
-from export.kernels.int8.direct import Direct, line_buffer, walk
+from export.kernels.int8.direct import Direct, padding_buffer, walk
 from export.kernels.int8.finish import Finish, table_array
 from export.kernels.int8.horizontal_max import HorizontalMax
 from export.kernels.kernel import Options
@@ -49,12 +50,12 @@ class Turn:
 
 @dataclass(frozen=True, eq=False)
 class Conv(Direct):
-    """Sums of several positions and channels abreast."""
+    """Register tiles of several positions and channels."""
 
     template: ClassVar[str] = "int8/conv.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("CONV_2D", "FULLY_CONNECTED")
 
-    block_q: int  # channels abreast
+    block_q: int  # channels of a register tile
     turn: Turn
     strip: Strip | None = None
     maxima: HorizontalMax | None = None  # that are taken along a row
@@ -62,8 +63,8 @@ class Conv(Direct):
     calls: int = 1  # of its function, an inference
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         if not (stage.pool and stage.pool.overlaps):
             yield cls.of(stage, options)
 
@@ -95,7 +96,7 @@ class Conv(Direct):
         maxima: HorizontalMax | None,
         block: tuple[int, int, int],
     ) -> Self:
-        rows, columns, abreast = block
+        rows, columns, channels = block
         values = requant_stage.table(stage)
         found = requant_stage.weighted(stage, values)
         stem = cls.stem_of(stage, options)
@@ -109,10 +110,10 @@ class Conv(Direct):
             stage=stage,
             options=options,
             finish=Finish.of(stage, options, stem, found, now),
-            weights=cls.abreast(stage, options, abreast),
+            weights=cls.by_block(stage, options, channels),
             walk=walked,
-            line_buffer=line_buffer(stage, rows),
-            block_q=abreast,
+            line_buffer=padding_buffer(stage, rows),
+            block_q=channels,
             turn=_turn(options, walked.kernel_h, walked.row, walked.tap_pitch, stage),
             strip=strip,
             maxima=maxima,
@@ -141,7 +142,7 @@ class Conv(Direct):
 
     def tap(self, loop: Loop) -> str:
         """Name of the macro that adds one tap to all sums of a block."""
-        return f"{self.function.upper()}_{loop.abreast}X{self.block_q}"
+        return f"{self.function.upper()}_{loop.unroll}X{self.block_q}"
 
     def signed(self, acc: str) -> str:
         """C of a sum as it is requantised."""
@@ -185,7 +186,7 @@ class Conv(Direct):
     def _block(self, loop: Loop) -> Work:
         """One loop over all rows."""
         rows, _, channels = self.stage.region
-        turn, row, p, q = self.turn, self.walk.row, loop.abreast, self.block_q
+        turn, row, p, q = self.turn, self.walk.row, loop.unroll, self.block_q
         visits = rows * loop.turns * (channels // q)
         taps = self.walk.kernel_h * self.walk.kernel_w * self.stage.depth
         pooled = self.stage.pool is not None

@@ -8,7 +8,7 @@ import numpy as np
 
 from export.graph.stage import Stage
 from export.kernels.int8.depthwise_row import WIDEST, by_channel
-from export.kernels.int8.direct import Direct, line_buffer, walk
+from export.kernels.int8.direct import Direct, padding_buffer, walk
 from export.kernels.kernel import Options
 from export.plan.cost import Work
 from export.plan.overlap import lag
@@ -17,7 +17,7 @@ from export.plan.tiling import Loop, blocks
 
 @dataclass(frozen=True, eq=False)
 class Depthwise(Direct):
-    """Sums of several positions of one channel abreast."""
+    """Register tiles of several positions of one channel."""
 
     template: ClassVar[str] = "int8/depthwise.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("DEPTHWISE_CONV_2D",)
@@ -34,7 +34,7 @@ class Depthwise(Direct):
             finish=cls.finished(stage, options),
             weights=by_channel(cls.stem_of(stage, options), stage, options),
             walk=walk(stage, rows, columns),
-            line_buffer=line_buffer(stage, rows),
+            line_buffer=padding_buffer(stage, rows),
         )
 
     @property
@@ -54,7 +54,7 @@ class Depthwise(Direct):
     def work(self) -> Work:
         """Of all channels."""
         loop, (rows, _, channels) = self.loop, self.stage.region
-        visits, p = rows * (loop.end // loop.step) * channels, loop.abreast
+        visits, p = rows * (loop.end // loop.step) * channels, loop.unroll
         taps = self.walk.kernel_h * self.walk.kernel_w
         pooled = self.stage.pool is not None
         return {

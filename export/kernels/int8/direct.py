@@ -1,8 +1,8 @@
 """What the directly summed kernels share: where the loops read, and the line buffer.
 
-Several positions are summed abreast in registers. Where there is padding, the rows
-that one row of output needs are copied into a line buffer with its border filled in,
-so that the inner loops know nothing of it.
+A register tile is several positions. Where there is padding, the rows that one row of
+output needs are copied into a line buffer with its border filled in, so that the inner
+loops know nothing of it.
 """
 
 from dataclasses import dataclass
@@ -104,8 +104,8 @@ class Walk:
     tap_step: int  # from one column to the next
 
 
-def line_buffer(stage: Stage, rows: int) -> LineBuffer | None:
-    """The one of a padded stage that sums `rows` rows abreast."""
+def padding_buffer(stage: Stage, rows: int) -> LineBuffer | None:
+    """Of a padded stage that sums `rows` rows at once; None without padding."""
     if not stage.padded:
         return None
     down = rows if stage.pool else 1
@@ -113,9 +113,9 @@ def line_buffer(stage: Stage, rows: int) -> LineBuffer | None:
 
 
 def walk(stage: Stage, rows: int, columns: int) -> Walk:
-    """The loops of a stage that sums so many rows and columns abreast."""
+    """The loops of a stage, unrolled by so many rows and columns."""
     own, depth = stage.geometry, stage.depth
-    buffer = line_buffer(stage, rows)
+    buffer = padding_buffer(stage, rows)
     pitch = buffer.width if buffer else stage.sources[0].pitch
     down, right = (rows, columns) if stage.pool else (1, 1)
     contiguous = own.dilation_w == 1

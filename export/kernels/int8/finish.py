@@ -190,8 +190,8 @@ def channel_array(name: str, comment: str, found: Requant) -> Array:
         }[found.form]
         rows.append("{" + ", ".join(map(str, parts)) + "}")
     size = 4 * len(rows) * (rows[0].count(",") + 1)
-    abreast = 2 if max(map(len, rows)) < 37 else 1  # in 80 columns
-    return text_array(name, C_TYPES[found.form], comment, rows, abreast, size)
+    per_line = 2 if max(map(len, rows)) < 37 else 1  # in 80 columns
+    return text_array(name, C_TYPES[found.form], comment, rows, per_line, size)
 
 
 def stored(u: str, table_name: str | None, last: bool) -> str:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import curves, recurrent, requant_stage
 from export.graph.stage import Stage
@@ -28,15 +29,15 @@ class Lstm(Plain):
     k: recurrent.Lstm
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         k = recurrent.lstm(stage.network, stage.head)
         yield cls(stage, options, requant_stage.table(stage), k)
 
     @cached_property
     def sizes(self) -> tuple[int, int, int]:
         """(steps, inputs, units)"""
-        units, inputs = self.k.steps
+        units, inputs = self.k.sizes
         return self.stage.sources[0].shape[0], inputs, units
 
     @property
@@ -76,8 +77,8 @@ class Lstm(Plain):
         return self.sizes[2]
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_lstm.h"})
 
     @property

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from core.errors import Esp8kError
 from export.arithmetic import int8, requant_stage
 from export.graph.attributes import Reduction
@@ -23,8 +25,8 @@ class Mean(Scaled):
     start: int  # of the sum: the zero points of all that is added
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         op, out = stage.head, stage.head_output
         axes = op.told(Reduction).axes
         source = stage.network.tensors[op.inputs[0]]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import requant_stage
 from export.graph.attributes import Movement
@@ -26,8 +27,8 @@ class Move(Plain):
     moves: Moves
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         if stage.head.kind in cls.kinds:
             table = requant_stage.table(stage)
             yield cls(stage, options, table, stage.head.told(Movement).moves)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from export.arithmetic import int8, requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
@@ -24,8 +26,8 @@ class Mul(Scaled):
     operands: Operands
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         found = operands(stage, cls.stem_of(stage, options))
         zeros = [tensor.zero_point + 128 for tensor in found.tensors]
         ends = [(-zero, 255 - zero) for zero in zeros]

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from export.arithmetic import requant_stage, rows
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, word_array
@@ -21,8 +23,8 @@ class LogSoftmax(Plain):
     k: rows.LogSoftmax
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         k = rows.log_softmax_constants(stage.network, stage.head)
         yield cls(stage, options, requant_stage.table(stage), k)
 
@@ -38,8 +40,8 @@ class LogSoftmax(Plain):
         )
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_log_softmax.h"})
 
 
@@ -53,12 +55,12 @@ class L2Normalization(Plain):
     zero: int  # of the input, as u
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         source = stage.network.tensors[stage.head.inputs[0]]
         yield cls(stage, options, requant_stage.table(stage), source.zero_point + 128)
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_l2.h"})

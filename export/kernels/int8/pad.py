@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from core.errors import Esp8kError
 from export.arithmetic import requant_stage
 from export.graph.attributes import Padding
@@ -25,8 +27,8 @@ class Pad(Plain):
     start: int  # where the input goes in the output
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         pads = stage.head.told(Padding).paddings or ()
         if len(pads) != 4 or pads[0] != (0, 0):
             raise Esp8kError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import requant_stage
 from export.graph.geometry import Geometry
@@ -25,8 +26,8 @@ class Pool(Plain):
     bounds: tuple[int, int]  # of u, by the fused activation
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         bounds = requant_stage.u_range(stage.head, stage.head_output)
         yield cls(stage, options, requant_stage.table(stage), bounds)
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from export.arithmetic import elementwise, requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array, word_array
@@ -22,8 +24,8 @@ class Pair(Plain):
     operands: Operands
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         found = operands(stage, cls.stem_of(stage, options))
         yield cls(stage, options, requant_stage.table(stage), found)
 
@@ -47,8 +49,8 @@ class Div(Pair):
     kinds: ClassVar[tuple[str, ...]] = ("DIV",)
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_div.h"})
 
     @property
@@ -85,8 +87,8 @@ class SquaredDifference(Pair):
     kinds: ClassVar[tuple[str, ...]] = ("SQUARED_DIFFERENCE",)
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_squared.h"})
 
     @property

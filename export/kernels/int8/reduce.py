@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from export.arithmetic import matrix, requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
@@ -22,8 +24,8 @@ class ReduceSum(Scaled):
     start: int  # of the sum: the zero points of all that is added
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         if stage.head.kind not in cls.kinds:
             return
         op, out = stage.head, stage.head_output
@@ -55,8 +57,8 @@ class ReduceMost(Plain):
     kinds: ClassVar[tuple[str, ...]] = ("REDUCE_MAX", "REDUCE_MIN")
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         if stage.head.kind in cls.kinds:
             yield cls(stage, options, requant_stage.table(stage))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import matrix, requant_stage
 from export.graph.stage import Stage
@@ -23,8 +24,8 @@ class ResizeBilinear(Plain):
     lines: tuple[matrix.Line, matrix.Line]  # of rows, of columns
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         if stage.head.kind in cls.kinds:
             lines = matrix.bilinear(stage.network, stage.head)
             yield cls(stage, options, requant_stage.table(stage), lines)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from export.arithmetic.requant import Requant
 from export.kernels.arrays import Array
 from export.kernels.int8.finish import Finish, channel_array
@@ -15,8 +17,8 @@ class Scaled(Plain):
     found: Requant
 
     @property
+    @override
     def requant(self) -> Requant | None:
-        """How."""
         return self.found
 
     @property

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.graph.network import Network
 from export.graph.stage import Stage
@@ -20,7 +21,7 @@ from export.kernels.kernel import Options
 from export.plan.cost import Work
 from export.plan.overlap import lag
 
-BLOCK = 8  # channels abreast, at most
+BLOCK = 8  # channels of a turn, at most
 LEAST_BLOCK = 4
 LEAST_OUTPUTS = 16  # channels for which a list is worth its making
 NONZERO = 0.5  # of the values behind a ReLU: an expectation
@@ -35,7 +36,7 @@ class Skipping(Summed):
     template: ClassVar[str] = "int8/skipping.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("CONV_2D", "FULLY_CONNECTED")
 
-    block_q: int  # channels abreast
+    block_q: int  # channels of a turn
 
     @classmethod
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
@@ -59,7 +60,7 @@ class Skipping(Summed):
             stage=stage,
             options=options,
             finish=finish,
-            weights=cls.abreast(stage, options, block),
+            weights=cls.by_block(stage, options, block),
             block_q=block,
         )
 
@@ -69,8 +70,8 @@ class Skipping(Summed):
         return "zeros skipped"
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_nonzero.h"})
 
     @property

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from export.arithmetic import int8, requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, word_array
@@ -19,8 +21,8 @@ class Softmax(Plain):
     kinds: ClassVar[tuple[str, ...]] = ("SOFTMAX",)
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         yield cls(stage, options, requant_stage.table(stage))
 
     @property
@@ -36,6 +38,6 @@ class Softmax(Plain):
         return (*super().arrays, word_array(self.exps, what, exps))
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_softmax.h"})

@@ -24,10 +24,11 @@ from export.kernels.int8.finish import stored
 from export.kernels.int8.horizontal_max import HorizontalMax
 from export.kernels.int8.winograd import Winograd
 from export.kernels.int8.winograd4 import Winograd4
-from export.kernels.int8.wrapped import Wrapped, whole_words
+from export.kernels.int8.wrapped import Wrapped
 from export.kernels.kernel import Kernel, Options
 from export.plan.cost import Work, added, times
 from export.plan.overlap import lag
+from export.plan.units import round_up
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +152,7 @@ class PooledStrip(Wrapped):
         most = self.inner.scratch
         if self.feed:
             most = max(most, self.feed.kernel.scratch)
-        return whole_words(most)
+        return round_up(most, 4)
 
     @property
     def strip_bytes(self) -> int:
@@ -161,7 +162,7 @@ class PooledStrip(Wrapped):
     @property
     def above_bytes(self) -> int:
         """The row of cells above, whole words."""
-        return whole_words(self.stage.width)
+        return round_up(self.stage.width, 4)
 
     @property
     def pool_text(self) -> str | None:
@@ -222,7 +223,7 @@ def _rows(
     strips = [whole]
     if pool.stride_w == horizontal_max.STRIDE:
         strips.append(
-            Strip(whole.function, whole_words(width * channels), pool.left, width)
+            Strip(whole.function, round_up(width * channels, 4), pool.left, width)
         )
     if height % least == 0:
         for strip in strips:
@@ -239,5 +240,5 @@ def _rows(
 def whole_strip(stage: Stage, pool: Geometry) -> Strip:
     """Whole cells beside each other, rows of whole words."""
     _, width, channels = stage.region
-    pitch = whole_words(pool.stride_w * (width + 1) * channels)
+    pitch = round_up(pool.stride_w * (width + 1) * channels, 4)
     return Strip(f"{stage.name}_rows", pitch)

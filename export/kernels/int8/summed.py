@@ -36,8 +36,8 @@ class Summed(Kernel):
         return f" - {-first}" if first else ""
 
     @classmethod
-    def abreast(cls, stage: Stage, options: Options, count: int) -> Array:
-        """The weights as a loop reads them that sums `count` channels abreast."""
+    def by_block(cls, stage: Stage, options: Options, count: int) -> Array:
+        """The weights as a loop reads them that is unrolled by `count` channels."""
         kind, first = options.stored(stage)
 
         def order() -> np.ndarray:  # (O / count, K, count)
@@ -46,7 +46,7 @@ class Summed(Kernel):
 
         return weight_array(
             f"{cls.stem_of(stage, options)}_weights",
-            f"{stage.name}: weights, {count} channels abreast",
+            f"{stage.name}: weights, {in_blocks(count)}",
             order,
             stage.weight_count,
             kind,
@@ -66,3 +66,8 @@ class Summed(Kernel):
     def sum_type(self) -> str:
         """Of a sum: beyond int32 it wraps around, as TFLite's; unsigned may."""
         return "uint32_t" if self.finish.requant.form == "wide" else "int32_t"
+
+
+def in_blocks(count: int) -> str:
+    """How weights follow each other, for a comment."""
+    return f"in blocks of {count} channels" if count > 1 else "channel by channel"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import recurrent, requant_stage
 from export.graph.stage import Stage
@@ -25,8 +26,8 @@ class Svdf(Plain):
     k: recurrent.Svdf
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         k = recurrent.svdf(stage.network, stage.head)
         yield cls(stage, options, requant_stage.table(stage), k)
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from typing_extensions import override
+
 from export.arithmetic import requant_stage
 from export.graph.kinds import CHANNEL_TABLE, UNARY_KINDS
 from export.graph.stage import Stage
@@ -20,8 +22,8 @@ class Table(Plain):
     kinds: ClassVar[tuple[str, ...]] = UNARY_KINDS
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         yield cls(stage, options, requant_stage.table(stage))
 
     @property
@@ -43,8 +45,8 @@ class ChannelTable(Plain):
     kinds: ClassVar[tuple[str, ...]] = (CHANNEL_TABLE,)
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         yield cls(stage, options, requant_stage.table(stage))
 
     def element(self, y: str, x: str) -> str:

@@ -1,4 +1,4 @@
-"""What both Winograd kernels share: tiles of outputs, some of them abreast."""
+"""What both Winograd kernels share: tiles of outputs, a few at once."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from export.kernels.arrays import byte_array
 from export.kernels.c_text import total
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.finish import Finish
-from export.kernels.int8.summed import Summed
+from export.kernels.int8.summed import Summed, in_blocks
 from export.kernels.kernel import Options
 
 
@@ -27,8 +27,8 @@ class Tiled(Summed):
     transform: ClassVar[str]  # of a filter g
     scale: ClassVar[int] = 1  # of the sums
 
-    tiles: int  # abreast
-    block_q: int  # channels abreast
+    tiles: int  # of a turn
+    block_q: int  # channels of a turn
     strip: Strip | None = None
 
     @classmethod
@@ -54,7 +54,7 @@ class Tiled(Summed):
         filters: np.ndarray,
         blocks: tuple[int, int],
     ) -> Self:
-        """Of transformed filters (O, f, I), so many tiles and channels abreast."""
+        """Of transformed filters (O, f, I), unrolled by so many tiles and channels."""
         tiles, block_q = blocks
         stem = cls.stem_of(stage, options)
         table = requant_stage.table(stage)
@@ -66,7 +66,7 @@ class Tiled(Summed):
             finish=Finish.of(stage, options, stem, found, table, cls.scale),
             weights=byte_array(
                 f"{stem}_filters",
-                f"{stage.name}: {cls.transform}, {block_q} channels abreast",
+                f"{stage.name}: {cls.transform}, {in_blocks(block_q)}",
                 order.reshape(-1),
                 "int16_t",
             ),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
-from export.arithmetic import matrix, requant_stage
+from export.arithmetic import int8, matrix, requant_stage
 from export.graph.attributes import Window
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array, word_array
@@ -24,8 +25,8 @@ class TransposeConv(Plain):
     weights: np.ndarray  # (O, Kh, Kw, I)
 
     @classmethod
+    @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        """One."""
         if stage.head.kind in cls.kinds:
             data = stage.network.tensors[stage.head.inputs[1]].data
             assert data is not None
@@ -35,7 +36,7 @@ class TransposeConv(Plain):
     def arrays(self) -> tuple[Array, ...]:
         """Table, weights, and for each channel bias, mantissa and shift."""
         network, op = self.stage.network, self.stage.head
-        mantissa, shift = matrix.transposed_multipliers(network, op)
+        mantissa, shift = int8.channel_multipliers(network, op)
         bias = network.input(op, 2)
         start = np.zeros(len(mantissa), np.int64)
         if bias is not None and bias.data is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+from export.graph.kinds import CONV_KINDS
 from export.graph.stage import Operand, Stage
 from export.kernels.int8.conv import Strip
 from export.kernels.int8.depthwise_row import DepthwiseRow
@@ -27,7 +28,7 @@ class Windowed(Wrapped):
     """Rows of tiles, each from a line buffer."""
 
     template: ClassVar[str] = "int8/windowed.c.jinja"
-    kinds: ClassVar[tuple[str, ...]] = ("CONV_2D", "DEPTHWISE_CONV_2D")
+    kinds: ClassVar[tuple[str, ...]] = CONV_KINDS
 
     inner: Inner  # what makes a step's rows
     line_buffer: LineBuffer

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import requant_stage, winograd
 from export.graph.stage import Stage
@@ -16,12 +17,12 @@ from export.plan.cost import Work, times
 from export.plan.overlap import lag
 
 ADJACENT = 0.85  # of a transform's cost, where two tiles in a row share columns
-MOST_SUMS = 8  # tiles times channels abreast
+MOST_SUMS = 8  # tiles times channels of a turn
 
 
 @dataclass(frozen=True, eq=False)
 class Winograd(Tiled):
-    """16 products for a tile of 2x2, one tile or two abreast."""
+    """16 products for a tile of 2x2, unrolled by one tile or two."""
 
     template: ClassVar[str] = "int8/winograd.c.jinja"
     tile: ClassVar[int] = 2
@@ -36,7 +37,7 @@ class Winograd(Tiled):
         stage: Stage,
         options: Options,
         strip: Strip | None = None,
-        abreast: int = 2,
+        unroll: int = 2,
     ) -> Iterator[Self]:
         """Whatever the profile; one tile takes half the memory, loads more often."""
         if not winograd.applies(stage):
@@ -53,7 +54,7 @@ class Winograd(Tiled):
             return
         depth, channels = stage.depth, stage.region[2]
         mac_h, mac_w, _ = stage.head_region
-        tiles = abreast if mac_h * mac_w > cls.tile**2 else 1
+        tiles = unroll if mac_h * mac_w > cls.tile**2 else 1
         most = 1 if depth == 1 else MOST_SUMS // tiles
         block_q = next(
             n for n in range(min(most, channels), 0, -1) if channels % n == 0
@@ -68,8 +69,8 @@ class Winograd(Tiled):
         return "winograd"
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_winograd.h"})
 
     @property
@@ -83,7 +84,7 @@ class Winograd(Tiled):
 
     @property
     def adjacent(self) -> bool:
-        """Whether two tiles abreast are neighbours: no pair crosses a row's end."""
+        """Whether a turn's two tiles are neighbours: no pair crosses a row's end."""
         return self.tiles == 2 and self.stage.head_region[1] % 4 == 0
 
     def at(self, p: int) -> tuple[str, str]:
@@ -164,7 +165,7 @@ class Winograd(Tiled):
         return times(self.calls, found)
 
     def lags(self) -> tuple[int | None, ...]:
-        """Steps are tiles, a few abreast: inputs are transformed, then outputs go."""
+        """Steps are tiles, a few at once: inputs are transformed, then outputs go."""
         tile = np.arange(self.total)
         across = self.stage.head_region[1] // self.tile
         y, x = tile // across, tile % across

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from export.arithmetic import requant_stage, winograd
 from export.graph.stage import Stage
@@ -19,7 +20,7 @@ from export.plan.tiling import ACCUMULATORS
 
 @dataclass(frozen=True, eq=False)
 class Winograd4(Tiled):
-    """36 products for a tile of 4x4, some tiles and channels abreast."""
+    """36 products for a tile of 4x4, unrolled by tiles and channels."""
 
     template: ClassVar[str] = "int8/winograd4.c.jinja"
     tile: ClassVar[int] = 4
@@ -48,8 +49,8 @@ class Winograd4(Tiled):
         return "winograd4"
 
     @property
+    @override
     def headers(self) -> frozenset[str]:
-        """Its own."""
         return frozenset({"nn_winograd4.h"})
 
     @property
@@ -94,7 +95,7 @@ class Winograd4(Tiled):
         }
 
     def lags(self) -> tuple[int | None, ...]:
-        """Steps are tiles, a few abreast in a row."""
+        """Steps are tiles, a few at once in a row."""
         mac_h, mac_w, _ = self.stage.head_region
         y = np.arange(0, mac_h, self.tile)[:, None]
         x = np.arange(0, mac_w, self.tile * self.tiles)
@@ -107,7 +108,7 @@ class Winograd4(Tiled):
 
 
 def _blocks(across: int, channels: int) -> tuple[int, int]:
-    """(tiles, channels) abreast: as few loads a product as the registers allow."""
+    """(tiles, channels) at once: as few loads a product as the registers allow."""
     pairs = [
         (p, q)
         for p in range(1, ACCUMULATORS + 1)

@@ -6,6 +6,7 @@ from typing import ClassVar
 from export.arithmetic.requant import Requant
 from export.kernels.arrays import Array
 from export.kernels.kernel import Kernel
+from export.plan.units import round_up
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +43,4 @@ class Wrapped(Kernel):
     @property
     def inner_bytes(self) -> int:
         """What the maker of a part works in, whole words."""
-        return whole_words(self.inner.scratch)
-
-
-def whole_words(size: int) -> int:
-    """Bytes, rounded up to whole words."""
-    return -(-size // 4) * 4
+        return round_up(self.inner.scratch, 4)

@@ -1,6 +1,6 @@
 """DEPTHWISE_CONV_2D 3x3: a channel at a time, its pixels side by side.
 
-MAC16 works on pairs, and a channel's taps are no pairs where channels lie abreast. So
+MAC16 works on pairs, and a channel's taps are no pairs where channels lie innermost. So
 each channel's rows are gathered as int16, its nine weights stay in m0 to m3 and one
 more register, and two positions are summed from the 3x4 pixels under them.
 """
@@ -16,9 +16,9 @@ from export.kernels.lx6.requant import Narrow, Sums
 from export.kernels.lx6.text import (
     block_function,
     layer_function,
+    repeated,
     stored,
     strips,
-    turns,
 )
 
 RECORD = 9  # words of a channel
@@ -45,8 +45,8 @@ class _Maker:
         self.layer, self.flat, self.narrow = layer, flat, narrow
         self.wide = (layer.out_w - 1) * layer.stride_w + 3
         self.step = (self.wide + 2) // 2  # words of a line
-        self.abreast = 2 if layer.stride_w == 1 else 1
-        self.tail = layer.out_w % self.abreast
+        self.unroll = 2 if layer.stride_w == 1 else 1
+        self.tail = layer.out_w % self.unroll
 
     def kernel(self) -> Made:
         layer, name = self.layer, self.layer.name
@@ -55,7 +55,7 @@ class _Maker:
             w = self.flat[c] * one.scale
             stream += [pair(w[2 * k], w[2 * k + 1]) for k in range(4)]
             stream += [int(w[8]) & 0xFFFF, one.bias]
-            stream += store.constants(self.narrow, c, False)[:-1]
+            stream += store.constants(self.narrow, c)
         body, cost = self._row()
         least, more = 3 * 4 * self.step, layer.stride_h * 4 * self.step
         self.rows = best_rows(
@@ -89,7 +89,7 @@ class _Maker:
         times = layer.out_c // layer.in_c
 
         def strip(top: str) -> list[str]:
-            return turns("c", layer.out_c, lambda c: channel(top, c))
+            return repeated("c", layer.out_c, lambda c: channel(top, c))
 
         def channel(top: str, c: str) -> list[str]:
             source = total("in", c if times == 1 or c == "0" else f"c / {times}")
@@ -102,7 +102,7 @@ class _Maker:
                 f"nn_lx6_plane(lines, {self.step}, {source}, {layer.in_h}, "
                 f"{layer.in_w}, {layer.pitch}, {layer.in_c}, {first}, {rows}, "
                 f"{-layer.left}, {self.wide}, {layer.fill});",
-                *turns("y", self.rows, row),
+                *repeated("y", self.rows, row),
             ]
 
         def row(y: str) -> list[str]:
@@ -114,14 +114,14 @@ class _Maker:
 
     def _row(self) -> tuple[str, int]:
         layer = self.layer
-        turns = layer.out_w // self.abreast
+        turns = layer.out_w // self.unroll
         block = Block()
         for k in range(4):
             block.op("LDINC", f"m{k}", "k")
         block.op("L32I", "x", "k", 4)
         if turns:
             block.op("MOVI", "r", turns)
-            block.loop("positions", "r", turns, self._positions(self.abreast))
+            block.loop("positions", "r", turns, self._positions(self.unroll))
         if self.tail:
             block.add(self._positions(self.tail))
         text = block_function(

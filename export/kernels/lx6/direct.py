@@ -100,7 +100,7 @@ class _Maker:
         for c in range(layer.out_c):
             one = self.narrow.channels[c]
             stream += paired(self.weights[c] * one.scale)
-            constants += [one.bias, *store.constants(self.narrow, c, False)[:-1]]
+            constants += [one.bias, *store.constants(self.narrow, c)]
         code = words([*stream, 0, 0], f"{name}_weights")
         code += "\n" + words(constants, f"{name}_channels") + "\n" + table(layer)
         body, cost = self._sums()

@@ -82,7 +82,7 @@ class _Maker:
         for c, one in enumerate(self.narrow.channels):
             found.append(int(self.flat[c][LAST]) * one.scale & 0xFFFF)
             found += registers(c + 1) if c + 1 < count else [0] * 4
-            found += [one.bias, *store.constants(self.narrow, c, False)[:-1]]
+            found += [one.bias, *store.constants(self.narrow, c)]
         return found
 
     def _gathered(self, together: int) -> int:
@@ -197,7 +197,7 @@ def products(
 ) -> None:
     """Nine products of one position; `loads`: and the next channel's weights.
 
-    `cells` are the registers of the pixels, two abreast in each, two for a line.
+    `cells` are the registers of the pixels, two side by side in each, two for a line.
     """
     for number, tap in enumerate(TAPS):
         row, column = divmod(tap, 3)

@@ -20,7 +20,7 @@ from export.kernels.kernel import Options
 from export.kernels.lx6.assembly import Block
 from export.kernels.lx6.float16_tile import REGISTERS, Shape, Tile
 from export.kernels.lx6.layer import words
-from export.kernels.lx6.text import function, turns
+from export.kernels.lx6.text import function, repeated
 from export.plan.tiling_f16 import divisor
 
 POINTERS = 6  # rows of the input that a tile reads: an address register each
@@ -121,7 +121,9 @@ class _Maker:
             *(["const uintptr_t m = 0xFFFFE000u;"] if block.used(("m",)) else []),
             *([] if conv.first or not conv.scratch else ["(void)scratch;"]),
             *pixels,
-            *turns("y", conv.out_h, lambda y: self._row(tile, block, y), tile.out_rows),
+            *repeated(
+                "y", conv.out_h, lambda y: self._row(tile, block, y), tile.out_rows
+            ),
         ]
         stream = words(tile.stream(), f"{name}_stream")
         return f"{stream}\n/* clang-format off */\n{function(head, lines)}"
@@ -130,7 +132,9 @@ class _Maker:
         """All tiles of a row of them, so many channels at a time."""
         out, q = block.used(("n", "t")), tile.shape.channels
         registers = ", ".join((f"w = (uintptr_t){self.conv.name}_stream", *out))
-        groups = turns("c", self.channels, lambda c: self._group(tile, block, y, c), q)
+        groups = repeated(
+            "c", self.channels, lambda c: self._group(tile, block, y, c), q
+        )
         return [f"uintptr_t {registers};", "", *groups]
 
     def _group(self, tile: Tile, block: Block, y: str, c: str) -> list[str]:

@@ -6,13 +6,11 @@
 The steps and their order are those of the portable kernel, and so are the bits.
 """
 
-from export.arithmetic.float16 import PIXEL_SCALE
+from export.arithmetic.float16 import FLOAT16_LEAST_NORMAL, PIXEL_SCALE
 from export.graph.attributes import Leaky
 from export.graph.stage import Stage
 from export.kernels.float16.conv import Conv
 from export.kernels.lx6.assembly import Block, Pointer
-
-LEAST_NORMAL = 2.0**-14  # of binary16: smaller values are stored as 0
 
 
 def store(
@@ -80,7 +78,7 @@ def constants_of(conv: Conv) -> dict[str, float]:
             found[f"slope{k}"] = op.told(Leaky).alpha
     kinds = {kind for kind, _ in activations(stage)}
     if conv.job.rounding == "flush":
-        found["limit"] = LEAST_NORMAL * 2.0**late
+        found["limit"] = FLOAT16_LEAST_NORMAL * 2.0**late
     if kinds & {"RELU", "RELU6"} or conv.job.rounding == "flush":
         found["zero"] = 0.0
     if "RELU6" in kinds:

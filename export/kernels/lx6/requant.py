@@ -22,10 +22,11 @@ from functools import lru_cache
 import numpy as np
 
 from export.arithmetic import envelope
-from export.arithmetic.requant import INT32_MAX, Steps
+from export.arithmetic.fixedpoint import INT32_MAX
+from export.arithmetic.int8 import INT16_MAX
+from export.arithmetic.requant import Steps
 from export.arithmetic.requant_proof import FAR
 
-INT16_MAX = 32767
 KNOWN = 256  # answers that are remembered
 LEAST = 4  # S
 MOST_SHIFT = 30

@@ -4,13 +4,13 @@ from export.kernels.lx6.assembly import Block
 from export.kernels.lx6.layer import Layer
 from export.kernels.lx6.requant import Narrow
 
-CONSTANTS = 4  # words of a channel: M, C, C of negative ones, whether another follows
+CONSTANTS = 4  # words of a channel: `constants`, then whether another one follows
 
 
-def constants(narrow: Narrow, channel: int, more: bool) -> list[int]:
-    """A channel's words behind its weights."""
+def constants(narrow: Narrow, channel: int) -> list[int]:
+    """M, C, and C of negative sums."""
     c = narrow.channels[channel]
-    return [c.multiplier, c.positive, c.negative, int(more)]
+    return [c.multiplier, c.positive, c.negative]
 
 
 def load(

@@ -39,7 +39,7 @@ def strips(counter: str, name: str, length: int, step: int, inner: Inner) -> lis
     return [why, *_loop(counter, length, step, [start, "", *inner(name)])]
 
 
-def turns(name: str, count: int, inner: Inner, step: int = 1) -> list[str]:
+def repeated(name: str, count: int, inner: Inner, step: int = 1) -> list[str]:
     """A loop, or its body where there is one turn."""
     if count == step:
         return inner("0")
@@ -139,7 +139,7 @@ class RowsOfSums:
 
         def strip(top: str) -> list[str]:
             first = total((top, self.down), -self.layer.top)
-            return [*gather(first), *turns("y", self.step, lambda y: row(top, y))]
+            return [*gather(first), *repeated("y", self.step, lambda y: row(top, y))]
 
         def row(top: str, y: str) -> list[str]:
             source = total("lines", (y, self.line))

@@ -32,11 +32,12 @@ from export.kernels.lx6.text import (
     fetched,
     layer_function,
     place,
+    repeated,
     strips,
     sums_head,
-    turns,
 )
 from export.kernels.lx6.transforms import LINES, G, lines_function, outputs
+from export.plan.units import round_up
 
 ROWS = 4  # of outputs
 FACTOR = 24
@@ -85,7 +86,7 @@ class _Maker:
         row = ((wide - 1) * layer.stride_w + layer.kernel[1]) * column
         # The next line lies one ADDMI behind the end of a sum's line, if it can.
         tail = row - 4 * self.words
-        near = 4 * self.words + (0 if tail == 0 else -(-tail // 256) * 256)
+        near = 4 * self.words + (0 if tail == 0 else round_up(tail, 256))
         if tail > 127 and near <= L32I_REACH - 4:
             row = near
         return wide, row
@@ -98,7 +99,7 @@ class _Maker:
             more = c + 1 < layer.out_c
             one = self.narrow.channels[c]
             stream += [one.bias, *paired(self.lines[c] * one.scale), 0]
-            stream += store.constants(self.narrow, c, more)
+            stream += [*store.constants(self.narrow, c), int(more)]
         code = words(stream, f"{name}_weights") + "\n" + table(layer)
         function, cost = self._function()
         size = 4 * len(stream) + (256 if layer.table is not None else 0)
@@ -136,7 +137,7 @@ class _Maker:
                     depth=True,
                 ),
                 f"{name}_lines(lines);",
-                *turns("x", self.columns, lambda x: sums(y, left, x), step_x),
+                *repeated("x", self.columns, lambda x: sums(y, left, x), step_x),
             ]
 
         def sums(y: str, left: str, x: str) -> list[str]:

@@ -95,7 +95,7 @@ class _Maker:
             one = self.narrow.channels[c]
             more = c + 1 < layer.out_c
             stream += [*paired(self.tiles[c] * one.scale), 0, one.bias]
-            stream += store.constants(self.narrow, c, more)
+            stream += [*store.constants(self.narrow, c), int(more)]
         first, first_cost = lines_function(layer, self.pitch, apart=False)
         second, second_cost = self._tile()
         sums, sums_cost = self._sums()

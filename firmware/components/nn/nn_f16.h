@@ -268,15 +268,15 @@ NN_INLINE float nn_leaky(float x, float alpha)
 
 #endif
 
-/* Rows of padding above a window of a max pool: less than any value. */
-NN_INLINE void nn_fill(nn_real_t *window, uint32_t count)
+/* Rows of padding above those that a max pool reads: less than any value. */
+NN_INLINE void nn_fill(nn_real_t *rows, uint32_t count)
 {
     for (uint32_t i = 0; i < count; ++i) {
-        window[i] = nn_float(0xFF7FFFFFu);
+        rows[i] = nn_float(0xFF7FFFFFu);
     }
 }
 
-/* The oldest of a window's rows become its last, to be written anew. */
+/* The oldest of the kept rows becomes the last, to be written anew. */
 NN_INLINE void nn_turn(nn_real_t **rows, int32_t count)
 {
     nn_real_t *const oldest = rows[0];
@@ -287,23 +287,23 @@ NN_INLINE void nn_turn(nn_real_t **rows, int32_t count)
     rows[count - 1] = oldest;
 }
 
-/* Keep the last `keep` values of a window, `drop` values further down. */
-NN_INLINE void nn_slide(nn_real_t *window, uint32_t drop, uint32_t keep)
+/* Keep `keep` values of the rows, which are `drop` values further down. */
+NN_INLINE void nn_slide(nn_real_t *rows, uint32_t drop, uint32_t keep)
 {
-    const nn_real_t *from = window + drop;
+    const nn_real_t *from = rows + drop;
     uint32_t i = 0;
 
     for (; i + 4 <= keep; i += 4) {
         const nn_real_t a = from[i], b = from[i + 1];
         const nn_real_t c = from[i + 2], d = from[i + 3];
 
-        window[i] = a;
-        window[i + 1] = b;
-        window[i + 2] = c;
-        window[i + 3] = d;
+        rows[i] = a;
+        rows[i + 1] = b;
+        rows[i + 2] = c;
+        rows[i + 3] = d;
     }
     for (; i < keep; ++i) {
-        window[i] = from[i];
+        rows[i] = from[i];
     }
 }
 

@@ -115,17 +115,23 @@ NN_INLINE int32_t nn_triple(int32_t t, const nn_triple_t *k, int low_bits,
     return (t * k->high + part + centre) >> shift;
 }
 
-/* x * 2^shift * multiplier / 2^31, rounded twice as TFLite does. */
+/* x / 2^shift, to nearest, halves away from zero. */
+NN_INLINE int32_t nn_divide_by_power(int32_t x, int32_t shift)
+{
+    const int32_t mask = (int32_t)((1u << shift) - 1u);
+    const int32_t half = (mask >> 1) + (x < 0);
+
+    return (x >> shift) + ((x & mask) > half);
+}
+
+/* sum * 2^shift * multiplier / 2^31, rounded twice as TFLite does. */
 NN_INLINE int32_t nn_scale(int32_t sum, int32_t multiplier, int32_t shift)
 {
     const int32_t left = shift > 0 ? shift : 0;
     const int32_t right = shift > 0 ? 0 : -shift;
     const int64_t product = (int64_t)sum * ((int64_t)1 << left) * multiplier;
-    const int32_t x = (int32_t)((product + (1 << 30)) >> 31);
-    const int32_t mask = (int32_t)((1u << right) - 1u);
-    const int32_t half = (mask >> 1) + (x < 0);
 
-    return (x >> right) + ((x & mask) > half);
+    return nn_divide_by_power((int32_t)((product + (1 << 30)) >> 31), right);
 }
 
 /* TFLite's own form of a sum that is 2^power times too large. */

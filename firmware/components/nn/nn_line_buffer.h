@@ -2,9 +2,9 @@
  *
  * A few rows of an image with its border filled in.
  *
- * Layers with padding read from such a window instead of from the image. It
- * moves down as the output grows; each row of the image is read once, so the
- * output may overwrite the image behind it.
+ * Layers with padding read from such a line buffer instead of from the image.
+ * It moves down as the output grows; each row of the image is read once, so
+ * the output may overwrite the image behind it.
  */
 #ifndef NN_LINE_BUFFER_H
 #define NN_LINE_BUFFER_H
@@ -12,8 +12,8 @@
 #include "nn_common.h"
 
 /* rows: `count` rows of `width` bytes. in: `in_h` rows, `pitch` apart, of which
- * `copied` bytes are used; they stand `left` bytes from the window's left edge.
- * `top` is the image row of the window's first row, negative above the image.
+ * `copied` bytes are used; they stand `left` bytes from the left edge of `rows`.
+ * `top` is the row of the image that the first of `rows` is, negative above it.
  * At the first call all rows are filled, then the last `step` ones. */
 NN_INLINE void nn_line_buffer(uint8_t *rows, const uint8_t *in, int32_t in_h,
                               int32_t pitch, int32_t top, int32_t count,

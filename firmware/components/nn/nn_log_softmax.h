@@ -9,15 +9,6 @@
 #include "nn_int8.h"
 #include "nn_softmax.h"
 
-/* x / 2^shift, to nearest, halves away from zero. */
-NN_INLINE int32_t nn_divide_by_power(int32_t x, int32_t shift)
-{
-    const int32_t mask = (int32_t)((1u << shift) - 1u);
-    const int32_t half = (mask >> 1) + (x < 0);
-
-    return (x >> shift) + ((x & mask) > half);
-}
-
 /* Zeros in front of a number that is not negative. */
 NN_INLINE int32_t nn_zeros(int32_t x)
 {

@@ -38,13 +38,14 @@ NN_INLINE int32_t nn_one_over_one_plus(int32_t a)
     return nn_shift_left(x, 1);
 }
 
-/* exps: exp(-i * scale) in Q0.31 for i = 0..255. u of element i of the row. */
+/* What a row has in common. */
 typedef struct {
     int32_t scale;
     int32_t exponent;
     uint8_t largest;
 } nn_softmax_t;
 
+/* exps: exp(-i * scale) in Q0.31 for i = 0..255. */
 NN_INLINE nn_softmax_t nn_softmax(const uint8_t *in, int32_t count,
                                   const int32_t *exps)
 {
@@ -69,6 +70,7 @@ NN_INLINE nn_softmax_t nn_softmax(const uint8_t *in, int32_t count,
     return row;
 }
 
+/* u of an element, made of the input's u. */
 NN_INLINE int32_t nn_softmax_value(nn_softmax_t row, uint8_t u,
                                    const int32_t *exps)
 {

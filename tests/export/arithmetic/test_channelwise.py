@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from export.arithmetic import elementwise, unary
-from export.arithmetic.channelwise import composed, folded
+from export.arithmetic.channelwise import composed, with_tables
 from export.graph.fusion import plan_stages
 from export.graph.network import Network
 from export.graph.read import read_tflite
@@ -43,7 +43,7 @@ def network(
 
 def test_a_chain_is_one_table_of_each_channel() -> None:
     before = network([40, 50, 60])
-    after = folded(before, ALWAYS)
+    after = with_tables(before, ALWAYS)
     kinds = [op.kind for op in after.operators]
     assert kinds == ["CONV_2D", "MAX_POOL_2D", "CHANNEL_TABLE"]
     table = after.operators[2]
@@ -72,36 +72,38 @@ def test_a_chain_is_one_table_of_each_channel() -> None:
 def test_a_pool_is_taken_before_only_where_every_table_rises(
     factors: list[int], kinds: list[list[str]]
 ) -> None:
-    stages = plan_stages(folded(network(factors), ALWAYS))
+    stages = plan_stages(with_tables(network(factors), ALWAYS))
     assert [[op.kind for op in stage.operators] for stage in stages] == kinds
 
 
 def test_an_engine_without_such_tables_has_them_apart() -> None:
-    stages = plan_stages(folded(network([1, 2, 3]), ALWAYS), tables=False)
+    stages = plan_stages(with_tables(network([1, 2, 3]), ALWAYS), tables=False)
     heads = [stage.head.kind for stage in stages]
     assert heads == ["CONV_2D", "CHANNEL_TABLE"]
     assert stages[0].pool is not None
 
 
 def test_what_is_read_between_stays() -> None:
-    kinds = [op.kind for op in folded(network([1, 2, 3], again=True), ALWAYS).operators]
+    kinds = [
+        op.kind for op in with_tables(network([1, 2, 3], again=True), ALWAYS).operators
+    ]
     assert kinds == ["CONV_2D", "CHANNEL_TABLE", "CHANNEL_TABLE", "MAX_POOL_2D"]
 
 
 def test_a_constant_of_other_places_stays() -> None:
     shape = (1, 1, 4, CHANNELS)
-    kinds = [op.kind for op in folded(network([1], shape=shape), ALWAYS).operators]
+    kinds = [op.kind for op in with_tables(network([1], shape=shape), ALWAYS).operators]
     assert kinds == ["CONV_2D", "MUL", "ADD", "MAX_POOL_2D"]
 
 
 def test_tables_that_are_seldom_read_are_not_worth_their_flash() -> None:
     least = network([1, 2, 3], side=2)
-    assert len(folded(least, 16).operators) == 3  # an ADD has tables of its own
+    assert len(with_tables(least, 16).operators) == 3  # an ADD has tables of its own
     bare = Network(
         least.name, least.tensors, least.operators[:2], (0,), (2,), least.sha256
     )
-    assert len(folded(bare, 16).operators) == 2
-    assert [op.kind for op in folded(bare, 64).operators][1] == "CHANNEL_TABLE"
+    assert len(with_tables(bare, 16).operators) == 2
+    assert [op.kind for op in with_tables(bare, 64).operators][1] == "CHANNEL_TABLE"
 
 
 def test_tables_behind_each_other_are_one() -> None:

@@ -1,4 +1,4 @@
-"""Tables of operators for which TFLite Micro has no kernel: held to LiteRT."""
+"""Tables, and QUANTIZE of real numbers: held to TFLite Micro, or else to LiteRT."""
 
 from typing import Any
 
@@ -10,9 +10,11 @@ from core.errors import Esp8kError
 from export.arithmetic import unary
 from export.frontend.support import core_of, require_supported
 from export.graph.read import read_tflite
+from export.reference import int8, tflm
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 PLAIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # no XNNPACK
+UNDER_HALF = float(np.nextafter(np.float32(0.5), np.float32(0)))  # plus 0.5f it is 1
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,34 @@ def test_a_table_equals_litert(kind: str, options: dict[str, Any]) -> None:
         network = read_tflite(model, "net")
         table = unary.table(network, network.operators[0])
         assert np.array_equal(interpreter.get_tensor(end)[0], table)
+
+
+@pytest.mark.skipif(not tflm.available(), reason=tflm.SKIPPED)
+def test_the_reference_quantizes_real_numbers_as_tflite_micro_does() -> None:
+    """Beside halves, and where a float32 has no room for a half."""
+    halves = np.arange(-9, 9).astype(np.float32) + np.float32(0.5)
+    beside = [np.nextafter(halves, np.float32(s * 99)) for s in (-1, 1)]
+    large = np.float32([8388609, -8388609, 16777217, 2e9, -2e9])
+    values = np.concatenate([halves, *beside, large])
+    builder = TfliteBuilder()
+    start = builder.tensor((1, len(values)), dtype="float32")
+    end = builder.tensor((1, len(values)), 1.0, 3)
+    builder.operator("QUANTIZE", [start], end)
+    model = builder.build([start], [end])
+    found = int8.outputs(read_tflite(model, "net"), values[None])
+    assert np.array_equal(found, tflm.sequence(model, [values[None]], 1)[0])
+
+
+@pytest.mark.skipif(not tflm.available(), reason=tflm.SKIPPED)
+def test_a_table_rounds_what_is_just_below_a_half_down() -> None:
+    builder = TfliteBuilder()
+    start, end = builder.tensor((1, 256), UNDER_HALF), builder.tensor((1, 256), 1.0)
+    builder.operator("ELU", [start], end)
+    model = builder.build([start], [end])
+    values = np.arange(-128, 128, dtype=np.int8)[None]
+    network = read_tflite(model, "net")
+    table = unary.table(network, network.operators[0])
+    assert np.array_equal(table, tflm.sequence(model, [values], 1)[0][0])
 
 
 def test_a_quotient_that_tflite_micro_shifts_too_far_is_refused() -> None:
