@@ -1,6 +1,8 @@
 """What a trained model gets right and wrong on the official test images.
 
-esp8k evaluate --model v2      # the checkpoint's accuracy
+    esp8k evaluate --model v2      # the checkpoint's accuracy
+
+`train` and the studies judge by the same function.
 """
 
 from collections.abc import Sequence

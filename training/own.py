@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from core import asked
-from core.cli import Positional, parse, require_range
+from core.cli import SEEDS, Positional, parse, require_range
 from core.errors import Esp8kError
 from core.files import check_writable
 from core.lock import lock
@@ -194,7 +194,7 @@ class Config:
 def main(argv: Sequence[str] | None = None) -> int:
     """Go on from good weights; write the checkpoint; say what it gained."""
     config = parse(Config, argv, "own", __doc__ or "")
-    require_range(config, seed=(0, 2**32 - 1))
+    require_range(config, seed=SEEDS)
     torch.set_num_threads(1)
     folder = model_dir(config.model)
     point = start(config.model, config.dataset)

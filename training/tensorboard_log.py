@@ -1,8 +1,10 @@
 """TensorBoard logs of a run, for those who ask for them with --tensorboard.
 
-.venv/bin/pip install -e '.[tensorboard]'
-esp8k train --model v2 --tensorboard
-.venv/bin/tensorboard --logdir build
+    .venv/bin/pip install -e '.[tensorboard]'
+    esp8k train --model v2 --tensorboard
+    .venv/bin/tensorboard --logdir build
+
+Nothing else needs the package.
 """
 
 from pathlib import Path

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from core import asked
-from core.cli import parse, require_range
+from core.cli import SEEDS, parse, require_range
 from core.errors import Esp8kError
 from core.files import check_writable, write_json
 from core.lock import lock
@@ -38,7 +38,6 @@ from training.schedule import Recipe
 from training.teacher import teacher_for
 from training.tensorboard_log import log, open_board
 
-MOST_SEED = 2**32 - 1
 MOST_IMAGES = 10_000_000  # far more than any of these networks learns from
 GO_ON = "the same command with RESUME=1 (esp8k: --resume) goes on"
 
@@ -92,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def require_sense(config: Config) -> None:
     """Refuse what cannot be meant, before any work."""
-    require_range(config, seed=(0, MOST_SEED))
+    require_range(config, seed=SEEDS)
     if config.images is not None:
         require_range(config, images=(1, MOST_IMAGES))
     alone = recipe(config.model, teacher=False)

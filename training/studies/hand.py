@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from core.cli import parse, require_range
+from core.cli import SEEDS, parse, require_range
 from core.files import replacing
 from core.paths import ROOT, build_root
 from core.program import run
@@ -164,7 +164,7 @@ def bars(y: float, words: str, percent: tuple[float, float]) -> Iterator[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Learn, draw, and print the figures."""
     config = parse(Config, argv, "hand", __doc__ or "")
-    require_range(config, samples=(1, 1000), unseen=(1, 1000), seed=(0, 2**32 - 1))
+    require_range(config, samples=(1, 1000), unseen=(1, 1000), seed=SEEDS)
     gain, answers = learn(config, data.load())
     path: Path = (ROOT / "docs" if config.write else build_root()) / "own.svg"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,10 @@
-"""The tables of `training/README.md`, made from the files beside it.
+"""The tables of `training/README.md`.
 
-esp8k tables            # print the page as it would be
-esp8k tables --write    # rewrite it
+    esp8k tables            # print the page as it would be
+    esp8k tables --write    # rewrite it
+
+Each is made from the files in `training/results` and stands between two comments that
+bear its name.
 """
 
 import json

@@ -107,7 +107,7 @@ static uint32_t average(nn_prepare_t *s, const ink_t *ink, uint32_t tall,
 
 /* ==== Cells ==== */
 
-/* Stronger, and wider where strokes are thin; the sum of the cells. */
+/* Stronger: the largest cell becomes 255. */
 static void strengthen(nn_prepare_t *s, uint32_t cells, uint32_t peak)
 {
     for (uint32_t i = 0; i < cells; i++) {
