@@ -35,6 +35,7 @@ from core.words import (
     Profile,
 )
 from export import pipeline
+from export.emit.contents import Contents
 from export.emit.generate import Plan
 from export.graph.network import Tensor
 from export.reference import tflm
@@ -153,16 +154,14 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row], list[str]]:
     data = of_model(point.config)
     images = pipeline.calibration(data)
     doubt = doubt_of(point, data, say)
+    contents = Contents(
+        cores=config.core, doubt=doubt, prepare=config.prepare, views=config.views
+    )
     with lock(target, "export"):
         (target / "model.json").unlink(missing_ok=True)
         artefacts = pipeline.convert(point, images, say)
         with staged(target) as stage:
-            plan = pipeline.write(
-                *(artefacts, stage, config.profile, say, doubt),
-                core=config.core,
-                prepare=config.prepare,
-                views=config.views,
-            )
+            plan = pipeline.write(artefacts, stage, config.profile, say, contents)
             rows = verify(point.module(), artefacts, stage, plan, data, say)
             failures = check(rows)
             content = {"rows": [r.json() for r in rows], "failures": failures}
@@ -173,8 +172,10 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row], list[str]]:
                 write_json(stage / "model.json", described)
             whose = "trained" if path.parent == target else "shipped"
             asked.note(
-                *(target / asked.EXPORTED, config.profile),
-                *("given" if chosen else whose, "--prepare" if config.prepare else ""),
+                target / asked.EXPORTED,
+                config.profile,
+                "given" if chosen else whose,
+                "--prepare" if config.prepare else "",
             )
     return described, rows, failures
 

@@ -33,6 +33,7 @@ from core.text import folded, for_comment, for_json, for_terminal
 from core.words import DEFAULT_CORES, DEFAULT_PROFILE, Cores, Profile
 from export.emit import held, host_build
 from export.emit.component import publish
+from export.emit.contents import USUAL, Contents
 from export.emit.generate import identifier
 from export.emit.golden import as_taken, joined, random_values
 from export.frontend.canonical.ends import Ends, from_core, to_outer
@@ -88,10 +89,7 @@ def compile_model(
     out: Path,
     profile: str,
     notes: tuple[str, ...] = (),
-    cores: Cores = DEFAULT_CORES,
-    url: str = "",
-    prepare: bool = False,
-    views: bool = False,
+    contents: Contents = USUAL,
 ) -> Result:
     """Generate, check and write the component of an int8 or int16 .tflite."""
     network, ends = core_of(read_tflite(model, name))
@@ -100,10 +98,7 @@ def compile_model(
     with published(out, last=f"src/{name}_model.h") as made:
         shown = for_comment(source)
         plan = publish(
-            *(network, None, made.stage, profile, name, identity, shown, cores),
-            url=url,
-            prepare=prepare,
-            views=views,
+            network, None, made.stage, profile, name, identity, shown, contents
         )
         with scratch() as work:  # compiled once: the example is linked to it
             library = host_build.build(made.stage, work)
@@ -275,11 +270,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     taken = load(args.model, options)
     name = identifier(args.name or Path(args.model.rpartition(":")[2]).stem)
     notes = (*taken.notes, *(cost.line() for cost in taken.costs))
+    contents = Contents(
+        cores=args.core, prepare=args.prepare, views=args.views, url=args.url
+    )
     result = compile_model(
-        *(taken.model, name, taken.name, args.output, args.profile, notes, args.core),
-        url=args.url,
-        prepare=args.prepare,
-        views=args.views,
+        taken.model, name, taken.name, args.output, args.profile, notes, contents
     )
     if args.json:
         costs = [asdict(cost) for cost in taken.costs]

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from core.doubt import Doubt
 from core.saying import Say
-from core.words import DEFAULT_CORES, Cores
+from export.emit.contents import USUAL, Contents
 from export.frontend import tflite
 from export.frontend.fold import fold
 from export.frontend.identity import Identity, identify
@@ -89,10 +88,7 @@ def write(
     folder: Path,
     profile: str,
     say: Say,
-    doubt: Doubt | None = None,
-    core: Cores = DEFAULT_CORES,
-    prepare: bool = False,
-    views: bool = False,
+    contents: Contents = USUAL,
 ) -> "Plan":
     """Write the model files, the C component and its plan into `folder`."""
     from export.emit import component
@@ -110,10 +106,7 @@ def write(
         identifier(artefacts.identity.model),
         artefacts.identity,
         artefacts.identity.model,
-        core,
-        doubt=doubt,
-        prepare=prepare,
-        views=views,
+        contents,
     )
     shutil.copy(target / "plan.json", folder / "plan.json")
     return plan

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.doubt import Doubt
 from core.paths import ROOT
 from core.version import VERSION
 from core.views import OFFSETS
-from core.words import DEFAULT_CORES, Cores
 from export.emit import c_source, decide, golden, held, prepared, viewed
+from export.emit.contents import USUAL, Contents
 from export.emit.generate import Plan, flags, generate
 from export.emit.layout import lay_out
 from export.emit.subject import C_TYPES, End
@@ -59,33 +58,28 @@ def publish(
     prefix: str,
     identity: Identity,
     source: str,
-    cores: Cores = DEFAULT_CORES,
-    doubt: Doubt | None = None,
-    url: str = "",
-    prepare: bool = False,
-    views: bool = False,
+    contents: Contents = USUAL,
 ) -> Plan:
-    """Write the whole component; `source` is the file that the network came from.
-
-    With a `doubt` it says beside the class how sure that is; with `prepare` it brings
-    frames and strokes to the network's 28x28 itself, with `views` it sums the logits
-    of five shifted views. `url` is that of the project that publishes it: registries
-    ask for one, and we have none to give.
-    """
+    """Write the whole component; `source` is the file that the network came from."""
     plan = generate(
-        *(network, network_f16, out_dir, profile, prefix, identity),
-        s3=cores in ("all", "s3"),
-        lx6=cores in ("all", "lx6"),
+        network,
+        network_f16,
+        out_dir,
+        profile,
+        prefix,
+        identity,
+        s3=contents.cores in ("all", "s3"),
+        lx6=contents.cores in ("all", "lx6"),
     )
     networks = {network.engine: network}
     if network_f16 is not None:
         networks["f16"] = network_f16
-    beside = _beside(network, tuple(networks), prefix, doubt, prepare, views)
+    beside = _beside(network, tuple(networks), prefix, contents)
     for name, text in beside.items():
         (out_dir / name).write_text(text)
     shutil.copyfile(ROOT / "LICENSE", out_dir / "LICENSE")
     environment = c_source.environment(PACKAGE)
-    context = {**_context(networks, plan, out_dir, source), "url": url}
+    context = {**_context(networks, plan, out_dir, source), "url": contents.url}
     context["snippet"] = environment.get_template("snippet.c.jinja").render(context)
     for template, place in FILES.items():
         target = out_dir / place.format(prefix)
@@ -96,22 +90,18 @@ def publish(
 
 
 def _beside(
-    network: Network,
-    engines: tuple[str, ...],
-    prefix: str,
-    doubt: Doubt | None,
-    prepare: bool,
-    views: bool,
+    network: Network, engines: tuple[str, ...], prefix: str, contents: Contents
 ) -> dict[str, str]:
     """C that stands beside the network's, by its place in the component."""
     texts: dict[str, str] = {}
-    if views:
+    if contents.views:
         texts |= viewed.sources(network, prefix, engines)
-    if doubt is not None:
+    if contents.doubt is not None:
         end = network.tensors[network.outputs[0]]
-        seen = len(OFFSETS) if views else 0
-        texts |= decide.sources(doubt, prefix, float(end.scale), end.zero_point, seen)
-    if prepare:
+        scale, zero_point = float(end.scale), end.zero_point
+        seen = len(OFFSETS) if contents.views else 0
+        texts |= decide.sources(contents.doubt, prefix, scale, zero_point, seen)
+    if contents.prepare:
         prepared.require(network)
         texts |= prepared.sources(prefix)
     return texts

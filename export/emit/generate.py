@@ -65,7 +65,10 @@ def generate(
     engines = _engines(network, network_f16, profile, prefix, price, s3, lx6)
     plan = engines.plan(identity, profile, prefix)
     subject = Subject.of(
-        *(network, identity, profile, prefix),
+        network,
+        identity,
+        profile,
+        prefix,
         s3=engines.s3 is not None,
         lx6=engines.lx6 is not None,
         lx6_f16=engines.lx6_f16 is not None,

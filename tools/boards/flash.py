@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Choose a board, build, write, read back, compare, say so."""
     config = parse(Config, argv, "flash", __doc__ or "")
     board = boards.choose(
-        *(config.board, config.port, boards.FLASH, config.serial), config.brief
+        config.board, config.port, boards.FLASH, config.serial, config.brief
     )
     result = flash(config.model, board)
     if config.json:

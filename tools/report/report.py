@@ -251,9 +251,7 @@ def camera_frames(
     count = config.frames if host.doubt is not None else 0
     if count:
         say(f"{target.name}: {count} drawn frames, prepared there and here")
-    return camera.compare(
-        *(target.opener, check, host, asked.images, asked.labels, count)
-    )
+    return camera.compare(target.opener, check, host, asked.images, asked.labels, count)
 
 
 def load_subject(exported: Path, config: Config) -> Subject:

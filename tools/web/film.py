@@ -73,7 +73,7 @@ class Film:
         out.parent.mkdir(parents=True, exist_ok=True)
         times = [milliseconds for _, milliseconds in self.frames]
         first.save(
-            *(out, "GIF"), save_all=True, append_images=rest, duration=times, loop=0
+            out, "GIF", save_all=True, append_images=rest, duration=times, loop=0
         )
 
 

@@ -34,11 +34,9 @@ class Conv(Weighted):
         own, source = self.stage.geometry, self.stage.sources[0]
         height, width, depth = source.shape
         read = 1 if self.by_channel else depth
-        numbers = (
-            *(height, width, source.pitch, depth, read),
-            *(own.kernel_h, own.kernel_w, own.dilation_h, own.dilation_w),
-        )
-        return ", ".join(map(str, numbers))
+        picture = height, width, source.pitch, depth, read
+        kernel = own.kernel_h, own.kernel_w, own.dilation_h, own.dilation_w
+        return ", ".join(map(str, (*picture, *kernel)))
 
     @property
     def pooled(self) -> tuple[int, int]:

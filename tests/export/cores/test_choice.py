@@ -9,6 +9,7 @@ from core.words import Cores
 from export.analyze import analyze
 from export.cores.s3.lower import lower as lower_s3
 from export.emit import component, lower
+from export.emit.contents import Contents
 from export.frontend.support import integer_core
 from export.graph.read import read_tflite
 from export.kernels import registry
@@ -32,7 +33,7 @@ def test_a_component_holds_the_kernels_that_are_asked_for(
 ) -> None:
     network = integer_core(read_tflite(NETWORK, "net"))
     place = (network, None, tmp_path, "speed", "net", IDENTITY, "net")
-    component.publish(*place, core)
+    component.publish(*place, Contents(core))
     names = {path.name for path in (tmp_path / "src").iterdir()}
     assert "net_int8_network.c" in names
     own = {"net_int8_lx6_network.c", "net_int8_s3.S"}

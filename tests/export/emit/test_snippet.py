@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from export.emit.component import publish
+from export.emit.contents import Contents
 from export.emit.host_build import WARNINGS
 from export.graph.read import read_tflite
 from tests.support.components import IDENTITY
@@ -69,10 +70,8 @@ def test_the_snippet_is_of_this_network(
 ) -> None:
     folder = tmp_path / "net"
     network = read_tflite(model(), "net")
-    publish(
-        *(network, None, folder, "balanced", "net", IDENTITY, "net.tflite"),
-        cores="portable",
-    )
+    place = (network, None, folder, "balanced", "net", IDENTITY, "net.tflite")
+    publish(*place, Contents("portable"))
     readme = (folder / "README.md").read_text()
     (snippet,) = re.findall(r"```c\n(.*?)```", readme, re.S)
     program = tmp_path / "main.c"
