@@ -48,6 +48,7 @@ def main(
     config = parse(Config, argv, "draw", __doc__ or "")
     if not 0 <= config.http_port < 65536:
         raise Esp8kError(f"there is no port {config.http_port}", "--http-port 8000")
+    server.listen(address_of(config), config.http_port).close()  # said at once if taken
     folder = page.build(config.model)
     from tools.boards import boards
 
@@ -75,9 +76,14 @@ def site_of(folder: Path, config: Config, line: BoardLine) -> server.Site:
         folder=folder,
         about=asdict(about),
         line=line,
-        address=server.lan_address() if config.lan else LOCAL,
+        address=address_of(config),
         token=secrets.token_urlsafe(16) if config.lan else "",
     )
+
+
+def address_of(config: Config) -> str:
+    """This computer's, as those see it who may draw."""
+    return server.lan_address() if config.lan else LOCAL
 
 
 def show_code(url: str) -> None:
