@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.support.browser import open_page
 from tools.web import server
 from tools.web.line import BoardLine
-from tools.web.server import Server
+from tools.web.server import Server, Site
 
 
 def test_the_board_answers_as_soon_as_the_page_is_open(
@@ -66,3 +67,34 @@ def test_a_second_page_is_told_who_has_the_board(page: Page, running: Server) ->
     other = page.context.new_page()
     open_page(other, running.url)
     expect(other.locator("#told")).to_contain_text("Another page has the board")
+
+
+def test_the_page_says_who_gets_the_pictures(page: Page, running: Server) -> None:
+    open_page(page, running.url)
+    assert "by the board behind it" in page.inner_text("#identity")
+    assert "USB" not in page.inner_text("main")
+
+
+def test_another_model_behind_the_page_is_cured_by_loading_it(
+    page: Page, running: Server
+) -> None:
+    page.add_init_script(
+        "addEventListener('DOMContentLoaded', async () => {"
+        " const { Engine } = await import('./engine.js');"
+        " Object.defineProperty(Engine.prototype, 'identity', { get: () => 1 }); });"
+    )
+    open_page(page, running.url)
+    expect(page.locator("#told")).to_contain_text("load this page again")
+    assert "firmware" not in page.inner_text("#told")
+
+
+def test_who_lost_the_token_is_told_so(board_site: Site, page: Page) -> None:
+    with Server(replace(board_site, token="sesame"), 0) as running:
+        opened = page.context.new_page()  # chromium notes what is refused
+        open_page(opened, running.url)
+        expect(opened.locator("#where")).to_contain_text("v2 on twin")
+        opened.context.clear_cookies()
+        opened.evaluate("history.replaceState(null, '', '/')")
+        opened.click("#connect")
+        opened.click("#connect")
+        expect(opened.locator("#told")).to_contain_text("needs its token")
