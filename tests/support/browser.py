@@ -1,4 +1,4 @@
-"""Chromium over the page, and a serial port of the page that Python holds."""
+"""Chromium over the page, a serial port of it that Python holds, a board behind it."""
 
 import base64
 import os
@@ -8,14 +8,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from http.client import HTTPConnection
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.products import TEST_BUILD, lock, newest
+from tools.boards.boards import Board
 from tools.web import build as web
+from tools.web.draw import Config, site_of
+from tools.web.line import BoardLine
+from tools.web.server import Server, Site
 
 # A port of Web Serial whose bytes go through two functions of Python's.
 SERIAL = """
@@ -52,6 +58,7 @@ SERIAL = """
 })();
 """
 READ_S = 0.02
+TWIN = Board("twin", "host process")
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -97,6 +104,51 @@ def site(page_folder: Path) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def line(flashed: Callable[[str, str], Path]) -> Iterator[BoardLine]:
+    """A twin of v2."""
+    flashed("v2", "twin")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
+        with BoardLine(TWIN, "v2", TEST_BUILD / "v2") as started:
+            yield started
+
+
+@pytest.fixture(scope="module")
+def board_site(line: BoardLine, page_folder: Path) -> Site:
+    """The folder that all tests share: made anew, it would go from under them."""
+    return site_of(page_folder, Config(model="v2", browser=False), line)
+
+
+@pytest.fixture
+def running(board_site: Site) -> Iterator[Server]:
+    """That page with that twin behind it."""
+    with Server(board_site, 0) as started:
+        yield started
+
+
+def address(running: Server) -> tuple[str, int]:
+    """Its host and port."""
+    host, _, port = running.url.split("/")[2].partition(":")
+    return host, int(port)
+
+
+def board_of(running: Server) -> str:
+    """Where its board's line is."""
+    return "ws://{}:{}/board".format(*address(running))
+
+
+def ask(
+    running: Server, path: str = "/", method: str = "GET", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    """One request: status, headers, body."""
+    connection = HTTPConnection(*address(running), timeout=10)
+    connection.request(method, path, headers=headers)
+    reply = connection.getresponse()
+    told = {name.lower(): value for name, value in reply.getheaders()}
+    return reply.status, told, reply.read()
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's browser, without a window."""
@@ -128,6 +180,33 @@ def open_page(page: Page, url: str) -> None:
     """Go there and wait until it can be used."""
     page.goto(url)
     page.wait_for_selector("body[data-ready=yes]", timeout=20_000)
+
+
+def draw_one(page: Page) -> None:
+    """A vertical stroke by mouse."""
+    drag(page, (0.51, 0.2), (0.5, 0.5), (0.49, 0.8))
+
+
+def drag(page: Page, *points: tuple[float, float]) -> None:
+    """A stroke by mouse, in parts of the sheet's sides."""
+    page.locator("#sheet").scroll_into_view_if_needed()
+    box = page.locator("#sheet").bounding_box()
+    assert box is not None
+    for i, (x, y) in enumerate(points):
+        at = box["x"] + x * box["width"], box["y"] + y * box["height"]
+        page.mouse.move(*at, steps=6 if i else 1)
+        if i == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def seen(page: Page) -> np.ndarray:
+    """What the page gives the network: (28, 28) uint8."""
+    data = page.evaluate(
+        "() => Array.from(document.getElementById('seen').getContext('2d')"
+        ".getImageData(0, 0, 28, 28).data)"
+    )
+    return np.array(data, np.uint8).reshape(28, 28, 4)[:, :, 0]
 
 
 def put_serial(

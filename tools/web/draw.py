@@ -46,6 +46,7 @@ def main(
     """Open the board, serve until Ctrl-C."""
     config = parse(Config, argv, "draw", __doc__ or "")
     require_range(config, http_port=(0, 65535))
+    server.listen(address_of(config), config.http_port).close()  # said at once if taken
     folder = page.build(config.model)
     from tools.boards import boards
 
@@ -73,9 +74,14 @@ def site_of(folder: Path, config: Config, line: BoardLine) -> server.Site:
         folder=folder,
         about=asdict(about),
         line=line,
-        address=server.lan_address() if config.lan else LOCAL,
+        address=address_of(config),
         token=secrets.token_urlsafe(16) if config.lan else "",
     )
+
+
+def address_of(config: Config) -> str:
+    """This computer's, as those see it who may draw."""
+    return server.lan_address() if config.lan else LOCAL
 
 
 def show_code(url: str) -> None:

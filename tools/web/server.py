@@ -7,7 +7,9 @@ and beyond this computer only who has the token.
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
+import os
 import secrets
 import socket
 import threading
@@ -101,19 +103,20 @@ class Guard:
         if self.site.token:
             given = asked.query_params.get(TOKEN) or asked.cookies.get(TOKEN, "")
             if not secrets.compare_digest(given.encode(), self.site.token.encode()):
-                return "the address needs its token"
+                return "the address needs its token: the terminal shows it"
         return None
 
 
-def application(site: Site) -> Starlette:
-    """The whole site."""
+def application(site: Site, ended: Callable[[], bool]) -> Starlette:
+    """The whole site, until it is `ended`."""
 
     async def about(request: Request) -> Response:
         return JSONResponse(site.about)
 
     async def board(page: WebSocket) -> None:
         await page.accept()
-        await _bridge(page, site.line)
+        with contextlib.suppress(asyncio.CancelledError):  # the program ends
+            await _bridge(page, site.line, ended)
 
     return Starlette(
         routes=[
@@ -125,8 +128,8 @@ def application(site: Site) -> Starlette:
     )
 
 
-async def _bridge(page: WebSocket, line: BoardLine) -> None:
-    """Bytes both ways until one side ends."""
+async def _bridge(page: WebSocket, line: BoardLine, ended: Callable[[], bool]) -> None:
+    """Bytes both ways until one side ends, or the program."""
     loop = asyncio.get_running_loop()
     told: asyncio.Queue[bytes | str] = asyncio.Queue()
 
@@ -143,6 +146,7 @@ async def _bridge(page: WebSocket, line: BoardLine) -> None:
     ways = [
         asyncio.create_task(_to_page(page, told)),
         asyncio.create_task(_to_board(page, connection)),
+        asyncio.create_task(_until(ended)),
     ]
     try:
         done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -177,6 +181,13 @@ async def _to_board(page: WebSocket, connection: Connection) -> str:
         return ""
 
 
+async def _until(ended: Callable[[], bool]) -> str:
+    """The program's end, which a board that takes no byte does not hold up."""
+    while not ended():
+        await asyncio.sleep(POLL_S)
+    return ""
+
+
 async def _connected(
     line: BoardLine, tell: Callable[[bytes | str], None]
 ) -> Connection:
@@ -198,6 +209,15 @@ class Impatient(H11Protocol):
         super().connection_made(transport)
         self._look_again(transport, None, 0)
 
+    def send_400_response(self, msg: str) -> None:
+        """The only answer: another that has begun is cut, one to come is not sent."""
+        if self.cycle is not None and self.cycle.response_started:
+            self.transport.close()
+            return
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        super().send_400_response(msg)
+
     def _look_again(
         self, transport: asyncio.Transport, cycle: object, times: int
     ) -> None:
@@ -218,13 +238,13 @@ class Server:
     """The running site: a context manager; `wait` returns after Ctrl-C."""
 
     def __init__(self, site: Site, port: int) -> None:
-        self._socket = _listen(site.address, port)
+        self._socket = listen(site.address, port)
         port = self._socket.getsockname()[1]
         query = f"?{TOKEN}={site.token}" if site.token else ""
         self.url = f"http://{site.address}:{port}/{query}"
         self._server = uvicorn.Server(
             uvicorn.Config(
-                application(site),
+                application(site, lambda: self._server.should_exit),
                 http=Impatient,
                 ws="websockets-sansio",
                 ws_max_size=MOST_MESSAGE,
@@ -266,14 +286,15 @@ class Server:
             self._ended.set()
 
 
-def _listen(address: str, port: int) -> socket.socket:
+def listen(address: str, port: int) -> socket.socket:
+    """Take the port; says so where it cannot be had."""
     try:
         return socket.create_server((address, port))
-    except (OSError, OverflowError) as error:
-        told = getattr(error, "strerror", None) or error
+    except OSError as error:
+        taken = "another program has it: " if error.errno == errno.EADDRINUSE else ""
         raise Esp8kError(
-            f"cannot serve on port {port}: {told}",
-            "another program has it: esp8k draw --http-port 0 takes a free one",
+            f"cannot serve on port {port}: {os.strerror(error.errno or 0)}",
+            f"{taken}esp8k draw --http-port 0 takes a free one",
         ) from error
 
 

@@ -9,117 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http.client import HTTPConnection
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from core.errors import CheckFailed, Esp8kError
-from tests.support.browser import open_page
+from tests.support.browser import TWIN, address, ask, board_of
 from tests.support.products import TEST_BUILD
-from tools.boards.boards import Board
 from tools.soak import second_client
 from tools.web import draw, server
-from tools.web.draw import Config, site_of
 from tools.web.line import BoardLine
 from tools.web.server import Server, Site
 
 Flashed = Callable[[str, str], Path]
-TWIN = Board("twin", "host process")
-
-
-@pytest.fixture(scope="module")
-def line(flashed: Flashed) -> Iterator[BoardLine]:
-    """A twin of v2."""
-    flashed("v2", "twin")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ESP8K_BUILD", str(TEST_BUILD))
-        with BoardLine(TWIN, "v2", TEST_BUILD / "v2") as started:
-            yield started
-
-
-@pytest.fixture(scope="module")
-def site(line: BoardLine, page_folder: Path) -> Site:
-    """The folder that all tests share: made anew, it would go from under them."""
-    return site_of(page_folder, Config(model="v2", browser=False), line)
-
-
-@pytest.fixture
-def running(site: Site) -> Iterator[Server]:
-    with Server(site, 0) as started:
-        yield started
-
-
-def address(running: Server) -> tuple[str, int]:
-    host, _, port = running.url.split("/")[2].partition(":")
-    return host, int(port)
-
-
-def board_of(running: Server) -> str:
-    return "ws://{}:{}/board".format(*address(running))
-
-
-def ask(
-    running: Server, path: str = "/", method: str = "GET", **headers: str
-) -> tuple[int, dict[str, str], bytes]:
-    connection = HTTPConnection(*address(running), timeout=10)
-    connection.request(method, path, headers=headers)
-    reply = connection.getresponse()
-    told = {name.lower(): value for name, value in reply.getheaders()}
-    return reply.status, told, reply.read()
-
-
-def test_the_board_answers_as_soon_as_the_page_is_open(
-    page: Page, running: Server
-) -> None:
-    open_page(page, running.url)
-    expect(page.locator("#where")).to_have_text("v2 on twin (host process)")
-    page.click("#sample")
-    expect(page.locator("#equal")).to_have_text("all logits, bit for bit")
-    expect(page.locator("#board-time")).to_have_text("no chip, so no time")
-
-
-def test_a_page_keeps_its_board_while_nobody_draws(
-    page: Page, running: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What cuts a silent connection once cut this one, too."""
-    monkeypatch.setattr(server, "SILENT_S", 0.3)
-    open_page(page, running.url)
-    expect(page.locator("#where")).to_contain_text("v2 on twin")
-    page.wait_for_timeout(1000)
-    page.click("#sample")
-    expect(page.locator("#equal")).to_have_text("all logits, bit for bit")
-
-
-def test_a_board_process_that_dies_is_seen_and_started_again(
-    page: Page, running: Server, line: BoardLine
-) -> None:
-    open_page(page, running.url)
-    expect(page.locator("#where")).to_contain_text("v2 on twin")
-    assert line.process is not None and line.process.pid is not None
-    os.kill(line.process.pid, signal.SIGKILL)
-    expect(page.locator("#told")).to_contain_text("process has ended", timeout=5000)
-    page.click("#connect")
-    expect(page.locator("#where")).to_contain_text("v2 on twin", timeout=20_000)
-
-
-def test_the_end_of_the_program_is_no_fault_of_the_board(
-    page: Page, running: Server
-) -> None:
-    left = page.context.new_page()  # chromium notes a line that nobody takes
-    open_page(left, running.url)
-    expect(left.locator("#where")).to_contain_text("v2 on twin")
-    running.stop()
-    why, told = "draw has ended, or the network is down", left.locator("#told")
-    expect(told).to_contain_text(why, timeout=5000)
-    left.evaluate("document.getElementById('told').textContent = ''")
-    left.click("#connect")
-    expect(told).to_contain_text(why)
 
 
 @pytest.fixture
@@ -131,10 +37,12 @@ def interrupt() -> Iterator[int]:
     signal.signal(number, before)
 
 
-def test_ctrl_c_ends_the_server_before_the_board(site: Site, interrupt: int) -> None:
+def test_ctrl_c_ends_the_server_before_the_board(
+    board_site: Site, interrupt: int
+) -> None:
     """Python 3.11 took an interrupted wait for a thread for that thread's end."""
     before = set(threading.enumerate())
-    with Server(site, 0) as running:
+    with Server(board_site, 0) as running:
         ctrl_c = threading.Timer(0.1, os.kill, (os.getpid(), interrupt))
         ctrl_c.start()
         running.wait()
@@ -142,12 +50,24 @@ def test_ctrl_c_ends_the_server_before_the_board(site: Site, interrupt: int) -> 
     assert set(threading.enumerate()) <= before
 
 
-def test_a_second_page_is_told_who_has_the_board(page: Page, running: Server) -> None:
-    open_page(page, running.url)
-    expect(page.locator("#where")).to_contain_text("v2 on twin")
-    other = page.context.new_page()
-    open_page(other, running.url)
-    expect(other.locator("#told")).to_contain_text("Another page has the board")
+def test_a_board_that_hangs_holds_up_no_end(
+    board_site: Site, line: BoardLine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert line.process is not None and line.process.pid is not None
+    with Server(board_site, 0) as running, connect(board_of(running)) as page:
+        hello(page)
+        os.kill(line.process.pid, signal.SIGSTOP)
+        try:
+            for _ in range(30):
+                page.send(bytes(60_000))
+            time.sleep(0.3)
+            start = time.monotonic()
+            running.stop()
+            running.wait()
+            assert time.monotonic() - start < 4
+        finally:
+            os.kill(line.process.pid, signal.SIGCONT)
+    assert capfd.readouterr().err == ""
 
 
 def hello(page: ClientConnection) -> None:
@@ -200,8 +120,8 @@ def test_another_site_is_refused(running: Server, headers: dict[str, str]) -> No
     assert ask(running, "/about.json", **headers)[0] == 403
 
 
-def test_only_the_token_lets_in_from_outside(site: Site) -> None:
-    with Server(replace(site, token="sesame"), 0) as running:
+def test_only_the_token_lets_in_from_outside(board_site: Site) -> None:
+    with Server(replace(board_site, token="sesame"), 0) as running:
         assert ask(running, "/about.json")[0] == 403
         assert ask(running, "/about.json?token=guess")[0] == 403
         status, headers, _ = ask(running, "/?token=sesame")
@@ -211,7 +131,7 @@ def test_only_the_token_lets_in_from_outside(site: Site) -> None:
 
 
 def test_a_token_that_nobody_asked_for_is_no_header(
-    running: Server, capfd: pytest.CaptureFixture[str]
+    capfd: pytest.CaptureFixture[str], running: Server
 ) -> None:
     """A link of another site to the page ended in a traceback."""
     status, headers, _ = ask(running, "/?token=a%0d%0aX:1")
@@ -251,6 +171,25 @@ def test_two_hundred_posts_at_once_are_answered_or_refused(running: Server) -> N
     assert time.monotonic() - start < 5
 
 
+def test_a_body_that_makes_no_sense_ends_in_no_traceback(
+    board_site: Site,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A refusal was sent after the answer."""
+    with Server(board_site, 0) as running:
+        host = "{}:{}".format(*address(running))
+        head = f"POST /about.json HTTP/1.1\r\nHost: {host}\r\n"
+        with socket.create_connection(address(running), timeout=10) as rude:
+            rude.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+            assert rude.recv(100).split()[1] == b"405"
+            rude.sendall(b"ZZZ\r\nhello")
+            while rude.recv(65536):
+                pass
+        assert ask(running)[0] == 200
+    assert "Traceback" not in capfd.readouterr().err and not caplog.records
+
+
 def test_slow_connections_are_cut_and_hold_no_threads(
     running: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,10 +218,10 @@ def test_a_page_that_stays_is_not_cut(
 
 
 def test_a_second_request_that_is_slow_is_cut_as_well(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    board_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "SILENT_S", 1.0)
-    with Server(site, 0) as running:
+    with Server(board_site, 0) as running:
         with socket.create_connection(address(running)) as slow:
             slow.settimeout(5)
             name = "{}:{}".format(*address(running))
@@ -293,10 +232,22 @@ def test_a_second_request_that_is_slow_is_cut_as_well(
                 pass  # the rest of the answer, then the end
 
 
-def test_a_port_that_is_taken_is_said(site: Site, running: Server) -> None:
+def test_a_port_that_is_taken_is_said(board_site: Site, running: Server) -> None:
     with pytest.raises(Esp8kError, match="cannot serve on port") as caught:
-        Server(site, address(running)[1])
+        Server(board_site, address(running)[1])
     assert "esp8k draw --http-port 0" in caught.value.hint  # make has no word for it
+    assert "attempting" not in caught.value.message  # Python's own words
+    with pytest.raises(Esp8kError) as other:
+        server.listen("192.0.2.1", 0)  # nobody's
+    assert "another program" not in other.value.hint
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_made(
+    running: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draw.page, "build", lambda model: pytest.fail("was built"))
+    with pytest.raises(Esp8kError, match="cannot serve on port"):
+        draw.main(["--http-port", str(address(running)[1])])
 
 
 def test_a_board_with_another_model_opens_no_page(flashed: Flashed) -> None:

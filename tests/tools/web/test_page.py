@@ -1,9 +1,7 @@
 """The static page in a real browser: draw, photograph, compare, install."""
 
-import io
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from core.doubt import WORDS
 from core.errors import Esp8kError
 from export.reference.prepare import prepare
 from export.reference.strokes import prepare_strokes
-from tests.support.browser import connected, open_page, put_serial
+from tests.support.browser import connected, draw_one, open_page, put_serial, seen
 from tests.support.link import flashed_port
 from tests.support.products import TEST_BUILD
 from tools.bench.prepare import some_frames
@@ -32,28 +30,6 @@ Flashed = Callable[[str, str], Path]
 def host(page_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setenv("ESP8K_BUILD", str(TEST_BUILD))
     return Host("v2")
-
-
-def draw_one(page: Page) -> None:
-    """A vertical stroke by mouse."""
-    page.locator("#sheet").scroll_into_view_if_needed()
-    box = page.locator("#sheet").bounding_box()
-    assert box is not None
-    x, y, side = box["x"] + box["width"] / 2, box["y"], box["height"]
-    page.mouse.move(x + 6, y + side * 0.2)
-    page.mouse.down()
-    page.mouse.move(x, y + side * 0.5, steps=6)
-    page.mouse.move(x - 4, y + side * 0.8, steps=6)
-    page.mouse.up()
-
-
-def seen(page: Page) -> np.ndarray:
-    """What the page gives the network: (28, 28) uint8."""
-    data = page.evaluate(
-        "() => Array.from(document.getElementById('seen').getContext('2d')"
-        ".getImageData(0, 0, 28, 28).data)"
-    )
-    return np.array(data, np.uint8).reshape(28, 28, 4)[:, :, 0]
 
 
 def column(page: Page, number: int) -> list[str]:
@@ -205,14 +181,6 @@ def test_a_phone_photo_of_twelve_megapixels_is_taken(
     expect(page.locator("#digit")).to_have_text("7", timeout=20_000)
 
 
-def test_what_is_no_picture_is_said(page: Page, site: str, tmp_path: Path) -> None:
-    open_page(page, site)
-    for name, told in (("a.png", "no picture"), ("a.heic", "HEIC")):
-        (tmp_path / name).write_bytes(b"no picture at all")
-        page.set_input_files("#file", tmp_path / name)
-        expect(page.locator("#caption")).to_contain_text(told)
-
-
 def test_a_board_answers_beside_the_page_bit_for_bit(
     page: Page, site: str, flashed: Flashed, host: Host
 ) -> None:
@@ -248,21 +216,6 @@ def test_the_page_writes_the_firmware_to_a_chip(
     manifest = json.loads((page_folder / "manifest.json").read_text())
     assert manifest["builds"][0]["chipFamily"] == "ESP32"
     assert (page_folder / "vendor" / "esptool.LICENSE.txt").exists()
-
-
-def test_my_digits_are_kept_and_downloaded(page: Page, site: str) -> None:
-    open_page(page, site)
-    for label in ("7", "1", "7"):
-        draw_one(page)
-        page.click(f"#labels button:text-is('{label}')")
-        page.wait_for_selector(f"text=the last one as {label}")
-    with page.expect_download() as got:
-        page.click("#download")
-    with zipfile.ZipFile(io.BytesIO(Path(got.value.path()).read_bytes())) as archive:
-        assert archive.testzip() is None
-        names = ["digits/7/0001.png", "digits/1/0001.png", "digits/7/0002.png"]
-        assert archive.namelist() == names
-        assert Image.open(io.BytesIO(archive.read(names[0]))).size == (28, 28)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

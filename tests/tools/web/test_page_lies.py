@@ -201,3 +201,38 @@ def test_silence_and_another_firmware_come_to_an_end(
     says(page, "runs this very model")
     page.clock.run_for(30_000)
     says(page, "does not answer")
+
+
+def test_a_slow_board_is_waited_for_in_words_and_compared_once(
+    page: Page, site: str, port: Port
+) -> None:
+    open_page(page, site)
+    page.evaluate("""() => {
+      window.asked = 0;
+      const { requestPort } = navigator.serial;
+      navigator.serial.requestPort = () => { window.asked++; return requestPort(); };
+    }""")
+    port.lies = {HELLO: None}
+    page.evaluate(
+        "() => { const it = document.getElementById('connect');"
+        " it.click(); it.click(); }"
+    )
+    says(page, "waiting for the board")
+    port.lies = {INFER: None}
+    says(page, "runs this very model")
+    assert page.evaluate("window.asked") == 1
+    page.click("#sample")
+    expect(page.locator("#board-time")).to_have_text("is waited for")
+    for count in ("-5", "0", "1.9", ""):
+        page.fill("#count", count)
+        page.click("#record")
+        says(page, "a whole number from 1 to 10000")
+    page.fill("#count", "9")
+    page.click("#record")
+    says(page, "compute the same test images")
+    for _ in range(2):  # who presses again starts no second comparison
+        page.click("#record")
+        expect(page.locator("#record")).to_have_text("Stopping")
+    port.lies = {}
+    expect(page.locator("#record")).to_have_text("Compare", timeout=20_000)
+    says(page, "test images in")

@@ -72,6 +72,9 @@ export class Answer {
     by("equal").className = "";
   }
 
+  /** A board was asked, or no longer is. */
+  wait(yes) { by("board-time").textContent = yes ? "is waited for" : "–"; }
+
   /** What a board answered, beside the page's own bytes. */
   board(real, equal, microseconds) {
     let other = 0;

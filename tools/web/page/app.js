@@ -1,8 +1,9 @@
 // The page: a drawing goes through this model's own C here, and through a board's.
 
 import { Answer } from "./answer.js";
+import { beside } from "./beside.js";
 import { Board } from "./board.js";
-import { crc32 } from "./bytes.js";
+import { crc32, hex } from "./bytes.js";
 import { Digits, paint } from "./digits.js";
 import { Engine, probabilities } from "./engine.js";
 import { builds, install } from "./install.js";
@@ -13,11 +14,23 @@ import { Sheet } from "./sheet.js";
 import { hasSerial, overSerial, overSocket } from "./transports.js";
 
 const by = id => document.getElementById(id);
-const hex = number => number.toString(16).padStart(8, "0");
-const about = await (await fetch("about.json")).json();
-const engine = await Engine.load(about);
-const answer = new Answer(about.classes), digits = new Digits();
-let board = null, pixels = null, turn = 0, busy = false;
+const { about, engine } = await start().catch(error => {
+  by("caption").textContent = `This page cannot start: ${error.message}.`;
+  throw error;
+});
+const answer = new Answer(about.classes);
+const digits = new Digits(about.classes, () => {
+  const taken = pixels;
+  sheet.clear();
+  return taken;
+});
+let board = null, meeting = false, pixels = null, turn = 0;
+let run = null; // the comparison of test images, while it lasts
+
+async function start() {
+  const about = await (await beside("about.json")).json();
+  return { about, engine: await Engine.load(about) };
+}
 
 const chosen = () => document.querySelector("[name=engine]:checked").value;
 const tell = (text, bad = false) => {
@@ -28,11 +41,14 @@ const tell = (text, bad = false) => {
 // ==== A picture ====
 
 const sheet = new Sheet(by("sheet"), () => {
-  by("undo").disabled = by("clear").disabled = sheet.empty;
+  by("undo").disabled = sheet.empty;
   try {
     if (sheet.empty) show(null);
     else show(sheet.photo ? engine.frame(sheet.grey()) : engine.strokes(sheet.points()));
-  } catch (error) { answer.blank(error.message, true); }
+  } catch (error) {
+    show(null);
+    answer.say(error.message, true);
+  }
 });
 
 // The network sees whole strokes only: an empty answer beside ink needs a word.
@@ -40,10 +56,11 @@ by("sheet").addEventListener("pointerdown", ({ button }) => {
   if (!button && !pixels) answer.say("Lift the pen for an answer.");
 });
 
-function show(picture) {
+function show(picture, own = true) {
   pixels = picture;
   paint(by("seen"), pixels ?? new Uint8Array(engine.inputBytes));
-  for (const button of by("labels").children) button.disabled = !pixels;
+  by("clear").disabled = sheet.empty && !pixels;
+  digits.allow(pixels && own);
   ask();
 }
 
@@ -55,14 +72,18 @@ async function ask() {
   const real = engine.real(kind, raw);
   answer.page(real, probabilities(real, about.temperature), doubt,
     engine.time(kind, pixels));
-  if (!board || busy) return;
+  if (!board || run) return;
   const asked = board;
+  answer.wait(true);
   try {
     const theirs = await asked.infer(kind, pixels);
     if (mine !== turn) return;
     answer.board(engine.real(kind, theirs.raw), equalLogits(raw, theirs.raw),
       theirs.microseconds);
-  } catch (error) { if (asked === board) lost(error); }
+  } catch (error) {
+    if (mine === turn) answer.wait(false);
+    if (asked === board) lost(error);
+  }
 }
 
 /** Which logits have the same bytes. */
@@ -78,24 +99,32 @@ function equalLogits(ours, theirs) {
 by("undo").onclick = () => sheet.undo();
 by("clear").onclick = () => sheet.clear();
 by("engines").onchange = ask;
-by("file").onchange = async event => {
-  const [file] = event.target.files;
-  event.target.value = "";
-  if (!file) return;
-  try {
-    sheet.show(await load(file));
-  } catch (error) { answer.blank(error.message, true); }
+by("file").onchange = ({ target }) => {
+  const [file] = target.files;
+  target.value = "";
+  if (file) fill(load(file), photo => sheet.show(photo));
 };
-by("sample").onclick = async () => {
+by("sample").onclick = () => fill(testSet(engine.inputBytes), set => {
+  const index = Math.floor(Math.random() * set.count);
+  sheet.clear();
+  show(set.pixels(index).slice(), false); // to train on it would be cheating
+  answer.say(`${by("caption").textContent} Test image ${index}, labelled `
+    + `${about.classes[set.label(index)]}.`);
+});
+
+/** Use what is loaded, unless the sheet was changed before it came. */
+async function fill(loading, use) {
+  const before = sheet.edits;
   try {
-    const set = await testSet(engine.inputBytes);
-    const index = Math.floor(Math.random() * set.count);
-    sheet.clear();
-    show(set.pixels(index).slice());
-    answer.say(`${by("caption").textContent} Test image ${index} is a `
-      + `${about.classes[set.label(index)]}.`);
-  } catch (error) { answer.blank(error.message, true); }
-};
+    const loaded = await loading;
+    if (sheet.edits === before) use(loaded);
+  } catch (error) { answer.say(`${sentence(error.message)}.`, true); }
+}
+
+// A button that disables itself would take the focus with it.
+document.addEventListener("click", () => {
+  if (document.activeElement?.disabled) by("sheet").focus({ preventScroll: true });
+});
 
 // ==== A board ====
 
@@ -116,7 +145,7 @@ async function meet(transport, where) {
   const { hello } = found, runs = `${hello.model} ${hex(hello.identity)}`;
   const odd = hello.identity !== engine.identity
     ? `the board runs ${runs}, this page is ${about.model} ${hex(engine.identity)}: `
-      + "install this page's firmware on it"
+      + (about.socket ? "load this page again" : "install this page's firmware on it")
     : hello.classes !== engine.classes
       ? `the board's reply to HELLO makes no sense: it runs ${runs}, but with `
         + `${hello.classes} classes` : "";
@@ -139,6 +168,8 @@ by("connect").onclick = async () => {
     by("told").className = "told";
     return;
   }
+  if (meeting) return;
+  meeting = true;
   try {
     tell("Waiting for the board.");
     await meet(about.socket ? await overSocket(socketUrl()) : await overSerial(),
@@ -147,6 +178,7 @@ by("connect").onclick = async () => {
     const none = error.name === "NotFoundError"; // the user chose no port
     tell(none ? "" : `${sentence(error.message)}.`, !none);
   }
+  meeting = false;
 };
 
 const sentence = text => text.replace(/^./, first => first.toUpperCase()).replace(/\.$/, "");
@@ -158,29 +190,36 @@ const socketUrl = () => {
 };
 
 by("record").onclick = async () => {
-  if (busy) { busy = false; return; }
+  if (run) {
+    run.stopped = true;
+    by("record").textContent = "Stopping";
+    return;
+  }
+  if (!by("count").checkValidity())
+    return tell(`Test images: a whole number from 1 to ${by("count").max}.`, true);
   const kind = chosen(), asked = board;
-  busy = true;
+  run = { ours: 0, theirs: 0, done: 0, right: 0, other: 0 };
   by("record").textContent = "Stop";
+  by("progress").value = 0;
   by("progress").hidden = false;
+  tell("The board and this page compute the same test images.");
   try {
     await compare(kind, await testSet(engine.inputBytes));
   } catch (error) {
     if (!(error instanceof LinkError)) tell(`${sentence(error.message)}.`, true);
     else if (asked === board) lost(error);
   }
-  busy = false;
+  run = null;
   by("record").textContent = "Compare";
   by("progress").hidden = true;
 };
 
 /** Test images through page and board, until all are or the button is pressed again. */
 async function compare(kind, set) {
-  const count = Math.max(1, Math.min(set.count, Math.floor(by("count").value) || 1));
-  const run = { ours: 0, theirs: 0, done: 0, right: 0, other: 0 };
+  const count = Math.min(set.count, by("count").valueAsNumber);
   const started = performance.now();
   function* pictures() {
-    for (let i = 0; i < count && busy; i++) yield set.pixels(i);
+    for (let i = 0; i < count && !run.stopped; i++) yield set.pixels(i);
   }
   await board.inferMany(kind, pictures(), reply => {
     const raw = engine.run(kind, set.pixels(run.done));
@@ -212,28 +251,13 @@ by("install").onclick = async () => {
   by("progress").hidden = true;
 };
 
-// ==== My digits ====
-
-about.classes.forEach(name => {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = name;
-  button.disabled = true;
-  button.onclick = async () => {
-    await digits.keep(name, pixels);
-    by("kept").textContent = `${digits.kept.length} kept, the last one as ${name}.`;
-    by("download").disabled = false;
-    sheet.clear();
-  };
-  by("labels").append(button);
-});
-by("download").onclick = () => digits.download();
-
 // ==== At first ====
 
 by("model").textContent = about.model;
 by("identity").textContent = `${about.model}, model identity ${hex(engine.identity)}, `
-  + `weights ${about.weights}. Everything is computed in this page; it sends nothing.`;
+  + `weights ${about.weights}. ${about.socket
+    ? "Each picture is computed in this page and by the board behind it; it goes nowhere else."
+    : "Everything is computed in this page; it sends nothing."}`;
 const images = hasSerial() ? await builds().catch(() => []) : [];
 by("install").hidden = !images.length;
 if (!hasSerial() && !about.socket) {
@@ -241,7 +265,8 @@ if (!hasSerial() && !about.socket) {
   by("board-about").textContent = "This browser has no Web Serial: use Chromium, Chrome "
     + "or Edge on a computer to reach a board from here.";
 }
-answer.blank("Nothing is drawn yet.");
+if (about.socket) by("board-about").textContent = "It gets every picture that you draw, "
+  + "and its logits stand beside those of this page.";
 show(null);
 if (about.socket) by("connect").click();
 document.body.dataset.ready = "yes";

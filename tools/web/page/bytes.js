@@ -12,6 +12,9 @@ export function crc32(bytes, before = 0) {
   return ~crc >>> 0;
 }
 
+/** A CRC as it is written. */
+export const hex = number => number.toString(16).padStart(8, "0");
+
 /** Bytes without a zero. */
 export function cobsEncode(bytes) {
   const out = [0];

@@ -1,13 +1,15 @@
 // This very model as WebAssembly: the C of the chip and its bits, from a frame or
 // strokes to logits and how sure they are.
 
+import { beside } from "./beside.js";
+
 const NOTHING = 1; // nn_prepare_status_t
 const WORDS = ["sure", "unsure", "no digit"];
 const LONG_ENOUGH_MS = 20; // to measure: browsers' clocks are coarse
 
 export class Engine {
   static async load(about) {
-    const bytes = await (await fetch("model.wasm")).arrayBuffer();
+    const bytes = await (await beside("model.wasm")).arrayBuffer();
     const { instance } = await WebAssembly.instantiate(bytes);
     return new Engine(instance.exports, about);
   }

@@ -1,10 +1,12 @@
 // Write the firmware to an ESP32 by Espressif's own esptool-js.
 
+import { beside } from "./beside.js";
+
 const BAUD = 460800;
 
 /** The images that were built, or none. */
 export async function builds() {
-  return (await (await fetch("manifest.json")).json()).builds;
+  return (await (await beside("manifest.json")).json()).builds;
 }
 
 /** Ask for a port, find out its chip, write what fits; `tell` gets words and 0..1. */
@@ -21,7 +23,7 @@ export async function install(images, tell) {
     if (!build) throw new Error(`There is no firmware for an ${family} beside this page.`);
     const fileArray = await Promise.all(build.parts.map(async part => ({
       address: part.offset,
-      data: new Uint8Array(await (await fetch(part.path)).arrayBuffer()),
+      data: new Uint8Array(await (await beside(part.path)).arrayBuffer()),
     })));
     await loader.writeFlash({ fileArray, flashMode: "keep", flashFreq: "keep",
       flashSize: "keep", eraseAll: false, compress: true,

@@ -16,7 +16,9 @@ export class Sheet {
     this.strokes = [];
     this.photo = null;
     this.cursor = [this.side / 2, this.side / 2];
-    this.down = false;
+    this.down = false; // the pen of the keys
+    this.drawing = null; // the stroke of a mouse or finger that is down
+    this.edits = 0;
     this.changed = changed;
     this.#listen();
     this.paint();
@@ -24,28 +26,34 @@ export class Sheet {
 
   get empty() { return !this.strokes.length && !this.photo; }
 
-  clear() {
-    this.strokes = [];
-    this.photo = null;
-    this.down = false;
-    this.paint();
-    this.changed();
-  }
+  clear() { this.show(null); }
 
   undo() {
     if (this.strokes.length) this.strokes.pop();
     else this.photo = null;
-    this.down = false;
-    this.paint();
-    this.changed();
+    this.#edited();
   }
 
   /** Show a photograph (an ImageBitmap or a canvas) in place of strokes. */
   show(photo) {
     this.strokes = [];
     this.photo = photo;
+    this.#edited();
+  }
+
+  #edited() {
+    this.down = false;
+    this.drawing = null;
+    this.edits++;
     this.paint();
     this.changed();
+  }
+
+  #begin(point) {
+    this.photo = null;
+    this.edits++;
+    this.strokes.push([point]);
+    return this.strokes.at(-1);
   }
 
   /** The strokes' points in eighths of a pixel, y downwards. */
@@ -108,31 +116,33 @@ export class Sheet {
 
   #at(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) * this.side / box.width,
-      (event.clientY - box.top) * this.side / box.height];
+    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]
+      .map(part => this.side * Math.min(1, Math.max(0, part)));
   }
 
   #listen() {
     const { canvas } = this;
-    let drawing = null;
+    let finger = null;
+    const mine = event => this.drawing && event.pointerId === finger;
     canvas.addEventListener("pointerdown", event => {
-      if (event.button) return;
-      canvas.setPointerCapture(event.pointerId);
-      this.photo = null;
-      drawing = [this.#at(event)];
-      this.strokes.push(drawing);
+      if (event.button || this.drawing) return;
+      finger = event.pointerId;
+      canvas.setPointerCapture(finger);
+      this.down = false;
+      this.drawing = this.#begin(this.#at(event));
       this.paint();
     });
     canvas.addEventListener("pointermove", event => {
-      if (!drawing) return;
+      if (!mine(event)) return;
       const parts = event.getCoalescedEvents?.() ?? [];
-      for (const part of parts.length ? parts : [event]) drawing.push(this.#at(part));
+      for (const part of parts.length ? parts : [event]) this.drawing.push(this.#at(part));
       this.paint();
     });
-    for (const name of ["pointerup", "pointercancel"])
-      canvas.addEventListener(name, () => {
-        if (drawing) this.changed();
-        drawing = null;
+    for (const name of ["pointerup", "pointercancel", "lostpointercapture"])
+      canvas.addEventListener(name, event => {
+        if (!mine(event)) return;
+        this.drawing = null;
+        this.changed();
       });
     canvas.addEventListener("keydown", event => this.#key(event));
     canvas.addEventListener("focus", () => this.paint());
@@ -150,7 +160,7 @@ export class Sheet {
       if (this.down) this.strokes.at(-1).push([...this.cursor]);
     } else if (key === " ") {
       this.down = !this.down;
-      if (this.down) { this.photo = null; this.strokes.push([[...this.cursor]]); }
+      if (this.down) this.#begin([...this.cursor]);
     } else if (key === "z") {
       this.undo();
     } else if (key === "c" && !event.ctrlKey) {

@@ -1,5 +1,6 @@
 // Where bytes go: a board on USB by Web Serial, or the board behind `make draw`.
 
+import { NO_TOKEN } from "./beside.js";
 import { LinkError } from "./reply.js";
 
 export const hasSerial = () => "serial" in navigator;
@@ -46,10 +47,14 @@ export async function overSocket(url) {
   const socket = new WebSocket(url);
   socket.binaryType = "arraybuffer";
   const transport = { onbytes: null, onclose: null };
-  await new Promise((resolve, reject) => {
-    socket.onopen = resolve;
-    socket.onclose = event => reject(new LinkError(event.reason || NOBODY));
+  const closed = await new Promise(resolve => {
+    socket.onopen = () => resolve(null);
+    socket.onclose = resolve;
   });
+  if (closed) {
+    const reply = await fetch("about.json").catch(() => null); // a refusal has no reason
+    throw new LinkError(closed.reason || (reply?.status === 403 ? NO_TOKEN : NOBODY));
+  }
   socket.onmessage = event => transport.onbytes?.(new Uint8Array(event.data));
   socket.onclose = event => transport.onclose?.(event.reason || NOBODY);
   transport.write = async bytes => socket.send(bytes);

@@ -2,14 +2,15 @@
 
 import { crc32 } from "./bytes.js";
 
-/** A Blob of [{name, bytes}], names in ASCII. */
+/** A Blob of a Map of names to bytes. */
 export function zip(files) {
   const parts = [], directory = [];
   let offset = 0, listed = 0;
-  for (const { name, bytes } of files) {
+  for (const [name, bytes] of files) {
     const title = new TextEncoder().encode(name);
     const common = new DataView(new ArrayBuffer(26)); // of both headers
     common.setUint16(0, 20, true);
+    common.setUint16(2, 0x800, true); // the name is UTF-8
     common.setUint16(8, 0x21, true); // the first day that a zip knows
     common.setUint32(10, crc32(bytes), true);
     common.setUint32(14, bytes.length, true);
@@ -26,8 +27,8 @@ export function zip(files) {
   }
   const tail = new DataView(new ArrayBuffer(22));
   tail.setUint32(0, 0x06054b50, true);
-  tail.setUint16(8, files.length, true);
-  tail.setUint16(10, files.length, true);
+  tail.setUint16(8, files.size, true);
+  tail.setUint16(10, files.size, true);
   tail.setUint32(12, listed, true);
   tail.setUint32(16, offset, true);
   return new Blob([...parts, ...directory, tail.buffer], { type: "application/zip" });
