@@ -91,9 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def require_sense(config: Config) -> None:
     """Refuse what cannot be meant, before any work."""
-    require_range(config, seed=SEEDS)
-    if config.images is not None:
-        require_range(config, images=(1, MOST_IMAGES))
+    require_range(config, seed=SEEDS, images=(1, MOST_IMAGES))
     alone = recipe(config.model, teacher=False)
     if not config.teacher and alone == recipe(config.model):
         raise Esp8kError(f"{config.model} has no teacher", "leave --no-teacher out")
