@@ -105,7 +105,7 @@ def site(page_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def line(flashed: Callable[[str, str], Path]) -> Iterator[BoardLine]:
+def board_line(flashed: Callable[[str, str], Path]) -> Iterator[BoardLine]:
     """A twin of v2."""
     flashed("v2", "twin")
     with pytest.MonkeyPatch.context() as patch:
@@ -115,9 +115,9 @@ def line(flashed: Callable[[str, str], Path]) -> Iterator[BoardLine]:
 
 
 @pytest.fixture(scope="module")
-def board_site(line: BoardLine, page_folder: Path) -> Site:
+def board_site(board_line: BoardLine, page_folder: Path) -> Site:
     """The folder that all tests share: made anew, it would go from under them."""
-    return site_of(page_folder, Config(model="v2", browser=False), line)
+    return site_of(page_folder, Config(model="v2", browser=False), board_line)
 
 
 @pytest.fixture

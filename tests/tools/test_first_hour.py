@@ -158,7 +158,7 @@ def test_what_is_committed_is_rewritten_only_when_asked(
 
 
 def test_a_seed_beyond_32_bits_is_said() -> None:
-    with pytest.raises(Esp8kError, match="no seed 99999999999999999999"):
+    with pytest.raises(Esp8kError, match="--seed 99999999999999999999 is out of range"):
         train.main(["--seed", "99999999999999999999"])
 
 

@@ -51,12 +51,12 @@ def test_ctrl_c_ends_the_server_before_the_board(
 
 
 def test_a_board_that_hangs_holds_up_no_end(
-    board_site: Site, line: BoardLine, capfd: pytest.CaptureFixture[str]
+    board_site: Site, board_line: BoardLine, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert line.process is not None and line.process.pid is not None
+    assert board_line.process is not None and board_line.process.pid is not None
     with Server(board_site, 0) as running, connect(board_of(running)) as page:
         hello(page)
-        os.kill(line.process.pid, signal.SIGSTOP)
+        os.kill(board_line.process.pid, signal.SIGSTOP)
         try:
             for _ in range(30):
                 page.send(bytes(60_000))
@@ -66,7 +66,7 @@ def test_a_board_that_hangs_holds_up_no_end(
             running.wait()
             assert time.monotonic() - start < 4
         finally:
-            os.kill(line.process.pid, signal.SIGCONT)
+            os.kill(board_line.process.pid, signal.SIGCONT)
     assert capfd.readouterr().err == ""
 
 
@@ -76,10 +76,10 @@ def hello(page: ClientConnection) -> None:
 
 
 def test_a_page_that_is_loaded_again_has_the_board_again(
-    running: Server, line: BoardLine
+    running: Server, board_line: BoardLine
 ) -> None:
     """Its old line is closed a moment after the new one is asked for."""
-    first = line.connect(lambda _: None, lambda _: None)
+    first = board_line.connect(lambda _: None, lambda _: None)
     closing = threading.Timer(0.1, first.close)
     closing.start()
     with connect(board_of(running)) as page:

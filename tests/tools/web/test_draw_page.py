@@ -36,12 +36,12 @@ def test_a_page_keeps_its_board_while_nobody_draws(
 
 
 def test_a_board_process_that_dies_is_seen_and_started_again(
-    page: Page, running: Server, line: BoardLine
+    page: Page, running: Server, board_line: BoardLine
 ) -> None:
     open_page(page, running.url)
     expect(page.locator("#where")).to_contain_text("v2 on twin")
-    assert line.process is not None and line.process.pid is not None
-    os.kill(line.process.pid, signal.SIGKILL)
+    assert board_line.process is not None and board_line.process.pid is not None
+    os.kill(board_line.process.pid, signal.SIGKILL)
     expect(page.locator("#told")).to_contain_text("process has ended", timeout=5000)
     page.click("#connect")
     expect(page.locator("#where")).to_contain_text("v2 on twin", timeout=20_000)
