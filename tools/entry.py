@@ -1,4 +1,4 @@
-"""What the command `esp8k` begins with: Ctrl-C ends it quietly from the first moment.
+"""What the command `esp8k` begins with: from here on Ctrl-C ends it quietly.
 
 Nothing is imported before `try`: most of a command's first tenths of a second go there.
 """

@@ -25,12 +25,12 @@ class Progress:
             rich.progress.BarColumn(),
             rich.progress.TaskProgressColumn(),
             rich.progress.TimeRemainingColumn(),
-            rich.progress.TextColumn("loss {task.fields[loss]:.4f}"),
+            rich.progress.TextColumn("{task.fields[loss]}"),
             console=self.console,
             disable=not self.console.is_terminal,
             speed_estimate_period=SPEED_OVER_S,
         )
-        self.task = self.bar.add_task(f"training {title}", total=None, loss=0.0)
+        self.task = self.bar.add_task(f"training {title}", total=None, loss="")
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -41,7 +41,7 @@ class Progress:
 
     def step(self, step: int, steps: int, loss: float) -> None:
         """After some steps."""
-        self.bar.update(self.task, completed=step, total=steps, loss=loss)
+        self.bar.update(self.task, completed=step, total=steps, loss=f"loss {loss:.4f}")
 
     def epoch(self, epoch: Epoch) -> None:
         """After a pass."""

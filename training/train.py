@@ -38,6 +38,7 @@ from training.schedule import Recipe
 from training.teacher import teacher_for
 from training.tensorboard_log import log, open_board
 
+MOST_PEAK = 1e9  # any such rate diverges, and says so; NaN is none
 MOST_IMAGES = 10_000_000  # far more than any of these networks learns from
 GO_ON = "the same command with RESUME=1 (esp8k: --resume) goes on"
 
@@ -54,9 +55,9 @@ class Config:
     holdout: bool = False  # leave the 5,000 validation images out, fit on them
     batch: int | None = None  # images a step; the recipe's own when absent
     peak: float | None = None  # highest learning rate, likewise
-    teacher: bool = True  # learn from a teacher, where the recipe has one
+    teacher: bool = True  # whether a teacher helps, where the recipe has one
     threads: int = 1  # one is fastest for nets this small: more only wait
-    plots: bool = True  # draw the pictures
+    plots: bool = True  # whether the pictures are drawn
     tensorboard: bool = False  # also write TensorBoard logs
     resume: bool = False  # go on after the last epoch of an interrupted run
     json: bool = False  # print what metrics.json holds
@@ -91,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def require_sense(config: Config) -> None:
     """Refuse what cannot be meant, before any work."""
-    require_range(config, seed=SEEDS, images=(1, MOST_IMAGES))
+    require_range(config, seed=SEEDS, images=(1, MOST_IMAGES), peak=(0, MOST_PEAK))
     alone = recipe(config.model, teacher=False)
     if not config.teacher and alone == recipe(config.model):
         raise Esp8kError(f"{config.model} has no teacher", "leave --no-teacher out")

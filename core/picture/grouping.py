@@ -14,8 +14,6 @@ from core.picture.pieces import Array, Piece
 REACH = 0.2  # of a piece's extent: what lies so near belongs to it
 BELOW = 0.4  # the same for what lies below or above it, as the dot of a ? does
 CLOSE = 0.1  # of its extent between the ink of two: strokes of one digit, a 5's bar
-BASE = 0.15  # of a 1's height between it and the bar below it, above or below its foot
-NARROW, SHORT = 0.5, 0.8  # widths of a 1, and of its bar, are less of its height
 ASTRIDE = 0.12  # of the narrower one's width, above the other: no digits of a row
 
 
@@ -30,7 +28,7 @@ def group(chosen: Piece, others: list[Piece], shape: tuple[int, ...]) -> Array:
         if (
             other.level == chosen.level
             and alike(chosen, other)
-            and (not other.straight or is_base(chosen, other))
+            and not other.straight
             and (
                 contains(near, other.box)
                 or contains(tall, other.box)
@@ -42,15 +40,6 @@ def group(chosen: Piece, others: list[Piece], shape: tuple[int, ...]) -> Array:
         ):
             paste(mask, other)
     return mask
-
-
-def is_base(chosen: Piece, other: Piece) -> bool:
-    """Whether a straight piece is the bar that a 1 stands on."""
-    top, left, bottom, right = chosen.box
-    tall, wide = bottom - top, right - left
-    near = bottom - BASE * tall < other.box[0] < bottom + BASE * tall
-    across = other.box[1] < (left + right) // 2 < other.box[3]
-    return near and across and wide < NARROW * tall and other.extent < SHORT * tall
 
 
 def alike(one: Piece, other: Piece) -> bool:

@@ -42,7 +42,7 @@ class Config:
     # our networks, and the shapes of MLPerf Tiny
     models: tuple[str, ...] = (*MODELS, *SHAPES)
     targets: tuple[str, ...] = tuple(TARGETS)  # cores to count on
-    rivals: bool = True  # measure other people's generators and runtimes
+    rivals: bool = True  # whether other people's generators are measured
     reuse: bool = False  # show build/bench/bench.json, measure nothing
     cores: bool = False  # a table a core, of committed figures: measures nothing
     all: bool = False  # show rivals with every set of flags

@@ -38,7 +38,7 @@ class Config:
     port: str | None = None  # serial port or pyserial URL; found if absent
     serial: str | None = None  # MAC or USB serial number among several
     images: int = 1000  # test images with each engine
-    flash: bool = True  # write the firmware first
+    flash: bool = True  # whether the firmware is written first
     json: bool = False  # print the result as JSON; pytest's lines go to stderr
 
 

@@ -64,6 +64,9 @@ class Answer:
             return self.picture.refused
         if self.sure():
             return f"{self.reading()}, sure"
+        if self.picture.partial:
+            names = " ".join(r.name for r in self.digits())
+            return f"{names}, and more that was not read: unsure"
         told = [
             f"no digit (most like {r.name})"
             if r.decision == NO_DIGIT

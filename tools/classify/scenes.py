@@ -227,7 +227,7 @@ class Config:
     count: int = 20  # pictures a kind
     seed: int = 0  # of the first picture
     only: str | None = None  # one kind alone
-    mnist: bool = True  # every second digit is one of MNIST's training set
+    mnist: bool = True  # whether every second digit is one of MNIST's training set
 
 
 def numbered(

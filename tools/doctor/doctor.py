@@ -33,8 +33,8 @@ class Config:
     """Options of `esp8k doctor`."""
 
     port: str | None = None  # look at this port only
-    ask: bool = True  # talk to what is on the ports
-    network: bool = True  # see whether PlatformIO's registry can be reached
+    ask: bool = True  # whether what is on the ports is talked to
+    network: bool = True  # whether PlatformIO's registry is looked for
     json: bool = False  # print the findings as JSON
 
 

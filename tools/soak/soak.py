@@ -56,7 +56,7 @@ class Config:
     minutes: float = 60.0  # how long
     model: ModelName = DEFAULT_MODEL  # exported and flashed to the boards
     boards: tuple[Local, ...] = ("twin", "virtual")  # each in a thread of its own
-    page: bool = True  # the page's server too, with a twin
+    page: bool = True  # whether the page's server takes part, with a twin
     seed: int = 0  # of commands, faults and images
     json: bool = False  # print the figures as JSON
 

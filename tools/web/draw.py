@@ -36,7 +36,7 @@ class Config:
     port: str | None = None  # serial port or pyserial URL; found if absent
     http_port: int = 8000  # port of the page; 0 takes any free one
     lan: bool = False  # let others on this network draw, by a secret address
-    browser: bool = True  # open the page in a browser
+    browser: bool = True  # whether a browser opens the page
 
 
 def main(

@@ -56,8 +56,8 @@ class Config:
     model: ModelName = DEFAULT_MODEL  # which network
     seeds: int = 10  # numbered from 0
     jobs: int = 2  # seeds trained side by side, one thread each
-    teacher: bool = True  # learn from a teacher, where the recipe has one
-    int8: bool = True  # also measure each seed after export to int8
+    teacher: bool = True  # whether a teacher helps, where the recipe has one
+    int8: bool = True  # whether each seed is measured as int8, too
     write: bool = False  # also replace the committed training/results/<model>.json
     json: bool = False  # print the result as JSON
 

@@ -197,7 +197,7 @@ def test_of_a_picture_that_holds_more_nothing_is_sure(
     path = tmp_path / "rows.png"
     Image.fromarray(page).save(path)
     host.decided = SURE
-    with pytest.raises(CheckFailed, match="unsure"):
+    with pytest.raises(CheckFailed, match="more that was not read: unsure"):
         run_main(monkeypatch, capsys, host, FakeDevice(), "--image", str(path))
     assert "left out more of the same ink" in capsys.readouterr().out
 
