@@ -204,7 +204,7 @@ mlperf-data: setup ## the folder that MLPerf Tiny's runner wants (seconds)
 # ==== Checks ==================================================================
 
 .PHONY: test test-fast test-board lint docs doctor clean distclean help
-test: setup ## every test, lint beside them (11 to 13 minutes of two cores)
+test: setup ## every test, lint beside them (11 to 23 minutes of two cores)
 	@($(LINT)) & lint=$$!; OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS); \
 	  tests=$$?; wait $$lint && exit $$tests; echo "lint failed: make lint"; exit 1
 
