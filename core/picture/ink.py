@@ -106,11 +106,10 @@ def find(rgb: Array) -> Found | None:
     # A white note on a desk is no chalk: dark ink within it is what counts.
     within = contains(chalk.box, dark.box) and not dark.hollow
     note = within and chalk.sheet
-    thin = even is not None and not (note or even.hollow)
-    # A hollow chalk's box is that of what is left of a stroke.
-    agreed = even is not None and share_of(even.box, chalk.box) > AGREED
-    if thin and (agreed or chalk.hollow):
-        return even
+    if even is not None and not (note or even.hollow):
+        # A hollow chalk's box is that of what is left of a stroke.
+        if chalk.hollow or share_of(even.box, chalk.box) > AGREED:
+            return even
     share = WITHIN if note else 1.0
     return dark if dark.score > share * chalk.score else chalk
 
