@@ -123,7 +123,7 @@ def board_site(board_line: BoardLine, page_folder: Path) -> Site:
 @pytest.fixture
 def running(board_site: Site) -> Iterator[Server]:
     """That page with that twin behind it."""
-    with Server(board_site, 0) as started:
+    with Server(board_site) as started:
         yield started
 
 

@@ -152,7 +152,7 @@ class Soak:
         twin = boards.choose("twin", None, quiet=True)
         with BoardLine(twin, model, model_dir(model)) as line:
             site = site_of(folder, DrawConfig(model=model), line)
-            with server.Server(site, 0) as running:
+            with server.Server(site) as running:
                 visits = Visits(running, line, self.oracle, draw, figures)
                 visits.run(self.go_on)  # one at least, however slow the start was
                 while self.go_on():

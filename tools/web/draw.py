@@ -46,14 +46,16 @@ def main(
     """Open the board, serve until Ctrl-C."""
     config = parse(Config, argv, "draw", __doc__ or "")
     require_range(config, http_port=(0, 65535))
-    server.listen(address_of(config), config.http_port).close()  # said at once if taken
-    folder = page.build(config.model)
-    from tools.boards import boards
+    # Before anything is built or flashed: a port that is taken is said at once.
+    with server.listen(address_of(config), config.http_port) as listening:
+        folder = page.build(config.model)
+        from tools.boards import boards
 
-    board = boards.choose(config.board, config.port)
-    with BoardLine(board, config.model, model_dir(config.model)) as line:
-        site = site_of(folder, config, line)
-        with server.Server(site, config.http_port) as running:
+        board = boards.choose(config.board, config.port)
+        with (
+            BoardLine(board, config.model, model_dir(config.model)) as line,
+            server.Server(site_of(folder, config, line), listening) as running,
+        ):
             print(f"draw at {running.url}   (Ctrl-C ends it)", flush=True)
             if config.lan:
                 show_code(running.url)

@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     board = boards.choose(config.board, config.port)
     with BoardLine(board, config.model, paths.model_dir(config.model)) as line:
         asked = draw.Config(model=config.model, browser=False)
-        with server.Server(draw.site_of(folder, asked, line), 0) as running:
+        with server.Server(draw.site_of(folder, asked, line)) as running:
             film = filmed(running.url, act)
     film.write(config.out)
     told = f"{len(film.frames)} frames, {config.out.stat().st_size:,} bytes"

@@ -235,10 +235,13 @@ class Impatient(H11Protocol):
 
 
 class Server:
-    """The running site: a context manager; `wait` returns after Ctrl-C."""
+    """The running site: a context manager; `wait` returns after Ctrl-C.
 
-    def __init__(self, site: Site, port: int) -> None:
-        self._socket = listen(site.address, port)
+    `listening` is what `listen` gave, closed at the end; without it any free port.
+    """
+
+    def __init__(self, site: Site, listening: socket.socket | None = None) -> None:
+        self._socket = listening or listen(site.address, 0)
         port = self._socket.getsockname()[1]
         query = f"?{TOKEN}={site.token}" if site.token else ""
         self.url = f"http://{site.address}:{port}/{query}"

@@ -42,7 +42,7 @@ def test_ctrl_c_ends_the_server_before_the_board(
 ) -> None:
     """Python 3.11 took an interrupted wait for a thread for that thread's end."""
     before = set(threading.enumerate())
-    with Server(board_site, 0) as running:
+    with Server(board_site) as running:
         ctrl_c = threading.Timer(0.1, os.kill, (os.getpid(), interrupt))
         ctrl_c.start()
         running.wait()
@@ -54,7 +54,7 @@ def test_a_board_that_hangs_holds_up_no_end(
     board_site: Site, board_line: BoardLine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert board_line.process is not None and board_line.process.pid is not None
-    with Server(board_site, 0) as running, connect(board_of(running)) as page:
+    with Server(board_site) as running, connect(board_of(running)) as page:
         hello(page)
         os.kill(board_line.process.pid, signal.SIGSTOP)
         try:
@@ -121,7 +121,7 @@ def test_another_site_is_refused(running: Server, headers: dict[str, str]) -> No
 
 
 def test_only_the_token_lets_in_from_outside(board_site: Site) -> None:
-    with Server(replace(board_site, token="sesame"), 0) as running:
+    with Server(replace(board_site, token="sesame")) as running:
         assert ask(running, "/about.json")[0] == 403
         assert ask(running, "/about.json?token=guess")[0] == 403
         status, headers, _ = ask(running, "/?token=sesame")
@@ -177,7 +177,7 @@ def test_a_body_that_makes_no_sense_ends_in_no_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A refusal was sent after the answer."""
-    with Server(board_site, 0) as running:
+    with Server(board_site) as running:
         host = "{}:{}".format(*address(running))
         head = f"POST /about.json HTTP/1.1\r\nHost: {host}\r\n"
         with socket.create_connection(address(running), timeout=10) as rude:
@@ -221,7 +221,7 @@ def test_a_second_request_that_is_slow_is_cut_as_well(
     board_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "SILENT_S", 1.0)
-    with Server(board_site, 0) as running:
+    with Server(board_site) as running:
         with socket.create_connection(address(running)) as slow:
             slow.settimeout(5)
             name = "{}:{}".format(*address(running))
@@ -234,7 +234,7 @@ def test_a_second_request_that_is_slow_is_cut_as_well(
 
 def test_a_port_that_is_taken_is_said(board_site: Site, running: Server) -> None:
     with pytest.raises(Esp8kError, match="cannot serve on port") as caught:
-        Server(board_site, address(running)[1])
+        server.listen(*address(running))
     assert "esp8k draw --http-port 0" in caught.value.hint  # make has no word for it
     assert "attempting" not in caught.value.message  # Python's own words
     with pytest.raises(Esp8kError) as other:
@@ -248,6 +248,24 @@ def test_a_port_that_is_taken_is_said_before_anything_is_made(
     monkeypatch.setattr(draw.page, "build", lambda model: pytest.fail("was built"))
     with pytest.raises(Esp8kError, match="cannot serve on port"):
         draw.main(["--http-port", str(address(running)[1])])
+
+
+def test_the_port_is_kept_while_the_page_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was given back: who took it meanwhile was found out after all the work."""
+    with server.listen(draw.LOCAL, 0) as free:
+        port = free.getsockname()[1]
+
+    def build(_model: str) -> None:
+        with pytest.raises(Esp8kError, match="cannot serve"):
+            server.listen(draw.LOCAL, port)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(draw.page, "build", build)
+    with pytest.raises(KeyboardInterrupt):
+        draw.main(["--http-port", str(port)])
+    server.listen(draw.LOCAL, port).close()  # given back at the end
 
 
 def test_a_board_with_another_model_opens_no_page(flashed: Flashed) -> None:

@@ -89,7 +89,7 @@ def test_another_model_behind_the_page_is_cured_by_loading_it(
 
 
 def test_who_lost_the_token_is_told_so(board_site: Site, page: Page) -> None:
-    with Server(replace(board_site, token="sesame"), 0) as running:
+    with Server(replace(board_site, token="sesame")) as running:
         opened = page.context.new_page()  # chromium notes what is refused
         open_page(opened, running.url)
         expect(opened.locator("#where")).to_contain_text("v2 on twin")
