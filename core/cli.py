@@ -9,7 +9,8 @@ Every stage's configuration is a dataclass whose fields carry a comment:
 `parse(Config, argv, "train", __doc__)` gives `--epochs 5`, kebab-case, and a help
 with the comments, the defaults and the lines of the examples as they stand. A bool
 field becomes `--flag`, or `--no-flag` where it is on by default; a `tuple[...]` takes
-several values; a `Literal` lists its words; `Positional[Path]` stands without a flag.
+several values; a `Literal` lists its words; `Positional[Path]` stands without a flag;
+`Annotated[Path, arg(aliases=["-o"])]` has other names, or `metavar` in the help.
 """
 
 import contextlib
@@ -23,12 +24,19 @@ import types
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import (
+    Any,
+    NoReturn,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import tyro
 from tyro import _errors as events  # documented; the pin in pyproject.toml is exact
-from tyro.conf import FlagCreatePairsOff, Positional
-from tyro.conf import arg as alias  # Annotated[Path, alias(aliases=["-o"])]
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.constructors import (
     ConstructorRegistry,
     PrimitiveConstructorSpec,
@@ -41,8 +49,9 @@ from core.errors import Esp8kError
 C = TypeVar("C")
 WIDTH = 79  # columns of a text in a help
 SEEDS = (0, 2**32 - 1)  # bounds of a seed, for `require_range`
+_BARE = get_args(Positional[str])[1]  # the mark of what stands without a flag
 LEAST_COLUMNS = 40  # tyro lays a table out for ever in a terminal of one column
-__all__ = ["SEEDS", "Positional", "alias", "parse", "require_range"]
+__all__ = ["SEEDS", "Positional", "arg", "parse", "require_range"]
 
 
 def parse(
@@ -61,7 +70,7 @@ def parse(
     words = list(sys.argv[1:] if argv is None else argv)
     if not {"-h", "--help"}.isdisjoint(words):
         _show_help(config, called, text)
-    with events.on_parse_error(partial(_refuse, config)):
+    with events.on_parse_error(partial(_refuse, config, words)):
         return _cli(config, words, called)
 
 
@@ -132,22 +141,44 @@ def _filled(paragraph: str, indent: str = "") -> str:
     )
 
 
-def _refuse(config: type[Any], event: events.ParseErrorEvent) -> NoReturn:
-    """A mistake on the command line is an `Esp8kError` like every other one."""
-    hint = f"see {event.prog} --help"
+def _refuse(
+    config: type[Any], words: Sequence[str], event: events.ParseErrorEvent
+) -> NoReturn:
+    """A mistake on the command line is an `Esp8kError` like every other one.
+
+    An option that is unknown comes first: it is why another seems to be missing.
+    """
+    options, places = _options(config)
+    written = [word.partition("=")[0].replace("_", "-") for word in words]
+    unknown = [w for w in written if w[:2] == "--" and w[2:] and w not in options]
+    told, wrong = _told(event), unknown[0] if unknown else ""
     if isinstance(event, events.UnrecognizedArgs):
-        written = event.tokens[0].partition("=")[0]
-        for meant in get_close_matches(written, _options(config), 1, 0.8):
-            hint = f"did you mean {meant}? {hint}"
-    raise Esp8kError(_told(event), hint)
+        wrong = event.tokens[0].partition("=")[0]
+    elif unknown:
+        told = f"there is no option {wrong}"
+    hint = f"see {event.prog} --help"
+    if wrong in places:
+        hint = f"{wrong[2:].upper()} stands without {wrong}: {hint}"
+    elif meant := get_close_matches(wrong, options, 1, 0.8):
+        hint = f"did you mean {meant[0]}? {hint}"
+    raise Esp8kError(told, hint)
 
 
-def _options(config: type[Any]) -> list[str]:
-    """`--name` of each field, `--no-name` of what is on by default."""
-    return [
-        f"--{'no-' if field.default is True else ''}{field.name.replace('_', '-')}"
-        for field in dataclasses.fields(config)
-    ]
+def _options(config: type[Any]) -> tuple[list[str], list[str]]:
+    """`--name` of each field, `--no-name` of what is on, and other names; apart from
+    them, those of the fields that stand without."""
+    options: list[str] = []
+    places: list[str] = []
+    hints = get_type_hints(config, include_extras=True)
+    for field in dataclasses.fields(config):
+        extras = getattr(hints[field.name], "__metadata__", ())
+        no = "no-" if field.default is True else ""
+        name = f"--{no}{field.name.replace('_', '-')}"
+        (places if _BARE in extras else options).append(name)
+        options += [
+            a for extra in extras for a in getattr(extra, "aliases", None) or ()
+        ]
+    return options, places
 
 
 def _told(event: events.ParseErrorEvent) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from core.cli import Positional, parse
+from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
 from core.text import for_json, for_terminal
@@ -25,7 +25,7 @@ from core.words import DEFAULT_PROFILE, PROFILES
 from export.core_costs import CoreCost, Engines, by_layer
 from export.emit import held
 from export.emit.engine import Engine
-from export.frontend.sources import Options, load
+from export.frontend.sources import Options, Source, load
 from export.frontend.support import SUPPORTED, core_of, problems, require_supported
 from export.graph.read import read_tflite
 from export.kernels.int8.row_step import RowStep
@@ -222,7 +222,7 @@ def _wrapped(line: str) -> str:
 class Config:
     """Options of `esp8k analyze`."""
 
-    model: Positional[str]  # a file, or module:function of torch
+    model: Source  # a file, or module:function of torch
     calibration: Path | None = None  # inputs for a float model: .npz .npy .csv folder
     input_shape: tuple[int, ...] | None = None  # where the model leaves it open
     json: bool = False  # print the result as JSON

@@ -23,7 +23,7 @@ from typing import Annotated
 
 import numpy as np
 
-from core.cli import Positional, alias, parse
+from core.cli import arg, parse
 from core.errors import CheckFailed, Esp8kError
 from core.files import scratch
 from core.isolate import isolated
@@ -38,7 +38,7 @@ from export.emit.generate import identifier
 from export.emit.golden import as_taken, joined, random_values
 from export.frontend.canonical.ends import Ends, from_core, to_outer
 from export.frontend.identity import identify
-from export.frontend.sources import Options, load
+from export.frontend.sources import Options, Source, load
 from export.frontend.support import core_of, require_supported
 from export.graph.network import Network
 from export.graph.read import read_tflite
@@ -247,8 +247,8 @@ def _require_equal(found: np.ndarray, expected: np.ndarray, other: str) -> None:
 class Config:
     """Options of `esp8k compile`."""
 
-    model: Positional[str]  # a file, or module:function of torch
-    output: Annotated[Path, alias(aliases=["-o"])]  # the folder
+    model: Source  # a file, or module:function of torch
+    out: Annotated[Path, arg(aliases=["-o", "--output"])]  # the folder
     profile: Profile = DEFAULT_PROFILE  # what the C is made for
     core: Cores = DEFAULT_CORES  # whose kernels stand beside the portable C
     name: str | None = None  # prefix of every symbol; the file's name if absent
@@ -274,13 +274,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         cores=args.core, prepare=args.prepare, views=args.views, url=args.url
     )
     result = compile_model(
-        taken.model, name, taken.name, args.output, args.profile, notes, contents
+        taken.model, name, taken.name, args.out, args.profile, notes, contents
     )
     if args.json:
         costs = [asdict(cost) for cost in taken.costs]
         print(for_json({**vars(result), "quantization": costs}))
     else:
-        lines = [*result.lines(), f"written to {args.output}"]
+        lines = [*result.lines(), f"written to {args.out}"]
         print(folded(for_terminal("\n".join(lines)), sys.stdout, "  "))
 
 

@@ -16,14 +16,14 @@ set's at which the model is held to what it said before.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from core import asked
-from core.cli import SEEDS, Positional, parse, require_range
+from core.cli import SEEDS, Positional, arg, parse, require_range
 from core.errors import Esp8kError
 from core.files import check_writable
 from core.lock import lock
@@ -184,7 +184,7 @@ def measure(before: nn.Module, after: nn.Module, held: Own, old: data.Data) -> G
 class Config:
     """Options of `esp8k own`."""
 
-    digits: Positional[Path]  # a folder a class, pictures in each
+    digits: Positional[Annotated[Path, arg(metavar="FOLDER")]]  # of class folders
     model: ModelName = DEFAULT_MODEL  # which network
     dataset: str = "mnist"  # what else it knows and keeps; folder:PATH and others
     seed: int = 0  # of order and views

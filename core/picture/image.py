@@ -16,12 +16,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from PIL import Image
 
-from core.cli import Positional, parse
+from core.cli import Positional, arg, parse
 from core.errors import Esp8kError
 from core.files import replacing
 from core.picture.boxes import share_of
@@ -85,7 +85,8 @@ class Reading:
 class Config:
     """Options of `esp8k image`."""
 
-    image: Positional[Path]  # picture of digits, or a pattern of many
+    # picture of digits, or a pattern of many
+    image: Positional[Annotated[Path, arg(metavar="IMAGE")]]
     out: Path | None = None  # write the 28x28 result here: a .png, or bytes as .raw
     crop: str | None = None  # look at this part alone: x,y,width,height in pixels
     json: bool = False  # print boxes and pixels as JSON, one object a picture

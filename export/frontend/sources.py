@@ -10,7 +10,9 @@ process of their own, so that whatever they make of a file is a result or an err
 
 import dataclasses
 from pathlib import Path
+from typing import Annotated
 
+from core.cli import Positional, arg
 from core.errors import Esp8kError
 from core.inputs import MODEL_BYTES, read_bytes
 from core.isolate import isolated
@@ -22,7 +24,9 @@ from export.graph.kinds import QUANTIZE_KINDS
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
-__all__ = ["Options", "Taken", "is_float", "load"]
+__all__ = ["Options", "Source", "Taken", "is_float", "load"]
+
+Source = Positional[Annotated[str, arg(metavar="MODEL")]]  # on a command line
 
 TFLITE = (".tflite", ".lite", ".tfl")
 C_SOURCES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".ino")

@@ -15,6 +15,7 @@ import pytest
 from core.cli import laid_out, parse
 from core.errors import EXIT_USAGE, Esp8kError
 from core.paths import ROOT
+from export.compile import Config as Compile
 from tools.main import GROUPS, VERBS, main
 
 
@@ -74,6 +75,30 @@ def test_a_misspelt_option_is_told_which_was_meant(words, meant):
         parse(Draw, words, "test")
     told = f"did you mean {meant}? " if meant else ""
     assert caught.value.hint == f"{told}see esp8k test --help"
+
+
+@pytest.mark.parametrize(
+    "words, told, hint",
+    [
+        (["net.tflite", "--folder", "out"], "--folder", ""),
+        (["net.tflite", "--uot", "out"], "--uot", "did you mean --out? "),
+        (["--model", "net.tflite", "-o", "out"], "--model", "MODEL stands without"),
+        (["net.tflite", "--input_shap", "1"], "--input-shap", "did you mean --input-"),
+    ],
+)
+def test_an_unknown_option_is_told_before_what_is_missing(words, told, hint):
+    """`compile net.tflite --folder out` said that -o must be given, and no more."""
+    with pytest.raises(Esp8kError) as caught:
+        parse(Compile, words, "compile")
+    assert caught.value.message == f"there is no option {told}"
+    assert caught.value.hint.startswith(hint or "see esp8k compile")
+
+
+@pytest.mark.parametrize("written", ["-o", "--out", "--output"])
+def test_what_is_missing_is_told_and_the_folder_has_its_names(written):
+    with pytest.raises(Esp8kError, match="must be given"):
+        parse(Compile, ["net.tflite"], "compile")
+    assert parse(Compile, ["net.tflite", written, "f"], "compile").out == Path("f")
 
 
 def test_help_comes_in_a_terminal_of_one_column(capsys, monkeypatch):
