@@ -1,17 +1,17 @@
 """build/<model>/model.json: what an export says of itself, read in this one place.
 
-    told = manifest.read(folder, "weights_hash", "output")
+    told = manifest.read(folder)        # told.output.scale, told.classes, ...
 
-It lies on a disk for months, beside newer versions of this program: every field that is
-there is of the right kind, and those that were asked for are there, or one `Esp8kError`
-says which is not.
+It lies on a disk for months, beside newer versions of this program: every field is
+there and of the right kind, or one `Esp8kError` says which is not.
 """
 
 import json
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.doubt import Doubt
 from core.errors import Esp8kError
@@ -22,10 +22,40 @@ from core.words import PROFILES
 NAME = "model.json"
 LIMIT = 1 << 20  # bytes; an export writes about 20,000
 HEX = frozenset("0123456789abcdef")
+T = TypeVar("T")
+WRONG = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
-def read(folder: Path, *needed: str) -> dict[str, Any]:
-    """What the export in `folder` says; the fields `needed` are in it."""
+@dataclass(frozen=True)
+class End:
+    """The network's input or output: real = (stored - zero_point) * scale."""
+
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which model was exported, and what a host must know of it."""
+
+    model: str
+    weights_hash: str  # hexadecimal
+    identity_crc: int  # what the firmware names, unsigned 32 bits
+    profile: str
+    temperature: float | None  # divides real logits for calibrated probabilities
+    dataset: str
+    classes: tuple[str, ...]  # their names, as many as there are outputs
+    doubt: Doubt | None  # how sure an answer is; None where it knows no digits
+    input: End
+    output: End
+    macs: int
+    test_images: int
+    config: dict[str, Any]  # of the training, for the report
+
+
+def read(folder: Path) -> Manifest:
+    """What the export in `folder` says."""
     path, cure = folder / NAME, f"run: make export MODEL={folder.name}"
     if not exists(folder):
         raise Esp8kError(f"model {folder.name} has not been exported", cure)
@@ -33,19 +63,22 @@ def read(folder: Path, *needed: str) -> dict[str, Any]:
         told = json_object(path)
     except ValueError as error:
         raise Esp8kError(f"{path} is damaged: {error}", cure) from None
-    for field in needed:
-        if told.get(field) is None:
+    values: dict[str, Any] = {}
+    for field, taken in FIELDS.items():
+        if field not in told:
             raise Esp8kError(f"{path} is damaged: it has no {field}", cure)
-    for field, right in FIELDS.items():
-        if told.get(field) is not None and not right(told[field]):
+        try:
+            values[field] = taken(told[field])
+        except WRONG:
             shown = one_line(repr(told[field]), 40)
             text = f"{path} is damaged, or of another version: its {field} is {shown}"
-            raise Esp8kError(text, cure)
-    names, output = told.get("classes"), told.get("output") or {}
-    if names and "shape" in output and len(names) != output["shape"][-1]:
-        text = f"{len(names)} classes, {output['shape'][-1]} outputs"
-        raise Esp8kError(f"{path} is damaged: {text}", cure)
-    return told
+            raise Esp8kError(text, cure) from None
+    found = Manifest(**values)
+    names, outputs = len(found.classes), found.output.shape[-1]
+    if names != outputs:
+        text = f"{path} is damaged: {names} classes, {outputs} outputs"
+        raise Esp8kError(text, cure)
+    return found
 
 
 def exists(folder: Path) -> bool:
@@ -65,7 +98,7 @@ def json_object(path: Path, limit: int = LIMIT) -> dict[str, Any]:
     return told
 
 
-# ==== What each field is ======================================================
+# ==== What each field is: taken as JSON has it, or a ValueError ================
 
 
 def whole(value: Any, least: int, most: int) -> bool:
@@ -73,49 +106,58 @@ def whole(value: Any, least: int, most: int) -> bool:
     return type(value) is int and least <= value <= most
 
 
-def _hash(value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and HEX.issuperset(value)
+def _only(value: T, right: bool) -> T:
+    if not right:
+        raise ValueError(value)
+    return value
 
 
-def _positive(value: Any) -> bool:
+def _text(value: Any) -> str:
+    return str(_only(value, isinstance(value, str)))
+
+
+def _hash(value: Any) -> str:
+    return _only(_text(value), bool(value) and HEX.issuperset(value))
+
+
+def _positive(value: Any) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and abs(value) < 1e30 and math.isfinite(value) and value > 0
+    return float(_only(value, number and 0 < value < 1e30 and math.isfinite(value)))
 
 
-def _names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(v, str | int) for v in value)
+def _names(value: Any) -> tuple[str, ...]:
+    listed = isinstance(value, list) and all(isinstance(v, str | int) for v in value)
+    return tuple(map(str, _only(value, listed)))
 
 
-def _tensor(value: Any) -> bool:
-    """Scale and zero point of an int8 tensor; its shape where it is told."""
-    if not isinstance(value, dict) or not _positive(value.get("scale")):
-        return False
-    shape = value.get("shape", [1])
+def _whole(most: int, least: int = 0) -> Callable[[Any], int]:
+    return lambda value: _only(value, whole(value, least, most))
+
+
+def _end(value: Any) -> End:
+    shape = value["shape"]
     plain = isinstance(shape, list) and bool(shape)
     fits = plain and all(whole(side, 1, 1 << 20) for side in shape)
-    return fits and whole(value.get("zero_point"), -128, 127)
+    zero = _whole(127, -128)(value["zero_point"])
+    return End(tuple(_only(shape, fits)), _positive(value["scale"]), zero)
 
 
-def _doubt(value: Any) -> bool:
-    try:
-        Doubt.of(value)
-    except (ValueError, KeyError, TypeError, OverflowError):
-        return False
-    return True
+def _or_none(taken: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else taken(value)
 
 
-FIELDS: dict[str, Callable[[Any], bool]] = {
-    "model": lambda value: isinstance(value, str),
+FIELDS: dict[str, Callable[[Any], Any]] = {
+    "model": _text,
     "weights_hash": _hash,
-    "identity_crc": lambda value: whole(value, 0, 0xFFFFFFFF),
-    "profile": lambda value: value in PROFILES,
-    "temperature": _positive,
-    "dataset": lambda value: isinstance(value, str),
+    "identity_crc": _whole(0xFFFFFFFF),
+    "profile": lambda value: _only(value, value in PROFILES),
+    "temperature": _or_none(_positive),
+    "dataset": _text,
     "classes": _names,
-    "doubt": _doubt,
-    "input": _tensor,
-    "output": _tensor,
-    "macs": lambda value: whole(value, 0, 1 << 40),
-    "test_images": lambda value: whole(value, 0, 1 << 30),
-    "config": lambda value: isinstance(value, dict),
+    "doubt": _or_none(Doubt.of),
+    "input": _end,
+    "output": _end,
+    "macs": _whole(1 << 40),
+    "test_images": _whole(1 << 30),
+    "config": lambda value: _only(value, isinstance(value, dict)),
 }

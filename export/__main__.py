@@ -23,6 +23,7 @@ from core.doubt import Doubt
 from core.errors import CheckFailed
 from core.files import staged, write_json
 from core.lock import lock
+from core.manifest import End, Manifest
 from core.program import run
 from core.saying import say
 from core.text import for_json
@@ -61,47 +62,51 @@ class Config:
     json: bool = False  # print the results as JSON
 
 
-def manifest(
+def described(
     artefacts: pipeline.Artefacts,
-    plan: Plan,
     point: checkpoints.Checkpoint,
+    profile: Profile,
     data: Data,
     doubt: Doubt | None,
+) -> Manifest:
+    """Which model this is."""
+    network = artefacts.int8
+    return Manifest(
+        model=point.model,
+        weights_hash=point.weights_hash,
+        identity_crc=artefacts.identity.identity_crc,
+        profile=profile,
+        temperature=point.temperature,
+        dataset=data.name,
+        classes=data.classes,
+        doubt=doubt,
+        input=_end(network.tensors[network.inputs[0]]),
+        output=_end(network.tensors[network.outputs[0]]),
+        macs=network.macs(),
+        test_images=len(data.test_images),
+        config=point.config,
+    )
+
+
+def _end(tensor: Tensor) -> End:
+    return End(tensor.shape, float(tensor.scale), tensor.zero_point)
+
+
+def content_of(
+    told: Manifest, artefacts: pipeline.Artefacts, plan: Plan, data: Data
 ) -> dict[str, Any]:
     """model.json: which model this is, and what belongs to it."""
-    network = artefacts.int8
     return {
         "format": FORMAT,
-        "model": point.model,
-        "weights_hash": point.weights_hash,
-        "identity_crc": artefacts.identity.identity_crc,
-        "profile": plan.profile,
-        "temperature": point.temperature,
-        "dataset": data.name,
-        "classes": list(data.classes),
-        "doubt": asdict(doubt) if doubt else None,
-        "input": end_of(network.tensors[network.inputs[0]]),
-        "output": end_of(network.tensors[network.outputs[0]]),
-        "macs": network.macs(),
+        **asdict(told),
         "artefacts": {
             name: {"bytes": len(content), "sha256": pipeline.sha256(content)}
             for name, content in artefacts.files.items()
         },
         "arena_bytes": {"int8": plan.int8_arena_bytes, "f16": plan.f16_arena_bytes},
         "tflm_arena_bytes": tflm.arena_bytes(artefacts.files["model_int8.tflite"]),
-        "test_images": len(data.test_images),
         "calibration_images": min(pipeline.CALIBRATION_IMAGES, len(data.train_images)),
         "data_hash": data.hash,
-        "config": point.config,
-    }
-
-
-def end_of(tensor: Tensor) -> dict[str, Any]:
-    """What a host must know of the network's input or output."""
-    return {
-        "shape": list(tensor.shape),
-        "scale": float(tensor.scale),
-        "zero_point": tensor.zero_point,
     }
 
 
@@ -131,14 +136,14 @@ def _shown(value: float | None, form: str, unit: str = "") -> str:
     return "" if value is None else f"{value:{form}}{unit}"
 
 
-def summary(described: dict[str, Any]) -> str:
+def summary(content: dict[str, Any]) -> str:
     """The arenas in one line, which weights in another."""
-    ours, theirs = described["arena_bytes"], described["tflm_arena_bytes"]
+    ours, theirs = content["arena_bytes"], content["tflm_arena_bytes"]
     rival = tflm.SKIPPED if theirs is None else f"{theirs:,} bytes"
     return (
         f"arena: int8 {ours['int8']:,} bytes, float16 {ours['f16']:,} bytes; "
         f"TFLite Micro: {rival}\n"
-        f"weights {described['weights_hash'][:16]}, profile {described['profile']}"
+        f"weights {content['weights_hash'][:16]}, profile {content['profile']}"
     )
 
 
@@ -164,12 +169,13 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row], list[str]]:
             plan = pipeline.write(artefacts, stage, config.profile, say, contents)
             rows = verify(point.module(), artefacts, stage, plan, data, say)
             failures = check(rows)
-            content = {"rows": [r.json() for r in rows], "failures": failures}
-            write_json(stage / "verify.json", content)
-        described = manifest(artefacts, plan, point, data, doubt)
+            seen = {"rows": [r.json() for r in rows], "failures": failures}
+            write_json(stage / "verify.json", seen)
+        told = described(artefacts, point, config.profile, data, doubt)
+        content = content_of(told, artefacts, plan, data)
         if not failures:
             with staged(target) as stage:
-                write_json(stage / "model.json", described)
+                write_json(stage / "model.json", content)
             whose = "trained" if path.parent == target else "shipped"
             asked.note(
                 target / asked.EXPORTED,
@@ -177,22 +183,22 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row], list[str]]:
                 "given" if chosen else whose,
                 "--prepare" if config.prepare else "",
             )
-    return described, rows, failures
+    return content, rows, failures
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage from the command line."""
     config = parse(Config, argv, "export", __doc__ or "")
     torch.set_num_threads(1)
-    described, rows, failures = export_model(config)
+    content, rows, failures = export_model(config)
     if config.json:
-        print(for_json({**described, "rows": [r.json() for r in rows]}))
+        print(for_json({**content, "rows": [r.json() for r in rows]}))
     else:
         console = Console()
         if not console.is_terminal:
             console = Console(width=TABLE_WIDTH)
-        console.print(table(rows, described["test_images"]))
-        print(summary(described))
+        console.print(table(rows, content["test_images"]))
+        print(summary(content))
         print(f"written to {paths.model_dir(config.model)}")
     if failures:
         raise CheckFailed("; ".join(failures), "no model.json was written")

@@ -163,7 +163,7 @@ def of_exported(folder: Path) -> Data:
     """The data set of the model in `build/<model>/`; MNIST before its first export."""
     if not manifest.exists(folder):
         return load()
-    return of_model(manifest.read(folder).get("config") or {})
+    return of_model(manifest.read(folder).config)
 
 
 def split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from core import manifest
 from core.doubt import HIDDEN, INPUTS
 from core.errors import Esp8kError
 from export.plan.record import load_plan
+from tests.support import exported
 from tools.report.recorded import MEMORY, memory
 
 DOUBT = {
@@ -18,12 +20,7 @@ DOUBT = {
     **dict(shift=1, second=[0] * HIDDEN, second_bias=0),
     **dict(sure_from=0, digit_from=0, margin_from=0),
 }
-TENSOR = {"shape": [1, 10], "scale": 0.5, "zero_point": 3}
-TOLD = {
-    **dict(model="v2", weights_hash="ab", identity_crc=7, profile="size"),
-    **dict(temperature=1.5, dataset="mnist", classes=[*"0123456789"], doubt=DOUBT),
-    **dict(input=TENSOR, output=TENSOR, macs=5, test_images=9, config={"seed": 0}),
-}
+TOLD = {**json.loads(json.dumps(asdict(exported.TOLD))), "doubt": DOUBT}
 STAGE = {
     **dict(name="conv", engine="int8", number=0, tensor=1, shape=[1, 1, 10]),
     **dict(representation="int8", macs=1, effective_macs=1, weight_bytes=1),
@@ -62,7 +59,7 @@ def refused_or_right(read: Callable[[], object], whose: str) -> bool:
 @pytest.mark.parametrize(
     ("name", "told", "read"),
     [
-        ("model.json", TOLD, lambda path: manifest.read(path.parent, "output")),
+        ("model.json", TOLD, lambda path: manifest.read(path.parent)),
         ("plan.json", PLAN, load_plan),
     ],
 )

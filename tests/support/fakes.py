@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from core.errors import DeviceError
+from tests.support.exported import TOLD
 from tools.link.client import Result
 
-HASH = "ab" * 32
+HASH = TOLD.weights_hash
 SCALE, ZERO = 0.125, 3
 STAGES = [{"engine": engine, "shape": [1, 1, 10]} for engine in ("int8", "f16")]
 
@@ -31,8 +32,7 @@ class FakeHost:
 
     def __init__(self, folder: Path) -> None:
         self.model, self.folder, self.weights_hash = "v2", folder, HASH
-        self.manifest: dict[str, Any] = {"config": {"seed": 0}, "macs": 231392}
-        self.manifest["profile"] = "balanced"
+        self.manifest = TOLD
         self.classes = tuple(map(str, range(10)))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "plan.json").write_text(

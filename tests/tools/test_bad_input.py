@@ -20,6 +20,7 @@ from PIL import Image
 
 from core.errors import EXIT_DEVICE, EXIT_USAGE
 from core.paths import ROOT
+from tests.support.exported import write
 from tests.support.fakes import HASH
 
 
@@ -28,11 +29,7 @@ def build(tmp_path: Path) -> Path:
     """As much of build/v3 as is read before the device is asked."""
     folder = tmp_path / "build" / "v3"
     folder.mkdir(parents=True)
-    manifest = {
-        "weights_hash": HASH,
-        "output": {"scale": 0.1, "zero_point": 0},
-    }
-    (folder / "model.json").write_text(json.dumps(manifest))
+    write(folder, model="v3")
     (folder / "plan.json").write_text(
         json.dumps({"weights_hash": HASH, "identity_crc": 1})
     )

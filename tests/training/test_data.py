@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import Esp8kError
 from core.words import Dataset
+from tests.support.exported import write
 from training import data
 from training.vision import torchvision
 
@@ -145,7 +146,7 @@ def test_the_split_is_fixed_and_complete() -> None:
 
 def test_a_model_is_judged_by_its_own_data_set(tmp_path: Path) -> None:
     assert data.of_exported(tmp_path).name == "mnist"
-    (tmp_path / "model.json").write_text('{"config": {"dataset": "nothing"}}')
+    write(tmp_path, config={"dataset": "nothing"})
     with pytest.raises(Esp8kError, match="no data set 'nothing'"):
         data.of_exported(tmp_path)
     (tmp_path / "model.json").write_text("no JSON")

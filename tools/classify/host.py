@@ -33,9 +33,8 @@ class Host:
     def __init__(self, model: str) -> None:
         self.model = model
         self.folder = paths.model_dir(model)
-        needed = ("weights_hash", "output")
-        self.manifest = manifest.read(self.folder, *needed)
-        self.weights_hash: str = self.manifest["weights_hash"]
+        self.manifest = manifest.read(self.folder)
+        self.weights_hash = self.manifest.weights_hash
 
     @cached_property
     def networks(self) -> dict[str, Network]:
@@ -52,9 +51,7 @@ class Host:
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the logits."""
-        out = self.manifest["output"]["shape"][-1]
-        names = self.manifest.get("classes") or range(out)
-        return tuple(one_line(str(name), NAME) for name in names)
+        return tuple(one_line(name, NAME) for name in self.manifest.classes)
 
     def logits(self, engine: str, images: np.ndarray) -> np.ndarray:
         """Raw logits of (N, 28, 28) uint8: (N, 10) int8 or float32."""
@@ -69,22 +66,21 @@ class Host:
         """Raw logits as real numbers."""
         if engine == "f16":
             return np.asarray(logits, np.float32)
-        out = self.manifest["output"]
-        shifted = np.asarray(logits, np.float32) - np.float32(out["zero_point"])
-        return shifted * np.float32(out["scale"])
+        out = self.manifest.output
+        shifted = np.asarray(logits, np.float32) - np.float32(out.zero_point)
+        return shifted * np.float32(out.scale)
 
     def probabilities(self, engine: str, logits: np.ndarray) -> np.ndarray:
         """Softmax of raw logits (..., 10), at the model's temperature if it has one."""
         real = self.real(engine, logits).astype(np.float64)
-        real = real / (self.manifest.get("temperature") or 1.0)
+        real = real / (self.manifest.temperature or 1.0)
         power = np.exp(real - real.max(-1, keepdims=True))
         return np.asarray(power / power.sum(-1, keepdims=True))
 
-    @cached_property
+    @property
     def doubt(self) -> Doubt | None:
         """How sure an answer is; None where the model knows no digits."""
-        content = self.manifest.get("doubt")
-        return Doubt.of(content) if content else None
+        return self.manifest.doubt
 
     def decision(
         self, engine: str, images: np.ndarray, logits: np.ndarray
@@ -98,6 +94,6 @@ class Host:
         if engine == "f16":
             wide = sixteenths(logits)
         else:
-            out = self.manifest["output"]
-            wide = decide.sixteenths(logits, out["scale"], out["zero_point"])
+            out = self.manifest.output
+            wide = decide.sixteenths(logits, out.scale, out.zero_point)
         return self.doubt.decide(images, wide)

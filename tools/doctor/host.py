@@ -136,7 +136,7 @@ def models() -> list[Finding]:
     for model in MODELS:
         folder = paths.model_dir(model)
         try:
-            weights = manifest.read(folder, "weights_hash")["weights_hash"][:16]
+            weights = manifest.read(folder).weights_hash[:16]
         except Esp8kError as error:
             text = (
                 error.message if manifest.exists(folder) else f"{model} is not exported"

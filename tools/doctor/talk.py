@@ -189,7 +189,7 @@ def _weights(port: str, identity: DeviceIdentity) -> Finding:
         cure = "make flash writes one that is known"
         return Finding("weights", PROBLEM, text, cure, port=port)
     try:
-        here = manifest.read(folder, "identity_crc")["identity_crc"]
+        here = manifest.read(folder).identity_crc
     except Esp8kError as error:
         if manifest.exists(folder):
             return Finding("weights", NOTE, error.message, error.hint, port=port)

@@ -178,15 +178,15 @@ def provenance(
         "board": target.name,
         "evidence": target.evidence,
         "images": len(asked.images),
-        "test_images": host.manifest.get("test_images", 10_000),
+        "test_images": host.manifest.test_images,
         "classes": list(host.classes),
         "weights_hash": host.weights_hash,
         "data_hash": asked.data_hash,
         "git_revision": revision(),
         "command": command,
-        "config": host.manifest.get("config", {}),
-        "macs": host.manifest.get("macs"),
-        "profile": host.manifest.get("profile"),
+        "config": host.manifest.config,
+        "macs": host.manifest.macs,
+        "profile": host.manifest.profile,
     }
 
 

@@ -66,14 +66,13 @@ def build(model: str) -> Path:
 
 def describe(exported: Path) -> Page:
     """What `build/<model>/model.json` says that the page needs."""
-    needed = ("model", "weights_hash", "temperature", "output")
-    told = manifest.read(exported, *needed)
+    told = manifest.read(exported)
     return Page(
-        model=told["model"],
-        weights=told["weights_hash"][:16],
-        classes=tuple(map(str, told.get("classes") or range(10))),
-        temperature=float(told["temperature"]),
-        output={name: told["output"][name] for name in ("scale", "zero_point")},
+        model=told.model,
+        weights=told.weights_hash[:16],
+        classes=told.classes,
+        temperature=told.temperature or 1.0,
+        output={"scale": told.output.scale, "zero_point": told.output.zero_point},
     )
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import manifest as core_manifest
 from core.errors import Esp8kError
 from core.files import write_json
 from core.inputs import FIRMWARE_BYTES, read_bytes, read_text
+from core.manifest import Manifest, read
 from core.paths import build_root
 from core.saying import say
 from tools.boards import catalogue
@@ -43,7 +43,7 @@ class Image:
 
 def add(exported: Path, page: Path) -> None:
     """Put images and flasher into `page`, and a manifest that may list none."""
-    told = core_manifest.read(exported, "weights_hash", "identity_crc")
+    told = read(exported)
     chosen: dict[str, Image] = {}
     for image in built(exported):
         if image.chip not in chosen and _holds(image, told):
@@ -62,18 +62,18 @@ def add(exported: Path, page: Path) -> None:
         shutil.copyfile(image.path, page / "firmware" / f"{image.chip}.bin")
     manifest = {
         "name": f"esp8k {exported.name}",
-        "version": f"{told['identity_crc']:08x}",
+        "version": f"{told.identity_crc:08x}",
         "builds": [_listed(image) for image in images],
     }
     write_json(page / "manifest.json", manifest)
 
 
-def _holds(image: Image, told: dict[str, Any]) -> bool:
+def _holds(image: Image, told: Manifest) -> bool:
     """Was the image built from this very export? An older one is said, and left out."""
     firmware = read_bytes(image.path, FIRMWARE_BYTES, "a firmware")
-    if str(told["weights_hash"]).encode() in firmware:
+    if told.weights_hash.encode() in firmware:
         return True
-    board, model = image.path.parent.name, told["model"]
+    board, model = image.path.parent.name, told.model
     anew = f"make build BOARD={board} MODEL={model}"
     if board.startswith(BY_IDF):
         anew = f"MODEL={model} idf.py build, in firmware/"

@@ -11,6 +11,7 @@ from core.errors import Esp8kError
 from core.paths import ROOT
 from core.words import HARDWARE
 from tests.support.echo import FIXTURES
+from tests.support.exported import write
 from tools.boards import boards, catalogue, flash, merge, pio
 from tools.web import installer
 
@@ -131,8 +132,7 @@ def test_a_build_leaves_it_and_the_page_installs_it(
 ) -> None:
     exported = tmp_path / "build" / "v2"
     exported.mkdir(parents=True)
-    told = {"model": "v2", "weights_hash": WEIGHTS, "identity_crc": 7}
-    (exported / "model.json").write_text(json.dumps(told))
+    write(exported, weights_hash=WEIGHTS)
     (built / "firmware.elf").write_bytes(b"")
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "build"))
     monkeypatch.setattr(pio, "build", lambda *_: built / "firmware.elf")
@@ -162,8 +162,7 @@ def test_an_image_of_other_weights_is_left_out(
     (exported / "virtual").mkdir(parents=True)
     image = (built / "firmware.bin").read_bytes()
     (exported / "virtual" / "app.bin").write_bytes(image)
-    told = {"model": "v2", "weights_hash": "f" * 64, "identity_crc": 7}
-    (exported / "model.json").write_text(json.dumps(told))
+    write(exported, weights_hash="f" * 64)
     page = tmp_path / "page"
     page.mkdir()
     installer.add(exported, page)

@@ -6,7 +6,8 @@ from collections import namedtuple
 
 import pytest
 
-from core import manifest, paths
+from core import paths
+from tests.support import exported
 from tests.support.findings import by_check
 from tools.boards import pio
 from tools.doctor import host as doctor_host
@@ -73,11 +74,10 @@ def test_an_unreachable_registry_is_a_note_with_a_way_round(monkeypatch, tmp_pat
 
 def test_weights_that_are_newer_than_the_export_are_noted(monkeypatch, tmp_path):
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    exported = paths.model_dir("v2") / manifest.NAME
-    exported.parent.mkdir()
-    exported.write_text('{"weights_hash": "1234"}')
-    os.utime(exported, (1000, 1000))
-    trained = exported.with_name("model.pt")
+    paths.model_dir("v2").mkdir()
+    told = exported.write(paths.model_dir("v2"))
+    os.utime(told, (1000, 1000))
+    trained = told.with_name("model.pt")
 
     def found():
         return by_check(doctor_host.models())["model-v2"]

@@ -1,12 +1,12 @@
 """What answers at a port is named: our firmware, another one, a bootloader, nothing."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import serial
 
+from tests.support import exported
 from tests.support.findings import CP210X, by_check, put_holder
 from tests.support.link import PtyHost
 from tests.support.serial_cases import IDENTITY, WEIGHTS, Firmware, Rom, says
@@ -41,8 +41,7 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
 def exported_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
     (tmp_path / "v2").mkdir()
-    content = json.dumps({"weights_hash": WEIGHTS, "identity_crc": IDENTITY})
-    (tmp_path / "v2" / "model.json").write_text(content)
+    exported.write(tmp_path / "v2", weights_hash=WEIGHTS, identity_crc=IDENTITY)
 
 
 def test_our_firmware_with_our_weights_is_all_right(hang, exported_here):
