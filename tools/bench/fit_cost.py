@@ -98,7 +98,7 @@ def counted(
         kernels = generated(network, profile, method, Path(name))
         found = profiler.measure(Path(name), "int8", CORES[core], image=image)
     for kernel in kernels:
-        yield kernel, kernel.method, found["per_stage"][kernel.name]
+        yield kernel, kernel.method, found.per_stage[kernel.name]
 
 
 def constant(kernel: Kernel) -> bool:

@@ -9,9 +9,8 @@ emulated core (of callgrind on the host), not cycles of a chip.
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -32,6 +31,37 @@ LOGITS = {"int8": np.int8, "f16": np.float32}
 SCALAR_AVX = ("-mavx",)
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What one engine took for one image, and the bytes of its sections."""
+
+    evidence: str
+    model: str
+    profile: str
+    engine: str
+    target: str
+    flags: tuple[str, ...]
+    instructions: int
+    per_stage: dict[str, int]  # instructions by the stage's name
+    effective_macs: int
+    code_bytes: int
+    const_bytes: int
+    ram_bytes: int
+    logits: tuple[float, ...]
+
+    def lines(self) -> list[str]:
+        """For a terminal."""
+        per_mac = self.instructions / max(self.effective_macs, 1)
+        return [
+            f"{self.model} {self.engine} {self.profile} on {self.target}"
+            f" ({self.evidence}): {self.instructions:,} instructions,"
+            f" {per_mac:.2f} an effective MAC; code {self.code_bytes:,},"
+            f" const {self.const_bytes:,}, RAM {self.ram_bytes:,} bytes",
+            *(f"  {name:12} {n:>10,}" for name, n in self.per_stage.items()),
+            "  logits " + " ".join(f"{v:.6g}" for v in self.logits),
+        ]
+
+
 def core(name: str) -> Target:
     """A target by its name, or by its family in flags.json."""
     for target in TARGETS.values():
@@ -47,7 +77,7 @@ def measure(
     extra: tuple[str, ...] = (),
     image: np.ndarray | None = None,
     compiler: tuple[str, ...] = (),
-) -> dict[str, Any]:
+) -> Counted:
     """Compile, link and run one engine for one image (a fixed test digit)."""
     where = core(target)
     plan = load_plan(component / "plan.json")
@@ -61,29 +91,25 @@ def measure(
             source, where.name, options, images, Path(work), True, compiler
         )
         counted = bench_count.count(built, images, stages=True)
-    stages = plan.engine(engine)
-    return {
-        "evidence": where.evidence,
-        "model": plan.model,
-        "profile": plan.profile,
-        "engine": engine,
-        "target": where.name,
-        "flags": options,
-        "instructions": counted.instructions,
-        "per_stage": {
-            stage.name: counted.per_stage[stage.number]
-            for stage in stages
-            if stage.number in counted.per_stage
-        },
-        "effective_macs": sum(stage.effective_macs for stage in stages),
-        "code_bytes": built.code_bytes,
-        "const_bytes": built.const_bytes,
-        "ram_bytes": built.ram_bytes,
-        "logits": counted.outputs[0].view(LOGITS[engine]).tolist(),
-    }
+    stages, seen = plan.engine(engine), counted.per_stage
+    return Counted(
+        evidence=where.evidence,
+        model=plan.model,
+        profile=plan.profile,
+        engine=engine,
+        target=where.name,
+        flags=tuple(options),
+        instructions=counted.instructions,
+        per_stage={s.name: seen[s.number] for s in stages if s.number in seen},
+        effective_macs=sum(stage.effective_macs for stage in stages),
+        code_bytes=built.code_bytes,
+        const_bytes=built.const_bytes,
+        ram_bytes=built.ram_bytes,
+        logits=tuple(counted.outputs[0].view(LOGITS[engine]).tolist()),
+    )
 
 
-def measure_host(component: Path, engine: str = "f16") -> dict[str, Any]:
+def measure_host(component: Path, engine: str = "f16") -> Counted:
     """The same on this machine: a proxy for a core with an FPU."""
     return measure(component, engine, "host", SCALAR_AVX)
 
@@ -111,19 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = measure(
         config.component, config.engine, config.target, tuple(config.extra.split())
     )
-    if config.json:
-        print(for_json(found))
-        return
-    per_mac = found["instructions"] / max(found["effective_macs"], 1)
-    print(
-        f"{found['model']} {found['engine']} {found['profile']} on {found['target']}"
-        f" ({found['evidence']}): {found['instructions']:,} instructions,"
-        f" {per_mac:.2f} an effective MAC; code {found['code_bytes']:,},"
-        f" const {found['const_bytes']:,}, RAM {found['ram_bytes']:,} bytes"
-    )
-    for name, count in found["per_stage"].items():
-        print(f"  {name:12} {count:>10,}")
-    print("  logits", " ".join(f"{v:.6g}" for v in found["logits"]))
+    print(for_json(asdict(found)) if config.json else "\n".join(found.lines()))
 
 
 if __name__ == "__main__":

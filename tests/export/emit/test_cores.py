@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def expected(networks: Networks, engine: str, image: np.ndarray) -> np.ndarray:
     return reference.outputs(int8, pixels.reshape(1, -1)).reshape(-1)
 
 
-def same_bits(found: list[float], wanted: np.ndarray) -> bool:
+def same_bits(found: Sequence[float], wanted: np.ndarray) -> bool:
     """Equal to the bit; float32 survives the way through Python's floats."""
     back = np.array(found).astype(wanted.dtype)
     return back.tobytes() == wanted.tobytes()
@@ -45,10 +46,10 @@ def test_int8_is_exact_and_within_its_instructions(
     image = profiler.default_image()
     component = components("v2", profile)
     found = profiler.measure(component, "int8", target, image=image)
-    assert same_bits(found["logits"], expected(networks, "int8", image))
-    assert found["instructions"] <= LIMITS[profile]
-    stages = sum(found["per_stage"].values())
-    assert abs(stages - found["instructions"]) < 0.01 * stages
+    assert same_bits(found.logits, expected(networks, "int8", image))
+    assert found.instructions <= LIMITS[profile]
+    stages = sum(found.per_stage.values())
+    assert abs(stages - found.instructions) < 0.01 * stages
 
 
 @pytest.mark.slow
@@ -64,7 +65,7 @@ def test_v3_takes_no_more_instructions_a_live_mac_than_v2(
         profiler.measure(components(model, profile), "int8", target)
         for model in ("v3", "v2")
     ]
-    v3, v2 = (f["instructions"] / f["effective_macs"] for f in found)
+    v3, v2 = (f.instructions / f.effective_macs for f in found)
     assert v3 <= v2
 
 
@@ -76,9 +77,9 @@ def test_float16_has_the_same_bits_without_an_fpu(
     image = profiler.default_image()
     component = components("v2", "balanced")
     found = profiler.measure(component, "f16", target, image=image)
-    assert same_bits(found["logits"], expected(networks, "f16", image))
+    assert same_bits(found.logits, expected(networks, "f16", image))
     macs = sum(s.effective_macs for s in Native.plan_of(component).engine("f16"))
-    assert found["instructions"] <= SOFT_PER_MAC * macs
+    assert found.instructions <= SOFT_PER_MAC * macs
 
 
 @pytest.mark.slow
@@ -93,7 +94,7 @@ def test_every_level_gives_the_same_bits_on_the_cores(
     for profile, engine in runs:
         component = components("v2", profile)
         found = profiler.measure(component, engine, target, (level,), image)
-        assert same_bits(found["logits"], expected(networks, engine, image))
+        assert same_bits(found.logits, expected(networks, engine, image))
 
 
 @pytest.mark.slow
@@ -111,7 +112,7 @@ def test_clang_gives_the_same_bits_on_riscv(
         found = profiler.measure(
             components("v2", profile), engine, "rv32imc", (level,), image, clang
         )
-        assert same_bits(found["logits"], expected(networks, engine, image))
+        assert same_bits(found.logits, expected(networks, engine, image))
 
 
 @pytest.mark.slow
@@ -178,8 +179,8 @@ def test_float16_costs_no_more_than_promised_where_there_is_an_fpu(
         pytest.skip("this machine has no three-operand float instructions")
     found = profiler.measure_host(components("v2", "balanced"))
     image = profiler.default_image()
-    assert same_bits(found["logits"], expected(networks, "f16", image))
-    assert found["instructions"] <= F16_PER_MAC * found["effective_macs"]
+    assert same_bits(found.logits, expected(networks, "f16", image))
+    assert found.instructions <= F16_PER_MAC * found.effective_macs
 
 
 WASM_MAIN = """

@@ -45,7 +45,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Counted:
         if (text, core) not in counts:
             image = typical_image(typical_network(seed), seed)
             found = profiler.measure(folder, "int8", fit_cost.CORES[core], image=image)
-            counts[text, core] = found["per_stage"]
+            counts[text, core] = found.per_stage
         per_stage = counts[text, core]
         return [(kernel, kernel.method, per_stage[kernel.name]) for kernel in kernels]
 
@@ -72,7 +72,7 @@ def test_estimates_are_within_ten_percent_of_counts(
     target: str, core: str, profile: str, components: Components
 ) -> None:
     component = components("v2", profile)
-    counts = profiler.measure(component, "int8", target)["per_stage"]
+    counts = profiler.measure(component, "int8", target).per_stage
     promised = estimates(component, core)
     assert promised.keys() == counts.keys()
     for name, count in counts.items():
@@ -85,7 +85,7 @@ def test_estimates_hold_for_the_wider_model(
     profile: str, components: Components
 ) -> None:
     component = components("v3", profile)
-    counts = profiler.measure(component, "int8", "lx106")["per_stage"]
+    counts = profiler.measure(component, "int8", "lx106").per_stage
     promised = estimates(component, "lx106")
     for name, count in counts.items():
         assert abs(promised[name] / count - 1) <= TOLERANCE, name

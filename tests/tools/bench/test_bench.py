@@ -122,11 +122,11 @@ def test_a_component_is_measured_by_its_folder(
     ours = next(bench_ours.measure(model, tmp_path, print, ("rv32imc",), ("balanced",)))
     component = tmp_path / "v2" / "balanced" / "component"
     found = profiler.measure(component, "int8", "rv32imc", image=model.images[0])
-    assert found["per_stage"] == ours.per_layer
+    assert found.per_stage == ours.per_layer
     assert model.expected is not None
-    assert found["logits"] == model.expected[0].tolist()
+    assert found.logits == tuple(model.expected[0].tolist())
     same = ("instructions", "code_bytes", "const_bytes", "ram_bytes", "effective_macs")
-    assert all(abs(found[key] - getattr(ours, key)) < 1_000 for key in same)
+    assert all(abs(getattr(found, key) - getattr(ours, key)) < 1_000 for key in same)
 
 
 def test_int8_outputs_are_compared_logit_by_logit() -> None:
