@@ -20,8 +20,9 @@ from tests.support.products import TEST_BUILD, lock, newest
 from tools.boards.boards import Board
 from tools.web import build as web
 from tools.web.draw import Config, site_of
+from tools.web.guard import Site
 from tools.web.line import BoardLine
-from tools.web.server import Server, Site
+from tools.web.server import Server
 
 # A port of Web Serial whose bytes go through two functions of Python's.
 SERIAL = """

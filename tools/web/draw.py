@@ -22,6 +22,7 @@ from core.program import run
 from core.words import DEFAULT_MODEL, ModelName
 from tools.web import build as page
 from tools.web import server
+from tools.web.guard import Site
 from tools.web.line import BoardLine
 
 LOCAL = "127.0.0.1"
@@ -67,12 +68,12 @@ def main(
     return 0
 
 
-def site_of(folder: Path, config: Config, line: BoardLine) -> server.Site:
+def site_of(folder: Path, config: Config, line: BoardLine) -> Site:
     """What is served, where and to whom."""
     about = replace(
         page.describe(folder.parent), socket="board", evidence=line.board.evidence
     )
-    return server.Site(
+    return Site(
         folder=folder,
         about=asdict(about),
         line=line,

@@ -1,110 +1,35 @@
 """The page and a board's line, served by Starlette and uvicorn.
 
 Nothing takes a body; every connection that says nothing for a while is cut; more than
-MOST_AT_ONCE are refused. Only the page itself may ask: no other site, no rebound name,
-and beyond this computer only who has the token.
+MOST_AT_ONCE are refused. Who may ask at all: `tools.web.guard`.
 """
 
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import os
-import secrets
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from core.errors import DeviceError, Esp8kError
-from tools.web.line import BoardLine, Connection, Held
+from core.errors import Esp8kError
+from tools.web.bridge import bridge
+from tools.web.guard import TOKEN, Guard, Site
 
 MOST_AT_ONCE = 64  # connections; a page needs a dozen
 SILENT_S = 5.0  # a connection without a whole request
-HANDED_OVER_S = 2.0  # a page that is loaded again comes before its old line is closed
-POLL_S = 0.1
 SLOWEST = 6  # times SILENT_S for taking one answer
 MOST_MESSAGE = 65_536  # bytes of one message of a page
-TOKEN = "token"
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self' "
-    "'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-
-
-@dataclass(frozen=True)
-class Site:
-    """What is served, where, and to whom."""
-
-    folder: Path
-    about: dict[str, Any]  # in place of the folder's about.json
-    line: BoardLine
-    address: str  # to bind to
-    token: str  # '' lets everybody who reaches the address in
-
-
-class Guard:
-    """Refuses other sites and strangers; adds the headers of every answer."""
-
-    def __init__(self, app: ASGIApp, site: Site) -> None:
-        self.app, self.site = app, site
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
-        if (why := self._refusal(HTTPConnection(scope))) is not None:
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008, "reason": why})
-            else:
-                await PlainTextResponse(why, 403, HEADERS)(scope, receive, send)
-            return
-        asked = HTTPConnection(scope).query_params
-        token = self.site.token and asked.get(TOKEN)  # which is ours, by now
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                extra = dict(HEADERS)
-                if token:  # the page's own files are asked for without it
-                    extra["Set-Cookie"] = (
-                        f"{TOKEN}={token}; Path=/; HttpOnly; SameSite=Strict"
-                    )
-                raw = [(k.lower().encode(), v.encode()) for k, v in extra.items()]
-                message["headers"] = [*message["headers"], *raw]
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
-
-    def _refusal(self, asked: HTTPConnection) -> str | None:
-        host = asked.headers.get("host", "")
-        name = host.rpartition(":")[0].strip("[]") or host
-        if name != "localhost" and not _is_address(name):
-            return "another site"  # a name that was made to point here
-        origin = asked.headers.get("origin")
-        if origin is not None and origin.partition("//")[2] != host:
-            return "another site"
-        if self.site.token:
-            given = asked.query_params.get(TOKEN) or asked.cookies.get(TOKEN, "")
-            if not secrets.compare_digest(given.encode(), self.site.token.encode()):
-                return "the address needs its token: the terminal shows it"
-        return None
 
 
 def application(site: Site, ended: Callable[[], bool]) -> Starlette:
@@ -116,7 +41,7 @@ def application(site: Site, ended: Callable[[], bool]) -> Starlette:
     async def board(page: WebSocket) -> None:
         await page.accept()
         with contextlib.suppress(asyncio.CancelledError):  # the program ends
-            await _bridge(page, site.line, ended)
+            await bridge(page, site.line, ended)
 
     return Starlette(
         routes=[
@@ -126,80 +51,6 @@ def application(site: Site, ended: Callable[[], bool]) -> Starlette:
         ],
         middleware=[Middleware(Guard, site=site)],
     )
-
-
-async def _bridge(page: WebSocket, line: BoardLine, ended: Callable[[], bool]) -> None:
-    """Bytes both ways until one side ends, or the program."""
-    loop = asyncio.get_running_loop()
-    told: asyncio.Queue[bytes | str] = asyncio.Queue()
-
-    def tell(what: bytes | str) -> None:
-        with contextlib.suppress(RuntimeError):  # the server has ended
-            loop.call_soon_threadsafe(told.put_nowait, what)
-
-    try:
-        connection = await _connected(line, tell)
-    except Esp8kError as error:
-        await page.close(1011, error.message[:120])
-        return
-
-    ways = [
-        asyncio.create_task(_to_page(page, told)),
-        asyncio.create_task(_to_board(page, connection)),
-        asyncio.create_task(_until(ended)),
-    ]
-    try:
-        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        why = next(iter(done)).result()
-        if why:
-            await page.close(1011, why[:120])
-    finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.to_thread(connection.close)
-
-
-async def _to_page(page: WebSocket, told: asyncio.Queue[bytes | str]) -> str:
-    """What the board sends; why it ended, or '' where the page has left."""
-    try:
-        while not isinstance(what := await told.get(), str):
-            await page.send_bytes(what)
-    except WebSocketDisconnect:  # it left while an answer was on its way
-        return ""
-    return what
-
-
-async def _to_board(page: WebSocket, connection: Connection) -> str:
-    """What the page sends; why it ended, or '' where the page has left."""
-    try:
-        while True:
-            data = await page.receive_bytes()
-            await asyncio.to_thread(connection.write, data)
-    except DeviceError as error:
-        return error.message
-    except (WebSocketDisconnect, KeyError):
-        return ""
-
-
-async def _until(ended: Callable[[], bool]) -> str:
-    """The program's end, which a board that takes no byte does not hold up."""
-    while not ended():
-        await asyncio.sleep(POLL_S)
-    return ""
-
-
-async def _connected(
-    line: BoardLine, tell: Callable[[bytes | str], None]
-) -> Connection:
-    """The line, in a while; no thread waits for it that another page needs."""
-    end = asyncio.get_running_loop().time() + HANDED_OVER_S
-    while True:
-        try:
-            return await asyncio.to_thread(line.connect, tell, tell)
-        except Held:
-            if asyncio.get_running_loop().time() > end:
-                raise
-            await asyncio.sleep(POLL_S)
 
 
 class Impatient(H11Protocol):
@@ -311,11 +162,3 @@ def lan_address() -> str:
             raise Esp8kError(
                 "this computer is on no network", "leave --lan out"
             ) from None
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

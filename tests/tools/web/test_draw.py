@@ -22,8 +22,9 @@ from tests.support.browser import TWIN, address, ask, board_of
 from tests.support.products import TEST_BUILD
 from tools.soak import second_client
 from tools.web import draw, server
+from tools.web.guard import Site
 from tools.web.line import BoardLine
-from tools.web.server import Server, Site
+from tools.web.server import Server
 
 Flashed = Callable[[str, str], Path]
 

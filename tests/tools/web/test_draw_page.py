@@ -9,8 +9,9 @@ from playwright.sync_api import Page, expect
 
 from tests.support.browser import open_page
 from tools.web import server
+from tools.web.guard import Site
 from tools.web.line import BoardLine
-from tools.web.server import Server, Site
+from tools.web.server import Server
 
 
 def test_the_board_answers_as_soon_as_the_page_is_open(
