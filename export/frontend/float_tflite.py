@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from export.frontend import cures
+from export.frontend.taken import alone
 from export.frontend.tflite import one_by_one, silent, tensorflow
 from export.graph.flatbuffer import packed, stored, unpacked
 from export.graph.read import read_tflite
@@ -63,7 +64,7 @@ def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
             interpreter.set_tensor(source, one[None])
         interpreter.invoke()
         for values, target in zip(found, targets, strict=True):
-            values.append(interpreter.get_tensor(target)[0].copy())
+            values.append(alone(interpreter.get_tensor(target)).copy())
     return [np.stack(values) for values in found]
 
 
