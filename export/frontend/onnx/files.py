@@ -19,7 +19,7 @@ from core.errors import Esp8kError
 from core.files import scratch
 from core.inputs import MODEL_BYTES, read_bytes
 from core.text import one_line
-from export.frontend.onnx import static, unbatched
+from export.frontend.onnx import dynamic, static, unbatched
 from export.frontend.taken import Wanted, alone
 from export.graph.network import ELEMENTS
 
@@ -56,7 +56,7 @@ def read(
             )
             raise Esp8kError(what, DAMAGED)
     _check_domains(proto, shown)
-    notes = _fix_shapes(proto, shown, given)
+    notes = dynamic.made_real(proto) + _fix_shapes(proto, shown, given)
     kinds = {node.op_type for node in proto.graph.node}
     quantized = "DequantizeLinear" in kinds
     if "QLinearConv" in kinds or "QLinearMatMul" in kinds:
