@@ -99,14 +99,16 @@ def test_an_open_vector_is_asked_for() -> None:
     assert onnx_files.read(raw, None, "m.onnx", (6,)).inputs[0].shape == (1, 6)
 
 
-@pytest.mark.parametrize("axes", ["zero", "one"])
+@pytest.mark.parametrize("axes", [["zero"], ["one"], []])
 def test_an_output_whose_batch_is_taken_away_is_compared(
-    tmp_path: Path, axes: str
+    tmp_path: Path, axes: list[str]
 ) -> None:
+    """y[0], y.squeeze(-1), y.squeeze(): a row, a vector of one, a number."""
     mean = helper.make_node("ReduceMean", ["a"], ["m"], axes=[1], keepdims=1)
-    one = helper.make_node("Squeeze", ["m" if axes == "one" else "a", axes], ["y"])
-    found = taken(ended(mean, one) if axes == "one" else ended(one), tmp_path, (6,))
-    assert exact(found, tmp_path)
+    source = "a" if axes == ["zero"] else "m"
+    last = helper.make_node("Squeeze", [source, *axes], ["y"])
+    nodes = (last,) if source == "a" else (mean, last)
+    assert exact(taken(ended(*nodes), tmp_path, (6,)), tmp_path)
 
 
 def test_states_of_several_layers_are_taken(tmp_path: Path) -> None:
