@@ -14,6 +14,7 @@ from export.frontend import conversion
 from export.frontend.onnx import files as onnx_files
 from export.frontend.taken import Options, Taken
 
+LINEAR = {"linear_before_reset": 1}  # as PyTorch has it
 Ends = dict[str, tuple[int | str, ...] | None]
 
 
@@ -67,6 +68,25 @@ def layers() -> onnx.ModelProto:
     return graph(nodes, starts, {"y": None, "new": None})
 
 
+def recurrent(kind: str) -> onnx.ModelProto:
+    """A layer of two directions, whose state is given and given back."""
+    rng, node = np.random.default_rng(3), helper.make_node
+    gates, states = {"GRU": (3, ["h"]), "LSTM": (4, ["h", "c"])}[kind]
+    sizes = {"wx": (2, gates * 5, 6), "wh": (2, gates * 5, 5), "wb": (2, gates * 10)}
+    stored = [
+        numpy_helper.from_array(rng.normal(0, 0.5, size=s).astype("f4"), n)
+        for n, s in sizes.items()
+    ]
+    ends = ["", *(f"new_{name}" for name in states)]
+    layer = node(kind, ["x", *sizes, "", *states], ends, hidden_size=5)
+    more = {"direction": "bidirectional"} | ({} if gates == 4 else LINEAR)
+    layer.attribute.extend(helper.make_attribute(n, v) for n, v in more.items())
+    starts: Ends = {"x": (1, 1, 6)} | dict.fromkeys(states, (2, 1, 5))
+    proto = graph([layer], starts, dict.fromkeys(ends[1:]))
+    proto.graph.initializer.extend(stored)
+    return proto
+
+
 def taken(proto: onnx.ModelProto, folder: Path, *shapes: tuple[int, ...]) -> Taken:
     """Converted by drawn inputs, one array for each input."""
     rng = np.random.default_rng(1)
@@ -113,6 +133,12 @@ def test_an_output_whose_batch_is_taken_away_is_compared(
 
 def test_states_of_several_layers_are_taken(tmp_path: Path) -> None:
     assert exact(taken(layers(), tmp_path, (6,), (3, 4)), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_a_layer_may_be_given_its_state(tmp_path: Path, kind: str) -> None:
+    shapes = [(1, 6), (2, 5), (2, 5)][: 2 + (kind == "LSTM")]
+    assert exact(taken(recurrent(kind), tmp_path, *shapes), tmp_path)
 
 
 def test_what_is_read_is_the_same_function() -> None:
