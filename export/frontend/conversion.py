@@ -189,7 +189,7 @@ def _fixed(
     if any(size is None for size in shape[1:]):
         raise Esp8kError(
             f"{shown} leaves its input's shape open: {shape}",
-            "say it: --input-shape 1 H W C",
+            f"say it: --input-shape 1 {' '.join(str(n or 'N') for n in shape[1:])}",
         )
     return (1, *(int(size) for size in shape[1:] if size is not None))
 
@@ -275,7 +275,7 @@ def _hold_to_onnxruntime(
         off = min(
             (
                 float(np.abs(ours - form).max(initial=0.0))
-                for form in (theirs, np.moveaxis(theirs, 1, -1))
+                for form in (theirs, np.moveaxis(theirs, min(1, theirs.ndim - 1), -1))
                 if form.shape == ours.shape
             ),
             default=np.inf,

@@ -13,6 +13,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from export.frontend import cures
+from export.frontend.support import integer_core, require_supported
+from export.frontend.taken import alone
 from export.frontend.tflite import one_by_one, silent, tensorflow
 from export.graph.flatbuffer import packed, stored, unpacked
 from export.graph.read import read_tflite
@@ -29,23 +31,44 @@ HALF, SINGLE, BYTE = (
 
 
 def quantize(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
-    """int8 inputs, outputs and weights, a scale per channel."""
-    tf = tensorflow()
-    from tensorflow.lite.python.optimize import calibrator
+    """int8 inputs, outputs and weights, a scale per channel.
 
+    What TensorFlow cannot quantize, as ELU, may stay float where it becomes a table.
+    """
     try:
-        with silent():
-            floats = calibrator.add_intermediate_tensors(with_float_constants(raw))
-            made = calibrator.Calibrator(floats)  # the tensors are those of an LSTM
-            return bytes(
-                made.calibrate_and_quantize(one_by_one(inputs), tf.int8, tf.int8, False)
-            )
+        return _calibrated(raw, inputs)
     except (RuntimeError, ValueError) as error:
+        mixed = _with_tables(raw, inputs)
+        if mixed is not None:
+            return mixed
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
         raise Esp8kError(
             f"TensorFlow cannot quantize the model: {reason}",
             cures.of_any(read_tflite(raw, "float"), UNQUANTIZED_HINT),
         ) from error
+
+
+def _calibrated(
+    raw: bytes, inputs: tuple[np.ndarray, ...], some_float: bool = False
+) -> bytes:
+    tf = tensorflow()
+    from tensorflow.lite.python.optimize import calibrator
+
+    with silent():
+        floats = calibrator.add_intermediate_tensors(with_float_constants(raw))
+        made = calibrator.Calibrator(floats)  # the tensors are those of an LSTM
+        data, int8 = one_by_one(inputs), tf.int8
+        return bytes(made.calibrate_and_quantize(data, int8, int8, some_float))
+
+
+def _with_tables(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes | None:
+    """The model with some operators in float, if all of them become tables."""
+    try:
+        mixed = _calibrated(raw, inputs, some_float=True)
+        require_supported(integer_core(read_tflite(mixed, "mixed")))
+    except (RuntimeError, ValueError, Esp8kError):
+        return None
+    return mixed
 
 
 def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
@@ -63,7 +86,7 @@ def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
             interpreter.set_tensor(source, one[None])
         interpreter.invoke()
         for values, target in zip(found, targets, strict=True):
-            values.append(interpreter.get_tensor(target)[0].copy())
+            values.append(alone(interpreter.get_tensor(target)).copy())
     return [np.stack(values) for values in found]
 
 

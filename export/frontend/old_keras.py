@@ -85,11 +85,15 @@ def _with_slashes(raw: bytes) -> bytes:
     with h5py.File(file, "r+") as archive:
         names: list[str] = []
         archive.visit(names.append)
-        wrong = [name for name in names if "\\" in name.rpartition("/")[2]]
+        wrong = [name for name in names if "\\" in name]
         if not wrong:
             return raw
-        for name in reversed(wrong):  # what lies within first
-            archive.move(name, name.replace("\\", "/"))
+        # One name may begin another: a recurrent layer's, its cell's.
+        for name in wrong:
+            if isinstance(archive[name], h5py.Dataset):
+                archive.move(name, name.replace("\\", "/"))
+            else:
+                archive.require_group(name.replace("\\", "/"))
     return file.getvalue()
 
 

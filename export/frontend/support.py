@@ -225,4 +225,7 @@ def _check_shape(network: Network, op: Operator) -> None:
     longest = limits.get(op.kind, source.shape[-1])
     if source.shape[-1] > longest:
         what = f"over {source.shape[-1]} classes"
-        raise refuse(network, op, what, f"at most {longest}")
+        hint = f"at most {longest}"
+        if op.kind != "L2_NORMALIZATION":
+            hint += ": end the model before it, the greatest of its inputs is the class"
+        raise refuse(network, op, what, hint)

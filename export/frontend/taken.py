@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Options:
@@ -55,3 +57,8 @@ class Taken:
     name: str  # of the file, as it may be shown
     notes: tuple[str, ...] = ()
     costs: tuple[Cost, ...] = ()  # of a quantization that was done here
+
+
+def alone(values: np.ndarray) -> np.ndarray:
+    """An output of one input without the batch of 1, where it has one."""
+    return np.asarray(values[0]) if values.shape[:1] == (1,) else values

@@ -256,6 +256,7 @@ def test_a_softmax_of_too_many_classes_is_refused(tmp_path: Path) -> None:
     builder.operator("SOFTMAX", [start], end, beta=1.0)
     error = refusal(builder.build([start], [end]), tmp_path)
     assert "600 classes" in error.message
+    assert "end the model before it" in error.hint
 
 
 def test_an_activation_beyond_int32_is_refused(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from core.errors import Esp8kError
 from core.text import one_line
 from export.frontend.onnx.fuse import Step, fused
 
+WINDOWS = ("Conv", "MaxPool", "AveragePool", "ConvTranspose", "BatchNormalization")
 Mapper = Callable[["Builder", Step], "Value | list[Value]"]
 
 
@@ -241,6 +242,5 @@ def is_last(graph: Graph, name: str) -> bool:
     shape = graph.inputs[name]
     if len(shape) == 4:
         return True
-    windows = ("Conv", "MaxPool", "AveragePool", "ConvTranspose", "BatchNormalization")
     users = graph.users(name)
-    return len(shape) == 3 and any(step.kind in windows for step in users)
+    return len(shape) == 3 and any(step.kind in WINDOWS for step in users)

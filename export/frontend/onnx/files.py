@@ -19,8 +19,8 @@ from core.errors import Esp8kError
 from core.files import scratch
 from core.inputs import MODEL_BYTES, read_bytes
 from core.text import one_line
-from export.frontend.onnx import static
-from export.frontend.taken import Wanted
+from export.frontend.onnx import dynamic, static, unbatched
+from export.frontend.taken import Wanted, alone
 from export.graph.network import ELEMENTS
 
 DAMAGED = "export it again: torch.onnx.export(module, (example,), 'model.onnx')"
@@ -56,7 +56,7 @@ def read(
             )
             raise Esp8kError(what, DAMAGED)
     _check_domains(proto, shown)
-    notes = _fix_shapes(proto, shown, given)
+    notes = dynamic.made_real(proto) + _fix_shapes(proto, shown, given)
     kinds = {node.op_type for node in proto.graph.node}
     quantized = "DequantizeLinear" in kinds
     if "QLinearConv" in kinds or "QLinearMatMul" in kinds:
@@ -82,8 +82,8 @@ def run(proto: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
         one = {
             n: x[None].astype(np.float32) for n, x in zip(names, several, strict=True)
         }
-        found.append(session.run(None, one))
-    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        found.append([alone(np.asarray(values)) for values in session.run(None, one)])
+    return [np.stack(parts) for parts in zip(*found, strict=True)]
 
 
 def _tensors(graph: Any) -> list[Any]:
@@ -162,6 +162,9 @@ def _fix_shapes(
         notes = _close_batch(several)
     for dims in several:
         _check_fixed(dims, shown)
+    notes += unbatched.lead(proto.graph, inputs)
+    for dims in several:
+        _check_single(dims, shown)
     del proto.graph.value_info[:]
     for value in proto.graph.output:
         value.type.tensor_type.ClearField("shape")
@@ -191,8 +194,11 @@ def _check_float(value: Any, shown: str) -> None:
 
 
 def _close_batch(several: list[Any]) -> tuple[str, ...]:
-    """Set an open batch to 1 in every input, wherever it stands; tell so."""
-    leading = [dims[0] for dims in several if dims and dims[0].dim_value <= 0]
+    """Set an open batch to 1 in every input, wherever it stands; tell so.
+
+    The one size of a vector is none, whatever it is called.
+    """
+    leading = [dims[0] for dims in several if len(dims) > 1 and dims[0].dim_value <= 0]
     names = {dim.dim_param for dim in leading if dim.dim_param}
     for dim in leading:
         dim.dim_value = 1
@@ -218,14 +224,25 @@ def _give(dims: Any, given: tuple[int, ...], shown: str) -> None:
 
 
 def _check_fixed(dims: Any, shown: str) -> None:
-    """Every size is known, and the first one is a batch of 1."""
+    """Every size is known."""
+    if dims and min(dim.dim_value for dim in dims) > 0:
+        return
+    open_ = [one_line(d.dim_param) or "?" for d in dims if d.dim_value <= 0]
+    sizes = [str(d.dim_value) if d.dim_value > 0 else _called(d) for d in dims]
+    raise Esp8kError(
+        f"{shown} leaves sizes of its input open: {', '.join(open_) or 'all'}",
+        f"say them: --input-shape {' '.join(sizes) or '1 C H W'}",
+    )
+
+
+def _called(dim: Any) -> str:
+    """What stands for a size that is to be said."""
+    return dim.dim_param.upper() if dim.dim_param.isidentifier() else "N"
+
+
+def _check_single(dims: Any, shown: str) -> None:
+    """The first size is a batch of 1."""
     shape = tuple(dim.dim_value for dim in dims)
-    if not shape or min(shape) <= 0:
-        open_ = [one_line(d.dim_param) or "?" for d in dims if d.dim_value <= 0]
-        raise Esp8kError(
-            f"{shown} leaves sizes of its input open: {', '.join(open_) or 'all'}",
-            "say them: --input-shape 1 C H W",
-        )
     if shape[0] != 1:
         raise Esp8kError(
             f"{shown} takes {shape[0]} inputs at once, shape {shape}",

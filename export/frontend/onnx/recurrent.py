@@ -92,9 +92,16 @@ def _check(step: Step, x: Any, gates: int, attributes: dict[str, Any]) -> None:
 
 
 def _start(b: Builder, step: Step, d: int, units: int, count: int) -> State:
-    """What the states begin with: zeros, or a constant; None for a cell of zeros."""
+    """What the states begin with: zeros, a constant, or what the model is given.
+
+    None for a cell of zeros.
+    """
     found = []
     for position in (5, 6)[:count]:
+        if step.has(position) and step.inputs[position] not in b.graph.constants:
+            rows = b.tf.reshape(b.plain(b.value(step, position)), (-1, units))
+            found.append(rows if int(rows.shape[0]) == 1 else rows[d : d + 1])
+            continue
         zeros = np.zeros((1, units), np.float32)
         first = b.constant(step, position)[d] if step.has(position) else zeros
         empty = position == 6 and not np.any(first)

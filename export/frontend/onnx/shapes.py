@@ -17,7 +17,7 @@ def _reshape(b: Builder, step: Step) -> Value:
     tf, value = b.tf, b.value(step)
     shape = b.graph.shapes.get(step.output, ())
     size = math.prod(int(d) for d in value.tensor.shape)
-    if not shape or math.prod(shape) != size:
+    if math.prod(shape) != size:  # () is a number, or what nobody knows
         raise step.refuse(f"to the shape {shape}", "export with fixed shapes")
     sizes = [int(d) for d in value.tensor.shape]
     if value.layout == "last":

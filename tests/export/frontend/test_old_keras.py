@@ -79,6 +79,25 @@ def test_a_file_of_keras_2_computes_the_same(tmp_path: Path, suffix: str) -> Non
     assert np.array_equal(found(values), model(values))
 
 
+def test_weights_of_a_recurrent_layer_saved_on_windows_are_found() -> None:
+    """The layer's name begins that of its cell, and both have a backslash."""
+    file = io.BytesIO()
+    with h5py.File(file, "w") as archive:
+        archive["layers\\lstm\\cell/vars/0"] = np.arange(3)
+        archive["layers\\dense/vars/0"] = np.arange(2)
+        archive.create_group("layers\\lstm/vars")
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as copy:
+        copy.writestr("config.json", json.dumps({"class_name": "Dense", "config": {}}))
+        copy.writestr("model.weights.h5", file.getvalue())
+    with zipfile.ZipFile(io.BytesIO(old_keras.renewed(made.getvalue()))) as renewed:
+        weights = io.BytesIO(renewed.read("model.weights.h5"))
+    with h5py.File(weights) as archive:
+        assert list(archive["layers/lstm/cell/vars/0"]) == [0, 1, 2]
+        assert list(archive["layers/dense/vars/0"]) == [0, 1]
+        assert "vars" in archive["layers/lstm"]
+
+
 def test_groups_that_say_something_stay() -> None:
     layer = {"class_name": "Conv2DTranspose", "config": {"groups": 2}}
     config = {"class_name": "Sequential", "config": {"layers": [layer]}}

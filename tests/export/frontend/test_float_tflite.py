@@ -1,0 +1,45 @@
+"""Float .tflite files whose operators TensorFlow's quantizer does not know."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.errors import Esp8kError
+from export.compile import compile_model
+from export.frontend import float_tflite
+from export.frontend.support import integer_core
+from export.frontend.tflite import from_concrete, tensorflow
+from export.graph.read import read_tflite
+
+
+def floats(last: Any) -> bytes:
+    """A product, and what comes behind it."""
+    tf = tensorflow()
+    weights = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 8), tf.float32)])  # type: ignore[untyped-decorator]
+    def called(x: Any) -> Any:
+        return last(tf, tf.matmul(x, weights))
+
+    return from_concrete(tf, called.get_concrete_function(), None)
+
+
+def drawn() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(32, 8)).astype(np.float32)
+
+
+def test_what_becomes_a_table_may_stay_float(tmp_path: Path) -> None:
+    raw = floats(lambda tf, x: tf.nn.relu6(tf.nn.elu(x) + 1.0))
+    model = float_tflite.quantize(raw, (drawn(),))
+    core = integer_core(read_tflite(model, "elu"))
+    assert "TABLE" in {op.kind for op in core.operators}
+    made = compile_model(model, "net", "net", tmp_path / "c", "size")
+    assert made.compared_with == "the integer reference and TFLite Micro"
+
+
+def test_what_becomes_none_is_named() -> None:
+    raw = floats(lambda tf, x: tf.cumsum(x, axis=1))
+    with pytest.raises(Esp8kError, match="op: 'CUMSUM'"):
+        float_tflite.quantize(raw, (drawn(),))
