@@ -7,7 +7,7 @@ a few bounds on the memory at any time, the cheapest partition into runs is foun
 of these the one whose arena times its instructions is least.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -54,6 +54,18 @@ def choose(
     return min(found, key=lambda one: price(one[0], one[1], profile))
 
 
+def every(blocks: Iterable[tuple[int, int]], parts: int) -> list[Blocks]:
+    """All partitions of so many parts into blocks, each (first, last part)."""
+    begun: list[list[tuple[int, int]]] = [[] for _ in range(parts)]
+    for block in blocks:
+        begun[block[0]].append(block)
+    # From the last part backwards: of those from one part on, those of the rest.
+    ways: list[list[Blocks]] = [[] for _ in range(parts)] + [[()]]
+    for first in reversed(range(parts)):
+        ways[first] = [(b, *rest) for b in begun[first] for rest in ways[b[1] + 1]]
+    return ways[0]
+
+
 def price(units: Sequence[Unit], memory: Memory, profile: Profile) -> float:
     """Of a partition: bytes, to the profile's power, times instructions."""
     work = 1
@@ -78,7 +90,7 @@ class _Search:
     def partitions(self) -> Iterator[tuple[Unit, ...]]:
         """Of few all; of many the cheapest ones within a few bounds."""
         if self._count <= FEW:
-            yield from map(self._units, self._all(0))
+            yield from map(self._units, every(self._blocks, len(self.parts)))
         else:
             yield from self._cheapest()
 
@@ -89,14 +101,6 @@ class _Search:
         for end in range(len(self.parts)):
             ways.append(sum(ways[a] for a, b in self._blocks if b == end))
         return ways[-1]
-
-    def _all(self, first: int) -> Iterator[Blocks]:
-        """The partitions of the parts from one on."""
-        if first == len(self.parts):
-            yield ()
-        for block in self._blocks:
-            if block[0] == first:
-                yield from ((block, *rest) for rest in self._all(block[1] + 1))
 
     def _cheapest(self) -> Iterator[tuple[Unit, ...]]:
         """The cheapest partitions within a few bounds."""

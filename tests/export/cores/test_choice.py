@@ -7,6 +7,7 @@ import pytest
 
 from core.words import Cores
 from export.analyze import analyze
+from export.cores.s3 import partition
 from export.cores.s3.lower import lower as lower_s3
 from export.emit import component, lower
 from export.emit.contents import Contents
@@ -52,3 +53,18 @@ def test_memory_is_told_for_every_core() -> None:
         "lx6": lower.int8(network, "balanced", "net", core=registry.LX6).arena,
         "s3": lower_s3(network, "net", "balanced").arena,
     }
+
+
+def test_every_partition_is_found_once_in_order() -> None:
+    alone = [(i, i) for i in range(4)]
+    found = partition.every([*alone, (0, 1), (1, 2), (2, 3)], 4)
+    assert found[0] == tuple(alone) and len(set(found)) == len(found) == 5
+    assert ((0, 1), (2, 3)) in found
+    for blocks in found:
+        assert [i for a, b in blocks for i in range(a, b + 1)] == [0, 1, 2, 3]
+
+
+def test_a_network_of_thousands_of_parts_is_partitioned() -> None:
+    """An LSTM of 50 steps, written out, was deeper than Python's stack."""
+    alone = [(i, i) for i in range(3_000)]
+    assert len(partition.every([*alone, (7, 8)], len(alone))) == 2
