@@ -53,13 +53,14 @@ def by_colour(smooth: Array) -> Way | None:
 
 
 def cut_out(size: Array, rim: Array, edge: int) -> bool:
-    """Whether ink reaches the rim, which is even paper else: so are three corners.
+    """Whether ink reaches the rim, which is even paper else: so are opposite corners.
 
     `size` (H, W): how far each pixel is from paper. A table, a shadow, or the end of a
-    page fills two corners at least, or is not even.
+    page fills two corners of a side at least, or is not even.
     """
     outermost = size[[0, -1]].max() > VIVID or size[:, [0, -1]].max() > VIVID
     ends = slice(0, edge), slice(-edge, None)
     corners = [np.median(size[y, x]) <= EVEN for y in ends for x in ends]
+    opposite = all(corners[::3]) or all(corners[1:3])
     paper = np.percentile(size[rim], MOSTLY) <= EVEN
-    return bool(outermost and paper and sum(corners) >= 3)
+    return bool(outermost and paper and opposite)

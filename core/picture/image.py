@@ -176,9 +176,9 @@ def crop_of(text: str, size: tuple[int, int]) -> Crop:
 
 
 def region(box: Box, scale: float) -> Crop:
-    """A box at working size as a part of the picture."""
+    """A box at working size as a part of the picture, of one pixel at least."""
     top, left, bottom, right = (round(v * scale) for v in box)
-    return left, top, right - left, bottom - top
+    return left, top, max(1, right - left), max(1, bottom - top)
 
 
 def require_size(digit: Digit, name: str, size: tuple[int, int]) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from core.picture.image import read
 from core.placing import bounds
 from tests.support.dresses import DRESSES, Dress, coloured, inverted, noisy, to_image
 from tests.support.pictures import prepare
@@ -61,3 +63,15 @@ def test_a_digit_without_paper_around_it_is_whole(digits, classify):
     chosen = np.flatnonzero(digits[1][:12] != 1)
     images, truth = digits[0][chosen], digits[1][chosen]
     assert lost(cut_out, images, truth, classify) <= 2
+
+
+@pytest.mark.parametrize("paper,ink", [(245, 20), (12, 240)])
+def test_a_digit_that_fills_two_opposite_corners_is_whole(paper: int, ink: int):
+    """Of a 5 cut out tightly, both of whose ends reach a corner, a part was read."""
+    page = np.full((280, 280), paper, np.uint8)
+    top = [(272, 12), (120, 28), (105, 140), (180, 115)]
+    bowl = [(225, 170), (190, 235), (100, 262), (8, 268)]
+    cv2.polylines(page, [np.array(top + bowl)], False, ink, 28, cv2.LINE_AA)
+    found = read(Image.fromarray(page), "a five")
+    _, _, width, height = found.digits[0].crop
+    assert len(found.digits) == 1 and min(width, height) > 270

@@ -65,6 +65,14 @@ def test_a_strip_of_small_digits_is_no_single_one(digits):
     assert len(found.digits) > 1 or found.partial
 
 
+def test_a_mark_narrower_than_a_pixel_covers_one():
+    """Of a disc that fills a small picture a mark of no height was told, or a crash."""
+    page = np.full((240, 240), 255, np.uint8)
+    cv2.circle(page, (120, 120), 118, 40, -1)
+    small = Image.fromarray(page).convert("RGB").resize((30, 30), Image.Resampling.BOX)
+    assert all(min(d.crop[2:]) > 0 for d in read(small, "a disc").digits)
+
+
 def test_an_open_four_is_no_pair_of_ones():
     four = Image.fromarray(load_data().train_images[12327]).resize((217, 217))
     page = np.full((633, 431), 211.0)
