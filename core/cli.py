@@ -165,8 +165,10 @@ def _refuse(
 
 
 def _options(config: type[Any]) -> tuple[list[str], list[str]]:
-    """`--name` of each field, `--no-name` of what is on, and other names; apart from
-    them, those of the fields that stand without."""
+    """What may be written, and what may not: the names of fields that stand bare.
+
+    `--name` of each field, `--no-name` of what is on by default, and aliases.
+    """
     options: list[str] = []
     places: list[str] = []
     hints = get_type_hints(config, include_extras=True)

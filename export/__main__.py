@@ -23,7 +23,7 @@ from core.doubt import Doubt
 from core.errors import CheckFailed
 from core.files import staged, write_json
 from core.lock import lock
-from core.manifest import End, Manifest
+from core.manifest import NAME, End, Manifest
 from core.program import run
 from core.saying import say
 from core.text import for_json
@@ -163,7 +163,7 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row], list[str]]:
         cores=config.core, doubt=doubt, prepare=config.prepare, views=config.views
     )
     with lock(target, "export"):
-        (target / "model.json").unlink(missing_ok=True)
+        (target / NAME).unlink(missing_ok=True)
         artefacts = pipeline.convert(point, images, say)
         with staged(target) as stage:
             plan = pipeline.write(artefacts, stage, config.profile, say, contents)
@@ -175,7 +175,7 @@ def export_model(config: Config) -> tuple[dict[str, Any], list[Row], list[str]]:
         content = content_of(told, artefacts, plan, data)
         if not failures:
             with staged(target) as stage:
-                write_json(stage / "model.json", content)
+                write_json(stage / NAME, content)
             whose = "trained" if path.parent == target else "shipped"
             asked.note(
                 target / asked.EXPORTED,

@@ -32,7 +32,7 @@ SCALAR_AVX = ("-mavx",)
 
 
 @dataclass(frozen=True)
-class Counted:
+class Profiled:
     """What one engine took for one image, and the bytes of its sections."""
 
     evidence: str
@@ -77,7 +77,7 @@ def measure(
     extra: tuple[str, ...] = (),
     image: np.ndarray | None = None,
     compiler: tuple[str, ...] = (),
-) -> Counted:
+) -> Profiled:
     """Compile, link and run one engine for one image (a fixed test digit)."""
     where = core(target)
     plan = load_plan(component / "plan.json")
@@ -92,7 +92,7 @@ def measure(
         )
         counted = bench_count.count(built, images, stages=True)
     stages, seen = plan.engine(engine), counted.per_stage
-    return Counted(
+    return Profiled(
         evidence=where.evidence,
         model=plan.model,
         profile=plan.profile,
@@ -109,7 +109,7 @@ def measure(
     )
 
 
-def measure_host(component: Path, engine: str = "f16") -> Counted:
+def measure_host(component: Path, engine: str = "f16") -> Profiled:
     """The same on this machine: a proxy for a core with an FPU."""
     return measure(component, engine, "host", SCALAR_AVX)
 

@@ -61,18 +61,16 @@ def _as_it_is(graph: Any, node: Any) -> list[Any]:
 
 def _product(graph: Any, node: Any, stored: dict[str, np.ndarray]) -> Any:
     """The product of real numbers that one of integers stands for."""
-    name = node.input[1]
-    zero = np.array(0)
-    if len(node.input) > 3 and node.input[3]:
-        found = stored.get(node.input[3])
-        zero = zero if found is None else found
-    if name not in stored:
-        raise Esp8kError(
-            f"ONNX {node.op_type} (tensor {one_line(node.output[0])}): "
-            f"{one_line(name)} is not a constant",
-            HINT,
-        )
-    weights = stored[name].astype(np.float32)
+    names = [node.input[1], *filter(None, node.input[3:4])]
+    for name in names:
+        if name not in stored:
+            raise Esp8kError(
+                f"ONNX {node.op_type} (tensor {one_line(node.output[0])}): "
+                f"{one_line(name)} is not a constant",
+                HINT,
+            )
+    weights = stored[names[0]].astype(np.float32)
+    zero = stored[names[1]] if len(names) > 1 else np.array(0)
     if node.op_type == "ConvInteger":  # one zero point for each of the first axis
         zero = zero.reshape(-1, *[1] * (weights.ndim - 1))
     whole = f"{node.output[0]}/weights"

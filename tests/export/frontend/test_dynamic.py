@@ -51,17 +51,19 @@ def test_products_of_integers_are_real_again(
     assert np.abs(found - theirs).max() < 0.02 * np.abs(theirs).max()
 
 
-def test_integers_of_another_kind_are_named_with_their_cure() -> None:
-    """Weights that are computed stay what they are."""
+@pytest.mark.parametrize("weights", ["q", "w"])
+def test_integers_of_another_kind_are_named_with_their_cure(weights: str) -> None:
+    """Weights that are computed, or their zero point, which was taken for 0."""
     node = helper.make_node
     nodes = [
         node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
-        node("MatMulInteger", ["q", "q", "z", "z"], ["i"]),
+        node("MatMulInteger", ["q", weights, "z", "z"], ["i"]),
         node("Cast", ["i"], ["y"], to=TensorProto.FLOAT),
     ]
     value, real = helper.make_tensor_value_info, TensorProto.FLOAT
     ends = [value("x", real, (1, 4, 4))], [value("y", real, None)]
-    graph = helper.make_graph(nodes, "g", *ends)
+    constant = numpy_helper.from_array(np.ones((4, 4), np.uint8), "w")
+    graph = helper.make_graph(nodes, "g", *ends, [constant])
     opset = [helper.make_opsetid("", 17)]
     proto = helper.make_model(graph, opset_imports=opset, ir_version=8)
     with pytest.raises(Esp8kError, match="MatMulInteger") as caught:
