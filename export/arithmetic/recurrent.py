@@ -142,6 +142,41 @@ def lstm_step(
     return clamp(y), now.astype(np.int16)
 
 
+@dataclass(frozen=True, eq=False)
+class Side:
+    """What the gates sum of the input, or of the hidden state, as bytes u = q + 128."""
+
+    weights: np.ndarray  # int64 (S, K, 4): of each unit and input, by gate
+    starts: np.ndarray  # int64 (S, 4): the bias less the zero point's share
+    scales: tuple[Scale, ...]  # of each gate
+
+    @property
+    def reaches(self) -> tuple[tuple[int, int], ...]:
+        """Between which a gate's sums lie, whatever the bytes."""
+        least = (self.starts + 255 * np.minimum(self.weights, 0).sum(1)).min(0)
+        greatest = (self.starts + 255 * np.maximum(self.weights, 0).sum(1)).max(0)
+        return tuple(zip(least.tolist(), greatest.tolist(), strict=True))
+
+
+def sides(k: Lstm) -> tuple[Side, Side]:
+    """That of the input, and that of the hidden state."""
+    own = np.stack([g.weights for g in k.gates], -1)
+    again = np.stack([g.recurrent for g in k.gates], -1)
+    bias = np.stack([g.bias for g in k.gates], -1)
+    return (
+        Side(
+            own,
+            bias - (k.input_zero + 128) * own.sum(1),
+            tuple(g.input_scale for g in k.gates),
+        ),
+        Side(
+            again,
+            -(k.hidden_zero + 128) * again.sum(1),
+            tuple(g.recurrent_scale for g in k.gates),
+        ),
+    )
+
+
 # ==== SVDF ====
 
 

@@ -26,10 +26,12 @@ from export.arithmetic.requant import (
 )
 
 Range = tuple[np.ndarray, np.ndarray]  # (N,) least, (N,) greatest
+Pairs = tuple[np.ndarray, np.ndarray]  # (K,) sums, (K,) goals
 FAR = np.int64(1 << 60)  # an open side of a range
 NONE = np.empty(0, np.int64), list[Range]()
 NEAR = 2  # a threshold is rarely farther from where a straight line has it
 FEW = 4  # bits of a scale that are tried one by one
+MANY, SPARSE = 4096, 64  # goals, as 16 bits have them; every how many is seen first
 SHIFTS = {"single": 30, "split": 44, "signed": 44, "triple": 52}  # the most tried
 
 
@@ -244,15 +246,22 @@ def _candidates(
     must = _pairs(first, step[live], bound[0], step[always])
     must_not = _pairs(below, step[live], bound[1], step[never])
     signs = (False, True) if trial.signed else (None,)
-    ranges = [_offsets(tried[:, None], must, must_not, negative) for negative in signs]
-    ranges = [(-(-low // unit), high // unit) for low, high in ranges]
-    good = np.flatnonzero(np.all([low <= high for low, high in ranges], axis=0))
-    return tried[good], [(low[good], high[good]) for low, high in ranges]
+    ranges: list[Range] = []
+    # A few steps rule most multipliers out; what is left is held to all of them.
+    for every in (SPARSE, 1) if len(goals) > MANY else (1,):
+        some, some_not = (
+            (view[::every], goal[::every]) for view, goal in (must, must_not)
+        )
+        ranges = [
+            _offsets(tried[:, None], some, some_not, negative) for negative in signs
+        ]
+        ranges = [(-(-low // unit), high // unit) for low, high in ranges]
+        good = np.flatnonzero(np.all([low <= high for low, high in ranges], axis=0))
+        tried = tried[good]
+    return tried, [(low[good], high[good]) for low, high in ranges]
 
 
-def _pairs(
-    views: np.ndarray, steps: np.ndarray, end: int, beyond: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(views: np.ndarray, steps: np.ndarray, end: int, beyond: np.ndarray) -> Pairs:
     """The steps that are taken, and those beyond the range, seen from its end."""
     return (
         np.concatenate([views, np.full(beyond.shape, end, np.int64)]),
@@ -261,10 +270,7 @@ def _pairs(
 
 
 def _offsets(
-    m: np.ndarray,
-    must: tuple[np.ndarray, np.ndarray],
-    must_not: tuple[np.ndarray, np.ndarray],
-    negative: bool | None,
+    m: np.ndarray, must: Pairs, must_not: Pairs, negative: bool | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Least and greatest C for each multiplier, for one sign of the total or both."""
     lowest, highest = np.full(len(m), -FAR), np.full(len(m), FAR)

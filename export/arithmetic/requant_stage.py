@@ -130,8 +130,7 @@ def _stepped(asked: Asked) -> tuple[tuple[Steps, ...], bool]:
     if plain:
         columns = (mantissas[: len(weights), None], shifts[: len(weights), None])
         function = _function(*columns, zero, low, high)
-        unit = 2.0 ** (31 - columns[1]) / columns[0]  # of the sum, a step of u
-        near = np.rint((goals - zero - 0.5) * unit).astype(np.int64)
+        near = _near(goals, zero, *columns)
         at = requant_proof.thresholds(
             function, goals, least[:, None], greatest[:, None], near
         )
@@ -140,6 +139,26 @@ def _stepped(asked: Asked) -> tuple[tuple[Steps, ...], bool]:
         for (m, s, b, lo, hi), row in zip(numbers, at, strict=True)
     )
     return steps, plain
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum without weights: its scale, and what it can be."""
+
+    mantissa: int
+    shift: int
+    reach: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """What the requantisation of such sums depends on."""
+
+    sums: tuple[Sum, ...]
+    zero: int
+    bounds: tuple[int, int]
+    follows: bytes | None
+    table: np.ndarray | None = field(compare=False, repr=False)
 
 
 def scalar(
@@ -151,15 +170,50 @@ def scalar(
     follows: np.ndarray | None,
 ) -> Requant:
     """The same for one sum without weights (MUL, MEAN); zero and bounds are u's."""
-    low, high = bounds
-    goals = goals_of(low, high, follows)
-    plain = _is_plain(mantissa, shift, reach)
-    function = _function(mantissa, shift, zero, low, high)
-    at = requant_proof.thresholds(function, goals, *reach) if plain else goals
-    steps = [Steps(0, mantissa, shift, *reach, at)]
+    sums = (Sum(mantissa, shift, reach),)
+    seen = None if follows is None else follows.tobytes()
+    return _scalars(Scalars(sums, zero, bounds, seen, follows))
+
+
+def scalars(sums: tuple[Sum, ...], zero: int, bounds: tuple[int, int]) -> Requant:
+    """The same for several in one form, a channel each."""
+    return _scalars(Scalars(sums, zero, bounds, None, None))
+
+
+@lru_cache(maxsize=KNOWN)  # the kernels of all cores ask for the same
+def _scalars(asked: Scalars) -> Requant:
+    (low, high), zero = asked.bounds, asked.zero
+    goals = goals_of(low, high, asked.table)
+    plain = all(_is_plain(one.mantissa, one.shift, one.reach) for one in asked.sums)
+    steps = [
+        Steps(
+            0,
+            one.mantissa,
+            one.shift,
+            *one.reach,
+            _thresholds(one, goals, zero, (low, high)) if plain else goals,
+        )
+        for one in asked.sums
+    ]
     if not plain:
         return requant_proof.wide(steps, low, high, zero)
     return requant_proof.solve(steps, goals, low, high, zero)
+
+
+def _thresholds(
+    one: Sum, goals: np.ndarray, zero: int, bounds: tuple[int, int]
+) -> np.ndarray:
+    function = _function(one.mantissa, one.shift, zero, *bounds)
+    near = _near(goals, zero, one.mantissa, one.shift)
+    return requant_proof.thresholds(function, goals, *one.reach, near)
+
+
+def _near(
+    goals: np.ndarray, zero: int, mantissa: np.ndarray | int, shift: np.ndarray | int
+) -> np.ndarray:
+    """Where a straight line reaches the goals."""
+    unit = 2.0 ** (31 - shift) / mantissa  # of the sum, a step of u
+    return np.asarray(np.rint((goals - zero - 0.5) * unit).astype(np.int64))
 
 
 def goals_of(low: int, high: int, follows: np.ndarray | None) -> np.ndarray:

@@ -5,9 +5,8 @@ calibration inputs in the shape that the model wants, quantizes, holds the float
 conversion to the model's own runtime, and measures what the quantization costs.
 """
 
-import importlib
 import io
-import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -23,12 +22,16 @@ from export.frontend import (
     dequantized,
     float_tflite,
     folded,
+    keras_layers,
+    lstm_layer,
     old_keras,
     open_shapes,
     tflite,
+    torch_module,
 )
 from export.frontend.onnx import files as onnx_files
 from export.frontend.taken import Options, Taken, Wanted
+from export.graph.anew import marked
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
@@ -78,6 +81,20 @@ def _drawn(wanted: tuple[Wanted, ...]) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(0)
     shapes = [(DRAWN, *one.shape[1:]) for one in wanted]
     return tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes)
+
+
+def _both(
+    floats: bytes, quantized: Callable[[], bytes], inputs: tuple[np.ndarray, ...]
+) -> tuple[bytes, bytes]:
+    """(float, int8) .tflite of a model whose layers keep nothing between two calls.
+
+    An LSTM that is one operator does: both files say that it begins anew, and so it
+    does for every input of the calibration, which a converter would run as one series.
+    """
+    if not lstm_layer.count(floats):
+        return floats, quantized()
+    floats = marked(floats)
+    return floats, marked(float_tflite.quantize(floats, inputs))
 
 
 def _told(inputs: tuple[np.ndarray, ...], options: Options) -> str:
@@ -145,17 +162,19 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         for one in model.inputs
     )
     inputs = _required(shown, wanted, options)
-    written_out = sum(_unrolled(layer) for layer in model._flatten_layers())
+    layers = model._flatten_layers()
+    recurrent = sum(keras_layers.prepare(tf, layer) for layer in layers)
     starts = [keras.Input(batch_shape=one.shape) for one in wanted]
     start = starts if len(starts) > 1 else starts[0]
     fixed = keras.Model(start, model(start, training=False))
-    floats = tflite.from_keras(tf, fixed)
-    quantized = tflite.from_keras(tf, fixed, inputs)
+    quantized = partial(tflite.from_keras, tf, fixed, inputs)
+    floats, int8 = _both(tflite.from_keras(tf, fixed), quantized, inputs)
     notes = [_told(inputs, options)]
-    if written_out:
+    written_out = recurrent - lstm_layer.count(floats)
+    if written_out > 0:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
-    told = costs.measured(floats, quantized, costs.sets(inputs, wanted, options))
-    return Taken(quantized, shown, tuple(notes), told)
+    told = costs.measured(floats, int8, costs.sets(inputs, wanted, options))
+    return Taken(int8, shown, tuple(notes), told)
 
 
 def loaded(keras: Any, raw: bytes) -> Any:
@@ -165,14 +184,6 @@ def loaded(keras: Any, raw: bytes) -> Any:
         path = folder / f"model.{suffix}"
         path.write_bytes(old_keras.renewed(raw))
         return keras.models.load_model(path, compile=False, safe_mode=True)
-
-
-def _unrolled(layer: Any) -> bool:
-    """Write a recurrent layer's loop out: a converter makes none of 8 bits."""
-    if not hasattr(layer, "unroll"):
-        return False
-    layer.unroll = True
-    return not hasattr(layer, "forward_layer")  # of two, each counts itself
 
 
 def _fixed(
@@ -195,53 +206,13 @@ def _fixed(
 
 
 def _torch(source: str, raw: bytes, shown: str, options: Options) -> Taken:
-    import torch
-    from torch import nn
-
-    from export.frontend.onnx_export import export_onnx
-
     if options.input_shape is None:
         raise Esp8kError(
             "a torch module does not say its input's shape",
             "say it: --input-shape 1 C H W",
         )
-    name, _, function = source.rpartition(":")
-    module = _called(name, function)
-    if not isinstance(module, nn.Module):
-        what = f"{source} gives a {type(module).__name__}, no torch.nn.Module"
-        raise Esp8kError(what, "let the function return the trained module")
-    try:
-        with torch.inference_mode():
-            proto = export_onnx(module.eval(), options.input_shape)
-    except Exception as error:  # torch.onnx raises whatever it meets
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise Esp8kError(
-            f"PyTorch cannot export {source}: {reason}",
-            "make torch.onnx.export(module, (example,), 'model.onnx') work first",
-        ) from error
+    proto = torch_module.exported(source, options.input_shape)
     return _onnx("", proto, shown, options)
-
-
-def _called(name: str, function: str) -> Any:
-    """What the user's own function gives; a file or a module's name."""
-    path = Path(name)
-    if path.suffix == ".py" and path.exists():
-        sys.path.insert(0, str(path.resolve().parent))
-        name = path.stem
-    else:
-        sys.path.insert(0, "")
-    try:
-        return getattr(importlib.import_module(name), function)()
-    except (ImportError, AttributeError) as error:
-        raise Esp8kError(
-            f"there is no {name}:{function}: {error}",
-            "run it in the folder of the module; name it as module:function",
-        ) from error
-    except Exception as error:  # the user's own code
-        raise Esp8kError(
-            f"{name}:{function} raises {type(error).__name__}: {error}",
-            "it is called without arguments",
-        ) from error
 
 
 def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
@@ -252,7 +223,9 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         notes = (*opened.notes, "the ONNX model is quantized: its scales are taken")
         return Taken(model, shown, notes)
     inputs = _required(shown, opened.inputs, options)
-    floats, model, graph = tflite.convert_opened(opened.proto, inputs)
+    floats, quantized, graph = tflite.convert_opened(opened.proto, inputs)
+    arranged = tflite.as_built(graph, inputs)
+    floats, model = _both(floats, quantized, arranged)
     some = tuple(values[:CHECKED] for values in inputs)
     last = tflite.as_built(graph, some)
     _hold_to_onnxruntime(opened.proto, floats, some, last)

@@ -6,6 +6,7 @@ float16 and dynamic-range weights become float32 first; TensorFlow's own calibra
 does the rest. It runs in this process: `core.isolate` keeps its crashes away.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from export.frontend import cures
 from export.frontend.support import integer_core, require_supported
 from export.frontend.taken import alone
 from export.frontend.tflite import one_by_one, silent, tensorflow
+from export.graph.anew import is_marked
 from export.graph.flatbuffer import packed, stored, unpacked
 from export.graph.read import read_tflite
 
@@ -54,9 +56,19 @@ def _calibrated(
     tf = tensorflow()
     from tensorflow.lite.python.optimize import calibrator
 
+    class Anew(calibrator.Calibrator):  # type: ignore[misc]
+        def _feed_tensors(
+            self, dataset_gen: Callable[[], Iterator[list[np.ndarray]]], _: bool
+        ) -> None:
+            for sample in dataset_gen():
+                self._calibrator.Prepare([list(one.shape) for one in sample])
+                self._calibrator.FeedTensor(sample)
+
+    anew = is_marked(unpacked(raw))
     with silent():
         floats = calibrator.add_intermediate_tensors(with_float_constants(raw))
-        made = calibrator.Calibrator(floats)  # the tensors are those of an LSTM
+        # the tensors are those of an LSTM
+        made = (Anew if anew else calibrator.Calibrator)(floats)
         data, int8 = one_by_one(inputs), tf.int8
         return bytes(made.calibrate_and_quantize(data, int8, int8, some_float))
 
@@ -81,7 +93,10 @@ def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
     sources = [d["index"] for d in interpreter.get_input_details()]
     targets = [d["index"] for d in interpreter.get_output_details()]
     found: list[list[np.ndarray]] = [[] for _ in targets]
+    anew = is_marked(unpacked(raw))
     for several in zip(*inputs, strict=True):
+        if anew:
+            interpreter.reset_all_variables()
         for source, one in zip(sources, several, strict=True):
             interpreter.set_tensor(source, one[None])
         interpreter.invoke()

@@ -7,8 +7,10 @@ calibration is a tuple: one array for each input of the model.
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from core.errors import Esp8kError
 from core.text import one_line
 from export.frontend.onnx.builder import Builder, Graph, is_last, read
 from export.frontend.onnx.operators import HINT, KNOWN, MAPPERS
+from export.graph.flatbuffer import packed, unpacked
 
 KERAS_HINT = (
     "replace the layer that it names; tf.lite.TFLiteConverter.from_keras_model(model) "
@@ -65,14 +68,14 @@ def convert(model: bytes, calibration: np.ndarray | None = None) -> bytes:
 
 def convert_opened(
     model: bytes, calibration: tuple[np.ndarray, ...]
-) -> tuple[bytes, bytes, Graph]:
-    """(float32 .tflite, int8 .tflite, how they were built) of an ONNX model."""
+) -> tuple[bytes, Callable[[], bytes], Graph]:
+    """(float32 .tflite, what makes the int8 one, how they were built) of ONNX."""
     tf = tensorflow()
     graph = read(onnx.load_from_string(model), KNOWN, HINT)
     concrete, module = _function(tf, graph)
     inputs = as_built(graph, calibration)
-    floats = from_concrete(tf, concrete, module)
-    return floats, from_concrete(tf, concrete, module, inputs), graph
+    quantized = partial(from_concrete, tf, concrete, module, inputs)
+    return from_concrete(tf, concrete, module), quantized, graph
 
 
 def convert_quantized(model: bytes) -> bytes:
@@ -117,9 +120,11 @@ def _function(tf: Any, graph: Graph) -> tuple[Any, Any]:
         module = Module()
         try:
             concrete = module.__call__.get_concrete_function()
-            # By way of its module the ends of several would change their order.
+            # By way of its module the ends of several would change their order; without
+            # it an LSTM is inlined before it can become one operator.
             single = len(graph.inputs) == len(graph.outputs) == 1
-            return concrete, module if single else None
+            kept = single or any(step.kind == "LSTM" for step in graph.steps)
+            return concrete, module if kept else None
         except (Esp8kError, MemoryError):
             raise
         except Exception as error:  # TensorFlow has many kinds
@@ -146,7 +151,26 @@ def from_concrete(
             converter.target_spec.supported_types = [tf.float16]
         if inputs is not None:
             _calibrate(tf, converter, inputs)
-        return _converted(converter)
+        return _in_order(_converted(converter))
+
+
+def _in_order(raw: bytes) -> bytes:
+    """The same with inputs and outputs in the order of their numbers."""
+    model = unpacked(raw)
+    graph = model.subgraphs[0]
+    if len(graph.inputs) == len(graph.outputs) == 1 or not model.signatureDefs:
+        return raw
+
+    signature = model.signatureDefs[0]
+    graph.inputs, graph.outputs = map(_numbered, (signature.inputs, signature.outputs))
+    return packed(model)
+
+
+def _numbered(ends: list[Any]) -> np.ndarray:
+    """The tensors of a signature's inputs or outputs by the numbers in their names."""
+    named = {end.name.decode(): end.tensorIndex for end in ends}
+    names = sorted(named, key=lambda name: int(re.sub(r"\D", "", name) or 0))
+    return np.array([named[name] for name in names], np.int32)
 
 
 def from_keras(

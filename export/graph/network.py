@@ -131,6 +131,7 @@ class Network:
     sha256: str  # of the file
     variables: tuple[Variable, ...] = ()
     initial: Mapping[str, np.ndarray] = field(default_factory=dict)  # VAR_HANDLE's
+    anew: bool = False  # its LSTMs begin with zeros in each call
 
     @property
     def engine(self) -> str:

@@ -20,6 +20,7 @@ from ai_edge_litert import schema_py_generated as schema
 from core.errors import Esp8kError
 from core.inputs import MODEL_BYTES, read_bytes
 from core.text import one_line
+from export.graph.anew import is_marked
 from export.graph.attributes import Along, Handle, Once
 from export.graph.flatbuffer import is_tflite, unpacked
 from export.graph.network import (
@@ -94,6 +95,7 @@ def _network(raw: bytes, name: str) -> Network:
         outputs=ends[1],
         sha256=hashlib.sha256(raw).hexdigest(),
         initial=initial,
+        anew=is_marked(model),
     )
 
 

@@ -9,7 +9,10 @@ Values = dict[int, np.ndarray]
 
 
 def lstm(network: Network, op: Operator, values: Values) -> np.ndarray:
-    """(N, T, S) of (N, T, I); the state becomes that after the last step."""
+    """(N, T, S) of (N, T, I); the state becomes that after the last step.
+
+    One that begins anew in each call is a constant, and stays one.
+    """
     k = recurrent.lstm(network, op)
     at, hidden, cell = op.inputs[:3]
     units, inputs = k.sizes
@@ -22,7 +25,8 @@ def lstm(network: Network, op: Operator, values: Values) -> np.ndarray:
     for step in range(x.shape[1]):
         old, kept = recurrent.lstm_step(k, x[:, step], old, kept)
         rows.append(old)
-    values[hidden], values[cell] = old, kept
+    if network.tensors[hidden].data is None:
+        values[hidden], values[cell] = old, kept
     return np.stack(rows, 1)
 
 

@@ -17,6 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from export.graph.anew import is_marked
+from export.graph.flatbuffer import unpacked
+
 NAME = "TFLite Micro"
 WITHOUT = frozenset({"GELU", "EXP"})  # kinds of 8 bits that it has no kernel for
 SKIPPED = "skipped: no tflite-micro wheel for this platform"
@@ -62,6 +65,8 @@ def _zeroed_memory() -> Iterator[None]:
 def sequence(model: bytes, inputs: list[np.ndarray], outputs: int) -> list[np.ndarray]:
     """All outputs, (N, elements) each, of N calls one after another.
 
+    The state goes on, unless the file says that it begins anew.
+
     `inputs`: (N, ...) for each input, in the file's types. A model that takes several
     inputs at once gets the same one everywhere, and its first output counts.
     RuntimeError where TFLite Micro cannot run the model.
@@ -71,8 +76,11 @@ def sequence(model: bytes, inputs: list[np.ndarray], outputs: int) -> list[np.nd
     many = [
         math.prod(s) // max(x[0].size, 1) for s, x in zip(shapes, inputs, strict=True)
     ]
+    anew = is_marked(unpacked(model))
     results = []
     for at in range(len(inputs[0])):
+        if anew:
+            runner.reset()
         for number, values in enumerate(inputs):
             whole = np.tile(values[at].reshape(-1), many[number])
             runner.set_input(whole.reshape(tuple(shapes[number])), number)

@@ -40,8 +40,9 @@ def lstm(r: Rewriter, op: Operator) -> None:
     target = r.tensors[op.outputs[0]]
     if rest or target.size != steps * units:
         raise refuse(r.network, op, "its output does not follow from its input")
-    hidden = _variable(r, op, inputs[HIDDEN], (1, units))
-    cell = _variable(r, op, inputs[CELL], (1, units))
+    held = _zeros if r.network.anew else _variable
+    hidden = held(r, op, inputs[HIDDEN], (1, units))
+    cell = held(r, op, inputs[CELL], (1, units))
     constants = (inputs[i] for i in (*WEIGHTS, *RECURRENT, *BIAS))
     given = r.reshaped(inputs[0], (1, steps, source.shape[-1]))
     shape = (1, steps, units)
@@ -73,7 +74,7 @@ def svdf(r: Rewriter, op: Operator) -> None:
 
 def _variable(r: Rewriter, op: Operator, index: int, shape: tuple[int, ...]) -> int:
     """The state of one input; of a batch of N the one of one input."""
-    tensor = r.tensors[index]
+    tensor = _state(r, op, index)
     size = int(np.prod(shape))
     written = any(index in o.outputs for o in r.network.operators)
     if tensor.data is not None or written or index in r.network.inputs:
@@ -81,15 +82,31 @@ def _variable(r: Rewriter, op: Operator, index: int, shape: tuple[int, ...]) -> 
     if any(v.read == index for v in r.variables) or tensor.size % size:
         what = f"its state {tensor.name} is another's, or of another size"
         raise refuse(r.network, op, what)
+    name = tensor.name or str(index)
+    r.tensors[index] = _shaped(tensor, shape)
+    r.variables.append(Variable(name, index, index, _empty(tensor, (size,))))
+    return index
+
+
+def _zeros(r: Rewriter, op: Operator, index: int, shape: tuple[int, ...]) -> int:
+    """A constant in place of a state: what every call begins with."""
+    tensor = _state(r, op, index)
+    return r.constant(_empty(tensor, shape), tensor)
+
+
+def _state(r: Rewriter, op: Operator, index: int) -> Tensor:
+    """The tensor of a state, of one scale."""
+    tensor = r.tensors[index]
     if tensor.dtype not in ("int8", "int16") or not tensor.is_per_tensor:
         what = f"its state {tensor.name} is {tensor.dtype}, not int8 or int16"
         raise refuse(r.network, op, what, "convert with full integer quantization")
+    return tensor
+
+
+def _empty(tensor: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """What stands for 0.0; the zero point of int16 is 0."""
     first = tensor.zero_point if tensor.dtype == "int8" else 0
-    name = tensor.name or str(index)
-    r.tensors[index] = _shaped(tensor, shape)
-    data = np.full(size, first, np.dtype(tensor.dtype))
-    r.variables.append(Variable(name, index, index, data))
-    return index
+    return np.full(shape, first, np.dtype(tensor.dtype))
 
 
 def _shaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:

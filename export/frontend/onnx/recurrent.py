@@ -1,10 +1,15 @@
-"""ONNX LSTM, GRU and RNN as TensorFlow calls, written out step by step."""
+"""ONNX LSTM, GRU and RNN as TensorFlow calls, written out step by step.
+
+An LSTM is one operator where it can be (`whole_lstm`).
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from export.frontend import lstm_layer
+from export.frontend.onnx import whole_lstm
 from export.frontend.onnx.builder import Builder, Mapper, Value
 from export.frontend.onnx.fuse import Step
 from export.frontend.onnx.shapes import parted
@@ -49,8 +54,13 @@ def _recurrent(cell: Cell, gates: int) -> Mapper:
         tf, a = b.tf, step.attributes
         x = b.plain(b.value(step))  # (T, 1, I)
         weights, again = b.constant(step, 1), b.constant(step, 2)  # (D, G * H, ...)
-        _check(step, x, gates, a)
+        whole = gates == 4 and whole_lstm.is_whole(b, step, int(x.shape[0]))
+        _check(step, x, gates, a, lstm_layer.STEPS if whole else STEPS)
         units = again.shape[2]
+        way = a.get("direction", b"forward")
+        turned = [d == 1 or way == b"reverse" for d in range(len(weights))]
+        if whole:
+            return whole_lstm.built(b, step, x, turned)
         ways, ends = [], []
         for d in range(len(weights)):
             half = gates * units
@@ -61,21 +71,22 @@ def _recurrent(cell: Cell, gates: int) -> Mapper:
             steps = tf.split(rows, int(x.shape[0]), 0)
             late = 0.0 if back is None else tf.constant(back)
             state = _start(b, step, d, units, 2 if gates == 4 else 1)
-            turned = d == 1 or a.get("direction", b"forward") == b"reverse"
             made = []
-            for row in steps[::-1] if turned else steps:
+            for row in steps[::-1] if turned[d] else steps:
                 state = cell(tf, row, tf.constant(again[d].T), late, state)
                 made.append(state[0])
-            ways.append(tf.stack(made[::-1] if turned else made, 0))  # (T, 1, H)
+            ways.append(tf.stack(made[::-1] if turned[d] else made, 0))  # (T, 1, H)
             ends.append(state)
-        whole = tf.stack(ways, 1)  # (T, D, 1, H)
+        rows = tf.stack(ways, 1)  # (T, D, 1, H)
         last = [tf.stack([end[i] for end in ends], 0) for i in range(len(ends[0]))]
-        return [Value(whole), *(Value(value) for value in last)]
+        return [Value(rows), *(Value(value) for value in last)]
 
     return mapped
 
 
-def _check(step: Step, x: Any, gates: int, attributes: dict[str, Any]) -> None:
+def _check(
+    step: Step, x: Any, gates: int, attributes: dict[str, Any], most: int
+) -> None:
     if attributes.get("layout", 0) or step.has(4) or step.has(7):
         raise step.refuse("lengths, peepholes or another layout", "a plain layer")
     if attributes.get("activations") or attributes.get("clip"):
@@ -86,9 +97,9 @@ def _check(step: Step, x: Any, gates: int, attributes: dict[str, Any]) -> None:
             raise step.refuse("other activations, or a clip", "a plain layer")
     if gates == 3 and not attributes.get("linear_before_reset", 0):
         raise step.refuse("the reset before the product", "torch.nn.GRU")
-    if int(x.shape[1]) != 1 or int(x.shape[0]) > STEPS:
+    if int(x.shape[1]) != 1 or int(x.shape[0]) > most:
         what = f"{int(x.shape[0])} steps of {int(x.shape[1])} inputs"
-        raise step.refuse(what, f"a batch of 1, at most {STEPS} steps")
+        raise step.refuse(what, f"a batch of 1, at most {most} steps")
 
 
 def _start(b: Builder, step: Step, d: int, units: int, count: int) -> State:

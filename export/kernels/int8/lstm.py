@@ -1,5 +1,6 @@
 """UNIDIRECTIONAL_SEQUENCE_LSTM for int8: all steps in one function."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,30 +10,42 @@ import numpy as np
 from typing_extensions import override
 
 from export.arithmetic import curves, recurrent, requant_stage
+from export.arithmetic.int8 import INT16_MAX, INT16_MIN, requantize
+from export.arithmetic.requant import Requant
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, byte_array, word_array
+from export.kernels.int8.finish import Finish, channel_array
 from export.kernels.int8.plain import Plain
 from export.kernels.kernel import Options
-from export.plan.cost import Work
+from export.plan.cost import Work, times
 
 CURVES = 5  # a unit and step
-SCALINGS = 11  # the same, of 64 bits
+GATES = len(recurrent.GATES)
+MOST_TOGETHER = 4  # inputs of one turn
+HALF = 1 << 30  # the mantissa of a power of two
 
 
 @dataclass(frozen=True, eq=False)
 class Lstm(Plain):
-    """The state is read and written in place; the old hidden one is set aside."""
+    """The state is read and written in place; the old hidden one is set aside.
+
+    `own` and `again` bring the gates' sums of the input and of the hidden state to
+    Q3.12, a channel each.
+    """
 
     template: ClassVar[str] = "int8/lstm.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
 
     k: recurrent.Lstm
+    own: Requant
+    again: Requant
 
     @classmethod
     @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
         k = recurrent.lstm(stage.network, stage.head)
-        yield cls(stage, options, requant_stage.table(stage), k)
+        table, both = requant_stage.table(stage), recurrent.sides(k)
+        yield cls(stage, options, table, k, *map(to_gates, both))
 
     @cached_property
     def sizes(self) -> tuple[int, int, int]:
@@ -42,26 +55,26 @@ class Lstm(Plain):
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """By unit and gate: weights and recurrent ones, the two sums' starts."""
-        gates = self.k.gates
-        weights = np.stack([np.hstack([g.weights, g.recurrent]) for g in gates], 1)
-        zeros = (self.k.input_zero + 128, self.k.hidden_zero + 128)
+        """By unit: the weights of each input for the four gates, the sums' starts."""
+        sides = recurrent.sides(self.k)
+        weights = [side.weights for side in sides]  # (S, I, 4), (S, S, 4)
         starts = [
-            (g.bias - zeros[0] * g.weights.sum(1), -zeros[1] * g.recurrent.sum(1))
-            for g in gates
+            side.starts + [channel.bias for channel in found.channels]
+            for side, found in zip(sides, (self.own, self.again), strict=True)
         ]
-        sums = np.stack([np.stack(pair, 1) for pair in starts], 1)
-        what = f"{self.name}: by unit and gate"
+        what = f"{self.name}: by unit, four gates each"
         return (
             *super().arrays,
             byte_array(
                 f"{self.stem}_weights",
-                f"{what}, of the input and of the hidden state",
-                weights.reshape(-1),
+                f"{what}, of the input, then of the hidden state",
+                np.concatenate(weights, 1).reshape(-1),
                 self.options.weight_type,
             ),
             word_array(
-                f"{self.stem}_sums", f"{what}, starts of the sums", _int32(sums)
+                f"{self.stem}_sums",
+                f"{what}, starts of both sums",
+                _int32(np.stack(starts, 1)),
             ),
             byte_array(
                 f"{self.stem}_curve",
@@ -69,17 +82,43 @@ class Lstm(Plain):
                 curves.TABLE,
                 "uint16_t",
             ),
+            channel_array(f"{self.stem}_own", f"{self.name}: gates", self.own),
+            channel_array(f"{self.stem}_again", f"{self.name}: gates", self.again),
         )
+
+    def gate(self, g: str) -> str:
+        """C of a gate before its curve, from sums[8]."""
+        own = _gate(self.own, f"{self.stem}_own", f"sums[{g}]", g)
+        again = _gate(self.again, f"{self.stem}_again", f"sums[{GATES} + {g}]", g)
+        return f"nn_clamp16({own} + {again})"
+
+    def scaled(self, text: str, scale: recurrent.Scale) -> str:
+        """C of a product times a scale; a power of two needs no multiplication."""
+        mantissa, shift = scale
+        if mantissa == HALF and shift <= 0:
+            return f"nn_shifted({text}, {-shift})"
+        return f"nn_scale({text}, {mantissa}, {shift})"
 
     @property
     def scratch(self) -> int:
-        """The hidden state before the step."""
-        return self.sizes[2]
+        """The hidden state before the step; then a state that begins anew, if any."""
+        units = self.sizes[2]
+        return 4 * units if self.anew else units
 
     @property
     @override
     def headers(self) -> frozenset[str]:
         return frozenset({"nn_lstm.h"})
+
+    @property
+    def anew(self) -> bool:
+        """Whether the state is no caller's: each call begins with an empty one."""
+        return len(self.stage.sources) == 1
+
+    @property
+    def together(self) -> int:
+        """Inputs that one turn of the sums' loops takes: both counts are multiples."""
+        return math.gcd(MOST_TOGETHER, *self.sizes[1:])
 
     @property
     def zero(self) -> int:
@@ -89,18 +128,52 @@ class Lstm(Plain):
     def work(self) -> Work:
         """Products, and what each unit's curves and scalings take."""
         steps, inputs, units = self.sizes
-        products = steps * units * 4 * (inputs + units)
         places = steps * units
-        widened = 0 if self.options.wide_weights else products
+        products = places * GATES * (inputs + units)
+        sums = times(places, _work(self.own, self.again))
         return {
             "product": products,
-            "load": 2 * products,
-            "widened": widened,
-            "turn": products,
-            "row": 8 * places,
-            "wide": SCALINGS * places,
-            "output": CURVES * places,
+            "load": products + products // GATES,
+            "widened": 0 if self.options.wide_weights else products,
+            "turn": products // GATES // self.together,
+            "row": 2 * places,
+            "output": (CURVES + 2 + 2 * GATES) * places,
+            "constants": 2 * GATES * places,
+            "bounded": 3 * GATES * places,
+            **sums,
+            "wide": places + sums["wide"],
         }
+
+
+def to_gates(side: recurrent.Side) -> Requant:
+    """The proved scaling of one side's sums to the four gates."""
+    sums = tuple(
+        requant_stage.Sum(*scale, reach)
+        for scale, reach in zip(side.scales, side.reaches, strict=True)
+    )
+    ends = [
+        requantize(np.asarray(end), *scale)
+        for scale, reach in zip(side.scales, side.reaches, strict=True)
+        for end in reach
+    ]
+    bounds = max(int(min(ends)), INT16_MIN), min(int(max(ends)), INT16_MAX)
+    return requant_stage.scalars(sums, 0, bounds)
+
+
+def _gate(found: Requant, name: str, acc: str, g: str) -> str:
+    """C of one of the two parts of a gate; what cannot leave int16 is not clamped."""
+    part = Finish(found, name, False).unit_of(acc, f"{name} + {g}")
+    inside = INT16_MIN < found.low and found.high < INT16_MAX
+    return part if inside and found.form != "wide" else f"nn_clamp16({part})"
+
+
+def _work(*sides: Requant) -> Work:
+    """Of the scaling of one unit's gates."""
+    forms = [found.form for found in sides]
+    return {
+        kind: GATES * forms.count(kind)
+        for kind in ("signed", "checked", "triple", "wide")
+    }
 
 
 def _int32(x: np.ndarray) -> np.ndarray:

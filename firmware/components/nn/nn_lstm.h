@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The gates of an LSTM with a cell of 16 bits, as TFLite computes them.
+ * What an LSTM with a cell of 16 bits has beyond its curves.
  */
 #ifndef NN_LSTM_H
 #define NN_LSTM_H
 
 #include "nn_curves.h"
-
-/* How the two sums of a gate are scaled. */
-typedef struct {
-    int32_t input;
-    int32_t input_shift;
-    int32_t recurrent;
-    int32_t recurrent_shift;
-} nn_gate_t;
 
 /* A number of 16 bits in two bytes of the state, the low one first. */
 NN_INLINE int32_t nn_get16(const uint8_t *p)
@@ -29,13 +21,10 @@ NN_INLINE void nn_put16(uint8_t *p, int32_t x)
     p[1] = (uint8_t)(x >> 8);
 }
 
-/* Both sums of a gate, scaled to Q3.12. */
-NN_INLINE int32_t nn_gate(int32_t sum, int32_t back, const nn_gate_t *k)
+/* x / 2^(shift + 1), rounded twice, as nn_scale by a power of two does. */
+NN_INLINE int32_t nn_shifted(int32_t x, int32_t shift)
 {
-    const int32_t fresh = nn_scale(sum, k->input, k->input_shift);
-    const int32_t again = nn_scale(back, k->recurrent, k->recurrent_shift);
-
-    return nn_clamp16(nn_clamp16(fresh) + nn_clamp16(again));
+    return nn_divide_by_power((x + 1) >> 1, shift);
 }
 
 #endif

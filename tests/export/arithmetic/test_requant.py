@@ -5,14 +5,20 @@ import pytest
 
 from export.arithmetic import (
     envelope,
+    fixedpoint,
     int8,
+    recurrent,
     requant,
     requant_checked,
     requant_proof,
     requant_stage,
 )
+from export.frontend.support import core_of
 from export.graph.fusion import plan_stages
+from export.graph.read import read_tflite
+from export.kernels.int8 import lstm
 from tests.support.components import Networks
+from tools.bench.drawn.recurrent import Recurrent
 
 CHUNK = 1 << 18
 
@@ -128,3 +134,30 @@ def test_the_checked_form_is_exact_on_both_sides_of_zero(zero: int, scale: int) 
         exact = np.clip(int8.requantize(acc, one.mantissa, one.shift) + zero, 0, 255)
         ours = requant.evaluate(found, c, (acc + 77) * scale)
         assert np.array_equal(ours, exact), c
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_gates_of_an_lstm_are_scaled_exactly(seed: int) -> None:
+    """To all of int16: sixteen bits of steps, as no layer of bytes has them."""
+    net = Recurrent(seed)
+    end = net.lstm(net.value((1, 4, 5), 2.0**-6, 3)).index
+    network, _ = core_of(read_tflite(net.builder.build([0], [end]), "net"))
+    (op,) = (one for one in network.operators if one.kind.endswith("LSTM"))
+    for side in recurrent.sides(recurrent.lstm(network, op)):
+        found = lstm.to_gates(side)
+        assert found.form != "wide"
+        for gate, (scale, reach) in enumerate(
+            zip(side.scales, side.reaches, strict=True)
+        ):
+            sums = np.arange(reach[0], reach[1] + 1)
+            exact = np.clip(int8.requantize(sums, *scale), -32768, 32767)
+            assert np.array_equal(requant.evaluate(found, gate, sums), exact)
+
+
+@pytest.mark.parametrize("shift", [0, 1, 14, 29])
+def test_a_power_of_two_scales_without_a_product(shift: int) -> None:
+    """What nn_shifted computes is what TFLite's two roundings do."""
+    edges = np.array([0, 1, 2, 1 << 14, 3 << 13, (1 << 30) - 1, 1 << 30])
+    sums = np.concatenate([edges, -edges, np.arange(-70_000, 70_000)])
+    found = fixedpoint.divide_by_power((sums + 1) >> 1, np.int64(shift))
+    assert np.array_equal(found, int8.requantize(sums, 1 << 30, -shift))

@@ -9,7 +9,15 @@ import pytest
 
 from core.errors import Esp8kError
 from export.compile import compile_model
-from export.frontend import conversion, costs, float_tflite, folded, loops, tflite
+from export.frontend import (
+    conversion,
+    costs,
+    float_tflite,
+    folded,
+    loops,
+    lstm_layer,
+    tflite,
+)
 from export.frontend.sources import Options, load
 from export.frontend.taken import Taken
 from export.frontend.tflite import tensorflow
@@ -61,7 +69,7 @@ def kinds(taken: Taken, folder: Path) -> str:
 
 
 def keras_file(path: Path) -> Path:
-    """A CNN with what a converter folds, and a recurrent layer."""
+    """A CNN with what a converter folds, and recurrent layers."""
     layers = tensorflow().keras.layers
     model = tensorflow().keras.Sequential(
         [
@@ -69,7 +77,8 @@ def keras_file(path: Path) -> Path:
             layers.Conv1D(5, 3),
             layers.BatchNormalization(),
             layers.Dropout(0.1),
-            layers.LSTM(3),
+            layers.LSTM(3, return_sequences=True),
+            layers.GRU(3),
             layers.Dense(4, activation="softmax"),
         ]
     )
@@ -84,6 +93,7 @@ def test_a_keras_file_is_quantized(tmp_path: Path, suffix: str) -> None:
         "keras", str(path), path.read_bytes(), "net", inputs(tmp_path, 6, 4)
     )
     assert any("1 recurrent layers are written out" in note for note in taken.notes)
+    assert lstm_layer.count(taken.model) == 1
     assert taken.costs[0].agreement is not None and taken.costs[0].agreement > 0.7
     if suffix == "keras":  # of the other one are the same operators
         assert kinds(taken, tmp_path) == "the integer reference and TFLite Micro"
