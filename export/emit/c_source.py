@@ -12,7 +12,7 @@ from export.emit.subject import Subject
 from export.graph.attributes import Window
 from export.graph.geometry import hwc
 from export.graph.stage import Stage
-from export.kernels import registry
+from export.kernels import registry, sharing
 from export.kernels.kernel import Kernel
 from export.kernels.registry import Core
 
@@ -82,7 +82,9 @@ def engine_pages(
         "functions": [
             {
                 "comment": describe(stage, kernel),
-                "code": kernel.code(templates, engine.shares(stage)),
+                "code": engine.shared.code(
+                    kernel.code(templates, engine.shares(stage))
+                ),
             }
             for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
         ],
@@ -129,10 +131,13 @@ def s3_pages(
         "arena": engine.arena,
         "total": engine.constant_bytes,
         "headers": sorted(headers) if engine.portables else [],
-        "kernels": [kernel.name for kernel in engine.kernels],
+        "kernels": [kernel.name for kernel in component.functions(engine)],
         "constants": component.constants(engine),
         "arrays": component.arrays(engine),
-        "portable": [k.kernel.code(templates, False) for k in engine.portables],
+        "portable": [
+            sharing.renamed(k.kernel.code(templates, False), engine.repeats)
+            for k in engine.portables
+        ],
         "body": component.body(engine, shown),
     }
     start = f"src/{subject.prefix}_int8_s3"

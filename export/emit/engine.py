@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from export.graph.stage import Stage
 from export.kernels.arrays import Array
 from export.kernels.kernel import Kernel
+from export.kernels.sharing import Shared
 from export.plan.arena import Memory
 from export.plan.record import StagePlan
 
@@ -18,6 +19,7 @@ class Engine:
     calls: tuple[str, ...]  # lines of the run function's body
     memory: Memory
     plans: tuple[StagePlan, ...]
+    shared: Shared
 
     @property
     def arena(self) -> int:
@@ -27,12 +29,14 @@ class Engine:
     @property
     def arrays(self) -> list[Array]:
         """The constants that stand in a file of their own."""
-        return [array for kernel in self.kernels for array in kernel.arrays]
+        found = [array for kernel in self.kernels for array in kernel.arrays]
+        return [array for array in found if array.name not in self.shared.names]
 
     @property
     def constant_bytes(self) -> int:
         """Of them, and of those that stand beside a kernel's code."""
-        return sum(kernel.constant_bytes for kernel in self.kernels)
+        every = sum(kernel.constant_bytes for kernel in self.kernels)
+        return every - sum(self.shared.bytes.values())
 
     @property
     def headers(self) -> list[str]:

@@ -21,7 +21,7 @@ from export.emit.row_engine import RowEngine
 from export.graph.fusion import plan_stages
 from export.graph.network import Network
 from export.graph.stage import Stage
-from export.kernels import registry
+from export.kernels import registry, sharing
 from export.kernels.float16.stored import FLOAT_BYTES, Job
 from export.kernels.int8 import row_wise
 from export.kernels.kernel import Kernel, Options
@@ -232,8 +232,11 @@ def _engine(
         lines = calls.rows(stream) if stream else calls.pair(*stages[:2])
     for stage in stages[streamed:]:
         lines += calls.whole(stage)
-    plans = tuple(_plan(s, k) for s, k in zip(stages, kernels, strict=True))
-    return Engine(stages, kernels, tuple(lines), memory, plans)
+    shared = sharing.of(kernels)
+    plans = tuple(
+        _plan(s, k, shared.saved(k)) for s, k in zip(stages, kernels, strict=True)
+    )
+    return Engine(stages, kernels, tuple(lines), memory, plans, shared)
 
 
 def _wanted(
@@ -262,7 +265,7 @@ def _lags(stages: tuple[Stage, ...], kernels: tuple[Kernel, ...]) -> Lags:
     }
 
 
-def _plan(stage: Stage, kernel: Kernel) -> StagePlan:
+def _plan(stage: Stage, kernel: Kernel, saved: int) -> StagePlan:
     representation = {"f16": "float32", "int16": "int16"}.get(kernel.engine)
     if representation is None:
         representation = "int8" if stage.is_output else "u8=q+128"
@@ -275,7 +278,7 @@ def _plan(stage: Stage, kernel: Kernel) -> StagePlan:
         representation=representation,
         macs=stage.macs,
         effective_macs=stage.effective_macs,
-        weight_bytes=kernel.constant_bytes,
+        weight_bytes=kernel.constant_bytes - saved,
         method=kernel.method,
         power=kernel.power,
     )

@@ -123,8 +123,7 @@ def _function(tf: Any, graph: Graph) -> tuple[Any, Any]:
             # By way of its module the ends of several would change their order; without
             # it an LSTM is inlined before it can become one operator.
             single = len(graph.inputs) == len(graph.outputs) == 1
-            kept = single or any(step.kind == "LSTM" for step in graph.steps)
-            return concrete, module if kept else None
+            return concrete, module if single or graph.whole_lstm else None
         except (Esp8kError, MemoryError):
             raise
         except Exception as error:  # TensorFlow has many kinds

@@ -91,6 +91,11 @@ class Kernel(ABC):
         return sum(array.size for array in self.arrays)
 
     @property
+    def static_text(self) -> str:
+        """C of the constants that stand beside its code, if any do."""
+        return ""
+
+    @property
     def method(self) -> str:
         """What plan.json calls it."""
         return "direct"

@@ -11,34 +11,36 @@ from export.cores.s3.loop import Loop
 from export.cores.s3.lower import Engine
 from export.cores.s3.places import Places, strided
 from export.cores.s3.rows import Run
+from export.kernels import sharing
 from export.kernels.arrays import Array
 from export.kernels.c_text import indented, wrapped
 
 COLUMNS = 12  # values a line
 
 
+def functions(engine: Engine) -> list[Kernel]:
+    """The kernels in assembly, of equal ones the first."""
+    return [k for k in engine.kernels if k.name not in engine.repeats]
+
+
 def assembly(engine: Engine) -> str:
     """All kernels."""
-    return "\n".join(k.text for k in engine.kernels)
+    return "\n".join(k.text for k in functions(engine))
 
 
 def arrays(engine: Engine) -> list[Array]:
     """Constants of the portable kernels."""
-    return [array for k in engine.portables for array in k.kernel.arrays]
+    found = [array for k in engine.portables for array in k.kernel.arrays]
+    return [array for array in found if array.name not in engine.repeats]
 
 
 def constants(engine: Engine) -> list[tuple[str, int, list[str]]]:
     """(name, bytes, lines of numbers) of each array of the kernels in assembly."""
-    found = []
-    for kernel in engine.kernels:
-        for what, content in (
-            ("weights", kernel.weights),
-            ("constants", kernel.constants),
-        ):
-            if content:
-                name = f"{kernel.name}_{what}"
-                found.append((name, len(content), _numbers(content)))
-    return found
+    return [
+        (name, len(content), _numbers(content))
+        for name, content in engine.contents
+        if name not in engine.repeats
+    ]
 
 
 def _numbers(content: bytes) -> list[str]:
@@ -65,6 +67,7 @@ def body(engine: Engine, shown: dict[int, int]) -> list[str]:
         ends = not any(other.output == unit.output for other in following)
         if ends and unit.output not in by_rows:
             lines += places.hook(unit.output, places.of(unit.output))
+    lines = [sharing.renamed(line, engine.repeats) for line in lines]
     return wrapped(lines + _output(engine))
 
 

@@ -8,7 +8,7 @@ or, where there is none, the portable one between two copies; then the arena.
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from export.cores.s3 import choose, elementwise, fallback, partition, passes, weighted
 from export.cores.s3.arena import Memory
@@ -21,6 +21,7 @@ from export.graph.fusion import plan_stages
 from export.graph.kinds import MAC_KINDS
 from export.graph.network import Network
 from export.graph.stage import Stage
+from export.kernels import sharing
 from export.plan import cost
 
 
@@ -73,8 +74,29 @@ class Engine:
     @property
     def constant_bytes(self) -> int:
         """Of weights and constants."""
-        own = sum(len(k.weights) + len(k.constants) for k in self.kernels)
-        return own + sum(a.size for k in self.portables for a in k.kernel.arrays)
+        own = {name: len(content) for name, content in self.contents}
+        own |= {a.name: a.size for k in self.portables for a in k.kernel.arrays}
+        return sum(size for name, size in own.items() if name not in self.repeats)
+
+    @property
+    def contents(self) -> list[tuple[str, bytes]]:
+        """Name and bytes of each array of the kernels in assembly."""
+        each = [
+            (f"{kernel.name}_{what}", content)
+            for kernel in self.kernels
+            for what, content in (
+                ("weights", kernel.weights),
+                ("constants", kernel.constants),
+            )
+        ]
+        return [(name, content) for name, content in each if content]
+
+    @cached_property
+    def repeats(self) -> dict[str, str]:
+        """Functions and constants like an earlier one, which stands for them."""
+        functions = ((k.name, k.text.replace(k.name, "")) for k in self.kernels)
+        arrays = sharing.same(a for k in self.portables for a in k.kernel.arrays)
+        return arrays | sharing.repeats(functions) | sharing.repeats(self.contents)
 
 
 def applies(network: Network) -> bool:

@@ -32,6 +32,7 @@ class Graph:
     constants: dict[str, np.ndarray]
     shapes: dict[str, tuple[int, ...]]
     steps: list[Step] = field(default_factory=list)
+    whole_lstm: bool = False  # whether one was built as one operator
 
     def users(self, name: str) -> list[Step]:
         """The steps that read a value."""

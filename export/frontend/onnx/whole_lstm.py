@@ -27,6 +27,7 @@ def built(b: Builder, step: Step, x: Any, turned: list[bool]) -> list[Value]:
 
     `turned`: of each direction, whether it goes from the last row to the first.
     """
+    b.graph.whole_lstm = True
     tf, steps = b.tf, int(x.shape[0])
     given = tf.reshape(x, (1, steps, -1))
     ways, ends = [], []

@@ -1,4 +1,4 @@
-"""ADD and SUB for int8: each operand through a table of scaled values, then a shift."""
+"""ADD and SUB for int8: each operand times a factor or by a table, then a shift."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Add(Plain):
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """The activations' table, constant operands, and the scaled values."""
+        """The activations' table, constant operands, and what is scaled by tables."""
         constants = [a for a in self.operands.arrays if not self._is_short(a.name)]
         found = [*super().arrays, *constants]
         pairs = zip(self.operands.tensors, self.scaled, "ab", strict=True)
@@ -57,6 +57,8 @@ class Add(Plain):
             if tensor.data is not None and self._is_short(f"{self.stem}_{letter}"):
                 what = f"{self.name}: operand {letter}, scaled"
                 values = values[tensor.data.reshape(-1).astype(np.int64) + 128]
+            elif self._factors is not None:
+                continue
             found.append(word_array(f"{self.stem}_scaled_{letter}", what, values))
         return tuple(found)
 
@@ -65,12 +67,19 @@ class Add(Plain):
         sizes = {array.name: array.count for array in self.operands.arrays}
         return sizes.get(name, SHORT + 1) <= SHORT
 
+    @property
+    def _factors(self) -> tuple[int, int] | None:
+        """Of the two bytes, where no table is needed."""
+        return None if self.narrow is None else self.narrow.factors
+
     def element(self, y: str, x: str) -> str:
         """C of the byte at y, x and c."""
         both = " + ".join(map(self._term, self.operands.texts(y, x), "ab"))
         out = self.stage.head_output
         low, high = requant_stage.u_range(self.stage.head, out)
         if self.narrow is not None:
+            if self._factors is not None and not self._is_short(f"{self.stem}_a"):
+                both = total(both, int(self.narrow.first[0]))
             u = f"({both}) >> {self.narrow.shift}"
             return self.store(f"nn_clamp({u}, {low}, {high})")
         mantissa, shift = self.output
@@ -82,6 +91,8 @@ class Add(Plain):
         own, name = f"{self.stem}_{letter}", f"{self.stem}_scaled_{letter}"
         if self._is_short(own):
             return name + text.removeprefix(own)
+        if self._factors is not None:
+            return f"{text} * {self._factors['ab'.index(letter)]}"
         return f"{name}[{text}]"
 
     def lags(self) -> tuple[int | None, ...]:

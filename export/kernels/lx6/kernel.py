@@ -71,6 +71,11 @@ class Lx6(Kernel):
         return ()
 
     @property
+    def static_text(self) -> str:
+        """C that holds them."""
+        return self.made.code
+
+    @property
     def constant_bytes(self) -> int:
         """Of those beside its code."""
         return self.made.const_bytes

@@ -14,8 +14,11 @@ from tests.support.components import IDENTITY
 from tests.support.native import TRAP, Native
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
-# Scales and zero points of which no two tables hold every pair's sum.
-STUBBORN = ((0.43735093, 0), (2.833162, -28), (9.783808, 14))
+# Scales and zero points of two operands and their sum: of which two factors give every
+# pair's byte, of which it takes tables, and of which no two tables do.
+EVEN = ((0.1, -128), (0.1, -7), (0.2, 3))
+UNEVEN = ((0.0407, 97), (0.2527, -61), (0.3466, 27))
+STUBBORN = ((2.989963, -97), (0.444257, 3), (0.545911, -21))
 FULL = (0, 255)
 
 
@@ -48,23 +51,38 @@ def test_every_pair_gives_tflites_byte(seed: int) -> None:
     assert np.array_equal(np.clip(sums >> made.shift, *bounds), expected)
 
 
-@pytest.mark.parametrize("constant", [False, True])
-def test_where_no_tables_do_64_bits_are_taken(constant: bool, tmp_path: Path) -> None:
-    assert found(STUBBORN, FULL)[0] is None
+@pytest.mark.parametrize("constant", ["", "few", "many"])
+@pytest.mark.parametrize("name", ["EVEN", "UNEVEN", "STUBBORN"])
+def test_each_form_gives_tflites_bytes(
+    name: str, constant: str, tmp_path: Path
+) -> None:
+    ends = {"EVEN": EVEN, "UNEVEN": UNEVEN, "STUBBORN": STUBBORN}[name]
+    made = found(ends, FULL)[0]
+    assert (made is None) == (name == "STUBBORN")
+    assert (made is not None and made.factors is not None) == (name == "EVEN")
+    text = generated(ends, constant, tmp_path)
+    assert ("nn_scale(" in text) == (name == "STUBBORN")
+    assert ("_scaled_a[" in text) == (name != "EVEN")
+
+
+def generated(ends: tuple[tuple[float, int], ...], constant: str, folder: Path) -> str:
+    """The C of an ADD of all pairs of some bytes, which is held to the reference."""
     b = TfliteBuilder()
-    shape, each = (1, 1, 4, 8), np.arange(-128, 128, 32).reshape(1, 1, 1, 8)
-    start, again, end = (b.tensor(shape, *STUBBORN[i]) for i in (0, 1, 2))
+    shape = (1, 2, 64, 8)
+    start, again, end = (b.tensor(shape, *ends[i]) for i in (0, 1, 2))
+    rng = np.random.default_rng(0)
     if constant:
-        again = b.tensor(each.shape, *STUBBORN[1], each)
+        size = (1, 1, 1, 8) if constant == "few" else shape
+        each = rng.integers(-128, 128, size)
+        again = b.tensor(size, *ends[1], each)
     b.operator("ADD", [start, again], end)
     starts = [start] if constant else [start, again]
     network = read_tflite(b.build(starts, [end]), "net")
-    generate(network, None, tmp_path, "size", "net", IDENTITY)
-    assert "nn_scale(" in (tmp_path / "src" / "net_int8_network.c").read_text()
-    native = Native(tmp_path, tmp_path / "native", options=("-O0", *TRAP))
-    rng = np.random.default_rng(0)
+    generate(network, None, folder, "size", "net", IDENTITY)
+    native = Native(folder, folder / "native", options=("-O0", *TRAP))
     values = [rng.integers(-128, 128, (3, *shape[1:])).astype(np.int8) for _ in starts]
     expected = reference.sequence(network, values)[0].reshape(3, -1)
     joined = np.concatenate([v.reshape(3, -1) for v in values], 1)
     got = native.run("int8", (joined.astype(np.int16) + 128).astype(np.uint8))
     assert np.array_equal(got.reshape(3, -1), expected)
+    return (folder / "src" / "net_int8_network.c").read_text()
