@@ -276,6 +276,13 @@ def test_other_open_sizes_are_asked_for() -> None:
         opened(gemm(), None, (1, 8))
 
 
+@pytest.mark.parametrize("given", [(1, 0), (1, -3), (1, 2**40), (1, 2**70), ()])
+def test_an_input_shape_that_is_none_is_refused(given: tuple[int, ...]) -> None:
+    """The largest one was a traceback."""
+    with pytest.raises(Esp8kError, match="that is no shape"):
+        sources.load("model.onnx", sources.Options(input_shape=given))
+
+
 def test_a_batch_of_eight_is_refused() -> None:
     with pytest.raises(Esp8kError, match="8 inputs at once"):
         opened(gemm((8, 16)))
