@@ -52,7 +52,7 @@ def load(source: str, options: Options) -> Taken:
         raise Esp8kError(what, "say a number above 0 for each axis: 1 C H W")
     path = Path(source)
     suffix = path.suffix.lower()
-    shown = one_line(path.name or source)
+    shown = one_line(path.name or source) or "an empty name"
     if suffix in TFLITE:
         return _tflite(read_bytes(path, MODEL_BYTES, "a .tflite"), shown, options)
     if suffix in C_SOURCES:
@@ -68,13 +68,15 @@ def load(source: str, options: Options) -> Taken:
         raw = read_bytes(path, MODEL_BYTES, "a model")
         if is_tflite(raw):
             return _tflite(raw, shown, options)
-    if path.is_dir():
+    if source and path.is_dir():
         what = "a SavedModel" if (path / "saved_model.pb").exists() else "a folder"
         cure = f"{SAVED_MODEL}; or give one of {KINDS}"
         raise Esp8kError(f"{shown} is {what}, not a model's file", cure)
     if suffix in (".pt", ".pth", ".py"):
         cure = f"give file.py:function, which returns the module; or one of {KINDS}"
         raise Esp8kError(f"{shown} holds no model that can be read alone", cure)
+    if source and not path.exists():
+        raise Esp8kError(f"there is no file {shown}", f"give one of {KINDS}")
     raise Esp8kError(f"{shown} is no model that is known", f"give one of {KINDS}")
 
 
