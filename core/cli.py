@@ -17,6 +17,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -49,9 +50,11 @@ from core.errors import Esp8kError
 C = TypeVar("C")
 WIDTH = 79  # columns of a text in a help
 SEEDS = (0, 2**32 - 1)  # bounds of a seed, for `require_range`
+THREADS = (1, 256)  # of torch, likewise: it ends the program at many thousands
 _BARE = get_args(Positional[str])[1]  # the mark of what stands without a flag
+OPTION = re.compile(r"--.|-[a-zA-Z]$")  # how one is written; -1 is a number
 LEAST_COLUMNS = 40  # tyro lays a table out for ever in a terminal of one column
-__all__ = ["SEEDS", "Positional", "arg", "parse", "require_range"]
+__all__ = ["SEEDS", "THREADS", "Positional", "arg", "parse", "require_range"]
 
 
 def parse(
@@ -150,7 +153,7 @@ def _refuse(
     """
     options, places = _options(config)
     written = [word.partition("=")[0].replace("_", "-") for word in words]
-    unknown = [w for w in written if w[:2] == "--" and w[2:] and w not in options]
+    unknown = [w for w in written if OPTION.match(w) and w not in options]
     told, wrong = _told(event), unknown[0] if unknown else ""
     if isinstance(event, events.UnrecognizedArgs):
         wrong = event.tokens[0].partition("=")[0]
@@ -190,7 +193,8 @@ def _told(event: events.ParseErrorEvent) -> str:
         name = event.argument.display_name()
         return f"{name}: {event.value!r} is none of {known}"
     if isinstance(event, events.UnrecognizedArgs):
-        return f"there is no option {' '.join(event.tokens)}"
+        what = "option" if event.tokens[0].startswith("-") else "place for"
+        return f"there is no {what} {' '.join(event.tokens)}"
     if isinstance(event, events.MissingArgs):
         names = (missing.arg.display_name() for missing in event.missing_arguments)
         return f"{' and '.join(names)} must be given"

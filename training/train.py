@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from core import asked
-from core.cli import SEEDS, parse, require_range
+from core.cli import SEEDS, THREADS, parse, require_range
 from core.errors import Esp8kError
 from core.files import check_writable, write_json
 from core.lock import lock
@@ -38,7 +38,7 @@ from training.schedule import Recipe
 from training.teacher import teacher_for
 from training.tensorboard_log import log, open_board
 
-MOST_PEAK = 1e9  # any such rate diverges, and says so; NaN is none
+MOST_PEAK = 1_000_000_000  # any such rate diverges, and says so; NaN is none
 MOST_IMAGES = 10_000_000  # far more than any of these networks learns from
 GO_ON = "the same command with RESUME=1 (esp8k: --resume) goes on"
 
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = parse(Config, argv, "train", __doc__ or "")
     require_sense(config)
     folder = model_dir(config.model)
-    torch.set_num_threads(max(1, config.threads))
+    torch.set_num_threads(config.threads)
     check_writable(folder)
     images = data.load(config.dataset)
     with lock(folder, "train"):
@@ -93,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def require_sense(config: Config) -> None:
     """Refuse what cannot be meant, before any work."""
     require_range(config, seed=SEEDS, images=(1, MOST_IMAGES), peak=(0, MOST_PEAK))
+    require_range(config, threads=THREADS)
     alone = recipe(config.model, teacher=False)
     if not config.teacher and alone == recipe(config.model):
         raise Esp8kError(f"{config.model} has no teacher", "leave --no-teacher out")

@@ -12,7 +12,7 @@ import numpy as np
 from core.errors import Esp8kError
 from export.frontend import calibration, float_tflite, scales
 from export.frontend.canonical import canonical
-from export.frontend.canonical.ends import quantized, real, separate
+from export.frontend.canonical.ends import End, quantized, real, separate
 from export.frontend.support import SUPPORTED
 from export.frontend.taken import Cost, Options, Wanted
 from export.graph.network import Network
@@ -46,13 +46,23 @@ def measured(floats: bytes, model: bytes, given: dict[str, Inputs]) -> tuple[Cos
     found = []
     for name, data in given.items():
         expected = float_tflite.run(floats, data)
-        bytes_ = (quantized(e, x) for e, x in zip(ends.inputs, data, strict=True))
-        values = float_tflite.run(model, tuple(bytes_))
+        taken = (_as_taken(e, x) for e, x in zip(ends.inputs, data, strict=True))
+        values = float_tflite.run(model, tuple(taken))
         for number, end in enumerate(ends.outputs):
-            ours = real(end, values[number]).reshape(len(data[0]), -1)
+            ours = _real(end, values[number]).reshape(len(data[0]), -1)
             theirs = expected[number].reshape(len(data[0]), -1)
-            found.append(_cost(name, number, ours, theirs))
+            found.append(_cost(name, number, ours, theirs, end.outer == "argmax"))
     return tuple(found)
+
+
+def _as_taken(end: End, values: np.ndarray) -> np.ndarray:
+    """Real numbers in the type that the .tflite has there, which may be float."""
+    return values if end.outer == "float32" else quantized(end, values)
+
+
+def _real(end: End, values: np.ndarray) -> np.ndarray:
+    """Real numbers of what the .tflite gives: float and an index are their own."""
+    return values if end.outer in ("float32", "argmax") else real(end, values)
 
 
 def _require_proportion(network: Network) -> None:
@@ -69,10 +79,14 @@ def _require_proportion(network: Network) -> None:
             raise Esp8kError(f"{op.kind} (tensor {name}): {what}", scales.HINT)
 
 
-def _cost(name: str, number: int, ours: np.ndarray, theirs: np.ndarray) -> Cost:
+def _cost(
+    name: str, number: int, ours: np.ndarray, theirs: np.ndarray, index: bool
+) -> Cost:
     error = np.abs(ours.astype(np.float64) - theirs)
     agreement = None
-    if 1 < ours.shape[1] <= CLASSES:
+    if index:
+        agreement = float((ours == theirs).mean())
+    elif 1 < ours.shape[1] <= CLASSES:
         agreement = float((ours.argmax(1) == theirs.argmax(1)).mean())
     return Cost(
         name,

@@ -9,6 +9,7 @@ process of their own, so that whatever they make of a file is a result or an err
 """
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from export.frontend import c_array, conversion, dequantized, loops, open_shapes
 from export.frontend.taken import Options, Taken
 from export.graph.flatbuffer import is_tflite
 from export.graph.kinds import QUANTIZE_KINDS
-from export.graph.network import Network
+from export.graph.network import ELEMENTS, Network
 from export.graph.read import read_tflite
 
 __all__ = ["Options", "Source", "Taken", "is_float", "load"]
@@ -45,9 +46,13 @@ FLOATS = ("float32", "float16", "bfloat16", "float64")
 
 def load(source: str, options: Options) -> Taken:
     """Read or make the quantized .tflite of a path or of `module:function`."""
+    given = options.input_shape
+    if given is not None and (min(given, default=0) < 1 or math.prod(given) > ELEMENTS):
+        what = f"--input-shape {' '.join(map(str, given))}: that is no shape"
+        raise Esp8kError(what, "say a number above 0 for each axis: 1 C H W")
     path = Path(source)
     suffix = path.suffix.lower()
-    shown = one_line(path.name or source)
+    shown = one_line(path.name or source) or "an empty name"
     if suffix in TFLITE:
         return _tflite(read_bytes(path, MODEL_BYTES, "a .tflite"), shown, options)
     if suffix in C_SOURCES:
@@ -63,13 +68,15 @@ def load(source: str, options: Options) -> Taken:
         raw = read_bytes(path, MODEL_BYTES, "a model")
         if is_tflite(raw):
             return _tflite(raw, shown, options)
-    if path.is_dir():
+    if source and path.is_dir():
         what = "a SavedModel" if (path / "saved_model.pb").exists() else "a folder"
         cure = f"{SAVED_MODEL}; or give one of {KINDS}"
         raise Esp8kError(f"{shown} is {what}, not a model's file", cure)
     if suffix in (".pt", ".pth", ".py"):
         cure = f"give file.py:function, which returns the module; or one of {KINDS}"
         raise Esp8kError(f"{shown} holds no model that can be read alone", cure)
+    if source and not path.exists():
+        raise Esp8kError(f"there is no file {shown}", f"give one of {KINDS}")
     raise Esp8kError(f"{shown} is no model that is known", f"give one of {KINDS}")
 
 

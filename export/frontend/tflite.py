@@ -208,7 +208,8 @@ def _converted(converter: Any, hint: str = HINT) -> bytes:
     except Esp8kError:
         raise
     except Exception as error:  # the converter raises RuntimeError and others
-        lines = [x for x in str(error).strip().splitlines() if x.strip()] or [""]
+        given = [x for x in str(error).strip().splitlines() if x.strip()]
+        lines = given or ["no reason given"]
         told = next((x for x in lines if "error:" in x), lines[0])
         raise Esp8kError(
             f"TensorFlow cannot convert the model: {one_line(told)[:160]}", hint

@@ -48,7 +48,7 @@ def test_words_become_a_typed_config():
         (["--share"], "--share wants a value"),
         (["--count", "9" * 5000], "--count takes INT"),
         (["--colour", "3"], "there is no option --colour 3"),
-        (["stray"], "there is no option stray"),
+        (["stray", "word"], "there is no place for stray word"),
     ],
 )
 def test_a_mistake_is_one_line_with_a_hint(words, told):
@@ -84,6 +84,8 @@ def test_a_misspelt_option_is_told_which_was_meant(words, meant):
         (["net.tflite", "--uot", "out"], "--uot", "did you mean --out? "),
         (["--model", "net.tflite", "-o", "out"], "--model", "MODEL stands without"),
         (["net.tflite", "--input_shap", "1"], "--input-shap", "did you mean --input-"),
+        (["-x", "net.tflite"], "-x", ""),
+        (["net.tflite", "-O=out"], "-O", ""),
     ],
 )
 def test_an_unknown_option_is_told_before_what_is_missing(words, told, hint):

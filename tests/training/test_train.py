@@ -142,6 +142,8 @@ def test_a_linear_descent_loses_the_same_at_each_step() -> None:
         (("--images", "0"), "--images 0 is out of range"),
         (("--dataset", "cifar"), "no data set 'cifar'"),
         (("--peak", "1e9", *TINY), "diverged"),
+        (("--threads", "0"), "--threads 0 is out of range"),
+        (("--threads", "100000"), "--threads 100000 is out of range"),  # a crash
     ],
 )
 def test_a_mistake_gets_one_clear_line(

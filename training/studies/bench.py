@@ -18,7 +18,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
-from core.cli import parse
+from core.cli import THREADS, parse, require_range
 from core.paths import build_root
 from core.program import run
 from core.text import for_json
@@ -163,6 +163,7 @@ def train_plainly(
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
     config = parse(Config, argv, "bench-train", __doc__ or "")
+    require_range(config, images=(1, 60_000), rounds=(1, 1_000), threads=THREADS)
     speed = measure(config)
     if config.json:
         ratios = {"input": speed.input_ratio, "training": speed.training_ratio}

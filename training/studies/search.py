@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.cli import parse
+from core.cli import SEEDS, parse, require_range
 from core.errors import Esp8kError
 from core.paths import build_root
 from core.program import run
@@ -33,6 +33,7 @@ from training.layers import network
 from training.recipes import recipe
 from training.schedule import Recipe
 from training.teacher import teacher_for
+from training.train import MOST_IMAGES, MOST_PEAK
 
 DECAYS = (0.99, 0.996, 0.998, 0.999)  # averages that every run follows
 
@@ -151,6 +152,8 @@ def attempt(config: Config) -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Try once, print and file the result."""
     config = parse(Config, argv, "search", __doc__ or "")
+    require_range(config, seed=SEEDS, images=(1, MOST_IMAGES), peak=(0, MOST_PEAK))
+    require_range(config, warmup=(0, 1), distill=(0, 1), beta2=(0, 1))
     result = attempt(config)
     line = for_json(result, None)
     record = config.record or build_root() / "search.jsonl"

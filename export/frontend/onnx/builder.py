@@ -62,7 +62,7 @@ def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:
     graph = proto.graph
     constants = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
     shapes = {n: tuple(c.shape) for n, c in constants.items()}
-    for value in (*graph.input, *graph.value_info, *graph.output):
+    for value in (*graph.output, *graph.value_info, *graph.input):
         shapes[value.name] = tuple(
             d.dim_value for d in value.type.tensor_type.shape.dim
         )
@@ -94,6 +94,10 @@ def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:
                 "has no TFLite form here",
                 hint,
             )
+    for name in inputs:
+        if not read.is_read(name):
+            what = f"nothing reads the ONNX input {one_line(name)}"
+            raise Esp8kError(what, "export the model without it")
     return read
 
 

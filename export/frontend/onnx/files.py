@@ -82,7 +82,11 @@ def run(proto: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
         one = {
             n: x[None].astype(np.float32) for n, x in zip(names, several, strict=True)
         }
-        found.append([alone(np.asarray(values)) for values in session.run(None, one)])
+        try:
+            given = session.run(None, one)
+        except Exception as error:  # onnxruntime has many kinds
+            raise Esp8kError(_cannot("the model", error), DAMAGED) from error
+        found.append([alone(np.asarray(values)) for values in given])
     return [np.stack(parts) for parts in zip(*found, strict=True)]
 
 
@@ -288,7 +292,9 @@ def _simplified(proto: onnx.ModelProto, shown: str) -> onnx.ModelProto:
             _session(proto.SerializeToString(), target)
             return onnx.load(str(target))
         except Exception as error:  # onnxruntime has many kinds
-            reason = (str(error).strip().splitlines() or [""])[-1][:240]
-            raise Esp8kError(
-                f"onnxruntime cannot run {shown}: {reason}", DAMAGED
-            ) from error
+            raise Esp8kError(_cannot(shown, error), DAMAGED) from error
+
+
+def _cannot(shown: str, error: Exception) -> str:
+    reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:240]
+    return f"onnxruntime cannot run {shown}: {reason}"

@@ -242,7 +242,11 @@ def _gemm(b: Builder, step: Step) -> Value:
         x = b.plain(value)
     kernel = tf.constant(np.ascontiguousarray(weights))
     y = tf.matmul(x, kernel) if len(x.shape) == 2 else tf.tensordot(x, kernel, 1)
-    if step.has(2):
+    if step.has(2) and step.inputs[2] not in b.graph.constants:  # x W + computed
+        if a.get("beta", 1.0) != 1.0:
+            raise step.refuse("beta beside what is computed", "multiply it before")
+        y = y + b.plain(b.value(step, 2))
+    elif step.has(2):
         bias = np.broadcast_to(b.constant(step, 2).reshape(-1), weights.shape[1:])
         bias = bias * np.float32(a.get("beta", 1.0))
         y = tf.nn.bias_add(y, tf.constant(np.ascontiguousarray(bias)))

@@ -276,6 +276,21 @@ def test_other_open_sizes_are_asked_for() -> None:
         opened(gemm(), None, (1, 8))
 
 
+def test_a_file_that_is_not_there_and_an_empty_name_are_told() -> None:
+    """The latter was called a folder."""
+    with pytest.raises(Esp8kError, match="there is no file model"):
+        sources.load("somewhere/model", sources.Options())
+    with pytest.raises(Esp8kError, match="an empty name is no model"):
+        sources.load("", sources.Options())
+
+
+@pytest.mark.parametrize("given", [(1, 0), (1, -3), (1, 2**40), (1, 2**70), ()])
+def test_an_input_shape_that_is_none_is_refused(given: tuple[int, ...]) -> None:
+    """The largest one was a traceback."""
+    with pytest.raises(Esp8kError, match="that is no shape"):
+        sources.load("model.onnx", sources.Options(input_shape=given))
+
+
 def test_a_batch_of_eight_is_refused() -> None:
     with pytest.raises(Esp8kError, match="8 inputs at once"):
         opened(gemm((8, 16)))

@@ -141,6 +141,66 @@ def test_a_layer_may_be_given_its_state(tmp_path: Path, kind: str) -> None:
     assert exact(taken(recurrent(kind), tmp_path, *shapes), tmp_path)
 
 
+def test_both_ends_of_a_layer_are_compared_as_they_are(tmp_path: Path) -> None:
+    """All steps and the last state: TensorFlow leaves the latter float in the file.
+
+    Its cost was that of the float number times the scale, a third of its span.
+    """
+    rng, node = np.random.default_rng(0), helper.make_node
+    sizes = {"wx": (1, 4, 6), "wh": (1, 4, 4)}
+    proto = graph(
+        [node("RNN", ["x", *sizes], ["y", "last"], hidden_size=4)],
+        {"x": (3, 1, 6)},
+        {"y": None, "last": None},
+    )
+    proto.graph.initializer.extend(
+        numpy_helper.from_array(rng.normal(0, 0.5, size=s).astype("f4"), n)
+        for n, s in sizes.items()
+    )
+    found = taken(proto, tmp_path, (3, 6))
+    assert len(found.costs) == 2
+    assert exact(found, tmp_path)
+
+
+def test_the_cost_of_a_class_is_how_often_it_is_the_same(tmp_path: Path) -> None:
+    last = helper.make_node("ArgMax", ["a"], ["y"], axis=1, keepdims=0)
+    proto = ended(last)
+    proto.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
+    (cost,) = taken(proto, tmp_path, (6,)).costs
+    assert cost.agreement is not None and cost.agreement > 0.8
+    assert cost.largest <= 3  # of four classes
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 4), (1, 4)])
+def test_a_state_of_another_shape_is_refused(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    sizes = {"wx": (1, 4, 6), "wh": (1, 4, 4)}
+    layer = helper.make_node("RNN", ["x", *sizes, "", "", "h"], ["y"], hidden_size=4)
+    proto = graph([layer], {"x": (1, 1, 6), "h": shape}, {"y": None})
+    proto.graph.initializer.extend(
+        numpy_helper.from_array(np.ones(s, "f4"), n) for n, s in sizes.items()
+    )
+    body = tuple(n for n in shape if n != 1)
+    with pytest.raises(Esp8kError, match="onnxruntime cannot run"):
+        taken(proto, tmp_path, (6,), body)
+
+
+def test_an_input_that_nothing_reads_is_named(tmp_path: Path) -> None:
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    proto = graph([node], {"x": (1, 6), "rest": (1, 3)}, {"y": None})
+    with pytest.raises(Esp8kError, match="nothing reads the ONNX input rest"):
+        taken(proto, tmp_path, (6,), (3,))
+
+
+def test_what_is_computed_may_be_added_to_a_product(tmp_path: Path) -> None:
+    """onnxruntime makes one Gemm of x + v x; and the input is an output, too."""
+    nodes = [helper.make_node("MatMul", ["x", "v"], ["a"])]
+    nodes += [helper.make_node("Add", ["x", "a"], ["y"])]
+    proto = graph(nodes, {"x": (1, 4)}, {"y": None, "x": None})
+    assert exact(taken(proto, tmp_path, (4,)), tmp_path)
+
+
 def test_what_is_read_is_the_same_function() -> None:
     proto = layers()
     opened = onnx_files.read(proto.SerializeToString(), None, "m.onnx", None)

@@ -68,3 +68,15 @@ def test_an_attempt_never_sees_a_test_image(
     assert result["validation"]["raw"]["loss"] > 0
     assert search.attempt(config) == result  # the same seed, the same answer
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--images", "-5"), ("--seed", "-1"), ("--peak", "nan"), ("--warmup", "2")],
+)
+def test_what_cannot_be_meant_is_refused_before_any_work(
+    given: tuple[str, str],
+) -> None:
+    """-5 images were all but five, a rate of NaN was kept as a result."""
+    with pytest.raises(Esp8kError, match=f"{given[0]} .* is out of range"):
+        search.main(given)
