@@ -148,6 +148,8 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     try:
         with tflite.silent(), redirect_stdout(io.StringIO()):
             model = loaded(keras, raw)
+    except Esp8kError as error:
+        raise Esp8kError(f"{shown}: {error.message}", error.hint) from error
     except Exception as error:  # Keras raises whatever it meets
         lines = str(error).strip().splitlines() or [type(error).__name__]
         inner = [x for x in lines if x.startswith(CAUSE)]  # of the innermost layer
@@ -183,7 +185,8 @@ def loaded(keras: Any, raw: bytes) -> Any:
     with scratch() as folder:
         path = folder / f"model.{suffix}"
         path.write_bytes(old_keras.renewed(raw))
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    return old_keras.as_computed(keras, model, raw)
 
 
 def _fixed(

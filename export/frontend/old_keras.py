@@ -6,7 +6,8 @@ TensorFlow 2.15 and before had Keras 2. Its files say things in the description 
 layers that Keras 3 refuses: the input's shape in a layer, a Sequential without its
 InputLayer, `Model` for a functional one, groups of depthwise layers, modules that were
 renamed, and on Windows the weights' names with backslashes. Nothing of that changes
-what the layers compute.
+what the layers compute. Three things do, of which a file says nothing: the slope of
+hard_sigmoid, what a GRU resets, and how Theano turned the kernels of a convolution.
 """
 
 import io
@@ -14,9 +15,16 @@ import json
 import zipfile
 from typing import Any
 
+from core.errors import Esp8kError
+
 CONFIG = "model_config"  # an attribute of an .h5
 MEMBER = "config.json"  # of a .keras
 WEIGHTS = "model.weights.h5"
+TWICE = "_layer_checkpoint_dependencies"  # where Keras 2.13 kept them
+METADATA = "metadata.json"
+VERSION = "keras_version"
+CURVES = ("activation", "recurrent_activation")  # attributes of a layer
+TURNED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "ConvLSTM2D")
 MEMBER_BYTES = 1 << 28
 MODULES = {
     "keras.src.engine.functional": "keras.src.models.functional",
@@ -49,6 +57,47 @@ def renewed(raw: bytes) -> bytes:
         return raw
 
 
+def as_computed(keras: Any, model: Any, raw: bytes) -> Any:
+    """A loaded model that computes what the Keras of its file did."""
+    if _version(raw).startswith("3"):
+        return model
+    layers = model._flatten_layers()
+    if _backend(raw) == "theano" and any(type(x).__name__ in TURNED for x in layers):
+        raise Esp8kError(
+            "it was saved by Theano, which turns the kernels of a convolution round",
+            "load it by Keras 2 on TensorFlow and save it again",
+        )
+    now = keras.activations.hard_sigmoid
+    for layer in layers:
+        for name in CURVES:
+            if vars(layer).get(name) is now:
+                setattr(layer, name, lambda x: now(1.2 * x))
+    return model
+
+
+def _version(raw: bytes) -> str:
+    """Of the Keras that wrote a file; empty where it does not say."""
+    if raw[:2] != b"PK":
+        return _attribute(raw, VERSION)
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        if METADATA not in archive.namelist():
+            return ""
+        return str(json.loads(archive.read(METADATA)).get(VERSION, ""))
+
+
+def _backend(raw: bytes) -> str:
+    return "" if raw[:2] == b"PK" else _attribute(raw, "backend")
+
+
+def _attribute(raw: bytes, name: str) -> str:
+    """What an .h5 says of itself."""
+    import h5py
+
+    with h5py.File(io.BytesIO(raw)) as archive:
+        found = archive.attrs.get(name, "")
+    return found.decode() if isinstance(found, bytes) else str(found)
+
+
 def _h5(raw: bytes) -> bytes:
     import h5py
 
@@ -67,34 +116,62 @@ def _archive(raw: bytes) -> bytes:
         if sum(member.file_size for member in archive.infolist()) > MEMBER_BYTES:
             return raw
         config, weights = json.loads(archive.read(MEMBER)), archive.read(WEIGHTS)
-        slashed = _with_slashes(weights)
-        if not renew(config) and slashed == weights:
+        named = _named_anew(weights)
+        if not renew(config) and named == weights:
             return raw
-        fresh = {MEMBER: json.dumps(config).encode(), WEIGHTS: slashed}
+        fresh = {MEMBER: json.dumps(config).encode(), WEIGHTS: named}
         with zipfile.ZipFile(made, "w") as copy:
             for name in archive.namelist():
                 copy.writestr(name, fresh.get(name) or archive.read(name))
     return made.getvalue()
 
 
-def _with_slashes(raw: bytes) -> bytes:
-    """Weights that were saved on Windows, under the names of other systems."""
+def _named_anew(raw: bytes) -> bytes:
+    """Weights under the names that Keras 3 looks for."""
     import h5py
 
     file = io.BytesIO(raw)
     with h5py.File(file, "r+") as archive:
-        names: list[str] = []
-        archive.visit(names.append)
-        wrong = [name for name in names if "\\" in name]
-        if not wrong:
-            return raw
-        # One name may begin another: a recurrent layer's, its cell's.
-        for name in wrong:
-            if isinstance(archive[name], h5py.Dataset):
-                archive.move(name, name.replace("\\", "/"))
-            else:
-                archive.require_group(name.replace("\\", "/"))
-    return file.getvalue()
+        changed = [_with_slashes(archive), _counted_once(archive)]
+    return file.getvalue() if any(changed) else raw
+
+
+def _with_slashes(archive: Any) -> bool:
+    """Weights that were saved on Windows, under the names of other systems."""
+    wrong = [name for name in _names(archive) if "\\" in name]
+    # One name may begin another: a recurrent layer's, its cell's.
+    for name in wrong:
+        if hasattr(archive[name], "shape"):
+            archive.move(name, name.replace("\\", "/"))
+        else:
+            archive.require_group(name.replace("\\", "/"))
+    return bool(wrong)
+
+
+def _counted_once(archive: Any) -> bool:
+    """Layers of one kind with weights, which Keras 2.13 counted by twos."""
+    changed = False
+    folders = [name for name in _names(archive) if name.endswith(TWICE)]
+    for name in sorted(folders, key=len, reverse=True):  # the inner ones first
+        found: dict[str, list[int]] = {}
+        for key in archive[name]:
+            kind, _, number = key.rpartition("_")
+            if not number.isdigit():
+                kind, number = key, "0"
+            found.setdefault(kind, []).append(int(number))
+        for kind, numbers in found.items():
+            if len(numbers) == 1 or any(n % 2 for n in numbers):
+                continue
+            for n in sorted(numbers)[1:]:
+                archive.move(f"{name}/{kind}_{n}", f"{name}/{kind}_{n // 2}")
+                changed = True
+    return changed
+
+
+def _names(archive: Any) -> list[str]:
+    names: list[str] = []
+    archive.visit(names.append)
+    return names
 
 
 def renew(layer: Any) -> bool:
@@ -110,6 +187,8 @@ def renew(layer: Any) -> bool:
         layer["class_name"], changed = "Functional", True
     for name in INERT.get(str(kind), ()):
         changed = _drop(config, name) or changed
+    if kind == "GRU" and "reset_after" not in config:  # from before there was a choice
+        config["reset_after"], changed = False, True
     if kind == "BatchNormalization" and isinstance(config.get("axis"), list):
         config["axis"], changed = config["axis"][0], True
     layers = config.get("layers")

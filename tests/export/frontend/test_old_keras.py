@@ -10,7 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
+from core.errors import Esp8kError
 from export.frontend import conversion, old_keras
+from export.frontend.taken import Options
 from export.frontend.tflite import tensorflow
 
 pytestmark = pytest.mark.slow
@@ -77,6 +79,90 @@ def test_a_file_of_keras_2_computes_the_same(tmp_path: Path, suffix: str) -> Non
     values = np.random.default_rng(0).normal(size=(3, *SHAPE[1:])).astype(np.float32)
     found = conversion.loaded(tensorflow().keras, old)
     assert np.array_equal(found(values), model(values))
+
+
+def by_version(model: Any, path: Path, version: str, backend: str = "") -> bytes:
+    """An .h5 that says which Keras wrote it."""
+    model.save(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = version
+        if backend:
+            file.attrs["backend"] = backend
+    return path.read_bytes()
+
+
+def curved(curve: Any) -> Any:
+    """A recurrent layer, and one in a wrapper."""
+    keras = tensorflow().keras
+    keras.utils.set_random_seed(0)
+    lstm = keras.layers.LSTM(3, recurrent_activation=curve, return_sequences=True)
+    dense = keras.layers.Dense(4, activation=curve)
+    layers = [lstm, keras.layers.TimeDistributed(dense)]
+    return keras.Sequential([keras.Input((5, 2)), *layers])
+
+
+@pytest.mark.parametrize("version", ["1.2.2", "2.2.4-tf", "2.15.0", "3.0.0"])
+def test_the_hard_sigmoid_is_that_of_its_keras(tmp_path: Path, version: str) -> None:
+    """A fifth of x plus a half until Keras 3, which has a sixth."""
+    tf = tensorflow()
+    raw = by_version(curved("hard_sigmoid"), tmp_path / "a.h5", version)
+    older = curved(lambda x: tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0))
+    right = curved("hard_sigmoid") if version[0] == "3" else older
+    x = np.random.default_rng(0).normal(size=(9, 5, 2)).astype("f4") * 3
+    found = conversion.loaded(tf.keras, raw)(x)
+    assert (
+        np.abs(found - right(x)).max() < 1e-6 < np.abs(curved("tanh")(x) - found).max()
+    )
+
+
+def test_a_gru_from_before_there_was_a_choice_resets_before_the_product(
+    tmp_path: Path,
+) -> None:
+    keras = tensorflow().keras
+    layer = keras.layers.GRU(3, reset_after=False, use_bias=False)
+    model = keras.Sequential([keras.Input((4, 2)), layer])
+    raw = by_version(model, tmp_path / "a.h5", "2.0.8")
+    file = io.BytesIO(raw)
+    with h5py.File(file, "r+") as archive:
+        config = json.loads(archive.attrs["model_config"])
+        del config["config"]["layers"][1]["config"]["reset_after"]
+        archive.attrs["model_config"] = json.dumps(config)
+    x = np.random.default_rng(0).normal(size=(3, 4, 2)).astype("f4")
+    found = conversion.loaded(keras, file.getvalue())
+    assert np.array_equal(found(x), model(x))
+
+
+def test_kernels_that_theano_turned_are_refused(tmp_path: Path) -> None:
+    raw = by_version(net(), tmp_path / "a.h5", "2.1.6", "theano")
+    keras = tensorflow().keras
+    assert conversion.loaded(keras, raw) is not None  # depthwise ones it never had
+    model = keras.Sequential([keras.Input((4, 2)), keras.layers.Conv1D(3, 2)])
+    raw = by_version(model, tmp_path / "b.h5", "2.1.6", "theano")
+    with pytest.raises(Esp8kError, match="a.h5: it was saved by Theano"):
+        conversion.convert("keras", "", raw, "a.h5", Options(drawn=True))
+
+
+def test_layers_that_were_counted_by_twos_are_found(tmp_path: Path) -> None:
+    """Keras 2.13 counted a layer with weights twice: dense, dense_2, dense_4."""
+    keras = tensorflow().keras
+    dense = [keras.layers.Dense(n) for n in (3, 3, 4)]
+    layers = [dense[0], keras.layers.ReLU(), dense[1], keras.layers.ReLU(), dense[2]]
+    model, path = keras.Sequential([keras.Input((3,)), *layers]), tmp_path / "a.keras"
+    model.save(path)
+    made = io.BytesIO()
+    with zipfile.ZipFile(path) as given, zipfile.ZipFile(made, "w") as copy:
+        weights = io.BytesIO(given.read("model.weights.h5"))
+        with h5py.File(weights, "r+") as file:
+            file.move("layers", "_layer_checkpoint_dependencies")
+            for n in (2, 1):
+                old = f"_layer_checkpoint_dependencies/dense_{n}"
+                file.move(old, f"{old[:-1]}{2 * n}")
+        copy.writestr("config.json", given.read("config.json"))
+        copy.writestr("model.weights.h5", weights.getvalue())
+        copy.writestr("metadata.json", json.dumps({"keras_version": "2.13.1"}))
+    x = np.random.default_rng(0).normal(size=(3, 3)).astype("f4")
+    found = conversion.loaded(keras, made.getvalue())
+    assert np.array_equal(found(x), model(x))
 
 
 def test_weights_of_a_recurrent_layer_saved_on_windows_are_found() -> None:
