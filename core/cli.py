@@ -17,6 +17,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -50,6 +51,9 @@ C = TypeVar("C")
 WIDTH = 79  # columns of a text in a help
 SEEDS = (0, 2**32 - 1)  # bounds of a seed, for `require_range`
 _BARE = get_args(Positional[str])[1]  # the mark of what stands without a flag
+# What absence means where no value stands for it: the comment says that, or nothing.
+_NO_VALUE = re.compile(r"\s+\(default:\s+(?:none|False|'')\)")
+_ON = re.compile(r"\(default:(\s+)True\)")  # beside a flag that says no
 LEAST_COLUMNS = 40  # tyro lays a table out for ever in a terminal of one column
 __all__ = ["SEEDS", "Positional", "arg", "parse", "require_range"]
 
@@ -105,6 +109,7 @@ def _show_help(config: type[Any], called: str, text: str) -> NoReturn:
     usage, _, options = shown.getvalue().partition("\n")
     parts = [laid_out(text)] if text else []
     print("\n\n".join([*parts, _filled(usage, " " * 7)]))
+    options = _ON.sub(r"(else:\1yes)", _NO_VALUE.sub("", options))
     print("\n".join(line.rstrip() for line in options.splitlines()))
     raise SystemExit(0)
 
