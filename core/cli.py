@@ -53,6 +53,9 @@ SEEDS = (0, 2**32 - 1)  # bounds of a seed, for `require_range`
 THREADS = (1, 256)  # of torch, likewise: it ends the program at many thousands
 _BARE = get_args(Positional[str])[1]  # the mark of what stands without a flag
 OPTION = re.compile(r"--.|-[a-zA-Z]$")  # how one is written; -1 is a number
+# What absence means where no value stands for it: the comment says that, or nothing.
+_NO_VALUE = re.compile(r"\s+\(default:\s+(?:none|False|'')\)")
+_ON = re.compile(r"\(default:(\s+)True\)")  # beside a flag that says no
 LEAST_COLUMNS = 40  # tyro lays a table out for ever in a terminal of one column
 __all__ = ["SEEDS", "THREADS", "Positional", "arg", "parse", "require_range"]
 
@@ -108,6 +111,7 @@ def _show_help(config: type[Any], called: str, text: str) -> NoReturn:
     usage, _, options = shown.getvalue().partition("\n")
     parts = [laid_out(text)] if text else []
     print("\n\n".join([*parts, _filled(usage, " " * 7)]))
+    options = _ON.sub(r"(else:\1yes)", _NO_VALUE.sub("", options))
     print("\n".join(line.rstrip() for line in options.splitlines()))
     raise SystemExit(0)
 

@@ -103,6 +103,16 @@ def test_what_is_missing_is_told_and_the_folder_has_its_names(written):
     assert parse(Compile, ["net.tflite", written, "f"], "compile").out == Path("f")
 
 
+def test_help_tells_the_defaults_that_tell_something(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        parse(Config, ["--help"], "test")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "which colour (default: red)" in shown and "(default: 0.5)" in shown
+    assert "how many --share" in shown  # None is no value that one could give
+    assert "draw it (else: yes)" in shown and "print JSON --names" in shown
+
+
 def test_help_comes_in_a_terminal_of_one_column(capsys, monkeypatch):
     """It went on for ever."""
     monkeypatch.setenv("COLUMNS", "1")

@@ -1,8 +1,8 @@
 """Our own figures, committed, and what has become of them since.
 
     esp8k budget           # measure, and rewrite firmware/budget.json
-    esp8k budget --check      # measure, and fail if a figure got worse
-    esp8k budget --json       # measure and print; writes nothing
+    esp8k budget --check   # measure, and fail if a figure got worse
+    esp8k budget --json    # measure and print; writes nothing
 
 Instruction counts are exact, so a change of 2 % is a change of the code. The models
 are the shipped ones: a figure does not depend on what somebody has trained. The rows of

@@ -1,6 +1,6 @@
 """How many frames are read rightly when they are prepared as on the chip.
 
-    esp8k read-frames                       # 300 frames drawn from test images
+    esp8k read-frames                    # 300 frames drawn from test images
     esp8k read-frames --folder FOLDER    # pictures and labels.json, by kind
 
 The specification prepares each frame, the network runs in PyTorch: what is judged is

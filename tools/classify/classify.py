@@ -37,7 +37,6 @@ from tools.link.identity_lock import require_identity
 from tools.link.messages import Result
 
 BAR = 22  # characters of the longest bar
-
 NAME = 10  # columns of a class's name
 
 
@@ -193,7 +192,7 @@ def facts(result: Comparison) -> list[str]:
     given = result.source
     if truth is not None:
         word = "right" if truth == result.answer else "wrong"
-        given += f", which is a {result.classes[truth]}: {word}"
+        given += f", which is {_with_article(result.classes[truth])}: {word}"
     host = result.host
     equal = f"{host.equal_logits} of {len(result.logits)} logits are the board's"
     said = f"{result.classes[host.answer]}, and {equal}"
@@ -206,6 +205,12 @@ def facts(result: Comparison) -> list[str]:
         f"board    {result.board} ({result.evidence}), model {result.model}, "
         f"weights {result.weights_hash[:16]}",
     ]
+
+
+def _with_article(name: str) -> str:
+    """A 9, an 8, an ankle boot."""
+    vowel = name[:1].lower() in tuple("8aeiou") or name in ("11", "18")
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 def cost(result: Comparison) -> str:

@@ -3,6 +3,7 @@
 import io
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,17 @@ def test_microseconds_are_a_boards_only_on_hardware(host):
     assert "not a chip's time" in "\n".join(classify.facts(answer(host)[0]))
     real = "\n".join(classify.facts(answer(host, board=REAL)[0]))
     assert "101 us" in real and "not a chip's time" not in real
+
+
+@pytest.mark.parametrize(
+    "name, told",
+    [("9", "a 9"), ("8", "an 8"), ("18", "an 18"), ("80", "an 80"), ("1", "a 1"),
+     ("ankle boot", "an ankle boot"), ("Bag", "a Bag")],
+)  # fmt: skip
+def test_an_8_has_its_article(host, name, told):
+    result, _ = answer(host)
+    named = replace(result, classes=[name] * 10)
+    assert f"which is {told}: " in classify.facts(named)[0]
 
 
 def run_main(monkeypatch, capsys, host, device, *words: str) -> str:
