@@ -165,6 +165,7 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     )
     inputs = _required(shown, wanted, options)
     layers = model._flatten_layers()
+    keras_layers.refuse_masks(tf, layers)
     recurrent = sum(keras_layers.prepare(tf, layer) for layer in layers)
     starts = [keras.Input(batch_shape=one.shape) for one in wanted]
     start = starts if len(starts) > 1 else starts[0]

@@ -11,9 +11,8 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.frontend import calibration, float_tflite, scales
-from export.frontend.canonical import canonical
-from export.frontend.canonical.ends import End, quantized, real, separate
-from export.frontend.support import SUPPORTED
+from export.frontend.canonical.ends import End, quantized, real
+from export.frontend.support import SUPPORTED, core_of, require_supported
 from export.frontend.taken import Cost, Options, Wanted
 from export.graph.network import Network
 from export.graph.read import read_tflite
@@ -41,7 +40,8 @@ def sets(
 
 def measured(floats: bytes, model: bytes, given: dict[str, Inputs]) -> tuple[Cost, ...]:
     """Of every output on every set."""
-    network, ends = separate(canonical(read_tflite(model, "quantized")))
+    network, ends = core_of(read_tflite(model, "quantized"))
+    require_supported(network)
     _require_proportion(network)
     found = []
     for name, data in given.items():
