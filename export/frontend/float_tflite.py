@@ -7,6 +7,7 @@ does the rest. It runs in this process: `core.isolate` keeps its crashes away.
 """
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,9 @@ HALF, SINGLE, BYTE = (
     schema.TensorType.FLOAT32,
     schema.TensorType.INT8,
 )
+
+LSTM = schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM
+LSTM_BIASES = range(12, 16)  # among its inputs
 
 
 def quantize(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
@@ -108,6 +112,7 @@ def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
 def with_float_constants(raw: bytes) -> bytes:
     """The same model with every stored weight as float32."""
     model = unpacked(raw)
+    _part_biases(model)
     for graph in model.subgraphs:
         kept = []
         for op in graph.operators:
@@ -125,6 +130,30 @@ def with_float_constants(raw: bytes) -> bytes:
         graph.operators = kept
     drop_unused_codes(model)
     return packed(model)
+
+
+def _part_biases(model: Any) -> None:
+    """A bias of its own for every LSTM.
+
+    Its scale is that of the input times that of the weights; a layer that is used
+    twice, for inputs of two scales, would have the first one's for both.
+    """
+    seen = set()
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            code = model.operatorCodes[op.opcodeIndex]
+            if max(code.builtinCode, code.deprecatedBuiltinCode) != LSTM:
+                continue
+            op.inputs = np.array(op.inputs, np.int32)
+            for place in LSTM_BIASES:
+                index = int(op.inputs[place])
+                if index >= 0 and index in seen:
+                    twin = copy(graph.tensors[index])
+                    data = model.buffers[twin.buffer].data
+                    twin.buffer = stored(model, np.array(data, np.uint8))
+                    graph.tensors.append(twin)
+                    op.inputs[place] = len(graph.tensors) - 1
+                seen.add(index)
 
 
 def drop_unused_codes(model: Any) -> None:

@@ -13,6 +13,8 @@ from core.errors import Esp8kError
 from export.compile import compile_model
 from export.emit import host_build
 from export.frontend import conversion, float_tflite, keras_layers, lstm_layer
+from export.frontend.canonical.ends import quantized, real
+from export.frontend.support import core_of
 from export.frontend.taken import Options, Taken
 from export.frontend.tflite import tensorflow
 from export.graph.anew import is_marked, marked
@@ -92,20 +94,25 @@ def test_a_cell_that_is_read_is_written_out(tmp_path: Path) -> None:
     assert max(cost.mean / cost.span for cost in found.costs) < 0.01
 
 
-def adding(tf: Any) -> bytes:
-    """A float .tflite of an LSTM that forgets nothing and adds up what comes."""
+def adding(tf: Any, twice: bool = False) -> bytes:
+    """A float .tflite of an LSTM that forgets nothing and adds up what comes.
+
+    `twice`: the same layer for the input and for a tenth of it.
+    """
     sizes = (INPUTS, 4 * UNITS), (UNITS, 4 * UNITS)
     weights, again = np.zeros(sizes[0], "f4"), np.zeros(sizes[1], "f4")
     weights[:, 2 * UNITS : 3 * UNITS] = 1
-    bias = np.repeat(np.float32([9, 9, 0, 0]), UNITS)
+    bias = np.repeat(np.float32([1, -1, 0.3, 0] if twice else [9, 9, 0, 0]), UNITS)
 
     class Module(tf.Module):  # type: ignore[misc]
         @tf.function(  # type: ignore[untyped-decorator]
             input_signature=[tf.TensorSpec((1, STEPS, INPUTS), tf.float32)]
         )
         def __call__(self, x: Any) -> Any:
-            constants = map(tf.constant, (weights, again, bias))
-            return lstm_layer.rows(tf, x, *constants)
+            constants = tuple(map(tf.constant, (weights, again, bias)))
+            rows = lstm_layer.rows(tf, x, *constants)
+            less = lstm_layer.rows(tf, 0.1 * x, *constants) if twice else None
+            return tf.concat([rows, less], 1) if twice else rows
 
     module = Module()
     concrete = module.__call__.get_concrete_function()
@@ -122,6 +129,21 @@ def test_each_calibration_input_begins_anew() -> None:
     one, many = (float_tflite.quantize(floats, (x,)) for x in (ones[:1], ones))
     assert cell_scale(one) == cell_scale(many)
     assert np.ptp(float_tflite.run(floats, (ones,))[0], axis=0).max() == 0
+
+
+@pytest.mark.slow
+def test_a_layer_that_is_used_twice_has_a_bias_of_either_scale() -> None:
+    """One bias for both would have the scale of the first input."""
+    floats = marked(adding(tensorflow(), twice=True))
+    assert lstm_layer.count(floats) == 2
+    x = np.random.default_rng(0).normal(size=(20, STEPS, INPUTS)).astype("f4")
+    raw = float_tflite.quantize(floats, (x,))
+    _, ends = core_of(read_tflite(raw, "net"))
+    found = real(
+        ends.outputs[0], float_tflite.run(raw, (quantized(ends.inputs[0], x),))[0]
+    )
+    expected = float_tflite.run(floats, (x,))[0]
+    assert np.abs(found - expected).max() < 0.02
 
 
 def cell_scale(raw: bytes) -> float:
