@@ -33,18 +33,36 @@ def _binary(call: Callable[[Any, Any, Any], Any]) -> Mapper:
     return mapped
 
 
+JOINED = (  # what takes an activation into itself
+    *("Conv", "Gemm", "MatMul", "Add", "Sub", "Mul", "BatchNormalization"),
+    *("MaxPool", "AveragePool", "DequantizeLinear"),
+)
+
+
+def _is_joined(b: Builder, name: str) -> bool:
+    """Whether an activation becomes part of the step that makes its input."""
+    maker = next((s for s in b.graph.steps if name in s.outputs), None)
+    alone = len(b.graph.users(name)) == 1 and name not in b.graph.outputs
+    return maker is not None and alone and maker.kind in JOINED
+
+
 def _clip(b: Builder, step: Step) -> Value:
+    """As few operators as TFLite Micro has for it.
+
+    By itself its RELU6 wants one scale on both sides, which no quantizer gives it, and
+    RELU_N1_TO_1 it has not: the converter makes them of these very bounds, not of one
+    that is a bit off, which becomes the same integer.
+    """
     tf, value = b.tf, b.value(step)
     low, high = b.optional(step, 1, "min"), b.optional(step, 2, "max")
     low = -math.inf if low is None else float(np.asarray(low).reshape(-1)[0])
     high = math.inf if high is None else float(np.asarray(high).reshape(-1)[0])
     x = value.tensor
-    if (low, high) == (0, 6):
+    if (low, high) == (0, 6) and _is_joined(b, step.inputs[0]):
         y = tf.nn.relu6(x)
-    elif low == 0:
-        y = tf.nn.relu(x) if high == math.inf else tf.minimum(tf.nn.relu(x), high)
     else:
-        y = tf.maximum(x, low) if low > -math.inf else x
+        high = float(np.nextafter(np.float32(high), np.float32(math.inf)))
+        y = tf.nn.relu(x) if low == 0 else tf.maximum(x, low) if low > -math.inf else x
         y = tf.minimum(y, high) if high < math.inf else y
     return Value(y, value.layout, value.image)
 

@@ -221,13 +221,53 @@ def _global(call: str) -> Mapper:
 # ==== Products ====
 
 
+def _matmul(b: Builder, step: Step) -> Value:
+    """A vector is a row in front, a column behind; the 1 that this adds goes again."""
+    ranks = [_rank(b, name) for name in step.inputs]
+    if min(ranks) > 1:
+        return _gemm(b, step)
+    tf, row, column = b.tf, ranks[0] == 1, ranks[1] == 1
+    x, y = b.plain(b.value(step, 0)), b.plain(b.value(step, 1))
+    x = tf.reshape(x, (1, -1)) if row else x
+    y = tf.reshape(y, (-1, 1)) if column else y
+    z = _product(tf, x, y)
+    shape = [int(d) for d in z.shape]
+    gone = {len(shape) - 2} if row else set()
+    gone |= {len(shape) - 1} if column else set()
+    return Value(tf.reshape(z, [d for i, d in enumerate(shape) if i not in gone]))
+
+
+def _rank(b: Builder, name: str) -> int:
+    if name in b.graph.constants:
+        return b.graph.constants[name].ndim
+    return len(b.values[name].tensor.shape)
+
+
+def _product(tf: Any, x: Any, y: Any) -> Any:
+    """Of two computed matrices, as a BATCH_MATMUL: as weights, both would be stored."""
+    if len(x.shape) > 2 or len(y.shape) > 2:
+        return tf.matmul(x, y)
+    return tf.reshape(tf.matmul(x[None], y[None]), (x.shape[0], y.shape[1]))
+
+
+def _computed(b: Builder, step: Step) -> Value:
+    """Gemm or MatMul by what is computed, too: by a transposed one, with a bias."""
+    tf, a = b.tf, step.attributes
+    x, y = b.plain(b.value(step, 0)), b.plain(b.value(step, 1))
+    z = _product(tf, x, tf.transpose(y) if a.get("transB", 0) else y)
+    z = z if a.get("alpha", 1.0) == 1.0 else z * a["alpha"]
+    if not step.has(2):
+        return Value(z)
+    bias = b.plain(b.value(step, 2))
+    return Value(z + (bias if a.get("beta", 1.0) == 1.0 else bias * a["beta"]))
+
+
 def _gemm(b: Builder, step: Step) -> Value:
     tf, a = b.tf, step.attributes
     if a.get("transA", 0):
         raise step.refuse("transA", "export a plain Linear layer")
     if step.inputs[1] not in b.graph.constants:
-        x, y = b.plain(b.value(step, 0)), b.plain(b.value(step, 1))
-        return Value(tf.matmul(x, y, transpose_b=bool(a.get("transB", 0))))
+        return _computed(b, step)
     weights = b.constant(step, 1) * np.float32(a.get("alpha", 1.0))
     weights = weights.T if a.get("transB", 0) else weights  # (in, out)
     if step.inputs[0] in b.graph.constants:
@@ -257,7 +297,7 @@ MAPPERS: dict[str, Mapper] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "Gemm": _gemm,
-    "MatMul": _gemm,
+    "MatMul": _matmul,
     "MaxPool": _pool,
     "AveragePool": _pool,
     "GlobalAveragePool": _global("reduce_mean"),
