@@ -172,7 +172,7 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     fixed = keras.Model(start, model(start, training=False))
     quantized = partial(tflite.from_keras, tf, fixed, inputs)
     floats, int8 = _both(tflite.from_keras(tf, fixed), quantized, inputs)
-    notes = [_told(inputs, options)]
+    notes = [_told(inputs, options), *lstm_layer.notes(floats)]
     written_out = recurrent - lstm_layer.count(floats)
     if written_out > 0:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
@@ -236,7 +236,8 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     ours = partial(tflite.as_built, graph)
     sets = costs.sets(inputs, opened.inputs, options, ours)
     told = costs.measured(floats, model, sets)
-    return Taken(model, shown, (*opened.notes, _told(inputs, options)), told)
+    notes = (*opened.notes, _told(inputs, options), *lstm_layer.notes(floats))
+    return Taken(model, shown, notes, told)
 
 
 def _hold_to_onnxruntime(

@@ -51,3 +51,12 @@ def rows(tf: Any, x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
 def count(raw: bytes) -> int:
     """How many of a .tflite's operators are such layers."""
     return sum(op.kind == KIND for op in read_tflite(raw, "converted").operators)
+
+
+def notes(raw: bytes) -> tuple[str, ...]:
+    """What a user should know of them."""
+    found = count(raw)
+    told = f"{found} LSTM layers are an operator each"
+    if found == 1:
+        told = "1 LSTM layer is one operator"
+    return (f"{told}: the state begins with zeros in each call",) if found else ()

@@ -74,6 +74,10 @@ def test_both_directions_are_an_operator_each(tmp_path: Path) -> None:
     found = taken(onnx_lstm(outputs, scaled), tmp_path)  # held to onnxruntime
     assert lstm_layer.count(found.model) == 2
     assert is_marked(unpacked(found.model))
+    told = (
+        "2 LSTM layers are an operator each: the state begins with zeros in each call"
+    )
+    assert told in found.notes
     assert max(cost.mean / cost.span for cost in found.costs) < 0.01
     made = compile_model(found.model, "net", "net", tmp_path / "c", "size")
     assert made.compared_with == "the integer reference and TFLite Micro"
