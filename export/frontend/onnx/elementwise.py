@@ -5,9 +5,23 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from export.frontend.onnx.builder import Builder, Mapper, Value
 from export.frontend.onnx.fuse import Step
+
+REAL = (
+    TensorProto.FLOAT,
+    TensorProto.FLOAT16,
+    TensorProto.DOUBLE,
+    TensorProto.BFLOAT16,
+)
+QDQ = "quantize the float model by quantize_static(..., quant_format=QuantFormat.QDQ)"
+# Operators whose output has the scale of their input, integers or not.
+MOVING = (
+    *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split"),
+    *("Gather", "Expand", "DepthToSpace", "Identity", "MaxPool", "GlobalMaxPool"),
+)
 
 
 def _unary(call: Callable[[Any, Any, Step], Any]) -> Mapper:
@@ -163,12 +177,22 @@ def _same(b: Builder, step: Step) -> Value:
     return b.value(step)
 
 
+def _cast(b: Builder, step: Step) -> Value:
+    """Between kinds of real numbers, or of what is whole already."""
+    value = b.value(step)
+    if step.attributes.get("to") not in REAL and value.tensor.dtype.is_floating:
+        raise step.refuse("real numbers to others", "leave it out, or use Floor")
+    return value
+
+
 # ==== Quantized graphs ====
 
 
 def _quantize(b: Builder, step: Step) -> Value:
     """QuantizeLinear: real numbers still, on the scale that the model chose."""
-    scale, zero = b.constant(step, 1), 0
+    scale, zero = b.constant(step, 1), -128  # uint8 is what is not told
+    if step.attributes.get("output_dtype") == TensorProto.INT8:
+        zero = 0
     if step.has(2):
         data = b.constant(step, 2)
         if data.dtype not in (np.int8, np.uint8) or data.size != 1:
@@ -186,6 +210,7 @@ def _quantize(b: Builder, step: Step) -> Value:
 def _dequantize(b: Builder, step: Step) -> Value:
     """DequantizeLinear: of a constant its real numbers, else what it is already."""
     if step.inputs[0] in b.values:
+        _require_same_scale(b, step)
         return b.value(step)
     data, scale = b.constant(step, 0).astype(np.float32), b.constant(step, 1)
     zero = b.constant(step, 2).astype(np.float32) if step.has(2) else np.float32(0)
@@ -195,6 +220,27 @@ def _dequantize(b: Builder, step: Step) -> Value:
         scale, zero = scale.reshape(shape), np.reshape(zero, shape)
     b.graph.constants[step.output] = ((data - zero) * scale).astype(np.float32)
     return Value(b.tf.constant(b.graph.constants[step.output]))
+
+
+def _require_same_scale(b: Builder, step: Step) -> None:
+    """What is made real again here has been quantized on this very scale."""
+    name, maker = step.inputs[0], step
+    while maker.kind != "QuantizeLinear":
+        found = [s for s in b.graph.steps if name in s.outputs]
+        if not found:
+            raise step.refuse(f"{name} was not quantized", QDQ)
+        maker = found[0]
+        if maker.kind not in ("QuantizeLinear", *MOVING):
+            raise step.refuse(f"{maker.kind} computes with integers before it", QDQ)
+        name = maker.inputs[0]
+    for position in (1, 2):
+        ours, theirs = (
+            b.constant(s, position) if s.has(position) else np.zeros(1)
+            for s in (step, maker)
+        )
+        if not np.array_equal(ours.reshape(-1), theirs.reshape(-1)):
+            what = f"another {('scale', 'zero point')[position - 1]} than it has"
+            raise step.refuse(what, QDQ)
 
 
 MAPPERS: dict[str, Mapper] = {
@@ -237,5 +283,5 @@ MAPPERS: dict[str, Mapper] = {
     "DequantizeLinear": _dequantize,
     "Identity": _same,
     "Dropout": _same,
-    "Cast": _same,
+    "Cast": _cast,
 }
