@@ -42,7 +42,7 @@ def sets(
 def measured(floats: bytes, model: bytes, given: dict[str, Inputs]) -> tuple[Cost, ...]:
     """Of every output on every set."""
     network, ends = separate(canonical(read_tflite(model, "quantized")))
-    _require_proportion(network)
+    require_proportion(network)
     found = []
     for name, data in given.items():
         expected = float_tflite.run(floats, data)
@@ -55,7 +55,7 @@ def measured(floats: bytes, model: bytes, given: dict[str, Inputs]) -> tuple[Cos
     return tuple(found)
 
 
-def _require_proportion(network: Network) -> None:
+def require_proportion(network: Network) -> None:
     """TensorFlow Lite ends the program on scales that no sum can be brought to.
 
     A value that is 0 for every calibration input has the least scale there is.

@@ -75,8 +75,8 @@ def convert_opened(
     return floats, from_concrete(tf, concrete, module, inputs), graph
 
 
-def convert_quantized(model: bytes) -> bytes:
-    """The int8 .tflite of an ONNX model that holds its own scales (QDQ)."""
+def convert_quantized(model: bytes) -> tuple[bytes, Graph]:
+    """(int8 .tflite, how it was built) of an ONNX model that holds its scales (QDQ)."""
     tf = tensorflow()
     graph = read(onnx.load_from_string(model), KNOWN, HINT)
     concrete, module = _function(tf, graph)
@@ -85,7 +85,7 @@ def convert_quantized(model: bytes) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
-        return _converted(converter)
+        return _converted(converter), graph
 
 
 def as_built(graph: Graph, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
@@ -153,8 +153,8 @@ def from_keras(
     tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None = None
 ) -> bytes:
     """A .tflite of a Keras model of fixed shape: int8 by inputs (N, ...), or float."""
-    if len(model.inputs) > 1:  # a converter of Keras models gives them another order
-        return _of_several(tf, model, inputs)
+    if len(model.inputs) > 1 or len(model.outputs) > 1:
+        return _of_several(tf, model, inputs)  # the other one turns their order
     with silent(), redirect_stdout(io.StringIO()):
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         if inputs is not None:
@@ -164,7 +164,7 @@ def from_keras(
 
 
 def _of_several(tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None) -> bytes:
-    """A Keras model whose inputs keep their order."""
+    """A Keras model whose inputs and outputs keep their order."""
     signature = [
         tf.TensorSpec(x.shape, tf.float32, name=f"input_{number:02}")
         for number, x in enumerate(model.inputs)
