@@ -78,8 +78,8 @@ def convert_opened(
     return from_concrete(tf, concrete, module), quantized, graph
 
 
-def convert_quantized(model: bytes) -> bytes:
-    """The int8 .tflite of an ONNX model that holds its own scales (QDQ)."""
+def convert_quantized(model: bytes) -> tuple[bytes, Graph]:
+    """(int8 .tflite, how it was built) of an ONNX model that holds its scales (QDQ)."""
     tf = tensorflow()
     graph = read(onnx.load_from_string(model), KNOWN, HINT)
     concrete, module = _function(tf, graph)
@@ -88,7 +88,7 @@ def convert_quantized(model: bytes) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
-        return _converted(converter)
+        return _converted(converter), graph
 
 
 def as_built(graph: Graph, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
@@ -173,12 +173,18 @@ def _numbered(ends: list[Any]) -> np.ndarray:
 
 
 def from_keras(
-    tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None = None
+    tf: Any,
+    model: Any,
+    inputs: tuple[np.ndarray, ...] | None = None,
+    functions: bool = False,
 ) -> bytes:
-    """A .tflite of a Keras model of fixed shape: int8 by inputs (N, ...), or float."""
-    if len(model.inputs) > 1:  # a converter of Keras models gives them another order
-        return _of_several(tf, model, inputs)
-    with silent(), redirect_stdout(io.StringIO()):
+    """A .tflite of a Keras model of fixed shape: int8 by inputs (N, ...), or float.
+
+    `functions`: an LSTM that is one is seen as such; then nothing is quantized.
+    """
+    if len(model.inputs) > 1 or len(model.outputs) > 1:
+        return _of_several(tf, model, inputs, functions)
+    with silent(), redirect_stdout(io.StringIO()):  # it would turn the order of several
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         if inputs is not None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -186,20 +192,26 @@ def from_keras(
         return _converted(converter, KERAS_HINT)
 
 
-def _of_several(tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None) -> bytes:
-    """A Keras model whose inputs keep their order."""
+def _of_several(
+    tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None, functions: bool
+) -> bytes:
+    """A Keras model whose inputs and outputs keep their order."""
     signature = [
         tf.TensorSpec(x.shape, tf.float32, name=f"input_{number:02}")
         for number, x in enumerate(model.inputs)
     ]
 
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def called(*values: Any) -> Any:
-        return model(list(values), training=False)
+    class Module(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+        def __call__(self, *values: Any) -> Any:
+            given = list(values) if len(values) > 1 else values[0]
+            return tuple(tf.nest.flatten(model(given, training=False)))
 
     with silent(), redirect_stdout(io.StringIO()):
-        concrete = called.get_concrete_function()
-        return from_concrete(tf, concrete, None, inputs)  # weights become constants
+        module = Module()
+        module.model = model  # keeps its variables
+        concrete = module.__call__.get_concrete_function()
+        return from_concrete(tf, concrete, module if functions else None, inputs)
 
 
 def _converted(converter: Any, hint: str = HINT) -> bytes:

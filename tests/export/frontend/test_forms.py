@@ -7,7 +7,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from core.errors import CheckFailed
 from export.frontend import conversion
+from export.frontend.onnx import files as onnx_files
 from export.frontend.support import core_of, require_supported
 from export.frontend.taken import Options
 from export.graph.network import Network
@@ -101,3 +103,42 @@ def test_rows_that_are_assigned_are_taken(at: list[list[int]]) -> None:
     row = np.array([len(at), size] if size > 1 else [len(at)])
     sizes = {"row": row, "rows": np.array([3, 2]), "flat": np.array([1, 6])}
     network((1, 6), *nodes, w=weights(6, len(at) * size), at=np.array(at), **sizes)
+
+
+def quantized_product() -> bytes:
+    """One product between scales of its own, as quantize_static writes it."""
+    nodes = [node("QuantizeLinear", ["x", "s", "z"], ["q"])]
+    nodes += [node("DequantizeLinear", ["q", "s", "z"], ["a"])]
+    nodes += [node("DequantizeLinear", ["w", "t", "z"], ["b"])]
+    nodes += [node("MatMul", ["a", "b"], ["c"])]
+    nodes += [node("QuantizeLinear", ["c", "u", "z"], ["p"])]
+    nodes += [node("DequantizeLinear", ["p", "u", "z"], ["y"])]
+    steps = np.random.default_rng(0).integers(-127, 128, (6, 4)).astype("i1")
+    scales = {"s": 0.02, "t": 0.01, "u": 0.05}
+    stored = {name: np.float32(scale) for name, scale in scales.items()}
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [value("x", TensorProto.FLOAT, (1, 6))],
+        [value("y", TensorProto.FLOAT, (1, 4))],
+        [
+            numpy_helper.from_array(data, name)
+            for name, data in (stored | {"w": steps, "z": np.int8(0)}).items()
+        ],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    made = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    return made.SerializeToString()
+
+
+def test_a_model_with_scales_of_its_own_is_held_to_onnxruntime(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = quantized_product()
+    notes = conversion.convert("onnx", "", raw, "m.onnx", Options()).notes
+    assert any("beside onnxruntime on 8 drawn inputs: 0.0" in n for n in notes), notes
+    run = onnx_files.run
+    monkeypatch.setattr(onnx_files, "run", lambda *given: [-run(*given)[0]])
+    with pytest.raises(CheckFailed, match="of its span off the ONNX one"):
+        conversion.convert("onnx", "", raw, "m.onnx", Options())

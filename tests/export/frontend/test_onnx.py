@@ -93,7 +93,7 @@ def test_a_quantized_onnx_keeps_its_scales(
     model = artefacts.files["model_int8.onnx"]
     opened = onnx_files.read(model, None, "model.onnx", None)
     assert opened.quantized
-    network = read_tflite(tflite.convert_quantized(opened.proto), "qdq")
+    network = read_tflite(tflite.convert_quantized(opened.proto)[0], "qdq")
     require_supported(network)
     images = calibration[:20]
     expected = onnx_files.run(opened.proto, (images,))[0]
