@@ -171,9 +171,7 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     starts = [keras.Input(batch_shape=one.shape) for one in wanted]
     start = starts if len(starts) > 1 else starts[0]
     fixed = keras.Model(start, model(start, training=False))
-    floats = lstm_layer.anew(tflite.from_keras(tf, fixed, functions=recurrent > 0))
-    if recurrent and not lstm_layer.count(floats):
-        floats = tflite.from_keras(tf, fixed)
+    floats = lstm_layer.anew(tflite.from_keras(tf, fixed))
     beside.hold("Keras", expected, floats, some)
     int8 = _quantized(floats, partial(tflite.from_keras, tf, fixed, inputs), inputs)
     notes = [_told(inputs, options), *lstm_layer.notes(floats)]

@@ -150,16 +150,16 @@ def from_concrete(
             converter.target_spec.supported_types = [tf.float16]
         if inputs is not None:
             _calibrate(tf, converter, inputs)
-        return _in_order(_converted(converter))
+        made = _converted(converter)
+        return made if module is None else _in_order(made)
 
 
 def _in_order(raw: bytes) -> bytes:
     """The same with inputs and outputs in the order of their numbers."""
     model = unpacked(raw)
     graph = model.subgraphs[0]
-    if len(graph.inputs) == len(graph.outputs) == 1 or not model.signatureDefs:
+    if len(graph.inputs) == len(graph.outputs) == 1:
         return raw
-
     signature = model.signatureDefs[0]
     graph.inputs, graph.outputs = map(_numbered, (signature.inputs, signature.outputs))
     return packed(model)
@@ -173,18 +173,12 @@ def _numbered(ends: list[Any]) -> np.ndarray:
 
 
 def from_keras(
-    tf: Any,
-    model: Any,
-    inputs: tuple[np.ndarray, ...] | None = None,
-    functions: bool = False,
+    tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None = None
 ) -> bytes:
-    """A .tflite of a Keras model of fixed shape: int8 by inputs (N, ...), or float.
-
-    `functions`: an LSTM that is one is seen as such; then nothing is quantized.
-    """
+    """A .tflite of a Keras model of fixed shape: int8 by inputs (N, ...), or float."""
     if len(model.inputs) > 1 or len(model.outputs) > 1:
-        return _of_several(tf, model, inputs, functions)
-    with silent(), redirect_stdout(io.StringIO()):  # it would turn the order of several
+        return _of_several(tf, model, inputs)  # the other one turns their order
+    with silent(), redirect_stdout(io.StringIO()):
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         if inputs is not None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -192,26 +186,20 @@ def from_keras(
         return _converted(converter, KERAS_HINT)
 
 
-def _of_several(
-    tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None, functions: bool
-) -> bytes:
+def _of_several(tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None) -> bytes:
     """A Keras model whose inputs and outputs keep their order."""
     signature = [
         tf.TensorSpec(x.shape, tf.float32, name=f"input_{number:02}")
         for number, x in enumerate(model.inputs)
     ]
 
-    class Module(tf.Module):  # type: ignore[misc]
-        @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-        def __call__(self, *values: Any) -> Any:
-            given = list(values) if len(values) > 1 else values[0]
-            return tuple(tf.nest.flatten(model(given, training=False)))
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def called(*values: Any) -> Any:
+        return model(list(values), training=False)
 
     with silent(), redirect_stdout(io.StringIO()):
-        module = Module()
-        module.model = model  # keeps its variables
-        concrete = module.__call__.get_concrete_function()
-        return from_concrete(tf, concrete, module if functions else None, inputs)
+        concrete = called.get_concrete_function()
+        return from_concrete(tf, concrete, None, inputs)  # weights become constants
 
 
 def _converted(converter: Any, hint: str = HINT) -> bytes:
