@@ -110,7 +110,7 @@ def evaluate(
         u = int8.requantize(t, c.multiplier, c.shift) + requant.zero
     else:
         high, middle, low = requant.parts(c.multiplier)
-        offset = np.where(t < 0, c.negative, c.offset)
+        offset = np.where(requant.signed & (t < 0), c.negative, c.offset)
         part = t * low + offset
         if requant.form == "triple":
             part = t * middle + offset + ((t * low) >> requant.low_bits)

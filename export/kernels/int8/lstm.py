@@ -146,7 +146,11 @@ class Lstm(Plain):
 
 
 def to_gates(side: recurrent.Side) -> Requant:
-    """The proved scaling of one side's sums to the four gates."""
+    """The proved scaling of one side's sums to the four gates.
+
+    Its bounds are one step wider than what occurs: no clamp follows there, so the
+    steps below the least and above the greatest must not be taken either.
+    """
     sums = tuple(
         requant_stage.Sum(*scale, reach)
         for scale, reach in zip(side.scales, side.reaches, strict=True)
@@ -156,7 +160,7 @@ def to_gates(side: recurrent.Side) -> Requant:
         for scale, reach in zip(side.scales, side.reaches, strict=True)
         for end in reach
     ]
-    bounds = max(int(min(ends)), INT16_MIN), min(int(max(ends)), INT16_MAX)
+    bounds = max(int(min(ends)) - 1, INT16_MIN), min(int(max(ends)) + 1, INT16_MAX)
     return requant_stage.scalars(sums, 0, bounds)
 
 

@@ -154,6 +154,36 @@ def test_the_gates_of_an_lstm_are_scaled_exactly(seed: int) -> None:
             assert np.array_equal(requant.evaluate(found, gate, sums), exact)
 
 
+NONE = np.zeros((1, 1, 4), np.int64)
+ENDS = {
+    "all sums round to one gate": (NONE + 60, (-7_000,) * 4, (2.0**-15,) * 4),
+    "a constant below all others": (NONE, (-2459, 100, 0, -9), (0.014,) * 4),
+    "the least sum lies on a step": (NONE, (-949, 400, 450, 460), (0.7641,) * 4),
+    "beyond 16 bits": (NONE + 200, (-27_446,) * 4, (2.2527,) * 4),
+    "checked below zero": (
+        np.array([[[1, -1, -1, 0]], [[1, 0, 1, -1]]]),
+        ((-3887, -2937, 549, -169), (3457, -2070, 2583, -2450)),
+        (0.001343, 0.00013251, 0.013774, 0.016578),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_gate_that_no_clamp_follows_is_exact_at_its_ends(name: str) -> None:
+    weights, starts, reals = ENDS[name]
+    side = recurrent.Side(
+        weights, np.atleast_2d(starts), tuple(map(int8.multiplier, reals))
+    )
+    found = lstm.to_gates(side)
+    for gate, (scale, reach) in enumerate(zip(side.scales, side.reaches, strict=True)):
+        sums = np.arange(reach[0], reach[1] + 1)
+        ours = requant.evaluate(found, gate, sums, clamp=False)
+        ours, exact = (
+            np.clip(x, -32768, 32767) for x in (ours, int8.requantize(sums, *scale))
+        )
+        assert np.array_equal(ours, exact), gate
+
+
 @pytest.mark.parametrize("shift", [0, 1, 14, 29])
 def test_a_power_of_two_scales_without_a_product(shift: int) -> None:
     """What nn_shifted computes is what TFLite's two roundings do."""
