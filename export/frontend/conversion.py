@@ -27,6 +27,7 @@ from export.frontend import (
     old_keras,
     open_shapes,
     tflite,
+    unloaded,
 )
 from export.frontend.onnx import files as onnx_files
 from export.frontend.taken import Options, Taken, Wanted
@@ -34,15 +35,6 @@ from export.graph.network import Network
 from export.graph.read import read_tflite
 
 DRAWN = 4  # inputs where there are none
-KERAS_HINT = (
-    "save it with model.save('model.keras'); layers of one's own need their code: "
-    "convert such a model with tf.lite.TFLiteConverter"
-)
-WEIGHTS_HINT = (
-    "build the model, model.load_weights(...), then save all of it: "
-    "model.save('model.keras')"
-)
-CAUSE = "Exception encountered: "  # with which Keras ends what it tells
 
 
 def convert(kind: str, source: str, raw: bytes, shown: str, options: Options) -> Taken:
@@ -127,20 +119,7 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     tf = tflite.tensorflow()
     import keras
 
-    try:
-        with tflite.silent(), redirect_stdout(io.StringIO()):
-            model = loaded(keras, raw)
-    except Esp8kError as error:
-        raise Esp8kError(f"{shown}: {error.message}", error.hint) from error
-    except Exception as error:  # Keras raises whatever it meets
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        inner = [x for x in lines if x.startswith(CAUSE)]  # of the innermost layer
-        reason = (inner or lines[:1])[-1].removeprefix(CAUSE)[:200]
-        hint = KERAS_HINT
-        if "No model config" in reason:
-            reason, hint = "it holds weights alone", WEIGHTS_HINT
-        what = f"Keras cannot load {shown}: {reason}"
-        raise Esp8kError(what, hint) from error
+    model = unloaded.attempt(partial(_quietly_loaded, keras, raw), shown)
     wanted = tuple(
         Wanted(one.name, _fixed(tuple(one.shape), shown, options))
         for one in model.inputs
@@ -159,6 +138,11 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
     told = costs.measured(floats, quantized, costs.sets(inputs, wanted, options))
     return Taken(quantized, shown, tuple(notes), told)
+
+
+def _quietly_loaded(keras: Any, raw: bytes) -> Any:
+    with tflite.silent(), redirect_stdout(io.StringIO()):
+        return loaded(keras, raw)
 
 
 def loaded(keras: Any, raw: bytes) -> Any:
