@@ -29,6 +29,7 @@ from export.frontend import (
     open_shapes,
     tflite,
     torch_module,
+    unloaded,
 )
 from export.frontend.onnx import files as onnx_files
 from export.frontend.taken import Options, Taken, Wanted
@@ -38,15 +39,6 @@ from export.graph.network import Network
 from export.graph.read import read_tflite
 
 DRAWN = 4  # inputs where there are none
-KERAS_HINT = (
-    "save it with model.save('model.keras'); layers of one's own need their code: "
-    "convert such a model with tf.lite.TFLiteConverter"
-)
-WEIGHTS_HINT = (
-    "build the model, model.load_weights(...), then save all of it: "
-    "model.save('model.keras')"
-)
-CAUSE = "Exception encountered: "  # with which Keras ends what it tells
 
 
 def convert(kind: str, source: str, raw: bytes, shown: str, options: Options) -> Taken:
@@ -144,20 +136,7 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     tf = tflite.tensorflow()
     import keras
 
-    try:
-        with tflite.silent(), redirect_stdout(io.StringIO()):
-            model = loaded(keras, raw)
-    except Esp8kError as error:
-        raise Esp8kError(f"{shown}: {error.message}", error.hint) from error
-    except Exception as error:  # Keras raises whatever it meets
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        inner = [x for x in lines if x.startswith(CAUSE)]  # of the innermost layer
-        reason = (inner or lines[:1])[-1].removeprefix(CAUSE)[:200]
-        hint = KERAS_HINT
-        if "No model config" in reason:
-            reason, hint = "it holds weights alone", WEIGHTS_HINT
-        what = f"Keras cannot load {shown}: {reason}"
-        raise Esp8kError(what, hint) from error
+    model = unloaded.attempt(partial(_quietly_loaded, keras, raw), shown)
     wanted = tuple(
         Wanted(one.name, _fixed(tuple(one.shape), shown, options))
         for one in model.inputs
@@ -165,7 +144,6 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     inputs = _required(shown, wanted, options)
     some = tuple(values[: beside.CHECKED].astype(np.float32) for values in inputs)
     layers = model._flatten_layers()
-    keras_layers.refuse_masks(tf, layers)
     expected = beside.by_keras(model, some)
     recurrent = sum(keras_layers.prepare(tf, layer) for layer in layers)
     starts = [keras.Input(batch_shape=one.shape) for one in wanted]
@@ -180,6 +158,11 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
     told = costs.measured(floats, int8, costs.sets(inputs, wanted, options))
     return Taken(int8, shown, tuple(notes), told)
+
+
+def _quietly_loaded(keras: Any, raw: bytes) -> Any:
+    with tflite.silent(), redirect_stdout(io.StringIO()):
+        return loaded(keras, raw)
 
 
 def loaded(keras: Any, raw: bytes) -> Any:

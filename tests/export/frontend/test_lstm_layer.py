@@ -9,7 +9,6 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from core.errors import Esp8kError
 from export.compile import compile_model
 from export.emit import host_build
 from export.frontend import conversion, float_tflite, keras_layers, lstm_layer
@@ -182,10 +181,3 @@ def test_a_layer_that_begins_with_something_is_written_out(whole: list[bool]) ->
     keras_layers.prepare(tf, layer)
     np.testing.assert_allclose(layer(x, initial_state=list(first)), expected, atol=1e-5)
     assert not whole
-
-
-def test_a_mask_is_named() -> None:
-    layers = tensorflow().keras.layers
-    with pytest.raises(Esp8kError, match="layer skip is a Masking") as caught:
-        keras_layers.refuse_masks(tensorflow(), [layers.Masking(name="skip")])
-    assert "without it" in caught.value.hint

@@ -159,7 +159,7 @@ def test_a_zero_point_that_is_not_told_is_a_uint8() -> None:
     """It was taken for 0 of int8: half of the numbers were cut off."""
     inner = node("DequantizeLinear", ["q", "s"], ["d"]), node("Relu", ["d"], ["a"])
     raw = scaled(*inner, zero=()).SerializeToString()
-    network = read_tflite(tflite.convert_quantized(raw), "net")
+    network = read_tflite(tflite.convert_quantized(raw)[0], "net")
     assert network.tensors[network.inputs[0]].zero_point == -128
 
 
