@@ -1,7 +1,7 @@
-"""A converted ONNX model beside onnxruntime: the same function, or an error.
+"""A converted model beside the one that it was made of: the same function, or an error.
 
-hold(proto, floats, inputs, built)       # a float one, within its rounding
-note = told(proto, model, shapes, graph) # one that holds its own scales
+    hold("Keras", by_keras(model, inputs), floats, inputs)   # within float's rounding
+    notes = told(proto, model, wanted, graph)   # ONNX of its own scales: near, and how
 """
 
 from typing import Any
