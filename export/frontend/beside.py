@@ -1,7 +1,7 @@
 """A converted model beside the one that it was made of: the same function, or an error.
 
-    hold("Keras", by_keras(model, inputs), floats, inputs)   # within float's rounding
-    notes = told(proto, model, wanted, graph)   # ONNX of its own scales: near, and how
+hold("Keras", by_keras(model, inputs), floats, inputs)   # within float's rounding
+notes = told(proto, model, wanted, graph)   # ONNX of its own scales: near, and how
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """What is wrong with a Keras file that cannot be loaded, or not as it is.
 
-    model = attempt(load, "model.h5")
+model = attempt(load, "model.h5")
 """
 
 import re
