@@ -167,9 +167,13 @@ def _in_order(raw: bytes) -> bytes:
 
 def _numbered(ends: list[Any]) -> np.ndarray:
     """The tensors of a signature's inputs or outputs by the numbers in their names."""
-    named = {end.name.decode(): end.tensorIndex for end in ends}
-    names = sorted(named, key=lambda name: int(re.sub(r"\D", "", name) or 0))
-    return np.array([named[name] for name in names], np.int32)
+
+    def parts(end: Any) -> list[str | int]:
+        """Letters, number, letters, ...: 2 comes before 10."""
+        found = re.split(r"(\d+)", end.name.decode())
+        return [int(part) if n % 2 else part for n, part in enumerate(found)]
+
+    return np.array([end.tensorIndex for end in sorted(ends, key=parts)], np.int32)
 
 
 def from_keras(
@@ -183,7 +187,8 @@ def from_keras(
         if inputs is not None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             _calibrate(tf, converter, inputs)
-        return _converted(converter, KERAS_HINT)
+        # As they come, outputs are in no order: that of two layers' names turned about.
+        return _in_order(_converted(converter, KERAS_HINT))
 
 
 def _of_several(tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None) -> bytes:

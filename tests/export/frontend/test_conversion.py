@@ -135,6 +135,18 @@ def two_inputs(folder: Path) -> tuple[Options, np.ndarray, np.ndarray]:
     return Options(folder / "two.npz"), sound, before
 
 
+def test_outputs_of_a_keras_model_keep_their_order() -> None:
+    tf = tensorflow()
+    x = tf.keras.Input(batch_shape=(1, 4))
+    units = (2, 3, *range(4, 14))
+    made = [tf.keras.layers.Dense(n, name=f"z{20 - n}")(x) for n in units]
+    raw = tflite.from_keras(tf, tf.keras.Model(x, made))
+    network = read_tflite(raw, "net")
+    assert [network.tensors[i].shape for i in network.outputs] == [
+        (1, n) for n in units
+    ]
+
+
 def test_two_inputs_of_a_keras_model_keep_their_order(tmp_path: Path) -> None:
     keras = tensorflow().keras
     keras.utils.set_random_seed(0)
