@@ -26,6 +26,7 @@ KERAS_HINT = (
     "replace the layer that it names; tf.lite.TFLiteConverter.from_keras_model(model) "
     "has to convert it with TFLITE_BUILTINS_INT8"
 )
+NUMBERED = re.compile(r"(input|output)_\d+")  # what ends without a name are called
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",  # its results depend on the CPU
@@ -166,22 +167,22 @@ def _in_order(raw: bytes) -> bytes:
 
 
 def _numbered(ends: list[Any]) -> np.ndarray:
-    """The tensors of a signature's inputs or outputs by the numbers in their names."""
-
-    def parts(end: Any) -> list[str | int]:
-        """Letters, number, letters, ...: 2 comes before 10."""
-        found = re.split(r"(\d+)", end.name.decode())
-        return [int(part) if n % 2 else part for n, part in enumerate(found)]
-
-    return np.array([end.tensorIndex for end in sorted(ends, key=parts)], np.int32)
+    """The tensors of a signature's ends by the numbers in their names, if all have."""
+    found = [(end.name.decode(), end.tensorIndex) for end in ends]
+    numbers = [NUMBERED.fullmatch(name) for name, _ in found]
+    if all(numbers):
+        found.sort(key=lambda one: int(one[0].rpartition("_")[2]))
+    else:  # of a dict: as TensorFlow flattens it
+        found.sort()
+    return np.array([tensor for _, tensor in found], np.int32)
 
 
 def from_keras(
     tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None = None
 ) -> bytes:
     """A .tflite of a Keras model of fixed shape: int8 by inputs (N, ...), or float."""
-    if len(model.inputs) > 1 or len(model.outputs) > 1:
-        return _of_several(tf, model, inputs)  # the other one turns their order
+    if len(model.inputs) > 1:  # a converter of Keras models gives them another order
+        return _of_several(tf, model, inputs)
     with silent(), redirect_stdout(io.StringIO()):
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         if inputs is not None:
@@ -192,7 +193,7 @@ def from_keras(
 
 
 def _of_several(tf: Any, model: Any, inputs: tuple[np.ndarray, ...] | None) -> bytes:
-    """A Keras model whose inputs and outputs keep their order."""
+    """A Keras model whose inputs keep their order."""
     signature = [
         tf.TensorSpec(x.shape, tf.float32, name=f"input_{number:02}")
         for number, x in enumerate(model.inputs)

@@ -135,7 +135,7 @@ def two_inputs(folder: Path) -> tuple[Options, np.ndarray, np.ndarray]:
     return Options(folder / "two.npz"), sound, before
 
 
-def test_outputs_of_a_keras_model_keep_their_order() -> None:
+def test_twelve_outputs_of_a_keras_model_keep_their_order() -> None:
     tf = tensorflow()
     x = tf.keras.Input(batch_shape=(1, 4))
     units = (2, 3, *range(4, 14))
