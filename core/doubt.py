@@ -45,10 +45,10 @@ class Doubt:
             raise ValueError("inputs")
         if not len(content["first"]) == len(content["second"]) == HIDDEN:
             raise ValueError("hidden")
-        first = tuple(tuple(int(v) for v in row) for row in content["first"])
+        first = tuple(tuple(row) for row in content["first"])
         rest = {k: content[k] for k in field_names() if k != "first"}
         for name in ("first_bias", "second"):
-            rest[name] = tuple(int(v) for v in rest[name])
+            rest[name] = tuple(rest[name])
         numbers = [v for k, v in rest.items() if k in SCALARS]
         numbers += [
             *rest["first_bias"],
@@ -57,6 +57,9 @@ class Doubt:
         ]
         if any(type(v) is not int or abs(v) >= 1 << 31 for v in numbers):
             raise ValueError("numbers")
+        bytes_ = (*rest["second"], *(v for r in first for v in r))
+        if max(map(abs, bytes_)) > 127 or not isinstance(rest["weights_hash"], str):
+            raise ValueError("weights")
         if len(rest["first_bias"]) != HIDDEN or not 0 <= rest["shift"] < 32:
             raise ValueError("hidden")
         return Doubt(first=first, **rest)

@@ -126,7 +126,7 @@ def _positive(value: Any) -> float:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    listed = isinstance(value, list) and all(isinstance(v, str | int) for v in value)
+    listed = isinstance(value, list) and all(type(v) in (str, int) for v in value)
     return tuple(map(str, _only(value, listed)))
 
 

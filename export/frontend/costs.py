@@ -42,7 +42,7 @@ def measured(floats: bytes, model: bytes, given: dict[str, Inputs]) -> tuple[Cos
     """Of every output on every set."""
     network, ends = core_of(read_tflite(model, "quantized"))
     require_supported(network)
-    _require_proportion(network)
+    require_proportion(network)
     found = []
     for name, data in given.items():
         expected = float_tflite.run(floats, data)
@@ -65,7 +65,7 @@ def _real(end: End, values: np.ndarray) -> np.ndarray:
     return values if end.outer in ("float32", "argmax") else real(end, values)
 
 
-def _require_proportion(network: Network) -> None:
+def require_proportion(network: Network) -> None:
     """TensorFlow Lite ends the program on scales that no sum can be brought to.
 
     A value that is 0 for every calibration input has the least scale there is.

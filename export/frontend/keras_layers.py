@@ -11,20 +11,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from core.errors import Esp8kError
 from export.frontend import lstm_layer
 
 Looped = tuple[Any, Any, list[Any]]  # as a layer's loop gives: last row, rows, states
-
-
-def refuse_masks(tf: Any, layers: Sequence[Any]) -> None:
-    """Steps that are left out where the input says so have no form of 8 bits."""
-    for layer in layers:
-        if isinstance(layer, tf.keras.layers.Masking):
-            raise Esp8kError(
-                f"layer {layer.name} is a Masking: the input says which steps count",
-                "save the model without it, and feed it series of one length",
-            )
 
 
 def prepare(tf: Any, layer: Any) -> bool:

@@ -9,6 +9,7 @@ the steps that the function writes out are what is left.
 
 from typing import Any
 
+from export.graph.anew import marked
 from export.graph.read import read_tflite
 
 KIND = "UNIDIRECTIONAL_SEQUENCE_LSTM"
@@ -51,3 +52,17 @@ def rows(tf: Any, x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
 def count(raw: bytes) -> int:
     """How many of a .tflite's operators are such layers."""
     return sum(op.kind == KIND for op in read_tflite(raw, "converted").operators)
+
+
+def anew(raw: bytes) -> bytes:
+    """A .tflite whose layers keep nothing between two calls, marked if it has any."""
+    return marked(raw) if count(raw) else raw
+
+
+def notes(raw: bytes) -> tuple[str, ...]:
+    """What a user should know of them."""
+    found = count(raw)
+    told = f"{found} LSTM layers are an operator each"
+    if found == 1:
+        told = "1 LSTM layer is one operator"
+    return (f"{told}: the state begins with zeros in each call",) if found else ()

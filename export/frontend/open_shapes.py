@@ -4,10 +4,12 @@
         raw = settled(raw)
 
 Keras writes 1 for every length that depends on the batch: right for most, wrong where
-the batch is mixed with others (UpSampling2D, dilated Conv1D). TensorFlow Lite finds
-the real ones when it runs. It runs in this process: `core.isolate` keeps its crashes
-away.
+the batch is mixed with others (UpSampling2D, dilated Conv1D, TimeDistributed).
+TensorFlow Lite finds the real ones when it runs. It runs in this process:
+`core.isolate` keeps its crashes away.
 """
+
+import math
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from core.errors import Esp8kError
 from export.frontend import cures
 from export.frontend.tflite import silent
 from export.graph.flatbuffer import packed, unpacked
-from export.graph.network import Network
+from export.graph.network import Network, Operator
 from export.graph.read import read_tflite
 
 BATCH_HINT = "convert it with a batch of 1: keras.Input(shape, batch_size=1)"
@@ -27,8 +29,16 @@ def is_open(network: Network) -> bool:
     computed = [network.tensors[i] for op in network.operators for i in op.outputs]
     if any(-1 in tensor.signature[1:] for tensor in computed):
         return True
-    mixed = any(op.kind in MIXED for op in network.operators)
+    mixed = any(op.kind in MIXED or _is_mixing(network, op) for op in network.operators)
     return mixed and any(-1 in tensor.signature for tensor in computed)
+
+
+def _is_mixing(network: Network, op: Operator) -> bool:
+    """A RESHAPE that puts steps into the batch: as many elements leave as come."""
+    if op.kind != "RESHAPE":
+        return False
+    start, end = network.tensors[op.inputs[0]], network.output(op)
+    return math.prod(start.shape) != math.prod(end.shape)
 
 
 def settled(raw: bytes) -> bytes:

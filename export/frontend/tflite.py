@@ -26,6 +26,7 @@ KERAS_HINT = (
     "replace the layer that it names; tf.lite.TFLiteConverter.from_keras_model(model) "
     "has to convert it with TFLITE_BUILTINS_INT8"
 )
+NUMBERED = re.compile(r"(input|output)_\d+")  # what ends without a name are called
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",  # its results depend on the CPU
@@ -78,8 +79,8 @@ def convert_opened(
     return from_concrete(tf, concrete, module), quantized, graph
 
 
-def convert_quantized(model: bytes) -> bytes:
-    """The int8 .tflite of an ONNX model that holds its own scales (QDQ)."""
+def convert_quantized(model: bytes) -> tuple[bytes, Graph]:
+    """(int8 .tflite, how it was built) of an ONNX model that holds its scales (QDQ)."""
     tf = tensorflow()
     graph = read(onnx.load_from_string(model), KNOWN, HINT)
     concrete, module = _function(tf, graph)
@@ -88,7 +89,7 @@ def convert_quantized(model: bytes) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
-        return _converted(converter)
+        return _converted(converter), graph
 
 
 def as_built(graph: Graph, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
@@ -150,30 +151,30 @@ def from_concrete(
             converter.target_spec.supported_types = [tf.float16]
         if inputs is not None:
             _calibrate(tf, converter, inputs)
-        return _in_order(_converted(converter))
+        made = _converted(converter)
+        return made if module is None else _in_order(made)
 
 
 def _in_order(raw: bytes) -> bytes:
     """The same with inputs and outputs in the order of their numbers."""
     model = unpacked(raw)
     graph = model.subgraphs[0]
-    if len(graph.inputs) == len(graph.outputs) == 1 or not model.signatureDefs:
+    if len(graph.inputs) == len(graph.outputs) == 1:
         return raw
-
     signature = model.signatureDefs[0]
     graph.inputs, graph.outputs = map(_numbered, (signature.inputs, signature.outputs))
     return packed(model)
 
 
 def _numbered(ends: list[Any]) -> np.ndarray:
-    """The tensors of a signature's inputs or outputs by the numbers in their names."""
-
-    def parts(end: Any) -> list[str | int]:
-        """Letters, number, letters, ...: 2 comes before 10."""
-        found = re.split(r"(\d+)", end.name.decode())
-        return [int(part) if n % 2 else part for n, part in enumerate(found)]
-
-    return np.array([end.tensorIndex for end in sorted(ends, key=parts)], np.int32)
+    """The tensors of a signature's ends by the numbers in their names, if all have."""
+    found = [(end.name.decode(), end.tensorIndex) for end in ends]
+    numbers = [NUMBERED.fullmatch(name) for name, _ in found]
+    if all(numbers):
+        found.sort(key=lambda one: int(one[0].rpartition("_")[2]))
+    else:  # of a dict: as TensorFlow flattens it
+        found.sort()
+    return np.array([tensor for _, tensor in found], np.int32)
 
 
 def from_keras(

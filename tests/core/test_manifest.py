@@ -88,6 +88,26 @@ def test_a_doubt_of_an_older_version_is_named(tmp_path: Path) -> None:
     assert "make export" in told.value.hint
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"second": [1.5] + [0] * (HIDDEN - 1)},
+        {"second": ["1"] + [0] * (HIDDEN - 1)},
+        {"first_bias": [True] + [0] * (HIDDEN - 1)},
+        {"first": [[128] * INPUTS] * HIDDEN},
+        {"weights_hash": None},
+    ],
+)
+def test_a_decision_holds_whole_numbers_of_its_own_kind(
+    tmp_path: Path, other: dict[str, Any]
+) -> None:
+    """1.5 was taken for 1, which is another decision."""
+    told = {**TOLD, "doubt": {**DOUBT, **other}}
+    (tmp_path / "model.json").write_text(json.dumps(told))
+    with pytest.raises(Esp8kError, match="its doubt is"):
+        manifest.read(tmp_path)
+
+
 def test_the_report_goes_without_figures_of_another_kind(tmp_path: Path) -> None:
     path = tmp_path / "memory.json"
     told = {f"{name}_bytes": 1 for name in MEMORY}

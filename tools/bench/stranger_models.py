@@ -141,7 +141,8 @@ def everything() -> Iterator[tuple[str, str, bytes]]:
     for name, what, shapes, function in operators(tf):
         yield name, what, converted(function, shapes)
     for layers in (1, 2, 3):
-        yield "streaming, 200 calls", f"{layers} layers with a state", streaming(layers)
+        named = f"{layers} layer{'s' * (layers > 1)} with a state"
+        yield "streaming, 200 calls", named, streaming(layers)
     yield "UNIDIRECTIONAL_SEQUENCE_LSTM", "200 calls of 7 steps", recurrent("lstm")
     yield "SVDF", "200 calls", recurrent("svdf")
     yield (

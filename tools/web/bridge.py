@@ -11,6 +11,7 @@ from tools.web.line import BoardLine, Connection, Held
 
 HANDED_OVER_S = 2.0  # a page that is loaded again comes before its old line is closed
 POLL_S = 0.1
+REASON_BYTES = 120
 
 
 async def bridge(page: WebSocket, line: BoardLine, ended: Callable[[], bool]) -> None:
@@ -25,7 +26,7 @@ async def bridge(page: WebSocket, line: BoardLine, ended: Callable[[], bool]) ->
     try:
         connection = await _connected(line, tell)
     except Esp8kError as error:
-        await page.close(1011, error.message[:120])
+        await page.close(1011, reason(error.message))
         return
 
     ways = [
@@ -37,11 +38,16 @@ async def bridge(page: WebSocket, line: BoardLine, ended: Callable[[], bool]) ->
         done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         why = next(iter(done)).result()
         if why:
-            await page.close(1011, why[:120])
+            await page.close(1011, reason(why))
     finally:
         for way in ways:
             way.cancel()
         await asyncio.to_thread(connection.close)
+
+
+def reason(why: str) -> str:
+    """What fits a WebSocket's last frame: 123 bytes, whatever the letters."""
+    return why.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")
 
 
 async def _to_page(page: WebSocket, told: asyncio.Queue[bytes | str]) -> str:

@@ -7,6 +7,7 @@ MOST_AT_ONCE are refused. Who may ask at all: `tools.web.guard`.
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import socket
 import threading
@@ -85,6 +86,11 @@ class Impatient(H11Protocol):
             self._look_again(transport, self.cycle, times)
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a traceback of uvicorn's tells of us: not of text that is no UTF-8."""
+    return not record.getMessage().startswith("Invalid UTF-8")
+
+
 class Server:
     """The running site: a context manager; `wait` returns after Ctrl-C.
 
@@ -110,6 +116,7 @@ class Server:
                 server_header=False,
             )
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_ours)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._ended = threading.Event()  # a join that Ctrl-C interrupts may lie
 

@@ -5,9 +5,23 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from export.frontend.onnx.builder import Builder, Mapper, Value
 from export.frontend.onnx.fuse import Step
+
+REAL = (
+    TensorProto.FLOAT,
+    TensorProto.FLOAT16,
+    TensorProto.DOUBLE,
+    TensorProto.BFLOAT16,
+)
+QDQ = "quantize the float model by quantize_static(..., quant_format=QuantFormat.QDQ)"
+# Operators whose output has the scale of their input, integers or not.
+MOVING = (
+    *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split"),
+    *("Gather", "Expand", "DepthToSpace", "Identity", "MaxPool", "GlobalMaxPool"),
+)
 
 
 def _unary(call: Callable[[Any, Any, Step], Any]) -> Mapper:
@@ -33,18 +47,36 @@ def _binary(call: Callable[[Any, Any, Any], Any]) -> Mapper:
     return mapped
 
 
+JOINED = (  # what takes an activation into itself
+    *("Conv", "Gemm", "MatMul", "Add", "Sub", "Mul", "BatchNormalization"),
+    *("MaxPool", "AveragePool", "DequantizeLinear"),
+)
+
+
+def _is_joined(b: Builder, name: str) -> bool:
+    """Whether an activation becomes part of the step that makes its input."""
+    maker = next((s for s in b.graph.steps if name in s.outputs), None)
+    alone = len(b.graph.users(name)) == 1 and name not in b.graph.outputs
+    return maker is not None and alone and maker.kind in JOINED
+
+
 def _clip(b: Builder, step: Step) -> Value:
+    """As few operators as TFLite Micro has for it.
+
+    By itself its RELU6 wants one scale on both sides, which no quantizer gives it, and
+    RELU_N1_TO_1 it has not: the converter makes them of these very bounds, not of one
+    that is a bit off, which becomes the same integer.
+    """
     tf, value = b.tf, b.value(step)
     low, high = b.optional(step, 1, "min"), b.optional(step, 2, "max")
     low = -math.inf if low is None else float(np.asarray(low).reshape(-1)[0])
     high = math.inf if high is None else float(np.asarray(high).reshape(-1)[0])
     x = value.tensor
-    if (low, high) == (0, 6):
+    if (low, high) == (0, 6) and _is_joined(b, step.inputs[0]):
         y = tf.nn.relu6(x)
-    elif low == 0:
-        y = tf.nn.relu(x) if high == math.inf else tf.minimum(tf.nn.relu(x), high)
     else:
-        y = tf.maximum(x, low) if low > -math.inf else x
+        high = float(np.nextafter(np.float32(high), np.float32(math.inf)))
+        y = tf.nn.relu(x) if low == 0 else tf.maximum(x, low) if low > -math.inf else x
         y = tf.minimum(y, high) if high < math.inf else y
     return Value(y, value.layout, value.image)
 
@@ -145,12 +177,22 @@ def _same(b: Builder, step: Step) -> Value:
     return b.value(step)
 
 
+def _cast(b: Builder, step: Step) -> Value:
+    """Between kinds of real numbers, or of what is whole already."""
+    value = b.value(step)
+    if step.attributes.get("to") not in REAL and value.tensor.dtype.is_floating:
+        raise step.refuse("real numbers to others", "leave it out, or use Floor")
+    return value
+
+
 # ==== Quantized graphs ====
 
 
 def _quantize(b: Builder, step: Step) -> Value:
     """QuantizeLinear: real numbers still, on the scale that the model chose."""
-    scale, zero = b.constant(step, 1), 0
+    scale, zero = b.constant(step, 1), -128  # uint8 is what is not told
+    if step.attributes.get("output_dtype") == TensorProto.INT8:
+        zero = 0
     if step.has(2):
         data = b.constant(step, 2)
         if data.dtype not in (np.int8, np.uint8) or data.size != 1:
@@ -168,6 +210,7 @@ def _quantize(b: Builder, step: Step) -> Value:
 def _dequantize(b: Builder, step: Step) -> Value:
     """DequantizeLinear: of a constant its real numbers, else what it is already."""
     if step.inputs[0] in b.values:
+        _require_same_scale(b, step)
         return b.value(step)
     data, scale = b.constant(step, 0).astype(np.float32), b.constant(step, 1)
     zero = b.constant(step, 2).astype(np.float32) if step.has(2) else np.float32(0)
@@ -177,6 +220,27 @@ def _dequantize(b: Builder, step: Step) -> Value:
         scale, zero = scale.reshape(shape), np.reshape(zero, shape)
     b.graph.constants[step.output] = ((data - zero) * scale).astype(np.float32)
     return Value(b.tf.constant(b.graph.constants[step.output]))
+
+
+def _require_same_scale(b: Builder, step: Step) -> None:
+    """What is made real again here has been quantized on this very scale."""
+    name, maker = step.inputs[0], step
+    while maker.kind != "QuantizeLinear":
+        found = [s for s in b.graph.steps if name in s.outputs]
+        if not found:
+            raise step.refuse(f"{name} was not quantized", QDQ)
+        maker = found[0]
+        if maker.kind not in ("QuantizeLinear", *MOVING):
+            raise step.refuse(f"{maker.kind} computes with integers before it", QDQ)
+        name = maker.inputs[0]
+    for position in (1, 2):
+        ours, theirs = (
+            b.constant(s, position) if s.has(position) else np.zeros(1)
+            for s in (step, maker)
+        )
+        if not np.array_equal(ours.reshape(-1), theirs.reshape(-1)):
+            what = f"another {('scale', 'zero point')[position - 1]} than it has"
+            raise step.refuse(what, QDQ)
 
 
 MAPPERS: dict[str, Mapper] = {
@@ -219,5 +283,5 @@ MAPPERS: dict[str, Mapper] = {
     "DequantizeLinear": _dequantize,
     "Identity": _same,
     "Dropout": _same,
-    "Cast": _same,
+    "Cast": _cast,
 }

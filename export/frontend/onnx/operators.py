@@ -1,10 +1,11 @@
 """What each ONNX operator becomes in TensorFlow, for `export.frontend.onnx.builder`."""
 
-from export.frontend.onnx import elementwise, recurrent, shapes, weighted
+from export.frontend.onnx import elementwise, products, recurrent, shapes, weighted
 from export.frontend.onnx.builder import Mapper
 
 MAPPERS: dict[str, Mapper] = {
     **weighted.MAPPERS,
+    **products.MAPPERS,
     **shapes.MAPPERS,
     **elementwise.MAPPERS,
     **recurrent.MAPPERS,

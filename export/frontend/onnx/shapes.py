@@ -9,6 +9,8 @@ import numpy as np
 from export.frontend.onnx.builder import Builder, Mapper, Value
 from export.frontend.onnx.fuse import Step
 
+PIECES = 64  # of a ScatterND: more would make more C than anybody wants
+
 # ==== Shapes ====
 
 
@@ -159,6 +161,32 @@ def _gather(b: Builder, step: Step) -> Value:
     return Value(b.tf.gather(plain, _positions(indices, plain.shape[axis]), axis=axis))
 
 
+def _scatter(b: Builder, step: Step) -> Value:
+    """What torch writes for `x[1] = y`: rows of both, one behind another."""
+    tf, indices = b.tf, b.constant(step, 1)
+    data, updates = (b.plain(b.value(step, i)) for i in (0, 2))
+    shape, depth = [int(d) for d in data.shape], indices.shape[-1]
+    if step.attributes.get("reduction", b"none") != b"none":
+        raise step.refuse("adds to what is there", "use plain assignment")
+    lead, rest = shape[:depth], math.prod(shape[depth:])
+    each = np.where(indices < 0, indices + lead, indices).reshape(-1, depth)
+    count = math.prod(lead)
+    flat = np.atleast_1d(np.ravel_multi_index(each.T, lead))
+    new = {int(position): at for at, position in enumerate(flat)}
+    rows = [(p in new, new.get(p, p)) for p in range(count)]
+    cuts = [
+        p for p in range(1, count) if rows[p] != (rows[p - 1][0], rows[p - 1][1] + 1)
+    ]
+    if len(cuts) >= PIECES:
+        raise step.refuse(f"in {len(cuts) + 1} pieces", "assign whole rows at once")
+    sources = [tf.reshape(data, (count, rest)), tf.reshape(updates, (-1, rest))]
+    parts = []
+    for low, high in pairwise([0, *cuts, count]):
+        is_new, at = rows[low]
+        parts.append(sources[is_new][at : at + high - low])
+    return Value(tf.reshape(tf.concat(parts, 0), shape))
+
+
 def _positions(indices: np.ndarray, size: int) -> np.ndarray:
     """From the front, of the type that TFLite Micro knows."""
     return np.where(indices < 0, indices + int(size), indices).astype(np.int32)
@@ -251,6 +279,7 @@ MAPPERS: dict[str, Mapper] = {
     "Split": _split,
     "Pad": _pad,
     "Gather": _gather,
+    "ScatterND": _scatter,
     "Resize": _resize,
     "Upsample": _resize,
     "DepthToSpace": _depth_to_space,

@@ -1,4 +1,4 @@
-"""ONNX convolutions, pools and products as TensorFlow calls, channels last."""
+"""ONNX convolutions and pools as TensorFlow calls, channels last."""
 
 import math
 from typing import Any
@@ -10,9 +10,6 @@ from export.frontend.onnx.fuse import Step
 from export.graph.geometry import same_total
 
 NOT_NEGATIVE = ("Relu", "Clip", "Sigmoid", "Softmax", "MaxPool", "HardSigmoid")
-
-
-# ==== Convolutions and pools ====
 
 
 def _conv(b: Builder, step: Step) -> Value:
@@ -218,46 +215,9 @@ def _global(call: str) -> Mapper:
     return mapped
 
 
-# ==== Products ====
-
-
-def _gemm(b: Builder, step: Step) -> Value:
-    tf, a = b.tf, step.attributes
-    if a.get("transA", 0):
-        raise step.refuse("transA", "export a plain Linear layer")
-    if step.inputs[1] not in b.graph.constants:
-        x, y = b.plain(b.value(step, 0)), b.plain(b.value(step, 1))
-        return Value(tf.matmul(x, y, transpose_b=bool(a.get("transB", 0))))
-    weights = b.constant(step, 1) * np.float32(a.get("alpha", 1.0))
-    weights = weights.T if a.get("transB", 0) else weights  # (in, out)
-    if step.inputs[0] in b.graph.constants:
-        raise step.refuse("of two constants", "export the model with folded constants")
-    value = b.value(step)
-    x = value.tensor
-    if value.layout == "flat":
-        *spatial, c = value.image
-        weights = weights.reshape(c, *spatial, -1)
-        weights = np.moveaxis(weights, 0, -2).reshape(c * math.prod(spatial), -1)
-    elif value.layout == "last":
-        x = b.plain(value)
-    kernel = tf.constant(np.ascontiguousarray(weights))
-    y = tf.matmul(x, kernel) if len(x.shape) == 2 else tf.tensordot(x, kernel, 1)
-    if step.has(2) and step.inputs[2] not in b.graph.constants:  # x W + computed
-        if a.get("beta", 1.0) != 1.0:
-            raise step.refuse("beta beside what is computed", "multiply it before")
-        y = y + b.plain(b.value(step, 2))
-    elif step.has(2):
-        bias = np.broadcast_to(b.constant(step, 2).reshape(-1), weights.shape[1:])
-        bias = bias * np.float32(a.get("beta", 1.0))
-        y = tf.nn.bias_add(y, tf.constant(np.ascontiguousarray(bias)))
-    return Value(y)
-
-
 MAPPERS: dict[str, Mapper] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
-    "Gemm": _gemm,
-    "MatMul": _gemm,
     "MaxPool": _pool,
     "AveragePool": _pool,
     "GlobalAveragePool": _global("reduce_mean"),

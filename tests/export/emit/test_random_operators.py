@@ -54,7 +54,8 @@ def test_generated_c_of_random_operators_equals_tflite_micro(tmp_path: Path) -> 
 def check(seed: int, folder: Path, profile: str) -> list[str]:
     """Hold one network to the oracle; its operators, none where it is refused."""
     model = random_operators(seed)
-    if seed % 2:  # what keeps a state of an LSTM begins anew in each call
+    kinds = {op.kind for op in read_tflite(model, "net").operators}
+    if seed % 2 and "SVDF" not in kinds:  # no layer that is converted becomes that
         model = marked(model)
     network, _ = core_of(read_tflite(model, "net"))
     try:

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from core.errors import Esp8kError
+from core.errors import CheckFailed, Esp8kError
 from export.compile import compile_model
 from export.frontend import (
     conversion,
@@ -135,7 +135,7 @@ def two_inputs(folder: Path) -> tuple[Options, np.ndarray, np.ndarray]:
     return Options(folder / "two.npz"), sound, before
 
 
-def test_outputs_of_a_keras_model_keep_their_order() -> None:
+def test_twelve_outputs_of_a_keras_model_keep_their_order() -> None:
     tf = tensorflow()
     x = tf.keras.Input(batch_shape=(1, 4))
     units = (2, 3, *range(4, 14))
@@ -164,6 +164,34 @@ def test_two_inputs_of_a_keras_model_keep_their_order(tmp_path: Path) -> None:
     assert [network.tensors[i].shape for i in network.outputs] == [(1, 2), (1, 3)]
     assert max(cost.mean / cost.span for cost in taken.costs) < 0.02
     assert kinds(taken, tmp_path) == "the integer reference and TFLite Micro"
+
+
+def test_outputs_of_a_keras_model_keep_their_order(tmp_path: Path) -> None:
+    """A converter of Keras models gives two of one input in turned order."""
+    keras = tensorflow().keras
+    start, path = keras.Input((4,)), tmp_path / "heads.keras"
+    names, sizes = ("class", "boxes", "age", "score"), [3, 4, 2, 1]
+    heads = zip(names, sizes, strict=True)
+    ends = [keras.layers.Dense(size, name=name)(start) for name, size in heads]
+    keras.Model(start, ends).save(path)
+    raw, drawn = path.read_bytes(), Options(drawn=True)
+    network = read_tflite(conversion.convert("keras", "", raw, "a", drawn).model, "a")
+    found = [network.tensors[i].shape for i in network.outputs]
+    assert found == [(1, size) for size in sizes]
+
+
+def test_a_keras_model_is_held_to_what_it_computes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keras = tensorflow().keras
+    path = tmp_path / "net.keras"
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save(path)
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    wrong = tflite.from_keras(tensorflow(), other)
+    monkeypatch.setattr(tflite, "from_keras", lambda *_: wrong)
+    with pytest.raises(CheckFailed, match="off the Keras one"):
+        raw = path.read_bytes()
+        conversion.convert("keras", "", raw, "a", Options(drawn=True))
 
 
 def test_two_inputs_of_an_onnx_file_go_to_their_places(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from core.errors import Esp8kError
 from export.compile import compile_model
 from export.emit import host_build
 from export.frontend import conversion, float_tflite, keras_layers, lstm_layer
@@ -76,6 +75,10 @@ def test_both_directions_are_an_operator_each(tmp_path: Path) -> None:
     found = taken(onnx_lstm(outputs, scaled), tmp_path)  # held to onnxruntime
     assert lstm_layer.count(found.model) == 2
     assert is_marked(unpacked(found.model))
+    told = (
+        "2 LSTM layers are an operator each: the state begins with zeros in each call"
+    )
+    assert told in found.notes
     assert max(cost.mean / cost.span for cost in found.costs) < 0.01
     made = compile_model(found.model, "net", "net", tmp_path / "c", "size")
     assert made.compared_with == "the integer reference and TFLite Micro"
@@ -200,10 +203,3 @@ def test_a_layer_that_begins_with_something_is_written_out(whole: list[bool]) ->
     keras_layers.prepare(tf, layer)
     np.testing.assert_allclose(layer(x, initial_state=list(first)), expected, atol=1e-5)
     assert not whole
-
-
-def test_a_mask_is_named() -> None:
-    layers = tensorflow().keras.layers
-    with pytest.raises(Esp8kError, match="layer skip is a Masking") as caught:
-        keras_layers.refuse_masks(tensorflow(), [layers.Masking(name="skip")])
-    assert "without it" in caught.value.hint

@@ -93,7 +93,7 @@ def test_a_quantized_onnx_keeps_its_scales(
     model = artefacts.files["model_int8.onnx"]
     opened = onnx_files.read(model, None, "model.onnx", None)
     assert opened.quantized
-    network = read_tflite(tflite.convert_quantized(opened.proto), "qdq")
+    network = read_tflite(tflite.convert_quantized(opened.proto)[0], "qdq")
     require_supported(network)
     images = calibration[:20]
     expected = onnx_files.run(opened.proto, (images,))[0]
@@ -103,6 +103,64 @@ def test_a_quantized_onnx_keeps_its_scales(
     found = int8.outputs(network, np.clip(steps, -128, 127).astype(np.int8))
     real = (found.astype(np.float32) - out.zero_point) * out.scale
     assert np.abs(real - expected).max() <= 3 * out.scale
+
+
+def scaled(*inner: onnx.NodeProto, zero: tuple[str, ...] = ("z",)) -> onnx.ModelProto:
+    """A graph from x to y, quantized at both ends: q and b are integers."""
+    pair = ["s", *zero]
+    first = [node("QuantizeLinear", ["x", *pair], ["q"])]
+    last = [
+        node("QuantizeLinear", ["a", *pair], ["b"]),
+        node("DequantizeLinear", ["b", *pair], ["y"]),
+    ]
+    proto = graph_of(*first, *inner, *last)
+    proto.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array(value, kind), name)
+        for name, value, kind in (
+            *(("s", 0.05, np.float32), ("wide", 0.1, np.float32)),
+            *(("z", 3, np.int8), ("far", 20, np.int8)),
+        )
+    )
+    return proto
+
+
+BACK = node("DequantizeLinear", ["q", "s", "z"], ["d"])
+
+
+@pytest.mark.parametrize(
+    ("inner", "why"),
+    [
+        ([node("DequantizeLinear", ["q", "wide", "z"], ["d"])], "another scale"),
+        ([node("DequantizeLinear", ["q", "s", "far"], ["d"])], "another zero point"),
+        ([node("DequantizeLinear", ["q", "s"], ["d"])], "another zero point"),
+        (
+            [
+                node("Neg", ["q"], ["n"]),
+                node("DequantizeLinear", ["n", "s", "z"], ["d"]),
+            ],
+            "Neg computes with integers",
+        ),
+        (
+            [BACK, node("Cast", ["d"], ["i"], to=6), node("Cast", ["i"], ["e"], to=1)],
+            "real numbers to others",
+        ),
+    ],
+)
+def test_what_a_quantized_onnx_does_to_integers_is_not_passed_over(
+    inner: list[onnx.NodeProto], why: str
+) -> None:
+    """Each was taken for the same real numbers: another function, without a word."""
+    last = node("Relu", [inner[-1].output[0]], ["a"])
+    with pytest.raises(Esp8kError, match=why):
+        tflite.convert_quantized(scaled(*inner, last).SerializeToString())
+
+
+def test_a_zero_point_that_is_not_told_is_a_uint8() -> None:
+    """It was taken for 0 of int8: half of the numbers were cut off."""
+    inner = node("DequantizeLinear", ["q", "s"], ["d"]), node("Relu", ["d"], ["a"])
+    raw = scaled(*inner, zero=()).SerializeToString()
+    network = read_tflite(tflite.convert_quantized(raw)[0], "net")
+    assert network.tensors[network.inputs[0]].zero_point == -128
 
 
 def test_positions_are_of_the_type_that_tflite_micro_knows() -> None:

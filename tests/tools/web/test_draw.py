@@ -191,6 +191,19 @@ def test_a_body_that_makes_no_sense_ends_in_no_traceback(
     assert "Traceback" not in capfd.readouterr().err and not caplog.records
 
 
+def test_text_that_is_no_utf8_ends_in_no_traceback(
+    board_site: Site,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Server(board_site) as running:
+        with connect(board_of(running)) as page, pytest.raises(ConnectionClosed):
+            page.send(b"\xff\xff", text=True)
+            page.recv(timeout=10)
+        assert ask(running)[0] == 200
+    assert "Traceback" not in capfd.readouterr().err and not caplog.records
+
+
 def test_slow_connections_are_cut_and_hold_no_threads(
     running: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,17 @@ def test_the_next_is_drawn_at_once(page: Page, site: str) -> None:
     assert page.inner_text("#kept") == "1 kept, the last one as 1."
 
 
+def test_on_a_phone_the_next_is_drawn_without_scrolling_back(
+    page: Page, site: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, site)
+    draw_one(page)
+    keep(page, "1")
+    expect(page.locator("#sheet")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#caption")).to_have_text("1 kept, the last one as 1.")
+
+
 def test_the_last_one_can_be_taken_back(page: Page, site: str) -> None:
     open_page(page, site)
     draw_one(page)

@@ -67,7 +67,8 @@ export class Answer {
       board.textContent = "";
       board.className = "";
     });
-    by("page-time").textContent = `${microseconds.toFixed(0)} µs an inference`;
+    const whole = Math.round(microseconds).toLocaleString("en");
+    by("page-time").textContent = `${whole} µs an inference`;
     by("board-time").textContent = by("equal").textContent = "–";
     by("equal").className = "";
   }

@@ -121,6 +121,13 @@ async function fill(loading, use) {
   } catch (error) { answer.say(`${sentence(error.message)}.`, true); }
 }
 
+// Labels lie below the sheet, on a phone far below: back to it, for the next one.
+by("labels").addEventListener("click", ({ target }) => {
+  if (target === by("labels")) return;
+  by("caption").textContent = by("kept").textContent;
+  by("sheet").scrollIntoView({ block: "nearest" });
+});
+
 // A button that disables itself would take the focus with it.
 document.addEventListener("click", () => {
   if (document.activeElement?.disabled) by("sheet").focus({ preventScroll: true });

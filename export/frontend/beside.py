@@ -1,0 +1,94 @@
+"""A converted model beside the one that it was made of: the same function, or an error.
+
+hold("Keras", by_keras(model, inputs), floats, inputs)   # within float's rounding
+notes = told(proto, model, wanted, graph)   # ONNX of its own scales: near, and how
+"""
+
+from typing import Any
+
+import numpy as np
+
+from core.errors import CheckFailed
+from export.frontend import float_tflite, tflite
+from export.frontend.canonical import canonical
+from export.frontend.canonical.ends import quantized, real, separate
+from export.frontend.costs import require_proportion
+from export.frontend.onnx import files as onnx_files
+from export.frontend.onnx.builder import Graph
+from export.frontend.taken import Wanted, alone
+from export.graph.read import read_tflite
+
+CHECKED = 8  # inputs
+TOLERANCE = 2e-3  # of the largest output, of a float conversion
+FAR = 1 / 8  # of the outputs' span, on average: no rounding of integers
+REPORT = "a bug of the converter: report it with this model"
+Arrays = tuple[np.ndarray, ...]  # one (N, ...) for each end of a model
+
+
+def hold(kind: str, expected: list[np.ndarray], floats: bytes, given: Arrays) -> None:
+    """The float .tflite must give, of `given`, what its model gave: (N, ...) each."""
+    for ours, theirs in zip(float_tflite.run(floats, given), expected, strict=True):
+        off = float(_off(ours, theirs).max(initial=0.0))
+        if not off <= TOLERANCE * max(float(np.abs(theirs).max(initial=0.0)), 1e-6):
+            what = f"the converted model is {off:.3g} off the {kind} one"
+            raise CheckFailed(what, REPORT)
+
+
+def by_keras(model: Any, given: Arrays) -> list[np.ndarray]:
+    """What a Keras model gives, one time of each input at once."""
+    rows = []
+    for several in zip(*given, strict=True):
+        one = [values[None].astype(np.float32) for values in several]
+        found = model(one if len(one) > 1 else one[0], training=False)
+        rows.append([alone(np.asarray(end)) for end in _listed(found)])
+    return [np.stack(parts) for parts in zip(*rows, strict=True)]
+
+
+def _listed(ends: Any) -> list[Any]:
+    """Outputs in the order in which TensorFlow gives those of a function."""
+    if isinstance(ends, dict):
+        ends = [ends[name] for name in sorted(ends)]
+    if not isinstance(ends, list | tuple):
+        return [ends]
+    return [inner for end in ends for inner in _listed(end)]
+
+
+def told(
+    proto: bytes, model: bytes, wanted: tuple[Wanted, ...], graph: Graph
+) -> tuple[str, ...]:
+    """How far the integers are from those of onnxruntime, on drawn inputs.
+
+    Weights get scales of their own from TensorFlow, and some operators round where
+    onnxruntime computes in floating point: so they are near, not equal.
+    """
+    network, ends = separate(canonical(read_tflite(model, "quantized")))
+    require_proportion(network)
+    rng = np.random.default_rng(0)
+    drawn = []
+    for one, end in zip(wanted, ends.inputs, strict=True):
+        steps = rng.integers(-128, 128, (CHECKED, *one.shape[1:]))
+        drawn.append(((steps - end.zero_point) * end.scale).astype(np.float32))
+    expected = onnx_files.run(proto, tuple(drawn))
+    built = tflite.as_built(graph, tuple(drawn))
+    given = (quantized(e, x) for e, x in zip(ends.inputs, built, strict=True))
+    found = float_tflite.run(model, tuple(given))
+    notes = []
+    for end, values, theirs in zip(ends.outputs, found, expected, strict=True):
+        off = _off(real(end, values).reshape(values.shape), theirs)
+        span = max(float(np.ptp(theirs)), end.scale)
+        share = float(off.mean()) / span
+        if not share <= FAR:
+            what = f"the converted model is {share:.0%} of its span off the ONNX one"
+            raise CheckFailed(f"{what} in onnxruntime", REPORT)
+        notes.append(
+            f"beside onnxruntime on {CHECKED} drawn inputs: {share:.2%} of its span "
+            f"off on average, {float(off.max()) / span:.2%} at most"
+        )
+    return tuple(notes)
+
+
+def _off(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """The distance of an output, which may have its channels last."""
+    forms = (theirs, np.moveaxis(theirs, min(1, theirs.ndim - 1), -1))
+    found = [np.abs(ours - form) for form in forms if form.shape == ours.shape]
+    return min(found, key=np.max) if found else np.array([np.inf])
