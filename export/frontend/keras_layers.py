@@ -26,6 +26,10 @@ def prepare(tf: Any, layer: Any) -> bool:
     if type(layer) is tf.keras.layers.LSTM and not layer.unroll:
         layer.inner_loop = partial(_loop, tf, layer)
     layer.unroll = True
+    # A cell with dropout draws it for every step, in training or not.
+    whole = getattr(layer, "cell", None)
+    for cell in getattr(whole, "cells", [whole] if whole else []):
+        cell.dropout = cell.recurrent_dropout = 0.0
     return True
 
 

@@ -203,3 +203,17 @@ def test_a_layer_that_begins_with_something_is_written_out(whole: list[bool]) ->
     keras_layers.prepare(tf, layer)
     np.testing.assert_allclose(layer(x, initial_state=list(first)), expected, atol=1e-5)
     assert not whole
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.parametrize("name", ["dropout", "recurrent_dropout"])
+def test_dropout_draws_nothing(kind: str, name: str) -> None:
+    """What a converter finds of it else is a variable of whole numbers."""
+    tf = tensorflow()
+    layer = getattr(tf.keras.layers, kind)(UNITS, **{name: 0.3})
+    x = tf.TensorSpec((1, STEPS, INPUTS))
+    layer.build(x.shape)
+    keras_layers.prepare(tf, layer)
+    graph = tf.function(layer).get_concrete_function(x).graph
+    kinds = {op.type for op in graph.get_operations()}
+    assert not any("Random" in one or "Assign" in one for one in kinds), kinds
