@@ -330,6 +330,7 @@ def test_a_float_model_without_inputs_asks_for_them(tmp_path: Path) -> None:
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.pdf").write_bytes(b"%PDF-1.7")
     with pytest.raises(Esp8kError, match="no model that is known"):
         sources.load(str(tmp_path / "model.pdf"), sources.Options())
 
