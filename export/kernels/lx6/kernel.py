@@ -145,6 +145,8 @@ class Lx6Strip(PooledStrip):
 
     @property
     def _maxima(self) -> tuple[str, int] | None:
+        if self.stage.is_output:  # it stores u, the network gives q
+            return None
         return cells.text(self.name, self.pool, self.stage.region, self.strip.pitch)
 
     def cost(self, core: str) -> int:

@@ -26,6 +26,7 @@ from tests.support.native import TRAP, Native
 from tests.support.products import verified
 from tools.bench import build, count, models
 from tools.bench.drawn.networks import random_inputs, random_network
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 from training.data import load
 
 MODEL = ("-DNN_LX6_MODEL", "-O1")
@@ -172,6 +173,28 @@ def test_hooks_tell_tables_of_channels_as_the_portable_engine_does(
     expected = stage_outputs(plan, network, image)
     for got, want in zip(native.trace("int8", image), expected, strict=True):
         assert np.array_equal(got, want)
+
+
+def test_a_pool_that_overlaps_may_be_the_last_layer(tmp_path: Path) -> None:
+    """What is stored there is q, not u = q + 128."""
+    b, rng = TfliteBuilder(), np.random.default_rng(5)
+    x, y, z = (
+        b.tensor(s, 0.1, 3) for s in ((1, 10, 10, 4), (1, 8, 8, 4), (1, 4, 4, 4))
+    )
+    weights = b.tensor((4, 3, 3, 4), 0.01, 0, rng.integers(-127, 128, (4, 3, 3, 4)))
+    bias = b.tensor((4,), 0.001, 0, rng.integers(-99, 99, 4), "int32")
+    b.operator("CONV_2D", [x, weights, bias], y, padding=1, strideH=1, strideW=1)
+    sizes = {"filterHeight": 4, "filterWidth": 4, "strideH": 2, "strideW": 2}
+    b.operator("MAX_POOL_2D", [y], z, padding=0, **sizes)
+    network = integer_core(read_tflite(b.build([x], [z]), "net"))
+    generate(network, None, tmp_path, "speed", "net", IDENTITY)
+    code = (tmp_path / "src" / "net_int8_lx6_network.c").read_text()
+    assert "_rows_sums(" in code and "_pool(" in code
+    inputs = random_inputs(network, 5, 8)
+    native = Native(tmp_path, tmp_path / "native", options=(*MODEL, *TRAP))
+    found = native.run("int8", bytes_of(inputs))
+    expected = reference.outputs(network, inputs).reshape(found.shape)
+    assert np.array_equal(found, expected)
 
 
 def check(seed: int, folder: Path) -> set[str]:
