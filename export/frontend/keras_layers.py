@@ -64,10 +64,12 @@ def _is_whole(
 ) -> bool:
     """Whether it is the usual LSTM of one input, of several steps, from zeros on."""
     first = [tf.get_static_value(state) for state in initial_state]
+    batch, steps = sequences.shape[:2]
     return bool(
         layer.activation is tf.keras.activations.tanh
         and layer.recurrent_activation is tf.keras.activations.sigmoid
-        and sequences.shape[0] == 1
-        and 1 < sequences.shape[1] <= lstm_layer.STEPS
+        and batch == 1
+        and steps is not None
+        and 1 < steps <= lstm_layer.STEPS
         and all(state is not None and not state.any() for state in first)
     )
