@@ -11,8 +11,8 @@ import numpy as np
 from core.errors import CheckFailed
 from export.frontend import float_tflite, tflite
 from export.frontend.canonical import canonical
-from export.frontend.canonical.ends import quantized, real, separate
-from export.frontend.costs import require_proportion
+from export.frontend.canonical.ends import separate
+from export.frontend.costs import as_real, as_taken, require_proportion
 from export.frontend.onnx import files as onnx_files
 from export.frontend.onnx.builder import Graph
 from export.frontend.taken import Wanted, alone
@@ -70,11 +70,11 @@ def told(
         drawn.append(((steps - end.zero_point) * end.scale).astype(np.float32))
     expected = onnx_files.run(proto, tuple(drawn))
     built = tflite.as_built(graph, tuple(drawn))
-    given = (quantized(e, x) for e, x in zip(ends.inputs, built, strict=True))
+    given = (as_taken(e, x) for e, x in zip(ends.inputs, built, strict=True))
     found = float_tflite.run(model, tuple(given))
     notes = []
     for end, values, theirs in zip(ends.outputs, found, expected, strict=True):
-        off = _off(real(end, values).reshape(values.shape), theirs)
+        off = _off(as_real(end, values).reshape(values.shape), theirs)
         span = max(float(np.ptp(theirs)), end.scale)
         share = float(off.mean()) / span
         if not share <= FAR:

@@ -152,8 +152,9 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     floats = lstm_layer.anew(tflite.from_keras(tf, fixed))
     beside.hold("Keras", expected, floats, some)
     int8 = _quantized(floats, partial(tflite.from_keras, tf, fixed, inputs), inputs)
-    notes = [_told(inputs, options), *lstm_layer.notes(floats)]
-    written_out = recurrent - lstm_layer.count(floats)
+    whole = lstm_layer.count(floats)
+    written_out = recurrent - whole
+    notes = [_told(inputs, options), *lstm_layer.notes(whole)]
     if written_out > 0:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
     told = costs.measured(floats, int8, costs.sets(inputs, wanted, options))
@@ -220,5 +221,6 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     model = _quantized(floats, otherwise, ours(inputs))
     sets = costs.sets(inputs, opened.inputs, options, ours)
     told = costs.measured(floats, model, sets)
-    notes = (*opened.notes, _told(inputs, options), *lstm_layer.notes(floats))
+    whole = lstm_layer.notes(lstm_layer.count(floats))
+    notes = (*opened.notes, _told(inputs, options), *whole)
     return Taken(model, shown, notes, told)

@@ -46,21 +46,21 @@ def measured(floats: bytes, model: bytes, given: dict[str, Inputs]) -> tuple[Cos
     found = []
     for name, data in given.items():
         expected = float_tflite.run(floats, data)
-        taken = (_as_taken(e, x) for e, x in zip(ends.inputs, data, strict=True))
+        taken = (as_taken(e, x) for e, x in zip(ends.inputs, data, strict=True))
         values = float_tflite.run(model, tuple(taken))
         for number, end in enumerate(ends.outputs):
-            ours = _real(end, values[number]).reshape(len(data[0]), -1)
+            ours = as_real(end, values[number]).reshape(len(data[0]), -1)
             theirs = expected[number].reshape(len(data[0]), -1)
             found.append(_cost(name, number, ours, theirs, end.outer == "argmax"))
     return tuple(found)
 
 
-def _as_taken(end: End, values: np.ndarray) -> np.ndarray:
+def as_taken(end: End, values: np.ndarray) -> np.ndarray:
     """Real numbers in the type that the .tflite has there, which may be float."""
     return values if end.outer == "float32" else quantized(end, values)
 
 
-def _real(end: End, values: np.ndarray) -> np.ndarray:
+def as_real(end: End, values: np.ndarray) -> np.ndarray:
     """Real numbers of what the .tflite gives: float and an index are their own."""
     return values if end.outer in ("float32", "argmax") else real(end, values)
 

@@ -15,11 +15,13 @@ from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from export.frontend import cures
+from export.frontend.lstm_layer import KIND as LSTM
 from export.frontend.support import integer_core, require_supported
 from export.frontend.taken import alone
 from export.frontend.tflite import one_by_one, silent, tensorflow
 from export.graph.anew import is_marked
 from export.graph.flatbuffer import packed, stored, unpacked
+from export.graph.options import kind_of
 from export.graph.read import read_tflite
 
 UNQUANTIZED_HINT = (
@@ -32,7 +34,6 @@ HALF, SINGLE, BYTE = (
     schema.TensorType.INT8,
 )
 
-LSTM = schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM
 LSTM_BIASES = range(12, 16)  # among its inputs
 
 
@@ -116,9 +117,8 @@ def with_float_constants(raw: bytes) -> bytes:
     for graph in model.subgraphs:
         kept = []
         for op in graph.operators:
-            code = model.operatorCodes[op.opcodeIndex]
-            kind = max(code.builtinCode, code.deprecatedBuiltinCode)
-            if kind == schema.BuiltinOperator.DEQUANTIZE and _widen(
+            kind = kind_of(model.operatorCodes[op.opcodeIndex])
+            if kind == "DEQUANTIZE" and _widen(
                 model, graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
             ):
                 continue
@@ -141,8 +141,7 @@ def _part_biases(model: Any) -> None:
     seen = set()
     for graph in model.subgraphs:
         for op in graph.operators:
-            code = model.operatorCodes[op.opcodeIndex]
-            if max(code.builtinCode, code.deprecatedBuiltinCode) != LSTM:
+            if kind_of(model.operatorCodes[op.opcodeIndex]) != LSTM:
                 continue
             op.inputs = np.array(op.inputs, np.int32)
             for place in LSTM_BIASES:

@@ -59,9 +59,8 @@ def anew(raw: bytes) -> bytes:
     return marked(raw) if count(raw) else raw
 
 
-def notes(raw: bytes) -> tuple[str, ...]:
-    """What a user should know of them."""
-    found = count(raw)
+def notes(found: int) -> tuple[str, ...]:
+    """What a user should know of so many."""
     told = f"{found} LSTM layers are an operator each"
     if found == 1:
         told = "1 LSTM layer is one operator"

@@ -38,6 +38,10 @@ class Graph:
         """The steps that read a value."""
         return [step for step in self.steps if name in step.inputs]
 
+    def maker(self, name: str) -> Step | None:
+        """The step that gives a value; None for an input or a constant."""
+        return next((step for step in self.steps if name in step.outputs), None)
+
     def is_read(self, name: str) -> bool:
         """Whether a step or the caller reads a value."""
         return name in self.outputs or bool(self.users(name))

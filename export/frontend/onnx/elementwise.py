@@ -55,7 +55,7 @@ JOINED = (  # what takes an activation into itself
 
 def _is_joined(b: Builder, name: str) -> bool:
     """Whether an activation becomes part of the step that makes its input."""
-    maker = next((s for s in b.graph.steps if name in s.outputs), None)
+    maker = b.graph.maker(name)
     alone = len(b.graph.users(name)) == 1 and name not in b.graph.outputs
     return maker is not None and alone and maker.kind in JOINED
 
@@ -226,10 +226,10 @@ def _require_same_scale(b: Builder, step: Step) -> None:
     """What is made real again here has been quantized on this very scale."""
     name, maker = step.inputs[0], step
     while maker.kind != "QuantizeLinear":
-        found = [s for s in b.graph.steps if name in s.outputs]
-        if not found:
+        found = b.graph.maker(name)
+        if found is None:
             raise step.refuse(f"{name} was not quantized", QDQ)
-        maker = found[0]
+        maker = found
         if maker.kind not in ("QuantizeLinear", *MOVING):
             raise step.refuse(f"{maker.kind} computes with integers before it", QDQ)
         name = maker.inputs[0]

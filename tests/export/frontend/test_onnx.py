@@ -10,11 +10,12 @@ from onnx import numpy_helper
 from torch import nn
 
 from core.errors import Esp8kError
-from export.frontend import tflite
+from export.frontend import conversion, tflite
 from export.frontend.onnx import files as onnx_files
 from export.frontend.onnx import static as onnx_static
 from export.frontend.onnx_export import export_onnx
 from export.frontend.support import require_supported
+from export.frontend.taken import Options
 from export.graph.read import read_tflite
 from export.pipeline import Artefacts
 from export.reference import int8, tflm
@@ -161,6 +162,24 @@ def test_a_zero_point_that_is_not_told_is_a_uint8() -> None:
     raw = scaled(*inner, zero=()).SerializeToString()
     network = read_tflite(tflite.convert_quantized(raw)[0], "net")
     assert network.tensors[network.inputs[0]].zero_point == -128
+
+
+def test_a_quantized_onnx_may_end_with_a_class() -> None:
+    """Its index was brought to real numbers by a scale, and called a bug of ours."""
+    proto = scaled(BACK, node("Relu", ["d"], ["a"]))
+    proto.graph.node.extend(
+        [
+            node("Flatten", ["y"], ["row"]),
+            node("ArgMax", ["row"], ["at"], axis=1, keepdims=0),
+        ]
+    )
+    proto.graph.output[0].CopyFrom(
+        onnx.helper.make_tensor_value_info("at", onnx.TensorProto.INT64, None)
+    )
+    proto.opset_import[0].version, proto.ir_version = 17, 8  # as onnxruntime has them
+    raw = proto.SerializeToString()
+    found = conversion.convert("onnx", "", raw, "net", Options())
+    assert any("of its span off on average" in note for note in found.notes)
 
 
 def test_positions_are_of_the_type_that_tflite_micro_knows() -> None:
