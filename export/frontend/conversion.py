@@ -33,8 +33,7 @@ from export.frontend import (
 )
 from export.frontend.onnx import files as onnx_files
 from export.frontend.taken import Options, Taken, Wanted
-from export.graph.anew import is_marked, marked
-from export.graph.flatbuffer import unpacked
+from export.graph.anew import begins_anew
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
@@ -83,9 +82,7 @@ def _quantized(
     An LSTM that begins anew does so for every input of the calibration, too; a
     converter would run all of them as one series.
     """
-    if not is_marked(unpacked(floats)):
-        return otherwise()
-    return marked(float_tflite.quantize(floats, inputs))
+    return float_tflite.quantize(floats, inputs) if begins_anew(floats) else otherwise()
 
 
 def _told(inputs: tuple[np.ndarray, ...], options: Options) -> str:

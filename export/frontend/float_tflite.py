@@ -19,7 +19,7 @@ from export.frontend.lstm_layer import KIND as LSTM
 from export.frontend.support import integer_core, require_supported
 from export.frontend.taken import alone
 from export.frontend.tflite import one_by_one, silent, tensorflow
-from export.graph.anew import is_marked
+from export.graph.anew import begins_anew, marked
 from export.graph.flatbuffer import packed, stored, unpacked
 from export.graph.options import kind_of
 from export.graph.read import read_tflite
@@ -34,7 +34,11 @@ HALF, SINGLE, BYTE = (
     schema.TensorType.INT8,
 )
 
-LSTM_BIASES = range(12, 16)  # among its inputs
+BIASES = {  # where operators have them among their inputs
+    **dict.fromkeys(("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"), (2,)),
+    "TRANSPOSE_CONV": (3,),
+    LSTM: range(12, 16),
+}
 
 
 def quantize(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
@@ -42,6 +46,11 @@ def quantize(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
 
     What TensorFlow cannot quantize, as ELU, may stay float where it becomes a table.
     """
+    made = _quantized(raw, inputs)
+    return marked(made) if begins_anew(raw) else made
+
+
+def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
     try:
         return _calibrated(raw, inputs)
     except (RuntimeError, ValueError) as error:
@@ -69,9 +78,10 @@ def _calibrated(
                 self._calibrator.Prepare([list(one.shape) for one in sample])
                 self._calibrator.FeedTensor(sample)
 
-    anew = is_marked(unpacked(raw))
+    anew = begins_anew(raw)
     with silent():
-        floats = calibrator.add_intermediate_tensors(with_float_constants(raw))
+        own = _with_own_biases(with_float_constants(raw))
+        floats = calibrator.add_intermediate_tensors(own)
         # the tensors are those of an LSTM
         made = (Anew if anew else calibrator.Calibrator)(floats)
         data, int8 = one_by_one(inputs), tf.int8
@@ -98,7 +108,7 @@ def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
     sources = [d["index"] for d in interpreter.get_input_details()]
     targets = [d["index"] for d in interpreter.get_output_details()]
     found: list[list[np.ndarray]] = [[] for _ in targets]
-    anew = is_marked(unpacked(raw))
+    anew = begins_anew(raw)
     for several in zip(*inputs, strict=True):
         if anew:
             interpreter.reset_all_variables()
@@ -113,7 +123,6 @@ def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
 def with_float_constants(raw: bytes) -> bytes:
     """The same model with every stored weight as float32."""
     model = unpacked(raw)
-    _part_biases(model)
     for graph in model.subgraphs:
         kept = []
         for op in graph.operators:
@@ -132,27 +141,36 @@ def with_float_constants(raw: bytes) -> bytes:
     return packed(model)
 
 
-def _part_biases(model: Any) -> None:
-    """A bias of its own for every LSTM.
+def _with_own_biases(raw: bytes) -> bytes:
+    """The same model with a bias for every operator.
 
     Its scale is that of the input times that of the weights; a layer that is used
     twice, for inputs of two scales, would have the first one's for both.
     """
-    seen = set()
+    model = unpacked(raw)
     for graph in model.subgraphs:
+        seen: set[int] = set()
         for op in graph.operators:
-            if kind_of(model.operatorCodes[op.opcodeIndex]) != LSTM:
-                continue
+            kind = kind_of(model.operatorCodes[op.opcodeIndex])
             op.inputs = np.array(op.inputs, np.int32)
-            for place in LSTM_BIASES:
-                index = int(op.inputs[place])
-                if index >= 0 and index in seen:
-                    twin = copy(graph.tensors[index])
-                    data = model.buffers[twin.buffer].data
-                    twin.buffer = stored(model, np.array(data, np.uint8))
-                    graph.tensors.append(twin)
-                    op.inputs[place] = len(graph.tensors) - 1
-                seen.add(index)
+            for place in BIASES.get(kind, ()):
+                if place < len(op.inputs) and op.inputs[place] in seen:
+                    op.inputs[place] = _twin(model, graph, op.inputs[place])
+                seen.update(map(int, op.inputs[place : place + 1]))
+    return packed(model)
+
+
+def _twin(model: Any, graph: Any, index: int) -> int:
+    """Another tensor of a constant's values; what is no constant has none."""
+    if index < 0:
+        return index
+    data = model.buffers[graph.tensors[index].buffer].data
+    if data is None or len(data) == 0:
+        return index
+    twin = copy(graph.tensors[index])
+    twin.buffer = stored(model, np.array(data, np.uint8))
+    graph.tensors.append(twin)
+    return len(graph.tensors) - 1
 
 
 def drop_unused_codes(model: Any) -> None:

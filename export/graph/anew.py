@@ -26,6 +26,11 @@ def marked(raw: bytes) -> bytes:
     return packed(model)
 
 
+def begins_anew(raw: bytes) -> bool:
+    """Whether a file has the mark."""
+    return is_marked(unpacked(raw))
+
+
 def is_marked(model: Any) -> bool:
-    """Whether a ModelT has the mark."""
+    """Whether a ModelT has it."""
     return any(entry.name == MARK.encode() for entry in model.metadata or [])

@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from export.graph.anew import is_marked
-from export.graph.flatbuffer import unpacked
+from export.graph.anew import begins_anew
 
 NAME = "TFLite Micro"
 WITHOUT = frozenset({"GELU", "EXP"})  # kinds of 8 bits that it has no kernel for
@@ -76,7 +75,7 @@ def sequence(model: bytes, inputs: list[np.ndarray], outputs: int) -> list[np.nd
     many = [
         math.prod(s) // max(x[0].size, 1) for s, x in zip(shapes, inputs, strict=True)
     ]
-    anew = is_marked(unpacked(model))
+    anew = begins_anew(model)
     results = []
     for at in range(len(inputs[0])):
         if anew:

@@ -8,9 +8,9 @@ import pytest
 
 from core.errors import Esp8kError
 from export.compile import compile_model
-from export.frontend import float_tflite
+from export.frontend import costs, float_tflite
 from export.frontend.support import integer_core
-from export.frontend.tflite import from_concrete, tensorflow
+from export.frontend.tflite import from_concrete, from_keras, tensorflow
 from export.graph.read import read_tflite
 
 
@@ -43,3 +43,26 @@ def test_what_becomes_none_is_named() -> None:
     raw = floats(lambda tf, x: tf.cumsum(x, axis=1))
     with pytest.raises(Esp8kError, match="op: 'CUMSUM'"):
         float_tflite.quantize(raw, (drawn(),))
+
+
+@pytest.mark.parametrize("name", ["dense", "conv", "depthwise", "transposed"])
+def test_a_layer_that_is_used_twice_has_a_bias_of_either_scale(name: str) -> None:
+    """As of two inputs that are compared, or heads that share their weights."""
+    tf = tensorflow()
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(32, 6, 6, 4)).astype(np.float32)
+    layers = tf.keras.layers
+    layer = {
+        "dense": layers.Dense(4),
+        "conv": layers.Conv2D(4, 3),
+        "depthwise": layers.DepthwiseConv2D(3),
+        "transposed": layers.Conv2DTranspose(4, 3),
+    }[name]
+    start = tf.keras.Input(x.shape[1:], batch_size=1)
+    both = layers.Concatenate()([layer(start), layer(0.02 * start)])
+    model = tf.keras.Model(start, both)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    raw = from_keras(tf, model)
+    (found,) = float_tflite.run(raw, (x,))
+    (cost,) = costs.measured(raw, float_tflite.quantize(raw, (x,)), {"drawn": (x,)})
+    assert cost.mean < 0.005 * np.ptp(found)
