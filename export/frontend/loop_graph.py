@@ -46,25 +46,28 @@ def each_row(op: Any, rows: Rows, target: Any, put: Put) -> Rows:
     for item in rows.items:
         assert item is not None
         shape = item.data.shape if isinstance(item, Known) else item.shape
-        made += put(op, [item], [_reshaped(target, shape)])
+        made += put(op, [item], [reshaped(target, shape)])
     return Rows(tuple(made))
 
 
 class Unrolled:
     """A graph that grows behind its inputs; a value becomes a tensor when it is read.
 
-    `kinds` are the model's, by its operator codes: both gain what PACK and UNPACK need.
+    The model gains the codes of PACK and UNPACK where it has none.
     """
 
     def __init__(self, model: Any) -> None:
         """Begin with an empty graph."""
         self.model = model
-        self.kinds = [kind_of(code) for code in model.operatorCodes]
         self.graph = schema.SubGraphT()
         self.graph.tensors, self.graph.operators = [], []
         self._placed: dict[int, tuple[int, Known]] = {}  # by id, which Known keeps
         self._writers: dict[int, Any] = {}  # the operator of each tensor
         self._parts: dict[int, Rows] = {}  # of tensors, taken apart once
+
+    def kind(self, op: Any) -> str:
+        """What one of the model's operators is."""
+        return kind_of(self.model.operatorCodes[op.opcodeIndex])
 
     def tensor(self, like: Any) -> Made:
         """A tensor more, which no operator writes yet."""
@@ -112,25 +115,23 @@ class Unrolled:
         like = self.graph.tensors[self.placed(one)]
         zeros = zeros_like(like)
         reads = [self.placed(zeros if x is None else x) for x in rows.items]
-        a = schema.PackOptionsT()
-        a.axis, a.valuesCount = 0, len(reads)
+        a = pack_options(len(reads))
         shape = (len(reads), *lengths(like.shape))
-        op = self._operator("PACK", a, reads)
-        return self._write(op, [_reshaped(like, shape)])[0].index
+        op = operator(self.model, "PACK", a, reads)
+        return self._write(op, [reshaped(like, shape)])[0].index
 
     def _parted(self, value: Made, tensor: Any) -> Rows:
         """UNPACK; of what was made real, before that: rows of the engine's integers."""
         op = self._writers.get(value.index)
-        if op is not None and self.kinds[op.opcodeIndex] in EACH:
+        if op is not None and self.kind(op) in EACH:
             source = int(op.inputs[0])
             rows = self.rows(Made(source, value.shape))
             if rows is not None:
                 return each_row(op, rows, tensor, self.put)
-        a = schema.UnpackOptionsT()
-        a.axis, a.num = 0, value.shape[0]
-        unpack = self._operator("UNPACK", a, [value.index])
-        like = _reshaped(tensor, value.shape[1:])
-        return Rows(tuple(self._write(unpack, [like] * a.num)))
+        count = value.shape[0]
+        unpack = operator(self.model, "UNPACK", unpack_options(count), [value.index])
+        like = reshaped(tensor, value.shape[1:])
+        return Rows(tuple(self._write(unpack, [like] * count)))
 
     def _write(self, op: Any, targets: list[Any]) -> list[Made]:
         """One operator more; its inputs are set, its outputs are made here."""
@@ -140,19 +141,49 @@ class Unrolled:
         self._writers.update((one.index, op) for one in made)
         return made
 
-    def _operator(self, kind: str, a: Any, inputs: list[int]) -> Any:
-        """An operator that the file does not have."""
-        if kind not in self.kinds:
-            self.model.operatorCodes.append(operator_code(kind))
-            self.kinds.append(kind)
-        op = schema.OperatorT()
-        op.opcodeIndex, op.inputs = self.kinds.index(kind), np.array(inputs, np.int32)
-        op.builtinOptionsType = getattr(schema.BuiltinOptions, f"{kind.title()}Options")
-        op.builtinOptions = a
-        return op
+
+# ==== Parts of a graph ====
 
 
-def _reshaped(tensor: Any, shape: tuple[int, ...]) -> Any:
+def operator(model: Any, kind: str, a: Any, inputs: Sequence[int]) -> Any:
+    """A builtin one that the model gains a code for, where it has none."""
+    kinds = [kind_of(code) for code in model.operatorCodes]
+    if kind not in kinds:
+        model.operatorCodes.append(operator_code(kind))
+        kinds.append(kind)
+    op = schema.OperatorT()
+    op.opcodeIndex, op.inputs = kinds.index(kind), np.array(inputs, np.int32)
+    op.builtinOptionsType = getattr(schema.BuiltinOptions, type(a).__name__[:-1])
+    op.builtinOptions = a
+    return op
+
+
+def pack_options(count: int) -> Any:
+    """Of so many values along a new first axis."""
+    a = schema.PackOptionsT()
+    a.axis, a.valuesCount = 0, count
+    return a
+
+
+def unpack_options(count: int) -> Any:
+    """Of so many rows of a first axis."""
+    a = schema.UnpackOptionsT()
+    a.axis, a.num = 0, count
+    return a
+
+
+def drop_unread(graph: Any) -> None:
+    """Operators that no output depends on, as what fills all but the last row."""
+    wanted, kept = set(map(int, graph.outputs)), []
+    for op in reversed(graph.operators):
+        if wanted.intersection(map(int, op.outputs)):
+            wanted.update(map(int, op.inputs))
+            kept.append(op)
+    graph.operators = kept[::-1]
+
+
+def reshaped(tensor: Any, shape: tuple[int, ...]) -> Any:
+    """A tensor of the same type and scale, of another shape."""
     found = copy.copy(tensor)
     found.shape, found.shapeSignature = np.array(shape, np.int32), None
     return found

@@ -16,10 +16,17 @@ from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from core.text import one_line
-from export.frontend import cures, open_shapes
+from export.frontend import cures, loop_lstm, lstm_layer, open_shapes
 from export.frontend.float_tflite import drop_unused_codes
 from export.frontend.loop_constants import computed
-from export.frontend.loop_graph import EACH, Unrolled, each_row, lengths, zeros_like
+from export.frontend.loop_graph import (
+    EACH,
+    Unrolled,
+    drop_unread,
+    each_row,
+    lengths,
+    zeros_like,
+)
 from export.frontend.loop_rows import LIST, Inputs, Known, Made, Rows, Value, moved
 from export.frontend.onnx.recurrent import STEPS
 from export.graph.flatbuffer import packed, unpacked
@@ -43,7 +50,7 @@ def is_looped(network: Network) -> bool:
 def unrolled(raw: bytes) -> bytes:
     """The same model in one graph, with a batch of 1."""
     try:
-        return open_shapes.settled(_unrolled(raw))
+        return open_shapes.settled(_with_lstms(raw) or _written(raw)[0])
     except Esp8kError:
         raise
     except Exception as error:  # whatever a damaged body leads to
@@ -51,8 +58,25 @@ def unrolled(raw: bytes) -> bytes:
         raise Esp8kError(one_line(what)[:200], cures.LOOP) from error
 
 
-def _unrolled(raw: bytes) -> bytes:
-    """The same, with lengths that the batch leaves open."""
+def _with_lstms(raw: bytes) -> bytes | None:
+    """Where the steps of all loops like that are an LSTM's and nothing else's.
+
+    Not in a file that has LSTMs of its own: their states go on from call to call.
+    """
+    if lstm_layer.count(raw):
+        return None
+    try:
+        written, starts = _written(raw, open_states=True)
+    except Esp8kError:  # which is told of what is written out
+        return None
+    return loop_lstm.taken_together(written, starts) if starts else None
+
+
+def _written(raw: bytes, open_states: bool = False) -> tuple[bytes, int]:
+    """The same, with lengths that the batch leaves open; how many states are open.
+
+    Such a state of zeros is an input behind the others.
+    """
     model = unpacked(raw)
     main = model.subgraphs[0]
     for index in main.inputs:
@@ -60,34 +84,26 @@ def _unrolled(raw: bytes) -> bytes:
         if -1 in signature[1:]:
             what = f"the model loops over a length that is open: {signature}"
             raise Esp8kError(what, OPEN_HINT)
-    walk = _Walk(model)
+    walk = _Walk(model, open_states)
     starts = [walk.into.tensor(main.tensors[index]) for index in main.inputs]
     ends = walk.run(main, list(starts))
     graph = walk.into.graph
+    starts += walk.states
     graph.inputs = np.array([start.index for start in starts], np.int32)
     graph.outputs = np.array([walk.into.placed(end) for end in ends], np.int32)
-    _drop_unread(graph)
+    drop_unread(graph)
     model.subgraphs, model.signatureDefs = [graph], None
     drop_unused_codes(model)
-    return packed(model)
-
-
-def _drop_unread(graph: Any) -> None:
-    """Operators that no output depends on, as what fills all but the last row."""
-    wanted, kept = set(map(int, graph.outputs)), []
-    for op in reversed(graph.operators):
-        if wanted.intersection(map(int, op.outputs)):
-            wanted.update(map(int, op.inputs))
-            kept.append(op)
-    graph.operators = kept[::-1]
+    return packed(model), len(walk.states)
 
 
 class _Walk:
     """Runs through subgraphs and writes down what is not known."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, open_states: bool) -> None:
         """Nothing is walked yet."""
-        self.model = model
+        self.model, self.open_states = model, open_states
+        self.states: list[Made] = []  # that stand for zeros
         self.into = Unrolled(model)
         self._constants: dict[tuple[Any, ...], Known] = {}  # of the file
         self._results: dict[tuple[int, ...], list[Known]] = {}  # of what reads them
@@ -118,7 +134,7 @@ class _Walk:
         return self._constants[key]
 
     def _step(self, graph: Any, op: Any, inputs: Inputs) -> Sequence[Value]:
-        kind = self.into.kinds[op.opcodeIndex]
+        kind = self.into.kind(op)
         if kind == "WHILE":
             return self._loop(op, [value for value in inputs if value is not None])
         targets = [graph.tensors[i] for i in op.outputs]
@@ -151,7 +167,10 @@ class _Walk:
         """The values after the last turn."""
         condition = self.model.subgraphs[op.builtinOptions.condSubgraphIndex]
         body = self.model.subgraphs[op.builtinOptions.bodySubgraphIndex]
-        for _ in range(STEPS + 1):
+        opened = self._opened(body, values) if self.open_states else values
+        most = STEPS if opened is values else lstm_layer.STEPS
+        values = opened
+        for _ in range(most + 1):
             (goes_on,) = self.run(condition, values)
             if not isinstance(goes_on, Known):
                 what = "how often the model's loop turns depends on its input"
@@ -162,10 +181,22 @@ class _Walk:
                 break
             values = self.run(body, values)
         raise Esp8kError(
-            f"the model's loop turns more than {STEPS} times, or over too much",
+            f"the model's loop turns more than {most} times, or over too much",
             "feed fewer steps, or make one step the model, with its state as a second "
             "input and output",
         )
+
+    def _opened(self, body: Any, values: list[Value]) -> list[Value]:
+        """With a tensor for each state of zeros, where the body may be an LSTM's."""
+        kinds = [self.into.kind(op) for op in body.operators]
+        if kinds.count("LOGISTIC") < 3 or kinds.count("TANH") < 2:
+            return values
+        found, changed = list(values), body.inputs != body.outputs
+        for place, value in enumerate(values):
+            if changed[place] and _is_state(value):
+                self.states.append(self.into.tensor(body.tensors[body.inputs[place]]))
+                found[place] = self.states[-1]
+        return found
 
     def _shape(self, source: Made, target: Any) -> Value | None:
         """A shape with a batch of 1; None where more than the batch is open."""
@@ -173,6 +204,13 @@ class _Walk:
         if lengths(tensor.shapeSignature).count(-1) > 1:
             return None
         return Known(np.array(source.shape, DTYPES[target.type]))
+
+
+def _is_state(value: Value) -> bool:
+    """Whether it is what a recurrent layer begins with: zeros of (1, H)."""
+    if not isinstance(value, Known) or value.data.any():
+        return False
+    return value.data.dtype == np.float32 and value.data.shape[:-1] == (1,)
 
 
 def _without_effect(kind: str, op: Any, inputs: Inputs, target: Any) -> Value | None:

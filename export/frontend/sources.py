@@ -18,8 +18,16 @@ from core.errors import Esp8kError
 from core.inputs import MODEL_BYTES, read_bytes
 from core.isolate import isolated
 from core.text import one_line
-from export.frontend import c_array, conversion, dequantized, loops, open_shapes
+from export.frontend import (
+    c_array,
+    conversion,
+    dequantized,
+    loops,
+    lstm_layer,
+    open_shapes,
+)
 from export.frontend.taken import Options, Taken
+from export.graph.anew import begins_anew
 from export.graph.flatbuffer import is_tflite
 from export.graph.kinds import QUANTIZE_KINDS
 from export.graph.network import ELEMENTS, Network
@@ -85,8 +93,12 @@ def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
     notes: tuple[str, ...] = ()
     if loops.is_looped(network):
         raw = isolated(loops.unrolled, (raw,), "TensorFlow Lite", fresh=True)
+        whole = lstm_layer.count(raw) if begins_anew(raw) else 0
+        notes = lstm_layer.notes(whole)
+        if sum(op.kind == "WHILE" for op in network.operators) > whole:
+            which = "other loops" if whole else "loops"
+            notes += (f"its {which} are written out, turn by turn",)
         network = read_tflite(raw, shown)
-        notes = ("its loops are written out, turn by turn",)
     anew = options.calibration is not None
     if is_float(network) or dequantized.otherwise(network, anew) is not None:
         found = _converted("tflite", shown, raw, shown, options)

@@ -158,7 +158,7 @@ def single(r: Rewriter, op: Operator) -> None:
 
 
 def split(r: Rewriter, op: Operator) -> None:
-    """SPLIT (axis first) and SPLIT_V (axis last): a MOVE for each part."""
+    """SPLIT (axis first) and SPLIT_V (axis last): a MOVE for each part that is read."""
     source = op.inputs[1] if op.kind == "SPLIT" else op.inputs[0]
     axis = int(_constant(r, op, 0 if op.kind == "SPLIT" else 2).reshape(-1)[0])
     x = _positions(r.tensors[source])
@@ -167,14 +167,16 @@ def split(r: Rewriter, op: Operator) -> None:
         raise refuse(r.network, op, "its parts are not the whole")
     starts = np.cumsum([0, *sizes[:-1]])
     for output, start, size in zip(op.outputs, starts, sizes, strict=True):
-        part = np.take(x, np.arange(start, start + size), axis)
-        move(r, op, part, output, source)
+        if r.is_read(output):
+            part = np.take(x, np.arange(start, start + size), axis)
+            move(r, op, part, output, source)
 
 
 def unpack(r: Rewriter, op: Operator) -> None:
-    """UNPACK: a MOVE for each slice."""
+    """UNPACK: a MOVE for each slice that is read."""
     x, axis = _positions(r.tensor(op, 0)), op.told(Along).axis
     if x.shape[axis] != len(op.outputs):
         raise refuse(r.network, op, "its parts are not the whole")
     for number, output in enumerate(op.outputs):
-        move(r, op, np.take(x, number, axis), output, op.inputs[0])
+        if r.is_read(output):
+            move(r, op, np.take(x, number, axis), output, op.inputs[0])

@@ -21,6 +21,14 @@ class Rewriter:
         self.tensors = list(network.tensors)
         self.operators: list[Operator] = []
         self.variables: list[Variable] = list(network.variables)
+        self._read = {
+            *network.ends,
+            *(i for op in network.operators for i in op.inputs),
+        }
+
+    def is_read(self, index: int) -> bool:
+        """Whether anything wants a value of the network as it came."""
+        return index in self._read
 
     def finished(self, **changes: Any) -> Network:
         """The network as it is now; `changes` are further fields."""
