@@ -6,7 +6,6 @@ float16 and dynamic-range weights become float32 first; TensorFlow's own calibra
 does the rest. It runs in this process: `core.isolate` keeps its crashes away.
 """
 
-from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
-from export.frontend import cures
+from export.frontend import cures, ranges
 from export.frontend.lstm_layer import KIND as LSTM
 from export.frontend.support import integer_core, require_supported
 from export.frontend.taken import alone
@@ -70,22 +69,14 @@ def _calibrated(
     tf = tensorflow()
     from tensorflow.lite.python.optimize import calibrator
 
-    class Anew(calibrator.Calibrator):  # type: ignore[misc]
-        def _feed_tensors(
-            self, dataset_gen: Callable[[], Iterator[list[np.ndarray]]], _: bool
-        ) -> None:
-            for sample in dataset_gen():
-                self._calibrator.Prepare([list(one.shape) for one in sample])
-                self._calibrator.FeedTensor(sample)
+    class Known(calibrator.Calibrator):  # type: ignore[misc]
+        def _feed_tensors(self, *_: Any) -> None:
+            """Nothing: the ranges lie in the model."""
 
-    anew = begins_anew(raw)
     with silent():
         own = _with_own_biases(with_float_constants(raw))
-        floats = calibrator.add_intermediate_tensors(own)
-        # the tensors are those of an LSTM
-        made = (Anew if anew else calibrator.Calibrator)(floats)
-        data, int8 = one_by_one(inputs), tf.int8
-        return bytes(made.calibrate_and_quantize(data, int8, int8, some_float))
+        known = Known(ranges.calibrated(own, one_by_one(inputs)))
+        return bytes(known.calibrate_and_quantize(None, tf.int8, tf.int8, some_float))
 
 
 def _with_tables(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes | None:

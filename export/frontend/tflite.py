@@ -20,6 +20,7 @@ from core.errors import Esp8kError
 from core.text import one_line
 from export.frontend.onnx.builder import Builder, Graph, is_last, read
 from export.frontend.onnx.operators import HINT, KNOWN, MAPPERS
+from export.frontend.ranges import Samples, calibrated
 from export.graph.flatbuffer import packed, unpacked
 
 KERAS_HINT = (
@@ -222,9 +223,7 @@ def _converted(converter: Any, hint: str = HINT) -> bytes:
         ) from error
 
 
-def one_by_one(
-    inputs: tuple[np.ndarray, ...],
-) -> Callable[[], Iterator[list[np.ndarray]]]:
+def one_by_one(inputs: tuple[np.ndarray, ...]) -> Samples:
     """Several inputs (N, ...) each, as TensorFlow's calibration asks for them."""
 
     def dataset() -> Iterator[list[np.ndarray]]:
@@ -239,3 +238,15 @@ def _calibrate(tf: Any, converter: Any, inputs: tuple[np.ndarray, ...]) -> None:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
+    converter._quantize = partial(_quantized, one_by_one(inputs))
+
+
+def _quantized(
+    samples: Samples, raw: bytes, start_type: Any, end_type: Any, *_: Any
+) -> bytes:
+    """What the converter does of its own, with ranges that are right."""
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    found = calibrated(raw, samples)
+    types = {"input_data_type": start_type, "output_data_type": end_type}
+    return bytes(mlir_quantize(found, **types))
