@@ -30,7 +30,7 @@ def calibrated(raw: bytes, samples: Samples) -> bytes:
     from tensorflow.lite.python.optimize import calibrator
 
     class Anew(calibrator.Calibrator):  # type: ignore[misc]
-        def _feed_tensors(self, dataset_gen: Samples, _: bool) -> None:
+        def _feed_tensors(self, dataset_gen: Samples, **_: bool) -> None:
             for sample in dataset_gen():
                 self._calibrator.Prepare([list(one.shape) for one in sample])
                 self._calibrator.FeedTensor(sample)
