@@ -225,13 +225,16 @@ class Config:
     model: Source  # a file, or module:function of torch
     calibration: Path | None = None  # inputs for a float model: .npz .npy .csv folder
     input_shape: tuple[int, ...] | None = None  # where the model leaves it open
+    int16: bool = False  # a float model: values of 16 bits, nearer to it and slower
     json: bool = False  # print the result as JSON
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     args = parse(Config, argv, "analyze", __doc__ or "")
-    options = Options(args.calibration, None, args.input_shape, drawn=True)
+    options = Options(
+        args.calibration, None, args.input_shape, drawn=True, int16=args.int16
+    )
     taken = load(args.model, options)
     found = analyze(taken.model, taken.name, taken.notes)
     if args.json:

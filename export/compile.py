@@ -255,6 +255,7 @@ class Config:
     calibration: Path | None = None  # inputs of a float model: .npz .npy .csv folder
     check: Path | None = None  # further inputs, on which quantization is measured
     input_shape: tuple[int, ...] | None = None  # where the model leaves it open
+    int16: bool = False  # a float model: values of 16 bits, nearer to it and slower
     url: str = ""  # of your project, for the manifests that registries read
     prepare: bool = False  # 28x28 pixels: bring frames and strokes to them, too
     views: bool = False  # a grey picture: sum the outputs of five shifted views, too
@@ -266,7 +267,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse(Config, argv, "compile", __doc__ or "")
     if args.url and not URL.fullmatch(args.url):
         raise Esp8kError(f"--url {args.url} is no https:// address", "leave it out")
-    options = Options(args.calibration, args.check, args.input_shape)
+    options = Options(args.calibration, args.check, args.input_shape, int16=args.int16)
     taken = load(args.model, options)
     name = identifier(args.name or Path(args.model.rpartition(":")[2]).stem)
     notes = (*taken.notes, *(cost.line() for cost in taken.costs))

@@ -80,11 +80,15 @@ def round_away(x: np.float32) -> int:
 
 
 def quantized(
-    real: np.ndarray, scale: np.float32 | float, zero_point: int
+    real: np.ndarray, scale: np.float32 | float, zero_point: int, dtype: str = "int8"
 ) -> np.ndarray:
-    """int8 of real numbers, as QUANTIZE of float32 and the C's input_of make it."""
-    steps = np.asarray(real, np.float32) / np.float32(scale)
-    return clamp(nearest(steps) + zero_point)
+    """int8 of real numbers, as QUANTIZE of float32 and the C's input_of make it.
+
+    Or int16, where the values are.
+    """
+    steps = nearest(np.asarray(real, np.float32) / np.float32(scale))
+    low, high = LIMITS[dtype]
+    return np.asarray(np.clip(steps + zero_point, low, high), dtype)
 
 
 def activation_range(op: Operator, out: Tensor) -> tuple[int, int]:

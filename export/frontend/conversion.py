@@ -6,8 +6,9 @@ conversion to the model's own runtime, and measures what the quantization costs.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from export.frontend import (
     beside,
     calibration,
     costs,
+    cures,
     dequantized,
     float_tflite,
     folded,
@@ -32,12 +34,24 @@ from export.frontend import (
     unloaded,
 )
 from export.frontend.onnx import files as onnx_files
+from export.frontend.refusal import quantized_already
 from export.frontend.taken import Options, Taken, Wanted
 from export.graph.anew import begins_anew
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
 DRAWN = 4  # inputs where there are none
+FAR = 0.01  # of an output's span: a mean error that is worth a word
+NEARER = "--int16 would come nearer: values of 16 bits, twice the memory, slower"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A quantized .tflite, the float one, and inputs to hold them to each other."""
+
+    floats: bytes
+    model: bytes
+    sets: dict[str, costs.Inputs]
 
 
 def convert(kind: str, source: str, raw: bytes, shown: str, options: Options) -> Taken:
@@ -75,23 +89,40 @@ def _drawn(wanted: tuple[Wanted, ...]) -> tuple[np.ndarray, ...]:
 
 
 def _quantized(
-    floats: bytes, otherwise: Callable[[], bytes], inputs: tuple[np.ndarray, ...]
+    floats: bytes,
+    otherwise: Callable[[], bytes],
+    inputs: tuple[np.ndarray, ...],
+    options: Options,
 ) -> bytes:
-    """The int8 .tflite of a float one.
+    """The int8 .tflite of a float one, or the int16 one.
 
     An LSTM that begins anew does so for every input of the calibration, too; a
-    converter would run all of them as one series.
+    converter would run all of them as one series. Nor does one make int16.
     """
-    return float_tflite.quantize(floats, inputs) if begins_anew(floats) else otherwise()
+    if options.int16 or begins_anew(floats):
+        return float_tflite.quantize(floats, inputs, options.int16)
+    return otherwise()
 
 
 def _told(inputs: tuple[np.ndarray, ...], options: Options) -> str:
     if options.calibration is None:
         return "quantized by drawn inputs, to find sizes: compile it with --calibration"
     reach = ", ".join(f"from {x.min():.4g} to {x.max():.4g}" for x in inputs)
-    return (
-        f"quantized here by {len(inputs[0]):,} calibration inputs, which reach {reach}"
-    )
+    kind = " to int16, portable C on every core," if options.int16 else ""
+    count = f"{len(inputs[0]):,} calibration inputs"
+    return f"quantized here{kind} by {count}, which reach {reach}"
+
+
+def _taken(made: Made, shown: str, notes: Sequence[str], options: Options) -> Taken:
+    """With what the quantization costs; where that is much, what would cost less."""
+    try:
+        told = costs.measured(made.floats, made.model, made.sets)
+    except Esp8kError as error:
+        if options.int16:
+            raise Esp8kError(error.message, cures.INT16) from error
+        raise
+    far = not options.int16 and any(cost.mean > FAR * cost.span for cost in told)
+    return Taken(made.model, shown, (*notes, *((NEARER,) if far else ())), told)
 
 
 # ==== Four kinds of model ====
@@ -112,10 +143,10 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     ends = [network.tensors[i] for i in network.inputs]
     wanted = tuple(Wanted(end.name, (1, *end.shape[1:])) for end in ends)
     inputs = _required(shown, wanted, options)
-    model = float_tflite.quantize(raw, inputs)
+    model = float_tflite.quantize(raw, inputs, options.int16)
     floats = float_tflite.with_float_constants(raw)
-    told = costs.measured(floats, model, costs.sets(inputs, wanted, options))
-    return Taken(model, shown, (*notes, _told(inputs, options)), told)
+    made = Made(floats, model, costs.sets(inputs, wanted, options))
+    return _taken(made, shown, (*notes, _told(inputs, options)), options)
 
 
 def _other_integers(shown: str, how: str, network: Network) -> Esp8kError:
@@ -142,20 +173,22 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     some = tuple(values[: beside.CHECKED].astype(np.float32) for values in inputs)
     layers = model._flatten_layers()
     expected = beside.by_keras(model, some)
-    recurrent = sum(keras_layers.prepare(tf, layer) for layer in layers)
+    single = not options.int16  # the operator is of 8 bits
+    recurrent = sum(keras_layers.prepare(tf, layer, single) for layer in layers)
     starts = [keras.Input(batch_shape=one.shape) for one in wanted]
     start = starts if len(starts) > 1 else starts[0]
     fixed = keras.Model(start, model(start, training=False))
     floats = lstm_layer.anew(tflite.from_keras(tf, fixed))
     beside.hold("Keras", expected, floats, some)
-    int8 = _quantized(floats, partial(tflite.from_keras, tf, fixed, inputs), inputs)
+    otherwise = partial(tflite.from_keras, tf, fixed, inputs)
+    quantized = _quantized(floats, otherwise, inputs, options)
     whole = lstm_layer.count(floats)
     written_out = recurrent - whole
     notes = [_told(inputs, options), *lstm_layer.notes(whole)]
     if written_out > 0:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
-    told = costs.measured(floats, int8, costs.sets(inputs, wanted, options))
-    return Taken(int8, shown, tuple(notes), told)
+    made = Made(floats, quantized, costs.sets(inputs, wanted, options))
+    return _taken(made, shown, notes, options)
 
 
 def _quietly_loaded(keras: Any, raw: bytes) -> Any:
@@ -206,18 +239,21 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     folder = Path(source).resolve().parent if source else None
     opened = onnx_files.read(raw, folder, shown, options.input_shape)
     if opened.quantized:
+        if options.int16:
+            raise quantized_already(shown)
         model, graph = tflite.convert_quantized(opened.proto)
         notes = (*opened.notes, "the ONNX model is quantized: its scales are taken")
         notes += beside.told(opened.proto, model, opened.inputs, graph)
         return Taken(model, shown, notes)
     inputs = _required(shown, opened.inputs, options)
-    floats, otherwise, graph = tflite.convert_opened(opened.proto, inputs)
+    floats, otherwise, graph = tflite.convert_opened(
+        opened.proto, inputs, options.int16
+    )
     floats, ours = lstm_layer.anew(floats), partial(tflite.as_built, graph)
     some = tuple(values[: beside.CHECKED] for values in inputs)
     beside.hold("ONNX", onnx_files.run(opened.proto, some), floats, ours(some))
-    model = _quantized(floats, otherwise, ours(inputs))
+    model = _quantized(floats, otherwise, ours(inputs), options)
     sets = costs.sets(inputs, opened.inputs, options, ours)
-    told = costs.measured(floats, model, sets)
     whole = lstm_layer.notes(lstm_layer.count(floats))
     notes = (*opened.notes, _told(inputs, options), *whole)
-    return Taken(model, shown, notes, told)
+    return _taken(Made(floats, model, sets), shown, notes, options)

@@ -7,6 +7,7 @@ LOOP = (
     "give the model from before its conversion, a Keras file or a torch function, with "
     "--calibration: recurrent layers are written out there"
 )
+INT16 = "leave --int16 out: with 8 bits more operators are taken"
 RECURRENT = (
     "write it with keras.layers.LSTM(..., unroll=True), or as one step with its state "
     "as a second input and output"

@@ -40,31 +40,36 @@ BIASES = {  # where operators have them among their inputs
 }
 
 
-def quantize(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
+def quantize(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool = False) -> bytes:
     """int8 inputs, outputs and weights, a scale per channel.
 
     What TensorFlow cannot quantize, as ELU, may stay float where it becomes a table.
+    With `int16` values are of 16 bits, weights of 8, sums of 64, and nothing is float.
     """
-    made = _quantized(raw, inputs)
+    made = _quantized(raw, inputs, int16)
     return marked(made) if begins_anew(raw) else made
 
 
-def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
+def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes:
     try:
-        return _calibrated(raw, inputs)
+        return _calibrated(raw, inputs, int16)
     except (RuntimeError, ValueError) as error:
-        mixed = _with_tables(raw, inputs)
+        mixed = None if int16 else _with_tables(raw, inputs)
         if mixed is not None:
             return mixed
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
+        otherwise = cures.INT16 if int16 else UNQUANTIZED_HINT
         raise Esp8kError(
             f"TensorFlow cannot quantize the model: {reason}",
-            cures.of_any(read_tflite(raw, "float"), UNQUANTIZED_HINT),
+            cures.of_any(read_tflite(raw, "float"), otherwise),
         ) from error
 
 
 def _calibrated(
-    raw: bytes, inputs: tuple[np.ndarray, ...], some_float: bool = False
+    raw: bytes,
+    inputs: tuple[np.ndarray, ...],
+    int16: bool = False,
+    some_float: bool = False,
 ) -> bytes:
     tf = tensorflow()
     from tensorflow.lite.python.optimize import calibrator
@@ -73,10 +78,14 @@ def _calibrated(
         def _feed_tensors(self, *_: Any) -> None:
             """Nothing: the ranges lie in the model."""
 
+    values, sums = (tf.int16, tf.int64) if int16 else (tf.int8, tf.int32)
     with silent():
         own = _with_own_biases(with_float_constants(raw))
         known = Known(ranges.calibrated(own, one_by_one(inputs)))
-        return bytes(known.calibrate_and_quantize(None, tf.int8, tf.int8, some_float))
+        made = known.calibrate_and_quantize(
+            None, values, values, some_float, activations_type=values, bias_type=sums
+        )
+        return bytes(made)
 
 
 def _with_tables(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes | None:

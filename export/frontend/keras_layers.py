@@ -16,19 +16,22 @@ from export.frontend import lstm_layer
 Looped = tuple[Any, Any, list[Any]]  # as a layer's loop gives: last row, rows, states
 
 
-def prepare(tf: Any, layer: Any) -> bool:
-    """Whether it is a recurrent layer; then it has no loop from now on."""
+def prepare(tf: Any, layer: Any, whole: bool = True) -> bool:
+    """Whether it is a recurrent layer; then it has no loop from now on.
+
+    `whole`: whether an LSTM may become one operator.
+    """
     if not hasattr(layer, "unroll"):
         return False
     if hasattr(layer, "forward_layer"):  # its two are layers of the model, too
         layer.unroll = True
         return False
-    if type(layer) is tf.keras.layers.LSTM and not layer.unroll:
+    if whole and type(layer) is tf.keras.layers.LSTM and not layer.unroll:
         layer.inner_loop = partial(_loop, tf, layer)
     layer.unroll = True
     # A cell with dropout draws it for every step, in training or not.
-    whole = getattr(layer, "cell", None)
-    for cell in getattr(whole, "cells", [whole] if whole else []):
+    all_of = getattr(layer, "cell", None)
+    for cell in getattr(all_of, "cells", [all_of] if all_of else []):
         cell.dropout = cell.recurrent_dropout = 0.0
     return True
 

@@ -47,10 +47,14 @@ def is_looped(network: Network) -> bool:
     )
 
 
-def unrolled(raw: bytes) -> bytes:
-    """The same model in one graph, with a batch of 1."""
+def unrolled(raw: bytes, whole: bool = True) -> bytes:
+    """The same model in one graph, with a batch of 1.
+
+    `whole`: whether the loop of an LSTM may become one operator.
+    """
     try:
-        return open_shapes.settled(_with_lstms(raw) or _written(raw)[0])
+        found = _with_lstms(raw) if whole else None
+        return open_shapes.settled(found or _written(raw)[0])
     except Esp8kError:
         raise
     except Exception as error:  # whatever a damaged body leads to

@@ -16,3 +16,11 @@ def refuse(
     """The error that names the operator by its number and its first output."""
     name = network.tensors[op.outputs[0]].name if op.outputs else "none"
     return Esp8kError(f"operator {op.index} {op.kind} (tensor {name}): {what}", hint)
+
+
+def quantized_already(shown: str) -> Esp8kError:
+    """A model that is asked to be of 16 bits, but was quantized by its author."""
+    return Esp8kError(
+        f"{shown} is quantized already: its values stay as they are",
+        "leave --int16 out, or give the float model that it was made of",
+    )

@@ -26,6 +26,7 @@ from export.frontend import (
     lstm_layer,
     open_shapes,
 )
+from export.frontend.refusal import quantized_already
 from export.frontend.taken import Options, Taken
 from export.graph.anew import begins_anew
 from export.graph.flatbuffer import is_tflite
@@ -92,17 +93,20 @@ def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
     network = read_tflite(raw, shown)
     notes: tuple[str, ...] = ()
     if loops.is_looped(network):
-        raw = isolated(loops.unrolled, (raw,), "TensorFlow Lite", fresh=True)
+        arguments = (raw, not options.int16)
+        raw = isolated(loops.unrolled, arguments, "TensorFlow Lite", fresh=True)
         whole = lstm_layer.count(raw) if begins_anew(raw) else 0
         notes = lstm_layer.notes(whole)
         if sum(op.kind == "WHILE" for op in network.operators) > whole:
             which = "other loops" if whole else "loops"
             notes += (f"its {which} are written out, turn by turn",)
         network = read_tflite(raw, shown)
-    anew = options.calibration is not None
+    anew = options.calibration is not None and not options.int16
     if is_float(network) or dequantized.otherwise(network, anew) is not None:
         found = _converted("tflite", shown, raw, shown, options)
         return dataclasses.replace(found, notes=(*notes, *found.notes))
+    if options.int16 and dequantized.held(network) != "int16":
+        raise quantized_already(shown)
     if anew:
         notes += ("the model is quantized already: --calibration was not read",)
     if open_shapes.is_open(network):

@@ -14,6 +14,7 @@ class Options:
     check: Path | None = None  # inputs that the cost is measured on
     input_shape: tuple[int, ...] | None = None  # where the model leaves it open
     drawn: bool = False  # whether drawn inputs stand in for missing ones: for sizes
+    int16: bool = False  # activations of 16 bits, of a float model
 
 
 @dataclass(frozen=True)

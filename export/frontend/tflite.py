@@ -69,11 +69,15 @@ def convert(model: bytes, calibration: np.ndarray | None = None) -> bytes:
 
 
 def convert_opened(
-    model: bytes, calibration: tuple[np.ndarray, ...]
+    model: bytes, calibration: tuple[np.ndarray, ...], written_out: bool = False
 ) -> tuple[bytes, Callable[[], bytes], Graph]:
-    """(float32 .tflite, what makes the int8 one, how they were built) of ONNX."""
+    """(float32 .tflite, what makes the int8 one, how they were built) of ONNX.
+
+    `written_out`: whether no LSTM may become one operator.
+    """
     tf = tensorflow()
     graph = read(onnx.load_from_string(model), KNOWN, HINT)
+    graph.written_out = written_out
     concrete, module = _function(tf, graph)
     inputs = as_built(graph, calibration)
     quantized = partial(from_concrete, tf, concrete, module, inputs)

@@ -153,8 +153,8 @@ def shifted(tensor: Tensor) -> Tensor:
 
 
 def quantized(end: End, values: np.ndarray) -> np.ndarray:
-    """The core's int8 of real numbers, as QUANTIZE rounds them."""
-    return int8.quantized(values, end.scale, end.zero_point)
+    """The core's integers of real numbers, as QUANTIZE rounds them."""
+    return int8.quantized(values, end.scale, end.zero_point, end.inner)
 
 
 def to_outer(end: End, q: np.ndarray) -> np.ndarray:
@@ -174,6 +174,6 @@ def from_core(end: End, q: np.ndarray) -> np.ndarray:
 
 
 def real(end: End, q: np.ndarray) -> np.ndarray:
-    """The real numbers that int8 values stand for, float32."""
+    """The real numbers that the core's integers stand for, float32."""
     away = q.astype(np.float32) - np.float32(end.zero_point)
     return np.asarray(away * np.float32(end.scale), np.float32)

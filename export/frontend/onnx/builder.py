@@ -33,6 +33,7 @@ class Graph:
     shapes: dict[str, tuple[int, ...]]
     steps: list[Step] = field(default_factory=list)
     whole_lstm: bool = False  # whether one was built as one operator
+    written_out: bool = False  # whether none may be
 
     def users(self, name: str) -> list[Step]:
         """The steps that read a value."""

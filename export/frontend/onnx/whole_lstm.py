@@ -14,7 +14,8 @@ STATES, CELL = (5, 6), 2  # inputs that a state begins with; the output of the l
 
 def is_whole(b: Builder, step: Step, steps: int) -> bool:
     """Whether it begins with zeros, has more than a step, and its cell is nobody's."""
-    if len(step.outputs) > CELL and b.graph.is_read(step.outputs[CELL]):
+    read = len(step.outputs) > CELL and b.graph.is_read(step.outputs[CELL])
+    if read or b.graph.written_out:
         return False
     first = [step.inputs[i] for i in STATES if step.has(i)]
     constants = b.graph.constants
