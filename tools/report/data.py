@@ -56,6 +56,16 @@ class Collected:
     losses: list[str]
     retries: int
 
+    @staticmethod
+    def of(shards: Sequence[Shard], engines: Sequence[str]) -> "Collected":
+        """What the shards brought, which lie in the order of their images."""
+        return Collected(
+            {e: [r for s in shards for r in s.answers[e]] for e in engines},
+            sum(s.resets for s in shards),
+            [loss for s in shards for loss in s.losses],
+            sum(s.retries for s in shards),
+        )
+
 
 def collect(
     opener: Opener,
@@ -92,13 +102,7 @@ def collect(
             raise
     for error in sorted((e for e in errors if e), key=lambda e: isinstance(e, Stopped)):
         raise error
-    answers = {e: [r for s in shards for r in s.answers[e]] for e in engines}
-    return Collected(
-        answers,
-        sum(s.resets for s in shards),
-        [loss for s in shards for loss in s.losses],
-        sum(s.retries for s in shards),
-    )
+    return Collected.of(shards, engines)
 
 
 class Stopped(Esp8kError):
