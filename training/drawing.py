@@ -7,16 +7,19 @@ store(picture, path)
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core import files
+
+if TYPE_CHECKING:  # not every command that could draws
+    from matplotlib.figure import Figure
 
 INK, BLUE, RED, GREY = "#222222", "#1f6fb4", "#c8442b", "#8a8a8a"
 FAINT, PALE = "#f6f6f6", "#e6e6e6"  # the ground of a table; its diagonal, grid lines
 
 
-def figure(width: float, height: float) -> Any:
-    """A blank figure in our style; no display is needed."""
+def figure(width: float, height: float) -> "Figure":
+    """A blank figure in our style, in inches; no display is needed."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -44,7 +47,7 @@ def figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained", dpi=140)
 
 
-def store(picture: Any, path: Path) -> None:
+def store(picture: "Figure", path: Path) -> None:
     """Write a PNG atomically and without dates, so equal runs give equal files."""
     buffer = io.BytesIO()
     picture.savefig(buffer, format="png", metadata={"Software": None})

@@ -150,7 +150,7 @@ def levels(
 
 
 def some(mask: Array) -> tuple[Array, ...]:
-    """Rows and columns of some five hundred of the pixels that are set."""
+    """Rows and columns, (n,) each, of some five hundred of the pixels that are set."""
     at = np.flatnonzero(mask)
     return np.divmod(at[:: max(1, len(at) // 500)], mask.shape[1])
 
@@ -165,7 +165,7 @@ def middle(few: Array) -> Array:
 
 
 def sides(own: Array) -> tuple[float, float]:
-    """Longer and shorter side of the least rectangle around the piece, pixels."""
+    """Sides of the least rectangle around a piece (H, W): longer, shorter; pixels."""
     rows = np.flatnonzero(own.any(1))  # its two ends in each bound the piece
     left = own[rows].argmax(1)
     right = own.shape[1] - 1 - own[rows, ::-1].argmax(1)

@@ -79,7 +79,8 @@ def collect(
 
     A device that resets in mid-batch costs time, not answers: the client resumes, and
     where even the port was lost the device is opened again at the first unanswered
-    image. `check` may refuse a freshly opened device.
+    image; a `DeviceError` says that it does not come back. `check` may refuse a freshly
+    opened device. `images` (N, 28, 28) uint8.
     """
     bounds = np.linspace(0, len(images), max(1, workers) + 1).astype(int).tolist()
     shards = [Shard(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
@@ -161,7 +162,7 @@ def _ask(
 
 
 def accuracy(truth: np.ndarray, said: np.ndarray) -> dict[str, Any]:
-    """Right answers, their share in percent, and its 95 % interval in percent."""
+    """Of labels (N,): right answers, their share in percent, its 95 % interval."""
     right, total = int((truth == said).sum()), len(truth)
     return {
         "right": right,
@@ -202,7 +203,7 @@ def spread(values: Sequence[int | None]) -> dict[str, float] | None:
 def doubt_statistics(
     decisions: np.ndarray | None, said: np.ndarray, truth: np.ndarray
 ) -> dict[str, Any] | None:
-    """How many answers are sure, and what they are worth; None without a doubt."""
+    """How many of N answers are sure, and what they are worth; None without a doubt."""
     if decisions is None:
         return None
     sure, right = decisions == SURE, said == truth
@@ -225,7 +226,7 @@ def engine_statistics(
     truth: np.ndarray,
     images: np.ndarray,
 ) -> dict[str, Any]:
-    """Everything the report says about one engine, timing apart."""
+    """All of one engine, timing apart; `own`: the host's raw logits (N, classes)."""
     logits = np.stack([np.asarray(a.logits) for a in answers]).astype(own.dtype)
     device_labels = np.array([a.label for a in answers])
     host_labels = own.argmax(1)
