@@ -10,7 +10,8 @@ Every stage's configuration is a dataclass whose fields carry a comment:
 with the comments, the defaults and the lines of the examples as they stand. A bool
 field becomes `--flag`, or `--no-flag` where it is on by default; a `tuple[...]` takes
 several values; a `Literal` lists its words; `Positional[Path]` stands without a flag;
-`Annotated[Path, arg(aliases=["-o"])]` has other names, or `metavar` in the help.
+`Annotated[Path, arg(aliases=["-o"])]` has a letter as well, or `metavar` in the help.
+An alias of more than a letter is a former name: it is taken, and told nowhere.
 """
 
 import contextlib
@@ -111,6 +112,7 @@ def _show_help(config: type[Any], called: str, text: str) -> NoReturn:
     usage, _, options = shown.getvalue().partition("\n")
     parts = [laid_out(text)] if text else []
     print("\n\n".join([*parts, _filled(usage, " " * 7)]))
+    options = _without_former(config, options)
     options = _ON.sub(r"(else:\1yes)", _NO_VALUE.sub("", options))
     print("\n".join(line.rstrip() for line in options.splitlines()))
     raise SystemExit(0)
@@ -158,7 +160,8 @@ def _refuse(
     options, places = _options(config)
     written = [word.partition("=")[0].replace("_", "-") for word in words]
     unknown = [w for w in written if OPTION.match(w) and w not in options]
-    told, wrong = _told(event), unknown[0] if unknown else ""
+    told = _without_former(config, _told(event))
+    wrong = unknown[0] if unknown else ""
     if isinstance(event, events.UnrecognizedArgs):
         wrong = event.tokens[0].partition("=")[0]
     elif unknown:
@@ -166,7 +169,7 @@ def _refuse(
     hint = f"see {event.prog} --help"
     if wrong in places:
         hint = f"{wrong[2:].upper()} stands without {wrong}: {hint}"
-    elif meant := get_close_matches(wrong, options, 1, 0.8):
+    elif meant := get_close_matches(wrong, set(options) - _former(config), 1, 0.8):
         hint = f"did you mean {meant[0]}? {hint}"
     raise Esp8kError(told, hint)
 
@@ -184,10 +187,26 @@ def _options(config: type[Any]) -> tuple[list[str], list[str]]:
         no = "no-" if field.default is True else ""
         name = f"--{no}{field.name.replace('_', '-')}"
         (places if _BARE in extras else options).append(name)
-        options += [
-            a for extra in extras for a in getattr(extra, "aliases", None) or ()
-        ]
-    return options, places
+    return [*options, *_aliases(config)], places
+
+
+def _aliases(config: type[Any]) -> list[str]:
+    """Of all fields, letters and former names."""
+    hints = get_type_hints(config, include_extras=True)
+    extras = [e for f in hints.values() for e in getattr(f, "__metadata__", ())]
+    return [alias for e in extras for alias in getattr(e, "aliases", None) or ()]
+
+
+def _former(config: type[Any]) -> set[str]:
+    """The aliases that are no letters."""
+    return {alias for alias in _aliases(config) if alias.startswith("--")}
+
+
+def _without_former(config: type[Any], text: str) -> str:
+    """A help's "-o PATH, --output PATH, --out PATH", or "-o/--output/--out"."""
+    for name in _former(config):
+        text = re.sub(rf"{name}(/|\s\S+,\s+)", "", text)
+    return text
 
 
 def _told(event: events.ParseErrorEvent) -> str:

@@ -89,7 +89,7 @@ def field_names() -> list[str]:
 
 
 def sixteenths(logits: Array) -> Array:
-    """Real logits, cut towards zero and bounded, as the device does it; int64."""
+    """Real logits, of any shape, in int64: cut towards zero, as on the device."""
     scaled = np.asarray(logits, np.float32) * np.float32(UNIT)
     return np.asarray(np.trunc(np.clip(scaled, -FARTHEST, FARTHEST)).astype(np.int64))
 

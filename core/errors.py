@@ -22,8 +22,6 @@ INDENT = " " * len("error: ")
 ENDINGS = {signal.SIGTERM: "terminated"}
 if hasattr(signal, "SIGHUP"):  # not on Windows
     ENDINGS[signal.SIGHUP] = "the terminal was closed"
-EXIT_TERMINATED = 128 + signal.SIGTERM
-
 
 RIGHTS = "check who owns it and its rights"
 SPACE = (

@@ -86,7 +86,7 @@ def compare(
     expected: np.ndarray,
     got: bytes,
 ) -> Difference:
-    """Name the first wrong value; `got` is the stage as the device laid it out."""
+    """Name the first wrong value; there is one. `got` is as the device laid it out."""
     found = np.frombuffer(got, expected.dtype).reshape(plan.shape)
     right = expected.reshape(plan.shape)
     # Bits, not values: NaN is no excuse and -0 is not 0.

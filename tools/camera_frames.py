@@ -18,7 +18,7 @@ GREY = 5  # largest spread of the noise, of 255
 
 
 def draw(digit: Array, rng: np.random.Generator) -> Array:
-    """A digit of 28x28, light on black, as a camera may see it."""
+    """A digit (28, 28) uint8, light on black, as a camera may see it: (H, W) uint8."""
     shape = int(rng.integers(LEAST, TALLEST + 1)), int(rng.integers(LEAST, WIDEST + 1))
     ink, light = pasted(digit, shape, rng), lit(shape, rng)
     contrast = rng.uniform(0.25, 0.9)
@@ -45,7 +45,7 @@ def pasted(digit: Array, shape: tuple[int, int], rng: np.random.Generator) -> Ar
 
 
 def lit(shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    """Light from one side, less of it in the corners, sometimes a soft shadow."""
+    """Light from one side, (H, W) about 1: less in corners, at times a soft shadow."""
     ys, xs = (v / s - 0.5 for v, s in zip(np.indices(shape), shape, strict=True))
     way = rng.uniform(0, 2 * np.pi)
     light = 1 + rng.uniform(0, 0.6) * (np.cos(way) * xs + np.sin(way) * ys)

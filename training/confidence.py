@@ -17,6 +17,7 @@ import numpy as np
 
 from core.cli import parse
 from core.paths import checkpoint as find
+from core.probability import divisor
 from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
@@ -89,8 +90,12 @@ def coverage(result: Evaluation, target: float, temperature: float) -> Coverage:
     )
 
 
-def report(result: Evaluation, temperature: float) -> dict[str, Any]:
-    """Calibration, and how many digits to reject for which accuracy."""
+def report(result: Evaluation, fitted: float | None) -> dict[str, Any]:
+    """Calibration, and how many digits to reject for which accuracy.
+
+    Errors in points, before and with the `fitted` temperature, where there is one.
+    """
+    temperature = divisor(fitted)
     return {
         "temperature": round(temperature, 4),
         "calibration_error": [
@@ -115,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     stored = checkpoint.load(find(config.model), config.model)
     images = data.of_model(stored.config)
     result = evaluate(stored.module(), images.test_images, images.test_labels)
-    found = report(result, stored.temperature or 1.0)
+    found = report(result, stored.temperature)
     if config.json:
         print(for_json({"model": config.model, **found}, None))
         return

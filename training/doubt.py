@@ -155,7 +155,7 @@ def integers(network: nn.Sequential, weights_hash: str) -> Doubt:
 
 
 def bits(weights: Array) -> int:
-    """Fraction bits with which the largest weight still fits a signed byte."""
+    """Fraction bits with which the largest of any weights still fits a signed byte."""
     return int(np.floor(np.log2(127 / np.abs(weights).max())))
 
 
@@ -204,7 +204,7 @@ def write(doubt: Doubt, path: Path) -> None:
 def figures(
     doubt: Doubt, images: Array, logits: Array, labels: Array
 ) -> dict[str, float]:
-    """On labelled images: share unsure of the right ones, share right of the sure."""
+    """Percent unsure of the right ones, right of the sure; images (N, 28, 28)."""
     sure = doubt.decide(images, logits) == SURE
     right = logits.argmax(1) == labels
     return {

@@ -24,7 +24,7 @@ LEAST_PX = 400  # of a patch: fewer is a blank
 
 
 def drawings(count: int, rng: Random, kinds: tuple[Kind, ...] = ()) -> Array:
-    """Of these kinds, of those that are learnt where none is named."""
+    """Of these kinds, or of those that are learnt: uint8 (N, 28, 28)."""
     kinds = kinds or LEARNT
     out: list[Array] = []
     while len(out) < count:

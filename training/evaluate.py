@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from core import probability
 from core.cli import parse
 from core.paths import checkpoint as find
 from core.program import run
@@ -45,11 +46,9 @@ class Evaluation:
         """Percent right."""
         return 100 * float((self.predicted == self.labels).mean())
 
-    def probabilities(self, temperature: float = 1.0) -> np.ndarray:
+    def probabilities(self, temperature: float | None = None) -> np.ndarray:
         """Softmax of the logits divided by `temperature`, (N, classes)."""
-        scaled = self.logits.astype(np.float64) / temperature
-        powers = np.exp(scaled - scaled.max(1, keepdims=True))
-        return np.asarray(powers / powers.sum(1, keepdims=True))
+        return probability.probabilities(self.logits, temperature)
 
     def confusion(self) -> np.ndarray:
         """(true, predicted) counts, (classes, classes)."""

@@ -63,7 +63,7 @@ def normalise(images: Tensor) -> Tensor:
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Percent of `images` (already normalised) classified as labelled."""
+    """Percent right of normalised images (N, 1, 28, 28) with labels (N,)."""
     return 100 * float((logits(model, images).argmax(1) == labels).float().mean())
 
 
@@ -80,7 +80,8 @@ def logits(model: nn.Module, images: Tensor, batch: int = 500) -> Tensor:
 def distillation(output: Tensor, hints: Tensor, soften: float) -> Tensor:
     """How far the student's probabilities are from the teacher's, both softened.
 
-    Kullback-Leibler divergence, times soften^2 so that its gradients keep their size.
+    Both are logits (N, classes). Kullback-Leibler divergence, the mean over N, times
+    soften^2 so that its gradients keep their size.
     """
     student = functional.log_softmax(output / soften, 1)
     teacher = functional.log_softmax(hints / soften, 1)

@@ -80,7 +80,7 @@ def centred(image: Image.Image) -> np.ndarray:
 
 
 def written(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` of each digit."""
+    """`count` of each digit: uint8 (10 * count, 28, 28), labels (10 * count,)."""
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(10, dtype=np.uint8), count)
     return np.stack([drawn(int(digit), random) for digit in labels]), labels

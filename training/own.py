@@ -116,7 +116,8 @@ class Before:
 def pass_of(own: Own, old: data.Data, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """One pass: own pictures repeated to SHARE of it, the rest drawn from the old.
 
-    Of a data set smaller than OLD every image comes several times.
+    uint8 (N, 28, 28), labels (N,), unshuffled. Of a data set smaller than OLD every
+    image comes several times.
     """
     random = np.random.default_rng(seed)
     size = len(old.train_labels)

@@ -6,7 +6,6 @@ confidence.png        errors of each class, what a probability is worth, rejecti
 misclassified.png     every test image that the model gets wrong
 """
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from core import files
 from training.checkpoint import PICTURES
+from training.drawing import BLUE, FAINT, GREY, INK, PALE, RED, figure, store
 from training.evaluate import Evaluation
 from training.fit import Epoch
 from training.schedule import Recipe, schedule
 
-INK, BLUE, RED, GREY = "#222222", "#1f6fb4", "#c8442b", "#8a8a8a"
-FAINT, PALE = "#f6f6f6", "#e6e6e6"  # the ground of a table; its diagonal, grid lines
 SHEET_LIMIT = 160  # images on the sheet of mistakes
 COLUMNS = 12
 CELL = (45, 34)  # rows and columns that a digit with its captions takes
@@ -60,42 +57,6 @@ def draw(
     confusion(table, run, result)
     trust(shares, run, result)
     misclassified(wrong, run, result, images, doubtful)
-
-
-def figure(width: float, height: float) -> Any:
-    """A blank figure in our style; no display is needed."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    matplotlib.rcParams.update(
-        {
-            "font.size": 10,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.edgecolor": GREY,
-            "axes.titleweight": "bold",
-            "axes.titlesize": 11,
-            "axes.titlelocation": "left",
-            "text.color": INK,
-            "axes.labelcolor": INK,
-            "xtick.color": GREY,
-            "ytick.color": GREY,
-            "xtick.labelcolor": INK,
-            "ytick.labelcolor": INK,
-            "lines.markersize": 5,
-            "legend.frameon": False,
-        }
-    )
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained", dpi=140)
-
-
-def store(picture: Any, path: Path) -> None:
-    """Write a PNG atomically and without dates, so equal runs give equal files."""
-    buffer = io.BytesIO()
-    picture.savefig(buffer, format="png", metadata={"Software": None})
-    files.write_bytes(path, buffer.getvalue())
 
 
 def learning_curves(path: Path, run: Run) -> None:
@@ -278,17 +239,22 @@ def misclassified(
             va="top", color=GREY, fontsize=6.5,
         )  # fmt: skip
     axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    title = _sheet_title(run, result, wrong, doubtful)
+    picture.suptitle(title, x=0.01, ha="left", fontsize=11)
+    store(picture, path)
+
+
+def _sheet_title(
+    run: Run, result: Evaluation, wrong: np.ndarray, doubtful: Sequence[int]
+) -> str:
+    """How many are wrong, how many of them are drawn, and what stands beside each."""
     shown = "" if len(wrong) == len(result.wrong) else f", the first {len(wrong)}"
     marked = sum(int(index) in doubtful for index in wrong)
     note = f"; * {marked} with a label that people doubt" if marked else ""
-    picture.suptitle(
+    return (
         f"{run.title}: {_share(result)}{shown}, surest first: true → predicted, "
-        f"#index, confidence{note}",
-        x=0.01,
-        ha="left",
-        fontsize=11,
+        f"#index, confidence{note}"
     )
-    store(picture, path)
 
 
 def _told(run: Run, result: Evaluation, index: int) -> str:

@@ -23,6 +23,7 @@ from core.errors import Esp8kError
 from core.files import check_writable, write_json
 from core.lock import lock
 from core.paths import model_dir
+from core.probability import divisor
 from core.program import run
 from core.saying import say
 from core.statistics import wilson_percent
@@ -148,7 +149,7 @@ def _file(
     digest = checkpoint.save(path, config.model, weights, told, temperature)
     asked.note(folder / asked.TRAINED, *config.asked())
     metrics = _metrics(config, trainer, result, images, digest)
-    metrics["confidence"] = confidence.report(result, temperature or 1.0)
+    metrics["confidence"] = confidence.report(result, temperature)
     write_json(folder / "metrics.json", metrics)
     if config.plots:
         known = data.LABEL_ERRORS if config.dataset == "mnist" else ()
@@ -156,7 +157,7 @@ def _file(
             title=config.model,
             history=trainer.history,
             recipe=trainer.recipe,
-            temperature=temperature or 1.0,
+            temperature=divisor(temperature),
             classes=tuple(images.classes),
         )
         plots.draw(folder, run, result, images.test_images, known)

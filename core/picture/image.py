@@ -13,6 +13,7 @@ and that box is put on 28x28 so that the centre of mass lies in the middle.
 
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from core.pixels import SIDE
 from core.placing import BOX, CENTRE, Box, bounds, place, widen
 from core.program import run
 from core.saying import say
-from core.text import for_json
+from core.text import folded, for_json, visible
 
 Array = np.ndarray
 Crop = tuple[int, int, int, int]  # x, y, width, height, pixels
@@ -41,6 +42,7 @@ NEAR = 80  # pixels at that size: a smaller digit is read once more from nearby
 SAME = 0.6  # of what both readings cover that they have in common
 FAINT = 0.25  # of full ink: below this nothing bounds a digit
 BLANK_CURE = "draw darker, or name the part with the digit: CROP=x,y,width,height"
+COLUMNS, GAP = 80, 3  # of a terminal; between a digit and what is said of it
 TOO_SMALL = 10  # pixels of the picture: a digit below this cannot be read
 
 
@@ -211,14 +213,33 @@ def is_mnist(colour: Image.Image) -> bool:
     return abs(extent - BOX) <= 1 and bool((abs(centre - CENTRE) < 1.1).all())
 
 
-def show(found: Reading) -> None:
-    """The digits as characters, and what was left out."""
-    from core.terminal import digit_lines, encoding_of
+def show(name: str, found: Reading) -> None:
+    """Each digit as characters, beside them of which file and which part it is."""
+    from core.terminal import beside, digit_lines, encoding_of
 
-    for digit in found.digits:
-        print("\n".join(digit_lines(digit.pixels, encoding_of(sys.stdout))))
-    if found.left_out:
-        print(f"left out: {', '.join(found.left_out)}")
+    for number, digit in enumerate(found.digits):
+        picture = digit_lines(digit.pixels, encoding_of(sys.stdout))
+        told = [part for fact in facts(name, found, number) for part in wrapped(fact)]
+        print("\n".join(beside(picture, told, SIDE, GAP)))
+
+
+def facts(name: str, found: Reading, number: int) -> list[str]:
+    """Of digit `number`: the file, which it is, where it lies, what was left out."""
+    count, crop = len(found.digits), ",".join(map(str, found.digits[number].crop))
+    best = ", the clearest" if number == found.main else ""
+    which = [f"digit {number + 1} of {count}{best}"] if count > 1 else []
+    out = [f"left out: {', '.join(found.left_out)}"] if found.left_out else []
+    return [name, *which, f"crop {crop}", *out]
+
+
+def wrapped(fact: str) -> list[str]:
+    """Lines of what is left of COLUMNS beside a digit; a path breaks where it must."""
+    return textwrap.wrap(visible(fact), COLUMNS - SIDE - GAP, break_on_hyphens=False)
+
+
+def why(error: Esp8kError, name: str) -> str:
+    """What is wrong with a picture, where its name stands before it."""
+    return error.message.removeprefix(f"{name} ")
 
 
 def write(pixels: Array, path: Path) -> None:
@@ -254,13 +275,18 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise
             told.append({"source": str(path), "error": error.message})
             if not config.json:
-                print(f"{path}: {error.message.removeprefix(f'{path} ')}")
+                refused = visible(f"{path}: {why(error, str(path))}")
+                print(folded(refused, sys.stdout, "  "))
             continue
         told.append({"source": str(path), **found.json()})
         if not config.json:
-            show(found)
+            show(str(path), found)
     if config.json:
         print(for_json(told, None))
+    elif len(paths) > 1:
+        refusals = sum("error" in one for one in told)
+        done = len(paths) - refusals
+        print(f"{len(paths)} pictures: {done} read, {refusals} refused")
     if config.out is not None and found is not None:
         write(found.pixels, config.out)
         say(f"wrote {config.out}")

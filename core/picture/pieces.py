@@ -98,11 +98,8 @@ def measure(
     part = labels[y0:y1, x0:x1]
     own = (part == i).astype(np.uint8)
     ring = paper_beside(own, part)
-    values, colour = dark[y0:y1, x0:x1], rgb[y0:y1, x0:x1]
-    ink, bare_at = some(own), some(ring)
-    core = float(middle(values[ink]))
-    bare = float(middle(values[bare_at])) if len(bare_at[0]) else core
-    paper = middle(colour[bare_at]) if len(bare_at[0]) else np.zeros(3)
+    values = dark[y0:y1, x0:x1]
+    (core, hue), (bare, paper) = levels(own, ring, values, rgb[y0:y1, x0:x1])
     contrast = core - bare
     extent = max(bottom - top, right - left)
     wide, narrow = sides(own)
@@ -123,7 +120,7 @@ def measure(
         contrast = 0.0
     score *= solidity(stroke, area, wide, narrow)
     score *= 0.15 if rim else CLIPPED if clipped else 1.0
-    score *= surroundings(rgb, box, middle(colour[ink]), paper)
+    score *= surroundings(rgb, box, hue, paper)
     y, x = (top + bottom) / 2 / height - 0.5, (left + right) / 2 / width - 0.5
     score *= 1 - min(0.5, x * x + y * y)
     return Piece(
@@ -138,8 +135,22 @@ def paper_beside(own: Array, labels: Array) -> Array:
     return np.asarray((around > close) & (labels == 0))
 
 
+def levels(
+    own: Array, ring: Array, dark: Array, rgb: Array
+) -> tuple[tuple[float, Array], tuple[float, Array]]:
+    """Darkness and colour (3,) of a piece, and those of the paper in its ring.
+
+    A piece without any paper around is as dark as its paper: no contrast.
+    """
+    ink, bare = some(own), some(ring)
+    core = float(middle(dark[ink])), middle(rgb[ink])
+    if not len(bare[0]):
+        return core, (core[0], np.zeros(3))
+    return core, (float(middle(dark[bare])), middle(rgb[bare]))
+
+
 def some(mask: Array) -> tuple[Array, ...]:
-    """Rows and columns of some five hundred of the pixels that are set."""
+    """Rows and columns, (n,) each, of some five hundred of the pixels that are set."""
     at = np.flatnonzero(mask)
     return np.divmod(at[:: max(1, len(at) // 500)], mask.shape[1])
 
@@ -154,7 +165,7 @@ def middle(few: Array) -> Array:
 
 
 def sides(own: Array) -> tuple[float, float]:
-    """Longer and shorter side of the least rectangle around the piece, pixels."""
+    """Sides of the least rectangle around a piece (H, W): longer, shorter; pixels."""
     rows = np.flatnonzero(own.any(1))  # its two ends in each bound the piece
     left = own[rows].argmax(1)
     right = own.shape[1] - 1 - own[rows, ::-1].argmax(1)

@@ -96,6 +96,15 @@ def test_an_unknown_option_is_told_before_what_is_missing(words, told, hint):
     assert caught.value.hint.startswith(hint or "see esp8k compile")
 
 
+@pytest.mark.parametrize("words", [["--help"], []])
+def test_a_former_name_is_taken_and_told_nowhere(words, capsys):
+    """`-o PATH, --output PATH, --out PATH` left it open which is meant."""
+    with pytest.raises((SystemExit, Esp8kError)) as ending:
+        parse(Compile, words, "compile")
+    told = capsys.readouterr().out + getattr(ending.value, "message", "")
+    assert "-o" in told and "--out" in told and "--output" not in told
+
+
 @pytest.mark.parametrize("written", ["-o", "--out", "--output"])
 def test_what_is_missing_is_told_and_the_folder_has_its_names(written):
     with pytest.raises(Esp8kError, match="must be given"):

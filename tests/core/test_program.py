@@ -21,7 +21,6 @@ from core.errors import (
     EXIT_DEVICE,
     EXIT_INTERRUPTED,
     EXIT_OK,
-    EXIT_TERMINATED,
     EXIT_UNFORESEEN,
     EXIT_USAGE,
     Esp8kError,
@@ -181,7 +180,7 @@ run(main)
     "number, code",
     [
         (signal.SIGINT, EXIT_INTERRUPTED),
-        (signal.SIGTERM, EXIT_TERMINATED),
+        (signal.SIGTERM, 128 + signal.SIGTERM),
         (signal.SIGHUP, 129),
     ],
 )

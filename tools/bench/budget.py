@@ -75,10 +75,15 @@ class Change:
         """Beyond the tolerance."""
         return self.part > TOLERANCE
 
+    @property
+    def percent(self) -> str:
+        """The same with its sign, for people: +4.2 %."""
+        return f"{100 * self.part:+.1f} %"
+
     def text(self) -> str:
         """v2 lx106 int8 speed: instructions 480,000 -> 500,000 (+4.2 %)."""
         name = " ".join(self.line[key] for key in KEYS)
-        return f"{name}: {self.figure} {self.was:,} -> {self.now:,} ({self.part:+.1%})"
+        return f"{name}: {self.figure} {self.was:,} -> {self.now:,} ({self.percent})"
 
 
 def compare(committed: Iterable[Line], measured: Iterable[Line]) -> list[Change]:
@@ -184,7 +189,7 @@ def table(changes: list[Change]) -> Table:
             change.figure,
             f"{change.was:,}",
             f"{change.now:,}",
-            f"{change.part:+.1%}",
+            change.percent,
             style=style,
         )
     return result

@@ -2,26 +2,23 @@
 
     rows = measure(model, build_root() / "bench", say)
 
-The flags are those of `firmware/components/nn/flags.json`, as the firmware has them.
+Each is built and named by `tools.bench.engine`.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from core.errors import CheckFailed
 from core.saying import Say
 from core.words import PROFILES
-from export.emit.generate import Plan, flags
-from tools.bench import build, count
-from tools.bench.build import Built, Program
+from export.emit.generate import Plan
+from tools.bench import count
+from tools.bench.build import Built
 from tools.bench.count import Counted
-from tools.bench.models import (
-    Model,
-    effective_macs,
-    generate,
-    program,
-)
-from tools.bench.rows import HERE, OURS, Exactness, Row, compare
+from tools.bench.engine import GeneratedEngine
+from tools.bench.models import Model, generate
+from tools.bench.rows import OURS, Exactness, Row, compare, measured
 from tools.bench.targets import ESP32, TARGETS
 
 IMAGES = {"int8": 2, "f16": 1}  # counted; soft float takes 25 M instructions each
@@ -54,13 +51,12 @@ def measure_engine(
     stages: bool,
 ) -> Iterator[Row]:
     """One engine's rows, a target each; its C is in `place`/component."""
-    source = program(place / "component", plan, engine)
+    subject = GeneratedEngine.of(place / "component", plan, engine)
     images = model.images[: IMAGES[engine]]
 
     def built_for(target: str) -> Built:
-        options = flags(TARGETS[target].family)
         work = place / f"{engine}_{target}"
-        return build.build(source, target, options, images, work, stages)
+        return subject.build(target, images, work, stages)
 
     host = built_for("host")
     outputs = count.run_host(host, model.images)
@@ -71,46 +67,27 @@ def measure_engine(
         built = host if target == "host" else built_for(target)
         counted = count.count(built, images, stages=stages)
         if not (counted.outputs == outputs[: len(images)]).all():
+            name = subject.program.name
             raise CheckFailed(
-                f"{source.name}: {target} and this machine give different bits",
+                f"{name}: {target} and this machine give different bits",
                 "a bug of export/emit/generate.py or of the target's soft float",
             )
-        yield _row(model, plan, engine, source, built, counted, exact)
+        yield _row(model, subject, built, counted, exact)
 
 
 def _row(
     model: Model,
-    plan: Plan,
-    engine: str,
-    source: Program,
+    subject: GeneratedEngine,
     built: Built,
     counted: Counted,
     exact: Exactness | None,
 ) -> Row:
-    names = {stage.number: stage.name for stage in plan.engine(engine)}
-    return Row(
-        source=OURS,
-        model=model.name,
-        target=built.target.name,
-        engine=engine,
-        evidence=HERE,
-        run_on=built.target.evidence,
+    plan, program = subject.plan, subject.program
+    return replace(
+        measured(OURS, subject.name, model, plan, built, counted),
         profile=plan.profile,
-        compiler=built.compiler,
-        flags=" ".join(built.flags),
-        instructions=counted.instructions,
-        per_layer={
-            names.get(number, str(number)): part
-            for number, part in sorted(counted.per_stage.items())
-        },
-        macs=model.int8.macs(),
-        effective_macs=effective_macs(plan),
-        code_bytes=built.code_bytes,
-        const_bytes=built.const_bytes,
-        ram_bytes=built.ram_bytes,
-        io_bytes=source.image_bytes + source.output_bytes,
-        stack_bytes=counted.stack_bytes,
-        helper_bytes=built.helper_bytes,
+        per_layer=subject.per_stage(counted),
+        io_bytes=program.image_bytes + program.output_bytes,
         exact=exact,
         exact_text="" if exact else "same bits on every target",
     )

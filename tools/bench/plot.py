@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from tools.bench import cores
@@ -70,18 +71,7 @@ def plot(rows: list[Row], path: Path) -> None:
             side.tick_params(labelbottom=True)
             _part(side, group)
     _legends(axes[0][0], axes[0][1])
-    axes[-1][0].set_xlabel("million instructions, the same scale in every panel")
-    axes[-1][1].set_xlabel("kB")
-    figure.suptitle(
-        "One int8 inference: fewer is better",
-        x=0.01,
-        ha="left",
-        fontweight="bold",
-        color=INK,
-    )
-    figure.text(0.01, 0.008, FOOTNOTE, fontsize=8, color="#59636e")
-    inches = figure.get_figheight()
-    figure.tight_layout(rect=(0, 0.45 / inches, 1, 1 - 0.1 / inches), h_pad=1.5)
+    _labels(figure, *axes[-1])
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120, metadata={"Software": None})
     pyplot.close(figure)
@@ -112,16 +102,8 @@ def _instructions(axes: Axes, group: Group) -> None:
             edgecolor="white",
             linewidth=0,
         )
-        axes.annotate(
-            f"{count:.{_digits(count)}f} M{_doubt(row)}",
-            (count, place),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            color=INK,
-            fontweight="bold" if ours else "normal",
-        )
+        text = f"{count:.{_digits(count)}f} M{_doubt(row)}"
+        _behind(axes, text, count, place, "bold" if ours else "normal")
     axes.set_yticks(range(len(rows)), [f"{title(row)}  [{row.model}]" for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_fontweight("bold" if row.source == OURS else "normal")
@@ -186,18 +168,26 @@ def _memory(axes: Axes, group: Group) -> None:
                 linewidth=0,
             )
             start += (part or 0) / 1000
-        axes.annotate(
-            _bytes(parts),
-            (start, place),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            color=INK,
-        )
+        _behind(axes, _bytes(parts), start, place)
     axes.margins(x=0.45, y=0.02)
     axes.tick_params(left=False)
     _bare(axes)
+
+
+def _behind(
+    axes: Axes, text: str, end: float, place: float, weight: str = "normal"
+) -> None:
+    """Write a figure behind the bar that ends there."""
+    axes.annotate(
+        text,
+        (end, place),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+        color=INK,
+        fontweight=weight,
+    )
 
 
 def _bytes(parts: tuple[int | None, ...]) -> str:
@@ -208,6 +198,22 @@ def _bytes(parts: tuple[int | None, ...]) -> str:
     if None in parts:
         return f"RAM {ram}, rest unknown"
     return f"{sum(part or 0 for part in parts) / 1000:.1f}, of it RAM {ram}"
+
+
+def _labels(figure: Figure, left: Axes, right: Axes) -> None:
+    """What the axes of the lowest panel count, the title, the footnote; their room."""
+    left.set_xlabel("million instructions, the same scale in every panel")
+    right.set_xlabel("kB")
+    figure.suptitle(
+        "One int8 inference: fewer is better",
+        x=0.01,
+        ha="left",
+        fontweight="bold",
+        color=INK,
+    )
+    figure.text(0.01, 0.008, FOOTNOTE, fontsize=8, color="#59636e")
+    inches = figure.get_figheight()
+    figure.tight_layout(rect=(0, 0.45 / inches, 1, 1 - 0.1 / inches), h_pad=1.5)
 
 
 def _part(axes: Axes, group: Group) -> None:

@@ -20,9 +20,9 @@ from core.paths import ROOT
 from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, Engine
-from export.emit.generate import flags, load_plan
-from tools.bench import build, models
-from tools.bench import count as bench_count
+from export.emit.generate import load_plan
+from tools.bench.count import count
+from tools.bench.engine import GeneratedEngine
 from tools.bench.targets import TARGETS, Target
 from training import data as datasets
 
@@ -81,27 +81,23 @@ def measure(
     """Compile, link and run one engine for one image (a fixed test digit)."""
     where = core(target)
     plan = load_plan(component / "plan.json")
-    source = models.program(component, plan, engine)
+    subject = GeneratedEngine.of(component, plan, engine)
     pixels = default_image() if image is None else np.asarray(image, np.uint8)
-    images = np.resize(pixels.reshape(-1), (1, source.image_bytes))
-    # flags.json has gcc's options of a family; another compiler gets those of all.
-    options = [*flags("other" if compiler else where.family), *extra]
-    with tempfile.TemporaryDirectory() as work:
-        built = build.build(
-            source, where.name, options, images, Path(work), True, compiler
-        )
-        counted = bench_count.count(built, images, stages=True)
-    stages, seen = plan.engine(engine), counted.per_stage
+    images = np.resize(pixels.reshape(-1), (1, subject.program.image_bytes))
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        built = subject.build(where.name, images, work, True, extra, compiler)
+        counted = count(built, images, stages=True)
     return Profiled(
         evidence=where.evidence,
         model=plan.model,
         profile=plan.profile,
         engine=engine,
         target=where.name,
-        flags=tuple(options),
+        flags=built.flags,
         instructions=counted.instructions,
-        per_stage={s.name: seen[s.number] for s in stages if s.number in seen},
-        effective_macs=sum(stage.effective_macs for stage in stages),
+        per_stage=subject.per_stage(counted),
+        effective_macs=sum(stage.effective_macs for stage in plan.engine(engine)),
         code_bytes=built.code_bytes,
         const_bytes=built.const_bytes,
         ram_bytes=built.ram_bytes,

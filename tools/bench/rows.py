@@ -5,6 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from export.emit.generate import Plan
+from tools.bench.build import Built
+from tools.bench.count import Counted
+from tools.bench.models import Model, effective_macs
+
 OURS = "esp8k"
 HERE, ELSEWHERE, PUBLISHED = "measured here", "measured elsewhere", "published"
 
@@ -74,6 +79,33 @@ class Row:
             "instructions_per_effective_mac": ratio,
             "exactness": self.exactness,
         }
+
+
+def measured(
+    source: str, engine: str, model: Model, plan: Plan, built: Built, counted: Counted
+) -> Row:
+    """The row of `source`'s program that was built and counted, no word on its bits.
+
+    `plan` is that of our C for the same model: it says which MACs are effective.
+    """
+    return Row(
+        source=source,
+        model=model.name,
+        target=built.target.name,
+        engine=engine,
+        evidence=HERE,
+        run_on=built.target.evidence,
+        compiler=built.compiler,
+        flags=" ".join(built.flags),
+        instructions=counted.instructions,
+        macs=model.int8.macs(),
+        effective_macs=effective_macs(plan),
+        code_bytes=built.code_bytes,
+        const_bytes=built.const_bytes,
+        ram_bytes=built.ram_bytes,
+        stack_bytes=counted.stack_bytes,
+        helper_bytes=built.helper_bytes,
+    )
 
 
 def compare(outputs: np.ndarray, expected: np.ndarray | None) -> Exactness | None:

@@ -26,11 +26,11 @@ from core.cli import parse, require_range
 from core.doubt import NO_DIGIT, SURE, UNSURE
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
-from core.text import for_json, visible
+from core.text import folded, for_json, visible
 from core.views import shifted, summed
 from core.words import DEFAULT_MODEL, HARDWARE, Engine, Evidence, ModelName
 from tools.classify import pictures
-from tools.classify.comparison import Comparison, HostAnswer
+from tools.classify.comparison import Comparison, HostAnswer, percent
 from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
@@ -169,11 +169,6 @@ def show(result: Comparison, pixels: np.ndarray, stream: TextIO) -> None:
     print("\n".join(["", *lines, "", *map(visible, facts(result)), ""]), file=stream)
 
 
-def percent(share: float) -> str:
-    """A probability; never 100, which no answer deserves."""
-    return f"{min(99.99, 100 * share):.2f}"
-
-
 def verdict(result: Comparison) -> str:
     """The answer in words: "7", "7, or perhaps 1: unsure", "no digit (most like 4)"."""
     first, second = result.name, result.second_name
@@ -271,7 +266,8 @@ def tell_pictures(
         show(results[0], asked[0].pixels, sys.stdout)
         print("\n".join(map(visible, answers[0].remarks())))
     else:
-        print("\n".join(map(visible, pictures.lines(answers))))
+        for line in pictures.lines(answers):
+            print(folded(visible(line), sys.stdout, "    "))
 
 
 def require_agreement(results: list[Comparison], model: str) -> None:

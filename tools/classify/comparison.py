@@ -73,3 +73,8 @@ class Comparison:
 
 def _named(fields: dict[str, Any]) -> dict[str, Any]:
     return {NAMES.get(name, name): value for name, value in fields.items()}
+
+
+def percent(share: float) -> str:
+    """A probability; never 100, which no answer deserves."""
+    return f"{min(99.99, 100 * share):.2f}"

@@ -15,6 +15,7 @@ import numpy as np
 from core import manifest, paths, pixels
 from core.doubt import Doubt, sixteenths
 from core.errors import Esp8kError
+from core.probability import probabilities
 from core.text import one_line
 from core.words import ENGINES
 from export.emit import decide
@@ -72,10 +73,7 @@ class Host:
 
     def probabilities(self, engine: str, logits: np.ndarray) -> np.ndarray:
         """Softmax of raw logits (..., 10), at the model's temperature if it has one."""
-        real = self.real(engine, logits).astype(np.float64)
-        real = real / (self.manifest.temperature or 1.0)
-        power = np.exp(real - real.max(-1, keepdims=True))
-        return np.asarray(power / power.sum(-1, keepdims=True))
+        return probabilities(self.real(engine, logits), self.manifest.temperature)
 
     @property
     def doubt(self) -> Doubt | None:

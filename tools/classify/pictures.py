@@ -13,9 +13,11 @@ from typing import Any
 
 from core.doubt import NO_DIGIT, SURE
 from core.errors import Esp8kError
-from core.picture.image import Digit, Reading, read
+from core.picture.image import Digit, Reading, read, why
 from core.picture.opening import matching, open_picture
-from tools.classify.comparison import Comparison
+from tools.classify.comparison import Comparison, percent
+
+NAME = 40  # columns of a picture's name: half of what a terminal has
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,7 @@ def noted(name: str, crop: str | None) -> Picture:
     try:
         found = read(open_picture(Path(name)), name, crop)
     except Esp8kError as error:
-        why = error.message.removeprefix(f"{name} ")  # the name stands before it
-        return Picture(name, (), (), refused=why, cure=error.hint)
+        return Picture(name, (), (), refused=why(error, name), cure=error.hint)
     return Picture.of(name, found)
 
 
@@ -139,15 +140,20 @@ def answered(seen: list[Picture], results: list[Comparison]) -> list[Answer]:
 
 
 def lines(answers: list[Answer]) -> list[str]:
-    """One line a picture, one a digit where there are several, and a summary."""
+    """One line a picture, one a digit where there are several, and a summary.
+
+    What is said of the pictures stands in a column; a longer name than most moves it.
+    """
     out = []
+    wide = min(NAME, max(len(answer.picture.name) for answer in answers))
     for answer in answers:
-        out.append(f"{answer.picture.name}  {answer.words()}")
+        out.append(f"{answer.picture.name:{wide}}  {answer.words()}")
         digits = answer.digits()
         if len(digits) > 1:
+            longest = max(len(r.name) for r in digits)
             for r in digits:
-                share = min(99.99, 100 * max(r.probabilities))
-                out.append(f"    {r.name}  {share:5.2f} %  {r.word or ''}")
+                share = percent(max(r.probabilities))
+                out.append(f"    {r.name:{longest}}  {share:>5} %  {r.word or ''}")
     sure = sum(answer.sure() for answer in answers)
     refused = sum(not answer.results for answer in answers)
     rest = len(answers) - sure - refused

@@ -28,7 +28,7 @@ WITHOUT = (Error.TYPE, Error.UNSUPPORTED)  # a firmware that takes no frames
 
 
 def drawn(images: Array, count: int) -> list[tuple[int, Array]]:
-    """(index of the image, frame) of so many frames."""
+    """(index of the image, frame (H, W) uint8) of so many frames."""
     rng = np.random.default_rng(count)
     found = []
     for _ in range(count):

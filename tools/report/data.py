@@ -56,6 +56,16 @@ class Collected:
     losses: list[str]
     retries: int
 
+    @staticmethod
+    def of(shards: Sequence[Shard], engines: Sequence[str]) -> "Collected":
+        """What the shards brought, which lie in the order of their images."""
+        return Collected(
+            {e: [r for s in shards for r in s.answers[e]] for e in engines},
+            sum(s.resets for s in shards),
+            [loss for s in shards for loss in s.losses],
+            sum(s.retries for s in shards),
+        )
+
 
 def collect(
     opener: Opener,
@@ -69,7 +79,8 @@ def collect(
 
     A device that resets in mid-batch costs time, not answers: the client resumes, and
     where even the port was lost the device is opened again at the first unanswered
-    image. `check` may refuse a freshly opened device.
+    image; a `DeviceError` says that it does not come back. `check` may refuse a freshly
+    opened device. `images` (N, 28, 28) uint8.
     """
     bounds = np.linspace(0, len(images), max(1, workers) + 1).astype(int).tolist()
     shards = [Shard(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
@@ -92,13 +103,7 @@ def collect(
             raise
     for error in sorted((e for e in errors if e), key=lambda e: isinstance(e, Stopped)):
         raise error
-    answers = {e: [r for s in shards for r in s.answers[e]] for e in engines}
-    return Collected(
-        answers,
-        sum(s.resets for s in shards),
-        [loss for s in shards for loss in s.losses],
-        sum(s.retries for s in shards),
-    )
+    return Collected.of(shards, engines)
 
 
 class Stopped(Esp8kError):
@@ -157,7 +162,7 @@ def _ask(
 
 
 def accuracy(truth: np.ndarray, said: np.ndarray) -> dict[str, Any]:
-    """Right answers, their share in percent, and its 95 % interval in percent."""
+    """Of labels (N,): right answers, their share in percent, its 95 % interval."""
     right, total = int((truth == said).sum()), len(truth)
     return {
         "right": right,
@@ -198,7 +203,7 @@ def spread(values: Sequence[int | None]) -> dict[str, float] | None:
 def doubt_statistics(
     decisions: np.ndarray | None, said: np.ndarray, truth: np.ndarray
 ) -> dict[str, Any] | None:
-    """How many answers are sure, and what they are worth; None without a doubt."""
+    """How many of N answers are sure, and what they are worth; None without a doubt."""
     if decisions is None:
         return None
     sure, right = decisions == SURE, said == truth
@@ -221,7 +226,7 @@ def engine_statistics(
     truth: np.ndarray,
     images: np.ndarray,
 ) -> dict[str, Any]:
-    """Everything the report says about one engine, timing apart."""
+    """All of one engine, timing apart; `own`: the host's raw logits (N, classes)."""
     logits = np.stack([np.asarray(a.logits) for a in answers]).astype(own.dtype)
     device_labels = np.array([a.label for a in answers])
     host_labels = own.argmax(1)

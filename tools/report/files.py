@@ -64,30 +64,8 @@ def summary(report: dict[str, Any], folder: Path) -> str:
     """A few lines for the terminal."""
     board, evidence = report["board"], report["evidence"]
     lines = [f"{report['model']} on {board} ({evidence}), {report['images']:,} images"]
-    for engine, part in report["engines"].items():
-        low, high = part["device"]["wilson95_percent"]
-        equal = part["digest"]["host"] == part["digest"]["device"]
-        same = part["logits"]["total"] - part["logits"]["different"]
-        lines += [
-            f"  {engine:5} {part['device']['percent']:.2f} % "
-            f"({low:.2f}-{high:.2f}), host {part['host']['percent']:.2f} %",
-            f"        equal: {part['agreement']:,} classes, {same:,} logits; "
-            f"digest {part['digest']['device']} {'=' if equal else '!='} "
-            f"{part['digest']['host']}",
-        ]
-        count = report["instructions"].get(engine)
-        if count:
-            lines.append(
-                f"        {count['min']:,} to {count['max']:,} {report['counter']} "
-                f"an image ({evidence}, {count['n']:,} images)"
-            )
-        doubt = part["doubt"]
-        if doubt:
-            sure = doubt["accuracy_of_sure"]
-            lines.append(
-                f"        sure {doubt['sure']:,} ({sure['percent']:.2f} % of them "
-                f"right), unsure {doubt['unsure']:,}, no digit {doubt['no_digit']:,}"
-            )
+    for engine in report["engines"]:
+        lines += _of_engine(report, engine)
     frames = report["frames"]
     if frames:
         equal = min(frames["equal_pictures"], frames["equal_logits"])
@@ -101,3 +79,31 @@ def summary(report: dict[str, Any], folder: Path) -> str:
         f"{link['reopened']} reopenings, {link['retries']} retries"
     )
     return "\n".join([*lines, f"  {folder / 'report.html'}"])
+
+
+def _of_engine(report: dict[str, Any], engine: str) -> list[str]:
+    """How often it is right, how equal to the host, its cost, how often it is sure."""
+    part = report["engines"][engine]
+    low, high = part["device"]["wilson95_percent"]
+    equal = part["digest"]["host"] == part["digest"]["device"]
+    same = part["logits"]["total"] - part["logits"]["different"]
+    lines = [
+        f"  {engine:5} {part['device']['percent']:.2f} % "
+        f"({low:.2f}-{high:.2f}), host {part['host']['percent']:.2f} %",
+        f"        equal: {part['agreement']:,} classes, {same:,} logits; "
+        f"digest {part['digest']['device']} {'=' if equal else '!='} "
+        f"{part['digest']['host']}",
+    ]
+    count, doubt = report["instructions"].get(engine), part["doubt"]
+    if count:
+        lines.append(
+            f"        {count['min']:,} to {count['max']:,} {report['counter']} "
+            f"an image ({report['evidence']}, {count['n']:,} images)"
+        )
+    if doubt:
+        sure = doubt["accuracy_of_sure"]
+        lines.append(
+            f"        sure {doubt['sure']:,} ({sure['percent']:.2f} % of them "
+            f"right), unsure {doubt['unsure']:,}, no digit {doubt['no_digit']:,}"
+        )
+    return lines

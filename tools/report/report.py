@@ -43,8 +43,8 @@ from core.words import (
 from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
-from tools.link.messages import Result
 from tools.report import camera
+from tools.report.counting import counted
 from tools.report.data import (
     Check,
     Collected,
@@ -59,7 +59,6 @@ from tools.report.recorded import artefacts, memory
 FORMAT = 1
 WORKERS = 2  # devices opened at once where we start them ourselves
 MOST_FRAMES = 10_000  # of a camera
-COUNTED = 16  # images whose instructions are counted: a slower way to emulate
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def make_report(
     with progress_bar(f"{config.model} on {target.name}", total) as advance:
         got = collect(target.opener, check, engines, asked.images, workers, advance)
     seconds = time.monotonic() - started
-    counts = counted(target, check, engines, asked.images, got)
+    counts = counted(target.counting, check, engines, asked.images, got)
     counter = identity[-1].counter  # of the device that counted, if one did
     truth = asked.labels.astype(int)
     report: dict[str, Any] = {
@@ -188,33 +187,6 @@ def provenance(
         "macs": host.manifest.macs,
         "profile": host.manifest.profile,
     }
-
-
-def counted(
-    target: Target,
-    check: Check,
-    engines: tuple[str, ...],
-    images: np.ndarray,
-    got: Collected,
-) -> dict[str, Any]:
-    """Cycles or instructions an inference: of all images, or of a few counted apart."""
-    counts = {e: spread([r.count for r in got.answers[e]]) for e in engines}
-    if target.counting is None or any(counts.values()):
-        return counts
-    say(f"count instructions on {min(COUNTED, len(images))} images")
-    few = collect(target.counting, check, engines, images[:COUNTED], 1, lambda _: None)
-    for engine in engines:
-        _require_same(got.answers[engine], few.answers[engine])
-    return {e: spread([r.count for r in few.answers[e]]) for e in engines}
-
-
-def _require_same(first: list[Result], second: list[Result]) -> None:
-    for a, b in zip(first, second, strict=False):
-        if (np.asarray(a.logits) != np.asarray(b.logits)).any():
-            raise CheckFailed(
-                "the same image gave other logits when instructions were counted",
-                "the emulator or the firmware is not deterministic: make bisect",
-            )
 
 
 def timing(target: Target, got: Collected, seconds: float) -> dict[str, Any]:

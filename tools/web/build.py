@@ -18,6 +18,7 @@ from core import family, files, manifest
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.paths import ROOT, model_dir
+from core.probability import divisor
 from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
@@ -71,7 +72,7 @@ def describe(exported: Path) -> Page:
         model=told.model,
         weights=told.weights_hash[:16],
         classes=told.classes,
-        temperature=told.temperature or 1.0,
+        temperature=divisor(told.temperature),
         output={"scale": told.output.scale, "zero_point": told.output.zero_point},
     )
 

@@ -123,7 +123,7 @@ def confidence() -> str:
     for model in MODELS:
         stored = checkpoint.load(PRETRAINED / f"{model}.pt", model)
         seen = evaluate(stored.module(), images.test_images, images.test_labels)
-        found = report(seen, stored.temperature or 1.0)
+        found = report(seen, stored.temperature)
         before, after = found["calibration_error"]
         rejected = " | ".join(f"{row['rejected']:,}" for row in found["risk_coverage"])
         rows.append(

@@ -32,7 +32,9 @@ def changed(**figures: int) -> list[budget.Change]:
 def test_a_figure_worse_by_more_than_two_percent_is_worse() -> None:
     (change,) = changed(instructions=1_021)
     assert change.worse
-    assert change.text() == ("v2 lx106 int8 speed: instructions 1,000 -> 1,021 (+2.1%)")
+    assert change.text() == (
+        "v2 lx106 int8 speed: instructions 1,000 -> 1,021 (+2.1 %)"
+    )
 
 
 def test_a_figure_worse_by_two_percent_passes_but_is_reported() -> None:
@@ -133,7 +135,7 @@ def test_a_failed_check_prints_the_difference(
     monkeypatch.setattr("sys.argv", ["budget", "--check", "--json"])
     with pytest.raises(CheckFailed) as failure:
         budget.main()
-    assert "code_bytes 100 -> 103 (+3.0%)" in failure.value.message
+    assert "code_bytes 100 -> 103 (+3.0 %)" in failure.value.message
     assert json.loads(capsys.readouterr().out) == worse
 
 
@@ -205,6 +207,6 @@ def test_what_was_better_before_fails_with_the_difference(
     with pytest.raises(AssertionError) as failure:
         hold(measured, doctored)
     name = " ".join(measured[number][key] for key in budget.KEYS)
-    change = f"{(now - before) / before:+.1%}"
+    change = f"{100 * (now - before) / before:+.1f} %"
     said = f"{name}: {figure} {before:,} -> {now:,} ({change})"
     assert str(failure.value).splitlines()[0] == said

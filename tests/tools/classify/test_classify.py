@@ -17,6 +17,7 @@ from tests.support.fakes import FakeDevice, FakeHost, FakeIdentity, some_images
 from tools.boards.boards import Board
 from tools.classify import classify
 from tools.classify.classify import Config, Subject, compare, show
+from tools.classify.comparison import percent
 
 EMULATED = Board("virtual", "emulated")
 REAL = Board("esp32dev", "on hardware", "/dev/ttyUSB0")
@@ -228,5 +229,20 @@ def test_many_pictures_get_a_line_each_and_a_summary(
     assert "3 pictures: 2 sure, 0 unsure, 1 refused" in out
 
 
+def test_what_is_said_of_pictures_stands_in_a_column(
+    monkeypatch, capsys, host, picture, number, tmp_path
+):
+    """Of 30 files with names of several lengths no eye found the one in doubt."""
+    host.decided = SURE
+    monkeypatch.chdir(tmp_path)
+    lines = run_main(
+        monkeypatch, capsys, host, FakeDevice(), "--image", "*.png"
+    ).splitlines()
+    told = [line for line in lines if ", sure" in line]
+    assert [line.split()[0] for line in told] == ["eleven.png", "one.png"]
+    assert {line.index(line.split()[1]) for line in told} == {len("eleven.png  ")}
+    assert max(map(len, lines)) <= 80
+
+
 def test_nothing_says_a_hundred_percent():
-    assert classify.percent(1.0) == "99.99" and classify.percent(0.5) == "50.00"
+    assert percent(1.0) == "99.99" and percent(0.5) == "50.00"

@@ -16,11 +16,10 @@ from core.saying import Say
 from export.emit.generate import Plan
 from export.emit.generate import flags as codegen_flags
 from tools.bench import build, count
-from tools.bench.build import Built, Program
-from tools.bench.count import Counted
-from tools.bench.models import Model, effective_macs
+from tools.bench.build import Program
+from tools.bench.models import Model
 from tools.bench.rivals import bakenn, emx
-from tools.bench.rows import HERE, Row, compare
+from tools.bench.rows import Row, compare, measured
 from tools.bench.targets import TARGETS
 
 OUR_FLAGS = "flags.json"
@@ -118,29 +117,7 @@ def _rows(
             counted = count.count(built, images)
             same = on_host is not None and (counted.outputs == on_host[:IMAGES]).all()
             yield replace(
-                _row(rival, model, plan, built, counted),
+                measured(rival.name, rival.engine, model, plan, built, counted),
                 exact=exact if same else None,
                 exact_text="" if same else "other bits than on the host",
             )
-
-
-def _row(rival: Rival, model: Model, plan: Plan, built: Built, counted: Counted) -> Row:
-    """What was built and counted, without a word on its bits."""
-    return Row(
-        source=rival.name,
-        model=model.name,
-        target=built.target.name,
-        engine=rival.engine,
-        evidence=HERE,
-        run_on=built.target.evidence,
-        compiler=built.compiler,
-        flags=" ".join(built.flags),
-        instructions=counted.instructions,
-        macs=model.int8.macs(),
-        effective_macs=effective_macs(plan),
-        code_bytes=built.code_bytes,
-        const_bytes=built.const_bytes,
-        ram_bytes=built.ram_bytes,
-        stack_bytes=counted.stack_bytes,
-        helper_bytes=built.helper_bytes,
-    )
