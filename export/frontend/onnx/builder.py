@@ -33,6 +33,7 @@ class Graph:
     shapes: dict[str, tuple[int, ...]]
     steps: list[Step] = field(default_factory=list)
     whole_lstm: bool = False  # whether one was built as one operator
+    opset: int = 13  # before it, Softmax is of all axes from one on
 
     def users(self, name: str) -> list[Step]:
         """The steps that read a value."""
@@ -80,6 +81,7 @@ def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:
             )
     outputs = [o.name for o in graph.output]
     read = Graph({name: shapes[name] for name in inputs}, outputs, constants, shapes)
+    read.opset = next((o.version for o in proto.opset_import if not o.domain), 13)
     steps = []
     for node in graph.node:
         a = {x.name: onnx.helper.get_attribute_value(x) for x in node.attribute}
@@ -180,6 +182,11 @@ class Builder:
             return self.values[name]
         return Value(self.tf.constant(self.constant(step, position)))
 
+    def spread(self, step: Step) -> Value:
+        """An input that is not flat."""
+        value = self.value(step)
+        return Value(self.plain(value)) if value.layout == "flat" else value
+
     def last(self, step: Step, position: int = 0) -> Any:
         """An input with channels last."""
         value = self.value(step, position)
@@ -228,6 +235,13 @@ class Builder:
         if layout != "last":
             return axis
         return 0 if axis == 0 else rank - 1 if axis == 1 else axis - 1
+
+
+def picked(tf: Any, tensor: Any, axis: int, positions: np.ndarray) -> Any:
+    """The elements of an axis at constant positions, of the type TFLite Micro knows."""
+    if np.array_equal(positions, np.arange(int(tensor.shape[axis]))):
+        return tensor
+    return tf.gather(tensor, positions.astype(np.int32), axis=axis)
 
 
 def _laid_out(

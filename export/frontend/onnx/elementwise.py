@@ -95,16 +95,28 @@ def _hard_sigmoid(tf: Any, x: Any, step: Step) -> Any:
     return tf.minimum(tf.nn.relu(x * alpha + beta), 1.0)
 
 
-def _axis_last(b: Builder, step: Step, what: str) -> Value:
-    value = b.value(step)
-    shape = b.graph.shapes[step.inputs[0]]
-    axis = step.attributes.get("axis", -1) % len(shape)
-    if value.layout == "last" and axis == 1:
-        return Value(getattr(b.tf.nn, what)(value.tensor), "last")
-    x = b.plain(value)
-    if axis != len(shape) - 1:
-        raise step.refuse("not over the last axis", "use dim=-1, or dim=1 of images")
-    return Value(getattr(b.tf.nn, what)(x))
+def _along(name: str) -> Mapper:
+    """Softmax and LogSoftmax: TensorFlow Lite has them of a last axis."""
+
+    def mapped(b: Builder, step: Step) -> Value:
+        tf, call, value = b.tf, getattr(b.tf.nn, name), b.value(step)
+        rank = len(b.graph.shapes[step.inputs[0]])
+        old = b.graph.opset < 13  # then of all axes from this one on, as one
+        axis = step.attributes.get("axis", 1 if old else -1) % rank
+        alone = not old or math.prod(b.graph.shapes[step.inputs[0]][axis + 1 :]) == 1
+        if value.layout == "last" and axis == 1 and alone:
+            return Value(call(value.tensor), "last")
+        x = b.plain(value)
+        if old:
+            shape = [int(n) for n in x.shape]
+            rows = tf.reshape(x, (math.prod(shape[:axis]), -1))
+            return Value(tf.reshape(call(rows), shape))
+        if axis == rank - 1:
+            return Value(call(x))
+        order = [i for i in range(rank) if i != axis] + [axis]
+        return Value(tf.transpose(call(tf.transpose(x, order)), np.argsort(order)))
+
+    return mapped
 
 
 def _layer_norm(b: Builder, step: Step) -> Value:
@@ -253,8 +265,8 @@ MAPPERS: dict[str, Mapper] = {
     "Sum": _binary(lambda tf, x, y: x + y),
     "Clip": _clip,
     "PRelu": _prelu,
-    "Softmax": lambda b, s: _axis_last(b, s, "softmax"),
-    "LogSoftmax": lambda b, s: _axis_last(b, s, "log_softmax"),
+    "Softmax": _along("softmax"),
+    "LogSoftmax": _along("log_softmax"),
     "BatchNormalization": _batch_norm,
     "LeakyRelu": _unary(
         lambda tf, x, s: tf.nn.leaky_relu(x, s.attributes.get("alpha", 0.01))

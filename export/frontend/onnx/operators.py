@@ -1,12 +1,22 @@
 """What each ONNX operator becomes in TensorFlow, for `export.frontend.onnx.builder`."""
 
-from export.frontend.onnx import elementwise, products, recurrent, shapes, weighted
+from export.frontend.onnx import (
+    bordered,
+    elementwise,
+    products,
+    recurrent,
+    scaled,
+    shapes,
+    weighted,
+)
 from export.frontend.onnx.builder import Mapper
 
 MAPPERS: dict[str, Mapper] = {
     **weighted.MAPPERS,
     **products.MAPPERS,
     **shapes.MAPPERS,
+    **bordered.MAPPERS,
+    **scaled.MAPPERS,
     **elementwise.MAPPERS,
     **recurrent.MAPPERS,
 }

@@ -70,7 +70,7 @@ def _concat(b: Builder, step: Step) -> Value:
 
 
 def _slice(b: Builder, step: Step) -> Value:
-    value, rank = _spread(b, step), len(b.graph.shapes[step.inputs[0]])
+    value, rank = b.spread(step), len(b.graph.shapes[step.inputs[0]])
     starts = np.asarray(b.optional(step, 1, "starts")).reshape(-1)
     ends = np.asarray(b.optional(step, 2, "ends")).reshape(-1)
     axes = b.optional(step, 3, "axes")
@@ -85,14 +85,8 @@ def _slice(b: Builder, step: Step) -> Value:
     return Value(value.tensor[tuple(index)], value.layout)
 
 
-def _spread(b: Builder, step: Step) -> Value:
-    """An input that is not flat."""
-    value = b.value(step)
-    return Value(b.plain(value)) if value.layout == "flat" else value
-
-
 def _split(b: Builder, step: Step) -> list[Value]:
-    value = _spread(b, step)
+    value = b.spread(step)
     rank = len(value.tensor.shape)
     axis = b.axis(value.layout, step.attributes.get("axis", 0), rank)
     sizes = b.optional(step, 1, "split")
@@ -123,34 +117,8 @@ def parted(
     ]
 
 
-def _pad(b: Builder, step: Step) -> Value:
-    value = _spread(b, step)
-    pads = np.asarray(b.optional(step, 1, "pads")).reshape(2, -1).T
-    rank = len(value.tensor.shape)
-    order = [b.axis(value.layout, i, rank) for i in range(rank)]
-    laid: list[list[int]] = [[0, 0]] * rank
-    axes = b.constant(step, 3).reshape(-1) if step.has(3) else range(rank)
-    for axis, pair in zip(axes, pads, strict=True):
-        laid[order[int(axis) % rank]] = [int(p) for p in pair]
-    if min(min(p) for p in laid) < 0:
-        raise step.refuse("pads by less than nothing", "slice instead")
-    mode = step.attributes.get("mode", b"constant")
-    if mode == b"reflect":
-        return Value(b.tf.pad(value.tensor, laid, "REFLECT"), value.layout)
-    if mode != b"constant":
-        raise step.refuse(f"mode {mode.decode()}", "use constant or reflect")
-    fill = b.optional(step, 2, "value")
-    fill = 0.0 if fill is None else float(np.asarray(fill).reshape(-1)[0])
-    y = (
-        b.tf.pad(value.tensor, laid, constant_values=fill)
-        if fill
-        else b.tf.pad(value.tensor, laid)
-    )
-    return Value(y, value.layout)
-
-
 def _gather(b: Builder, step: Step) -> Value:
-    value, indices = _spread(b, step), b.constant(step, 1)
+    value, indices = b.spread(step), b.constant(step, 1)
     rank = len(value.tensor.shape)
     if indices.ndim == 1:
         axis = b.axis(value.layout, step.attributes.get("axis", 0), rank)
@@ -192,32 +160,6 @@ def _positions(indices: np.ndarray, size: int) -> np.ndarray:
     return np.where(indices < 0, indices + int(size), indices).astype(np.int32)
 
 
-def _resize(b: Builder, step: Step) -> Value:
-    x, a = b.last(step), step.attributes
-    shape = b.graph.shapes[step.output]
-    if len(shape) != 4 or shape[1] != int(x.shape[-1]) or shape[0] != 1:
-        raise step.refuse(f"to the shape {shape}", "resize height and width")
-    mode = a.get("mode", b"nearest")
-    how = a.get("coordinate_transformation_mode", b"half_pixel")
-    if step.kind == "Upsample":
-        how = b"asymmetric"
-    size = shape[2:]
-    raw = b.tf.raw_ops
-    corners, centers = how == b"align_corners", how.endswith(b"half_pixel")
-    if mode == b"nearest":
-        whole = all(s % int(x.shape[1 + i]) == 0 for i, s in enumerate(size))
-        if not whole and how != b"asymmetric":
-            raise step.refuse("nearest by a fraction", "scale by whole numbers")
-        y = raw.ResizeNearestNeighbor(images=x, size=size)
-    elif mode == b"linear":
-        y = raw.ResizeBilinear(
-            images=x, size=size, align_corners=corners, half_pixel_centers=centers
-        )
-    else:
-        raise step.refuse(f"mode {mode.decode()}", "use nearest or linear")
-    return Value(y, "last")
-
-
 def _depth_to_space(b: Builder, step: Step) -> Value:
     if step.attributes.get("mode", b"DCR") != b"DCR":
         raise step.refuse("mode CRD", "use mode DCR, or pixel_unshuffle before")
@@ -231,7 +173,7 @@ def _depth_to_space(b: Builder, step: Step) -> Value:
 
 def _reduce(call: str) -> Mapper:
     def mapped(b: Builder, step: Step) -> Value:
-        value = _spread(b, step)
+        value = b.spread(step)
         rank = len(value.tensor.shape)
         axes = b.optional(step, 1, "axes")
         axes = range(rank) if axes is None else np.asarray(axes).reshape(-1)
@@ -277,11 +219,8 @@ MAPPERS: dict[str, Mapper] = {
     "Concat": _concat,
     "Slice": _slice,
     "Split": _split,
-    "Pad": _pad,
     "Gather": _gather,
     "ScatterND": _scatter,
-    "Resize": _resize,
-    "Upsample": _resize,
     "DepthToSpace": _depth_to_space,
     "ArgMax": _arg_max,
 }

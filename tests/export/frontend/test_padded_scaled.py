@@ -1,0 +1,86 @@
+"""Borders, sizes and axes of ONNX models, as exporters of all years write them."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from core.errors import Esp8kError
+from export.frontend import conversion
+from export.frontend.support import core_of, require_supported
+from export.frontend.taken import Options
+from export.graph.read import read_tflite
+
+node = helper.make_node
+pytestmark = pytest.mark.slow
+IMAGE = (1, 2, 6, 5)
+GRIDS = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
+
+
+def convert(
+    *nodes: onnx.NodeProto, opset: int, shape: Any = IMAGE, **stored: Any
+) -> None:
+    """What "x" to "y" becomes; the conversion is held to onnxruntime on the way."""
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        list(nodes),
+        "g",
+        [value("x", TensorProto.FLOAT, shape)],
+        [value("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.asarray(data), n) for n, data in stored.items()],
+    )
+    versions = [helper.make_opsetid("", opset)]
+    proto = helper.make_model(graph, opset_imports=versions, ir_version=8)
+    raw = proto.SerializeToString()
+    taken = conversion.convert("onnx", "", raw, "m.onnx", Options(drawn=True))
+    require_supported(core_of(read_tflite(taken.model, "m"))[0])
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect", "wrap", "constant"])
+def test_a_border_may_be_of_any_mode_and_less_than_nothing(mode: str) -> None:
+    """As of padding_mode="replicate" and "circular"; F.pad(x, (-1, 2)) cuts."""
+    pads = np.array([0, 0, 2, 1, 0, 0, 1, -2])
+    convert(node("Pad", ["x", "pads"], ["y"], mode=mode), opset=19, pads=pads)
+
+
+@pytest.mark.parametrize("rounded", ["round_prefer_floor", "floor", "ceil"])
+@pytest.mark.parametrize("grid", GRIDS)
+def test_the_nearest_element_is_found_by_any_factor(grid: str, rounded: str) -> None:
+    made = {"coordinate_transformation_mode": grid, "nearest_mode": rounded}
+    resize = node("Resize", ["x", "", "scales"], ["y"], **made)
+    convert(resize, opset=17, scales=np.float32([1, 1, 1.5, 0.6]))
+
+
+def test_a_resize_of_before_there_were_grids_is_asymmetric() -> None:
+    for mode in ("linear", "nearest"):
+        resize = node("Resize", ["x", "scales"], ["y"], mode=mode)
+        convert(resize, opset=10, scales=np.float32([1, 1, 2, 2]))
+
+
+@pytest.mark.parametrize("mode", ["linear", "nearest"])
+def test_a_series_is_resized(mode: str) -> None:
+    resize = node("Resize", ["x", "", "scales"], ["y"], mode=mode)
+    convert(resize, opset=17, shape=(1, 2, 6), scales=np.float32([1, 1, 1.5]))
+
+
+def test_a_linear_factor_that_its_sizes_are_not_is_named() -> None:
+    resize = node("Resize", ["x", "", "scales"], ["y"], mode="linear")
+    with pytest.raises(Esp8kError, match=r"linear by 1\.5.* no whole number of 5"):
+        convert(resize, opset=17, scales=np.float32([1, 1, 1.5, 1.5]))
+
+
+@pytest.mark.parametrize("kind", ["Softmax", "LogSoftmax"])
+@pytest.mark.parametrize("axis", [1, 2, 3])
+@pytest.mark.parametrize("opset", [11, 13])
+def test_a_softmax_is_over_the_axes_that_its_opset_means(
+    opset: int, axis: int, kind: str
+) -> None:
+    """Before opset 13 it was over all axes from one on."""
+    convert(node(kind, ["x"], ["y"], axis=axis), opset=opset)
+
+
+def test_a_softmax_of_before_says_no_axis() -> None:
+    nodes = [node("Conv", ["x", "w"], ["a"]), node("Softmax", ["a"], ["y"])]
+    convert(*nodes, opset=11, w=np.ones((3, 2, 2, 2), np.float32))
