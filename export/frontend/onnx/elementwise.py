@@ -275,7 +275,6 @@ MAPPERS: dict[str, Mapper] = {
     "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,
     "Pow": _pow,
-    "Elu": _named("elu"),
     "Softplus": _math("softplus"),
     "Reciprocal": _unary(lambda tf, x, s: 1.0 / x),
     "Sqrt": _math("sqrt"),

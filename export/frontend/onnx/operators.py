@@ -2,6 +2,7 @@
 
 from export.frontend.onnx import (
     bordered,
+    curves,
     elementwise,
     products,
     recurrent,
@@ -18,6 +19,7 @@ MAPPERS: dict[str, Mapper] = {
     **bordered.MAPPERS,
     **scaled.MAPPERS,
     **elementwise.MAPPERS,
+    **curves.MAPPERS,
     **recurrent.MAPPERS,
 }
 KNOWN = frozenset(MAPPERS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export.frontend.onnx.builder import Builder, Mapper, Value
+from export.frontend.onnx.builder import Builder, Mapper, Value, picked
 from export.frontend.onnx.fuse import Step
 
 PIECES = 64  # of a ScatterND: more would make more C than anybody wants
@@ -161,11 +161,22 @@ def _positions(indices: np.ndarray, size: int) -> np.ndarray:
 
 
 def _depth_to_space(b: Builder, step: Step) -> Value:
-    if step.attributes.get("mode", b"DCR") != b"DCR":
-        raise step.refuse("mode CRD", "use mode DCR, or pixel_unshuffle before")
-    return Value(
-        b.tf.nn.depth_to_space(b.last(step), step.attributes["blocksize"]), "last"
-    )
+    """Mode CRD, torch's pixel_shuffle, has the channels of one element together."""
+    x, size = b.last(step), step.attributes["blocksize"]
+    if step.attributes.get("mode", b"DCR") == b"CRD":
+        order = np.arange(int(x.shape[-1])).reshape(-1, size * size).T
+        x = picked(b.tf, x, len(x.shape) - 1, order.reshape(-1))
+    return Value(b.tf.nn.depth_to_space(x, size), "last")
+
+
+def _space_to_depth(b: Builder, step: Step) -> Value:
+    size = step.attributes["blocksize"]
+    return Value(b.tf.nn.space_to_depth(b.last(step), size), "last")
+
+
+def _tile(b: Builder, step: Step) -> Value:
+    times = [int(n) for n in b.constant(step, 1).reshape(-1)]
+    return Value(b.tf.tile(b.plain(b.value(step)), times))
 
 
 # ==== Reductions ====
@@ -176,25 +187,29 @@ def _reduce(call: str) -> Mapper:
         value = b.spread(step)
         rank = len(value.tensor.shape)
         axes = b.optional(step, 1, "axes")
-        axes = range(rank) if axes is None else np.asarray(axes).reshape(-1)
+        axes = () if axes is None else np.asarray(axes).reshape(-1)
+        if len(axes) == 0 and not step.attributes.get("noop_with_empty_axes", 0):
+            axes = range(rank)
         keep = bool(step.attributes.get("keepdims", 1))
         chosen = [int(i) % rank for i in axes]
         spatial = sorted(chosen) == list(range(2, rank))
         if value.layout == "last" and not keep and not spatial and 1 not in chosen:
             value = Value(b.plain(value))
         at = tuple(sorted(b.axis(value.layout, i, rank) for i in chosen))
-        made = _length(b.tf) if call == "length" else getattr(b.tf, call)
-        y = made(value.tensor, at, keepdims=keep)
+        y = _reduced(b.tf, call, value.tensor, at, keep)
         return Value(y, value.layout if keep else "plain")
 
     return mapped
 
 
-def _length(tf: Any) -> Any:
-    def length(x: Any, axes: Any, keepdims: bool) -> Any:
-        return tf.sqrt(tf.reduce_sum(x * x, axes, keepdims=keepdims))
-
-    return length
+def _reduced(tf: Any, call: str, x: Any, axes: Any, keep: bool) -> Any:
+    """By a call of TensorFlow's, or as a sum of what is never below zero."""
+    if call == "sizes":
+        return tf.reduce_sum(tf.abs(x), axes, keepdims=keep)
+    if call in ("squares", "length"):
+        y = tf.reduce_sum(x * x, axes, keepdims=keep)
+        return y if call == "squares" else tf.sqrt(y)
+    return getattr(tf, call)(x, axes, keepdims=keep)
 
 
 def _arg_max(b: Builder, step: Step) -> Value:
@@ -209,7 +224,9 @@ MAPPERS: dict[str, Mapper] = {
     "ReduceMax": _reduce("reduce_max"),
     "ReduceMin": _reduce("reduce_min"),
     "ReduceSum": _reduce("reduce_sum"),
+    "ReduceL1": _reduce("sizes"),
     "ReduceL2": _reduce("length"),
+    "ReduceSumSquare": _reduce("squares"),
     "Flatten": _reshape,
     "Reshape": _reshape,
     "Squeeze": _reshape,
@@ -222,5 +239,7 @@ MAPPERS: dict[str, Mapper] = {
     "Gather": _gather,
     "ScatterND": _scatter,
     "DepthToSpace": _depth_to_space,
+    "SpaceToDepth": _space_to_depth,
+    "Tile": _tile,
     "ArgMax": _arg_max,
 }

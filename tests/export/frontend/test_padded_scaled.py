@@ -84,3 +84,43 @@ def test_a_softmax_is_over_the_axes_that_its_opset_means(
 def test_a_softmax_of_before_says_no_axis() -> None:
     nodes = [node("Conv", ["x", "w"], ["a"]), node("Softmax", ["a"], ["y"])]
     convert(*nodes, opset=11, w=np.ones((3, 2, 2, 2), np.float32))
+
+
+CURVES = [
+    node("Elu", ["x"], ["y"], alpha=0.4),
+    node("Celu", ["x"], ["y"], alpha=0.7),
+    node("Selu", ["x"], ["y"]),
+    node("Selu", ["x"], ["y"], alpha=1.2, gamma=0.8),
+    node("Softsign", ["x"], ["y"]),
+    node("Ceil", ["x"], ["y"]),
+    node("Mean", ["x", "x", "w"], ["y"]),
+    node("Einsum", ["x", "x"], ["y"], equation="b c h w, bcvw -> bch v"),
+    node("Einsum", ["x", "m"], ["y"], equation="bchw,wd->bdh"),
+    node("DepthToSpace", ["deep"], ["y"], blocksize=2, mode="CRD"),
+    node("DepthToSpace", ["deep"], ["y"], blocksize=2, mode="DCR"),
+    node("SpaceToDepth", ["x"], ["y"], blocksize=2),
+    node("Tile", ["x", "times"], ["y"]),
+    node("ReduceL1", ["x"], ["y"], axes=[1, -1], keepdims=0),
+    node("ReduceSumSquare", ["x"], ["y"], axes=[2], keepdims=1),
+]
+
+
+@pytest.mark.parametrize("last", CURVES, ids=lambda made: made.op_type)
+def test_an_operator_that_others_compute_is_taken(last: onnx.NodeProto) -> None:
+    nodes = [node("Concat", ["x", "x", "x", "x"], ["deep"], axis=1)]
+    first = nodes if "deep" in last.input else []
+    given: dict[str, Any] = {"w": np.float32([[[[0.5]]]]), "m": np.ones((4, 3), "f4")}
+    given["times"] = np.array([1, 2, 1, 3])
+    stored = {name: data for name, data in given.items() if name in last.input}
+    convert(*first, last, opset=17, shape=(1, 2, 6, 4), **stored)
+
+
+@pytest.mark.parametrize("opset", [11, 13, 18])
+def test_a_sum_over_no_axes_named_is_over_all_or_none(opset: int) -> None:
+    """An empty list of axes means all, unless the operator says none."""
+    for noop in (0, 1) if opset > 11 else (0,):
+        how = {"noop_with_empty_axes": noop} if opset > 11 else {}
+        total = node("ReduceSum", ["x", "axes"][: opset - 10], ["z"], **how)
+        add = node("Add", ["z", "x"], ["y"])
+        stored = {"axes": np.zeros(0, np.int64)} if opset > 11 else {}
+        convert(total, add, opset=opset, **stored)
