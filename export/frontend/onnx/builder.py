@@ -59,6 +59,7 @@ class Value:
     tensor: Any
     layout: str = "plain"  # plain | last | flat
     image: tuple[int, ...] = ()  # flat: (spatial..., C)
+    square: Any = None  # what it is the root of, in its layout, if it is one
 
 
 def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:

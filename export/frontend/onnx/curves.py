@@ -5,6 +5,7 @@ knows.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,33 @@ def _celu(tf: Any, x: Any, a: dict[str, Any]) -> Any:
     return tf.nn.elu(x * (1 / alpha)) * alpha
 
 
+def root(b: Builder, step: Step) -> Value:
+    """A square root that remembers its square: what it divides is times RSQRT."""
+    value = b.value(step)
+    y = b.tf.sqrt(value.tensor)
+    return Value(y, value.layout, value.image, value.tensor)
+
+
+def _divided(b: Builder, step: Step) -> Value:
+    """By a root: times RSQRT of its square."""
+    by = b.value(step, 1)
+    if by.square is None:
+        (x, y), layout, image = b.operands(step)
+        return Value(x / y, layout, image)
+    value, square = b.value(step), replace(by, tensor=by.square)
+    if value.layout == by.layout == "last" and len(value.tensor.shape) == len(
+        by.tensor.shape
+    ):
+        return Value(value.tensor * b.tf.math.rsqrt(square.tensor), "last")
+    return Value(b.plain(value) * b.tf.math.rsqrt(b.plain(square)))
+
+
+def _reciprocal(b: Builder, step: Step) -> Value:
+    by = b.value(step)
+    y = 1.0 / by.tensor if by.square is None else b.tf.math.rsqrt(by.square)
+    return Value(y, by.layout, by.image)
+
+
 def _mean(b: Builder, step: Step) -> Value:
     tensors, layout, image = b.operands(step)
     return Value(sum(tensors[1:], tensors[0]) * (1 / len(tensors)), layout, image)
@@ -49,8 +77,11 @@ def _mean(b: Builder, step: Step) -> Value:
 MAPPERS: dict[str, Mapper] = {
     "Ceil": _curve(lambda tf, x, a: tf.math.ceil(x)),
     "Celu": _curve(_celu),
+    "Div": _divided,
     "Elu": _curve(_elu),
     "Mean": _mean,
+    "Reciprocal": _reciprocal,
     "Selu": _curve(_selu),
+    "Sqrt": root,
     "Softsign": _curve(lambda tf, x, a: x / (tf.abs(x) + 1.0)),
 }

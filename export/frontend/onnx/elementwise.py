@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
+from export.frontend.onnx import curves
 from export.frontend.onnx.builder import Builder, Mapper, Value
 from export.frontend.onnx.fuse import Step
 
@@ -36,7 +37,7 @@ def _named(name: str) -> Mapper:
     return _unary(lambda tf, x, step: getattr(tf.nn, name)(x))
 
 
-def _binary(call: Callable[[Any, Any, Any], Any]) -> Mapper:
+def binary(call: Callable[[Any, Any, Any], Any]) -> Mapper:
     def mapped(b: Builder, step: Step) -> Value:
         tensors, layout, image = b.operands(step)
         y = tensors[0]
@@ -78,7 +79,9 @@ def _clip(b: Builder, step: Step) -> Value:
         high = float(np.nextafter(np.float32(high), np.float32(math.inf)))
         y = tf.nn.relu(x) if low == 0 else tf.maximum(x, low) if low > -math.inf else x
         y = tf.minimum(y, high) if high < math.inf else y
-    return Value(y, value.layout, value.image)
+    kept = value.square is not None and low >= 0 and high == math.inf
+    square = tf.maximum(value.square, low * low) if kept else None
+    return Value(y, value.layout, value.image, square)
 
 
 def _prelu(b: Builder, step: Step) -> Value:
@@ -146,8 +149,9 @@ def _instance_norm(b: Builder, step: Step) -> Value:
 def _pow(b: Builder, step: Step) -> Value:
     """By a constant: 2, 3, 1/2 and 1."""
     exponent = b.constant(step, 1)
+    if exponent.size == 1 and float(exponent.reshape(-1)[0]) == 0.5:
+        return curves.root(b, step)
     powers: dict[float, Callable[[Any], Any]] = {
-        0.5: b.tf.sqrt,
         1.0: lambda x: x,
         2.0: lambda x: x * x,
         3.0: lambda x: x * x * x,
@@ -256,13 +260,12 @@ def _require_same_scale(b: Builder, step: Step) -> None:
 
 
 MAPPERS: dict[str, Mapper] = {
-    "Add": _binary(lambda tf, x, y: x + y),
-    "Sub": _binary(lambda tf, x, y: x - y),
-    "Mul": _binary(lambda tf, x, y: x * y),
-    "Div": _binary(lambda tf, x, y: x / y),
-    "Min": _binary(lambda tf, x, y: tf.minimum(x, y)),
-    "Max": _binary(lambda tf, x, y: tf.maximum(x, y)),
-    "Sum": _binary(lambda tf, x, y: x + y),
+    "Add": binary(lambda tf, x, y: x + y),
+    "Sub": binary(lambda tf, x, y: x - y),
+    "Mul": binary(lambda tf, x, y: x * y),
+    "Min": binary(lambda tf, x, y: tf.minimum(x, y)),
+    "Max": binary(lambda tf, x, y: tf.maximum(x, y)),
+    "Sum": binary(lambda tf, x, y: x + y),
     "Clip": _clip,
     "PRelu": _prelu,
     "Softmax": _along("softmax"),
@@ -276,8 +279,6 @@ MAPPERS: dict[str, Mapper] = {
     "LayerNormalization": _layer_norm,
     "Pow": _pow,
     "Softplus": _math("softplus"),
-    "Reciprocal": _unary(lambda tf, x, s: 1.0 / x),
-    "Sqrt": _math("sqrt"),
     "Abs": _math("abs"),
     "Exp": _math("exp"),
     "Log": _math("log"),

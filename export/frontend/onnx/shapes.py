@@ -1,6 +1,7 @@
 """ONNX operators that move data or reduce it, as TensorFlow calls."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -44,8 +45,12 @@ def _reshape(b: Builder, step: Step) -> Value:
 
 
 def _expand(b: Builder, step: Step) -> Value:
-    shape = b.graph.shapes[step.output]
-    return Value(b.tf.broadcast_to(b.plain(b.value(step)), shape))
+    value, shape = b.value(step), b.graph.shapes[step.output]
+    y, square = b.plain(value), value.square
+    if square is not None:
+        square = b.plain(replace(value, tensor=square))
+        square = b.tf.broadcast_to(square, shape)
+    return Value(b.tf.broadcast_to(y, shape), square=square)
 
 
 def _transpose(b: Builder, step: Step) -> Value:
@@ -196,8 +201,11 @@ def _reduce(call: str) -> Mapper:
         if value.layout == "last" and not keep and not spatial and 1 not in chosen:
             value = Value(b.plain(value))
         at = tuple(sorted(b.axis(value.layout, i, rank) for i in chosen))
-        y = _reduced(b.tf, call, value.tensor, at, keep)
-        return Value(y, value.layout if keep else "plain")
+        layout = value.layout if keep else "plain"
+        if call == "length":
+            square = _reduced(b.tf, "squares", value.tensor, at, keep)
+            return Value(b.tf.sqrt(square), layout, square=square)
+        return Value(_reduced(b.tf, call, value.tensor, at, keep), layout)
 
     return mapped
 
@@ -206,9 +214,8 @@ def _reduced(tf: Any, call: str, x: Any, axes: Any, keep: bool) -> Any:
     """By a call of TensorFlow's, or as a sum of what is never below zero."""
     if call == "sizes":
         return tf.reduce_sum(tf.abs(x), axes, keepdims=keep)
-    if call in ("squares", "length"):
-        y = tf.reduce_sum(x * x, axes, keepdims=keep)
-        return y if call == "squares" else tf.sqrt(y)
+    if call == "squares":
+        return tf.reduce_sum(x * x, axes, keepdims=keep)
     return getattr(tf, call)(x, axes, keepdims=keep)
 
 

@@ -124,3 +124,41 @@ def test_a_sum_over_no_axes_named_is_over_all_or_none(opset: int) -> None:
         add = node("Add", ["z", "x"], ["y"])
         stored = {"axes": np.zeros(0, np.int64)} if opset > 11 else {}
         convert(total, add, opset=opset, **stored)
+
+
+@pytest.mark.parametrize("how", ["length", "least", "hand", "turned", "power"])
+def test_what_is_divided_by_a_root_is_taken(how: str) -> None:
+    """F.normalize, and a layer norm written by hand: there is an RSQRT, no SQRT."""
+    squares = [
+        node("Mul", ["x", "x"], ["s"]),
+        node("ReduceMean", ["s"], ["m"], axes=[1], keepdims=1),
+        node("Add", ["m", "small"], ["v"]),
+    ]
+    length = [node("ReduceL2", ["x"], ["l"], axes=[1], keepdims=1)]
+    parts = {
+        "length": [*length, node("Div", ["x", "l"], ["y"])],
+        "least": [
+            *length,
+            node("Clip", ["l", "small"], ["c"]),
+            node("Expand", ["c", "whole"], ["e"]),
+            node("Div", ["x", "e"], ["y"]),
+        ],
+        "hand": [*squares, node("Sqrt", ["v"], ["r"]), node("Div", ["x", "r"], ["y"])],
+        "turned": [
+            *squares,
+            node("Sqrt", ["v"], ["r"]),
+            node("Reciprocal", ["r"], ["t"]),
+            node("Mul", ["x", "t"], ["y"]),
+        ],
+        "power": [
+            *squares,
+            node("Pow", ["v", "half"], ["r"]),
+            node("Div", ["x", "r"], ["y"]),
+        ],
+    }
+    stored = {"small": np.float32(0.01), "half": np.float32(0.5)}
+    for shape in ((1, 6), (1, 3, 4, 5)):
+        whole = {"whole": np.array(shape)}
+        names = {name for made in parts[how] for name in made.input}
+        given = {n: data for n, data in (stored | whole).items() if n in names}
+        convert(*parts[how], opset=17, shape=shape, **given)
