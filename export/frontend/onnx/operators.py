@@ -8,12 +8,14 @@ from export.frontend.onnx import (
     recurrent,
     scaled,
     shapes,
+    transposed,
     weighted,
 )
 from export.frontend.onnx.builder import Mapper
 
 MAPPERS: dict[str, Mapper] = {
     **weighted.MAPPERS,
+    **transposed.MAPPERS,
     **products.MAPPERS,
     **shapes.MAPPERS,
     **bordered.MAPPERS,
