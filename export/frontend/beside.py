@@ -1,6 +1,7 @@
 """A converted model beside the one that it was made of: the same function, or an error.
 
 hold("Keras", by_keras(model, inputs), floats, inputs)   # within float's rounding
+agree("PyTorch", expected, found)   # the same of what is there already
 notes = told(proto, model, wanted, graph)   # ONNX of its own scales: near, and how
 """
 
@@ -27,7 +28,12 @@ Arrays = tuple[np.ndarray, ...]  # one (N, ...) for each end of a model
 
 def hold(kind: str, expected: list[np.ndarray], floats: bytes, given: Arrays) -> None:
     """The float .tflite must give, of `given`, what its model gave: (N, ...) each."""
-    for ours, theirs in zip(float_tflite.run(floats, given), expected, strict=True):
+    agree(kind, expected, float_tflite.run(floats, given))
+
+
+def agree(kind: str, expected: list[np.ndarray], found: list[np.ndarray]) -> None:
+    """What a conversion gives must be what its model of that kind gave."""
+    for ours, theirs in zip(found, expected, strict=True):
         off = float(_off(ours, theirs).max(initial=0.0))
         if not off <= TOLERANCE * max(float(np.abs(theirs).max(initial=0.0)), 1e-6):
             what = f"the converted model is {off:.3g} off the {kind} one"

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from core.files import scratch
+
 if TYPE_CHECKING:
     from onnx import ModelProto
 
@@ -44,6 +46,25 @@ def export_onnx(folded: nn.Module, shape: tuple[int, ...], half: bool = False) -
     proto = program.model_proto
     _strip(proto)
     return bytes(proto.SerializeToString(deterministic=True))
+
+
+def export_scripted(module: nn.Module, shape: tuple[int, ...], opset: int) -> bytes:
+    """The same of a module of TorchScript, which the newer exporter does not take."""
+    with (
+        scratch() as folder,
+        warnings.catch_warnings(),
+        redirect_stdout(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            (torch.zeros(shape),),
+            str(folder / "scripted.onnx"),
+            dynamo=False,
+            opset_version=opset,
+            input_names=["image"],
+        )
+        return (folder / "scripted.onnx").read_bytes()
 
 
 def _strip(proto: "ModelProto") -> None:

@@ -29,7 +29,7 @@ from export.frontend import (
 from export.frontend.refusal import quantized_already
 from export.frontend.taken import Options, Taken
 from export.graph.anew import begins_anew
-from export.graph.flatbuffer import is_tflite
+from export.graph.flatbuffer import is_tflite, unpacked
 from export.graph.kinds import QUANTIZE_KINDS
 from export.graph.network import ELEMENTS, Network
 from export.graph.read import read_tflite
@@ -91,6 +91,7 @@ def load(source: str, options: Options) -> Taken:
 
 def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
     network = read_tflite(raw, shown)
+    _require_one_function(raw, shown)
     notes: tuple[str, ...] = ()
     if loops.is_looped(network):
         arguments = (raw, not options.int16)
@@ -103,6 +104,7 @@ def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
         network = read_tflite(raw, shown)
     anew = options.calibration is not None and not options.int16
     if is_float(network) or dequantized.otherwise(network, anew) is not None:
+        _require_numbers(network, shown)
         found = _converted("tflite", shown, raw, shown, options)
         return dataclasses.replace(found, notes=(*notes, *found.notes))
     if options.int16 and dequantized.held(network) != "int16":
@@ -115,6 +117,38 @@ def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
     if dequantized.held(network) == "int16":
         notes += (INT16_NOTE,)
     return Taken(raw, shown, notes)
+
+
+def _require_one_function(raw: bytes, shown: str) -> None:
+    """A file may hold several, of which an interpreter runs the one it is asked for."""
+    found = {
+        one.subgraphIndex: one_line((one.signatureKey or b"").decode(errors="replace"))
+        for one in unpacked(raw).signatureDefs or []
+    }
+    if len(found) > 1:
+        names = [found[index] for index in sorted(found)]
+        raise Esp8kError(
+            f"{shown} holds several functions: {', '.join(names)}",
+            "convert one of them: TFLiteConverter.from_saved_model(FOLDER, "
+            f"signature_keys=[{names[0]!r}]) or from_concrete_functions",
+        )
+
+
+def _require_numbers(network: Network, shown: str) -> None:
+    """What is quantized anew takes real numbers."""
+    for end in (network.tensors[index] for index in network.inputs):
+        if end.dtype not in (*FLOATS, *INTEGERS):
+            raise Esp8kError(
+                f"{shown}: its input {one_line(end.name)} is {end.dtype}, not float32",
+                "convert the layers behind it: look rows of a table up, and make "
+                "numbers real, before the model",
+            )
+        if end.dtype in INTEGERS and end.quant is None:
+            raise Esp8kError(
+                f"{shown}: its input {one_line(end.name)} is {end.dtype} without a "
+                "scale, which the model makes real itself",
+                "convert it with a float32 input, and make numbers real before it",
+            )
 
 
 def _converted(

@@ -34,6 +34,7 @@ class Graph:
     steps: list[Step] = field(default_factory=list)
     whole_lstm: bool = False  # whether one was built as one operator
     written_out: bool = False  # whether none may be
+    opset: int = 13  # before it, Softmax is of all axes from one on
 
     def users(self, name: str) -> list[Step]:
         """The steps that read a value."""
@@ -59,6 +60,7 @@ class Value:
     tensor: Any
     layout: str = "plain"  # plain | last | flat
     image: tuple[int, ...] = ()  # flat: (spatial..., C)
+    square: Any = None  # what it is the root of, in its layout, if it is one
 
 
 def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:
@@ -81,6 +83,7 @@ def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:
             )
     outputs = [o.name for o in graph.output]
     read = Graph({name: shapes[name] for name in inputs}, outputs, constants, shapes)
+    read.opset = next((o.version for o in proto.opset_import if not o.domain), 13)
     steps = []
     for node in graph.node:
         a = {x.name: onnx.helper.get_attribute_value(x) for x in node.attribute}
@@ -181,6 +184,11 @@ class Builder:
             return self.values[name]
         return Value(self.tf.constant(self.constant(step, position)))
 
+    def spread(self, step: Step) -> Value:
+        """An input that is not flat."""
+        value = self.value(step)
+        return Value(self.plain(value)) if value.layout == "flat" else value
+
     def last(self, step: Step, position: int = 0) -> Any:
         """An input with channels last."""
         value = self.value(step, position)
@@ -229,6 +237,13 @@ class Builder:
         if layout != "last":
             return axis
         return 0 if axis == 0 else rank - 1 if axis == 1 else axis - 1
+
+
+def picked(tf: Any, tensor: Any, axis: int, positions: np.ndarray) -> Any:
+    """The elements of an axis at constant positions, of the type TFLite Micro knows."""
+    if np.array_equal(positions, np.arange(int(tensor.shape[axis]))):
+        return tensor
+    return tf.gather(tensor, positions.astype(np.int32), axis=axis)
 
 
 def _laid_out(

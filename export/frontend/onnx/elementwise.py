@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
+from export.frontend.onnx import curves
 from export.frontend.onnx.builder import Builder, Mapper, Value
 from export.frontend.onnx.fuse import Step
 
@@ -36,7 +37,7 @@ def _named(name: str) -> Mapper:
     return _unary(lambda tf, x, step: getattr(tf.nn, name)(x))
 
 
-def _binary(call: Callable[[Any, Any, Any], Any]) -> Mapper:
+def binary(call: Callable[[Any, Any, Any], Any]) -> Mapper:
     def mapped(b: Builder, step: Step) -> Value:
         tensors, layout, image = b.operands(step)
         y = tensors[0]
@@ -78,7 +79,9 @@ def _clip(b: Builder, step: Step) -> Value:
         high = float(np.nextafter(np.float32(high), np.float32(math.inf)))
         y = tf.nn.relu(x) if low == 0 else tf.maximum(x, low) if low > -math.inf else x
         y = tf.minimum(y, high) if high < math.inf else y
-    return Value(y, value.layout, value.image)
+    kept = value.square is not None and low >= 0 and high == math.inf
+    square = tf.maximum(value.square, low * low) if kept else None
+    return Value(y, value.layout, value.image, square)
 
 
 def _prelu(b: Builder, step: Step) -> Value:
@@ -95,16 +98,28 @@ def _hard_sigmoid(tf: Any, x: Any, step: Step) -> Any:
     return tf.minimum(tf.nn.relu(x * alpha + beta), 1.0)
 
 
-def _axis_last(b: Builder, step: Step, what: str) -> Value:
-    value = b.value(step)
-    shape = b.graph.shapes[step.inputs[0]]
-    axis = step.attributes.get("axis", -1) % len(shape)
-    if value.layout == "last" and axis == 1:
-        return Value(getattr(b.tf.nn, what)(value.tensor), "last")
-    x = b.plain(value)
-    if axis != len(shape) - 1:
-        raise step.refuse("not over the last axis", "use dim=-1, or dim=1 of images")
-    return Value(getattr(b.tf.nn, what)(x))
+def _along(name: str) -> Mapper:
+    """Softmax and LogSoftmax: TensorFlow Lite has them of a last axis."""
+
+    def mapped(b: Builder, step: Step) -> Value:
+        tf, call, value = b.tf, getattr(b.tf.nn, name), b.value(step)
+        rank = len(b.graph.shapes[step.inputs[0]])
+        old = b.graph.opset < 13  # then of all axes from this one on, as one
+        axis = step.attributes.get("axis", 1 if old else -1) % rank
+        alone = not old or math.prod(b.graph.shapes[step.inputs[0]][axis + 1 :]) == 1
+        if value.layout == "last" and axis == 1 and alone:
+            return Value(call(value.tensor), "last")
+        x = b.plain(value)
+        if old:
+            shape = [int(n) for n in x.shape]
+            rows = tf.reshape(x, (math.prod(shape[:axis]), -1))
+            return Value(tf.reshape(call(rows), shape))
+        if axis == rank - 1:
+            return Value(call(x))
+        order = [i for i in range(rank) if i != axis] + [axis]
+        return Value(tf.transpose(call(tf.transpose(x, order)), np.argsort(order)))
+
+    return mapped
 
 
 def _layer_norm(b: Builder, step: Step) -> Value:
@@ -134,8 +149,9 @@ def _instance_norm(b: Builder, step: Step) -> Value:
 def _pow(b: Builder, step: Step) -> Value:
     """By a constant: 2, 3, 1/2 and 1."""
     exponent = b.constant(step, 1)
+    if exponent.size == 1 and float(exponent.reshape(-1)[0]) == 0.5:
+        return curves.root(b, step)
     powers: dict[float, Callable[[Any], Any]] = {
-        0.5: b.tf.sqrt,
         1.0: lambda x: x,
         2.0: lambda x: x * x,
         3.0: lambda x: x * x * x,
@@ -244,17 +260,16 @@ def _require_same_scale(b: Builder, step: Step) -> None:
 
 
 MAPPERS: dict[str, Mapper] = {
-    "Add": _binary(lambda tf, x, y: x + y),
-    "Sub": _binary(lambda tf, x, y: x - y),
-    "Mul": _binary(lambda tf, x, y: x * y),
-    "Div": _binary(lambda tf, x, y: x / y),
-    "Min": _binary(lambda tf, x, y: tf.minimum(x, y)),
-    "Max": _binary(lambda tf, x, y: tf.maximum(x, y)),
-    "Sum": _binary(lambda tf, x, y: x + y),
+    "Add": binary(lambda tf, x, y: x + y),
+    "Sub": binary(lambda tf, x, y: x - y),
+    "Mul": binary(lambda tf, x, y: x * y),
+    "Min": binary(lambda tf, x, y: tf.minimum(x, y)),
+    "Max": binary(lambda tf, x, y: tf.maximum(x, y)),
+    "Sum": binary(lambda tf, x, y: x + y),
     "Clip": _clip,
     "PRelu": _prelu,
-    "Softmax": lambda b, s: _axis_last(b, s, "softmax"),
-    "LogSoftmax": lambda b, s: _axis_last(b, s, "log_softmax"),
+    "Softmax": _along("softmax"),
+    "LogSoftmax": _along("log_softmax"),
     "BatchNormalization": _batch_norm,
     "LeakyRelu": _unary(
         lambda tf, x, s: tf.nn.leaky_relu(x, s.attributes.get("alpha", 0.01))
@@ -263,10 +278,7 @@ MAPPERS: dict[str, Mapper] = {
     "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,
     "Pow": _pow,
-    "Elu": _named("elu"),
     "Softplus": _math("softplus"),
-    "Reciprocal": _unary(lambda tf, x, s: 1.0 / x),
-    "Sqrt": _math("sqrt"),
     "Abs": _math("abs"),
     "Exp": _math("exp"),
     "Log": _math("log"),

@@ -75,18 +75,16 @@ def read(
 
 def run(proto: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
     """The outputs of a model by onnxruntime, one time of each input at once."""
-    session = _session(proto)
-    names = [i.name for i in session.get_inputs()]
     found = []
-    for several in zip(*inputs, strict=True):
-        one = {
-            n: x[None].astype(np.float32) for n, x in zip(names, several, strict=True)
-        }
-        try:
-            given = session.run(None, one)
-        except Exception as error:  # onnxruntime has many kinds
-            raise Esp8kError(_cannot("the model", error), DAMAGED) from error
-        found.append([alone(np.asarray(values)) for values in given])
+    try:
+        session = _session(proto)
+        names = [i.name for i in session.get_inputs()]
+        for several in zip(*inputs, strict=True):
+            one = [values[None].astype(np.float32) for values in several]
+            given = session.run(None, dict(zip(names, one, strict=True)))
+            found.append([alone(np.asarray(values)) for values in given])
+    except Exception as error:  # onnxruntime has many kinds
+        raise Esp8kError(_cannot("the model", error), DAMAGED) from error
     return [np.stack(parts) for parts in zip(*found, strict=True)]
 
 

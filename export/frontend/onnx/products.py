@@ -81,4 +81,47 @@ def _gemm(b: Builder, step: Step) -> Value:
     return Value(y)
 
 
-MAPPERS: dict[str, Mapper] = {"Gemm": _gemm, "MatMul": _matmul}
+def _einsum(b: Builder, step: Step) -> Value:
+    """Of one value or two: sums, and a product of matrices over what is shared."""
+    tf, equation = b.tf, bytes(step.attributes["equation"]).decode().replace(" ", "")
+    left, arrow, out = equation.partition("->")
+    axes = left.split(",")
+    plain = all(len(set(a)) == len(a) for a in (*axes, out)) and "." not in equation
+    if not arrow or not plain or len(axes) > 2:
+        hint = "say it with matmul, transpose and sum"
+        raise step.refuse(f"einsum of {equation}", hint)
+    given = [b.plain(b.value(step, i)) for i in range(len(axes))]
+    for i, own in enumerate(axes):  # what one alone has, and nobody asks for
+        others = out + "".join(axes[:i] + axes[i + 1 :])
+        gone = [at for at, name in enumerate(own) if name not in others]
+        given[i] = tf.reduce_sum(given[i], gone) if gone else given[i]
+        axes[i] = "".join(name for name in own if name in others)
+    if len(axes) == 1:
+        return Value(tf.transpose(given[0], [axes[0].index(name) for name in out]))
+    return Value(_over_shared(tf, given, axes, out))
+
+
+def _over_shared(tf: Any, given: list[Any], axes: list[str], out: str) -> Any:
+    """The sum over what two values share, unless it is asked for."""
+    x, y = axes
+    both = [name for name in x if name in y and name in out]
+    over = [name for name in x if name in y and name not in out]
+    rows, columns = ([n for n in own if n not in both + over] for own in (x, y))
+    sizes = {
+        name: int(size)
+        for value, own in zip(given, axes, strict=True)
+        for name, size in zip(own, value.shape, strict=True)
+    }
+    parts = []
+    for value, own, orders in zip(
+        given, axes, ((both, rows, over), (both, over, columns)), strict=True
+    ):
+        moved = tf.transpose(value, [own.index(n) for part in orders for n in part])
+        shape = [math.prod(sizes[n] for n in part) for part in orders]
+        parts.append(tf.reshape(moved, shape))
+    order = [*both, *rows, *columns]
+    z = tf.reshape(tf.matmul(*parts), [sizes[name] for name in order])
+    return tf.transpose(z, [order.index(name) for name in out])
+
+
+MAPPERS: dict[str, Mapper] = {"Gemm": _gemm, "MatMul": _matmul, "Einsum": _einsum}

@@ -1,12 +1,13 @@
 """ONNX operators that move data or reduce it, as TensorFlow calls."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from export.frontend.onnx.builder import Builder, Mapper, Value
+from export.frontend.onnx.builder import Builder, Mapper, Value, picked
 from export.frontend.onnx.fuse import Step
 
 PIECES = 64  # of a ScatterND: more would make more C than anybody wants
@@ -44,8 +45,12 @@ def _reshape(b: Builder, step: Step) -> Value:
 
 
 def _expand(b: Builder, step: Step) -> Value:
-    shape = b.graph.shapes[step.output]
-    return Value(b.tf.broadcast_to(b.plain(b.value(step)), shape))
+    value, shape = b.value(step), b.graph.shapes[step.output]
+    y, square = b.plain(value), value.square
+    if square is not None:
+        square = b.plain(replace(value, tensor=square))
+        square = b.tf.broadcast_to(square, shape)
+    return Value(b.tf.broadcast_to(y, shape), square=square)
 
 
 def _transpose(b: Builder, step: Step) -> Value:
@@ -70,7 +75,7 @@ def _concat(b: Builder, step: Step) -> Value:
 
 
 def _slice(b: Builder, step: Step) -> Value:
-    value, rank = _spread(b, step), len(b.graph.shapes[step.inputs[0]])
+    value, rank = b.spread(step), len(b.graph.shapes[step.inputs[0]])
     starts = np.asarray(b.optional(step, 1, "starts")).reshape(-1)
     ends = np.asarray(b.optional(step, 2, "ends")).reshape(-1)
     axes = b.optional(step, 3, "axes")
@@ -85,14 +90,8 @@ def _slice(b: Builder, step: Step) -> Value:
     return Value(value.tensor[tuple(index)], value.layout)
 
 
-def _spread(b: Builder, step: Step) -> Value:
-    """An input that is not flat."""
-    value = b.value(step)
-    return Value(b.plain(value)) if value.layout == "flat" else value
-
-
 def _split(b: Builder, step: Step) -> list[Value]:
-    value = _spread(b, step)
+    value = b.spread(step)
     rank = len(value.tensor.shape)
     axis = b.axis(value.layout, step.attributes.get("axis", 0), rank)
     sizes = b.optional(step, 1, "split")
@@ -123,34 +122,8 @@ def parted(
     ]
 
 
-def _pad(b: Builder, step: Step) -> Value:
-    value = _spread(b, step)
-    pads = np.asarray(b.optional(step, 1, "pads")).reshape(2, -1).T
-    rank = len(value.tensor.shape)
-    order = [b.axis(value.layout, i, rank) for i in range(rank)]
-    laid: list[list[int]] = [[0, 0]] * rank
-    axes = b.constant(step, 3).reshape(-1) if step.has(3) else range(rank)
-    for axis, pair in zip(axes, pads, strict=True):
-        laid[order[int(axis) % rank]] = [int(p) for p in pair]
-    if min(min(p) for p in laid) < 0:
-        raise step.refuse("pads by less than nothing", "slice instead")
-    mode = step.attributes.get("mode", b"constant")
-    if mode == b"reflect":
-        return Value(b.tf.pad(value.tensor, laid, "REFLECT"), value.layout)
-    if mode != b"constant":
-        raise step.refuse(f"mode {mode.decode()}", "use constant or reflect")
-    fill = b.optional(step, 2, "value")
-    fill = 0.0 if fill is None else float(np.asarray(fill).reshape(-1)[0])
-    y = (
-        b.tf.pad(value.tensor, laid, constant_values=fill)
-        if fill
-        else b.tf.pad(value.tensor, laid)
-    )
-    return Value(y, value.layout)
-
-
 def _gather(b: Builder, step: Step) -> Value:
-    value, indices = _spread(b, step), b.constant(step, 1)
+    value, indices = b.spread(step), b.constant(step, 1)
     rank = len(value.tensor.shape)
     if indices.ndim == 1:
         axis = b.axis(value.layout, step.attributes.get("axis", 0), rank)
@@ -192,38 +165,23 @@ def _positions(indices: np.ndarray, size: int) -> np.ndarray:
     return np.where(indices < 0, indices + int(size), indices).astype(np.int32)
 
 
-def _resize(b: Builder, step: Step) -> Value:
-    x, a = b.last(step), step.attributes
-    shape = b.graph.shapes[step.output]
-    if len(shape) != 4 or shape[1] != int(x.shape[-1]) or shape[0] != 1:
-        raise step.refuse(f"to the shape {shape}", "resize height and width")
-    mode = a.get("mode", b"nearest")
-    how = a.get("coordinate_transformation_mode", b"half_pixel")
-    if step.kind == "Upsample":
-        how = b"asymmetric"
-    size = shape[2:]
-    raw = b.tf.raw_ops
-    corners, centers = how == b"align_corners", how.endswith(b"half_pixel")
-    if mode == b"nearest":
-        whole = all(s % int(x.shape[1 + i]) == 0 for i, s in enumerate(size))
-        if not whole and how != b"asymmetric":
-            raise step.refuse("nearest by a fraction", "scale by whole numbers")
-        y = raw.ResizeNearestNeighbor(images=x, size=size)
-    elif mode == b"linear":
-        y = raw.ResizeBilinear(
-            images=x, size=size, align_corners=corners, half_pixel_centers=centers
-        )
-    else:
-        raise step.refuse(f"mode {mode.decode()}", "use nearest or linear")
-    return Value(y, "last")
-
-
 def _depth_to_space(b: Builder, step: Step) -> Value:
-    if step.attributes.get("mode", b"DCR") != b"DCR":
-        raise step.refuse("mode CRD", "use mode DCR, or pixel_unshuffle before")
-    return Value(
-        b.tf.nn.depth_to_space(b.last(step), step.attributes["blocksize"]), "last"
-    )
+    """Mode CRD, torch's pixel_shuffle, has the channels of one element together."""
+    x, size = b.last(step), step.attributes["blocksize"]
+    if step.attributes.get("mode", b"DCR") == b"CRD":
+        order = np.arange(int(x.shape[-1])).reshape(-1, size * size).T
+        x = picked(b.tf, x, len(x.shape) - 1, order.reshape(-1))
+    return Value(b.tf.nn.depth_to_space(x, size), "last")
+
+
+def _space_to_depth(b: Builder, step: Step) -> Value:
+    size = step.attributes["blocksize"]
+    return Value(b.tf.nn.space_to_depth(b.last(step), size), "last")
+
+
+def _tile(b: Builder, step: Step) -> Value:
+    times = [int(n) for n in b.constant(step, 1).reshape(-1)]
+    return Value(b.tf.tile(b.plain(b.value(step)), times))
 
 
 # ==== Reductions ====
@@ -231,28 +189,34 @@ def _depth_to_space(b: Builder, step: Step) -> Value:
 
 def _reduce(call: str) -> Mapper:
     def mapped(b: Builder, step: Step) -> Value:
-        value = _spread(b, step)
+        value = b.spread(step)
         rank = len(value.tensor.shape)
         axes = b.optional(step, 1, "axes")
-        axes = range(rank) if axes is None else np.asarray(axes).reshape(-1)
+        axes = () if axes is None else np.asarray(axes).reshape(-1)
+        if len(axes) == 0 and not step.attributes.get("noop_with_empty_axes", 0):
+            axes = range(rank)
         keep = bool(step.attributes.get("keepdims", 1))
         chosen = [int(i) % rank for i in axes]
         spatial = sorted(chosen) == list(range(2, rank))
         if value.layout == "last" and not keep and not spatial and 1 not in chosen:
             value = Value(b.plain(value))
         at = tuple(sorted(b.axis(value.layout, i, rank) for i in chosen))
-        made = _length(b.tf) if call == "length" else getattr(b.tf, call)
-        y = made(value.tensor, at, keepdims=keep)
-        return Value(y, value.layout if keep else "plain")
+        layout = value.layout if keep else "plain"
+        if call == "length":
+            square = _reduced(b.tf, "squares", value.tensor, at, keep)
+            return Value(b.tf.sqrt(square), layout, square=square)
+        return Value(_reduced(b.tf, call, value.tensor, at, keep), layout)
 
     return mapped
 
 
-def _length(tf: Any) -> Any:
-    def length(x: Any, axes: Any, keepdims: bool) -> Any:
-        return tf.sqrt(tf.reduce_sum(x * x, axes, keepdims=keepdims))
-
-    return length
+def _reduced(tf: Any, call: str, x: Any, axes: Any, keep: bool) -> Any:
+    """By a call of TensorFlow's, or as a sum of what is never below zero."""
+    if call == "sizes":
+        return tf.reduce_sum(tf.abs(x), axes, keepdims=keep)
+    if call == "squares":
+        return tf.reduce_sum(x * x, axes, keepdims=keep)
+    return getattr(tf, call)(x, axes, keepdims=keep)
 
 
 def _arg_max(b: Builder, step: Step) -> Value:
@@ -267,7 +231,9 @@ MAPPERS: dict[str, Mapper] = {
     "ReduceMax": _reduce("reduce_max"),
     "ReduceMin": _reduce("reduce_min"),
     "ReduceSum": _reduce("reduce_sum"),
+    "ReduceL1": _reduce("sizes"),
     "ReduceL2": _reduce("length"),
+    "ReduceSumSquare": _reduce("squares"),
     "Flatten": _reshape,
     "Reshape": _reshape,
     "Squeeze": _reshape,
@@ -277,11 +243,10 @@ MAPPERS: dict[str, Mapper] = {
     "Concat": _concat,
     "Slice": _slice,
     "Split": _split,
-    "Pad": _pad,
     "Gather": _gather,
     "ScatterND": _scatter,
-    "Resize": _resize,
-    "Upsample": _resize,
     "DepthToSpace": _depth_to_space,
+    "SpaceToDepth": _space_to_depth,
+    "Tile": _tile,
     "ArgMax": _arg_max,
 }

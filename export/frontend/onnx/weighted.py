@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from export.frontend.onnx.builder import Builder, Mapper, Value
+from export.frontend.onnx.builder import Builder, Mapper, Value, picked
 from export.frontend.onnx.fuse import Step
 from export.graph.geometry import same_total
 
-NOT_NEGATIVE = ("Relu", "Clip", "Sigmoid", "Softmax", "MaxPool", "HardSigmoid")
+NOT_NEGATIVE = ("Relu", "Sigmoid", "Softmax", "HardSigmoid")
+PASSING = ("MaxPool", "Dropout", "Identity")  # what lies in their input, no more
 
 
 def _conv(b: Builder, step: Step) -> Value:
@@ -43,32 +44,6 @@ def _conv(b: Builder, step: Step) -> Value:
     if step.has(2):
         y = tf.nn.bias_add(y, tf.constant(b.constant(step, 2)))
     return Value(tf.reshape(y, (1, *y.shape[2:])) if flat else y, "last")
-
-
-def _conv_transpose(b: Builder, step: Step) -> Value:
-    tf, a = b.tf, step.attributes
-    x, weights = b.last(step), b.constant(step, 1)  # (I, O, Kh, Kw)
-    if weights.ndim != 4 or a.get("group", 1) != 1:
-        raise step.refuse("grouped, or not of images", "only ConvTranspose2d")
-    if any(d != 1 for d in a.get("dilations", [])):
-        raise step.refuse("dilated", "use dilation 1")
-    strides = list(a.get("strides", [1, 1]))
-    top, left, bottom, right = a.get("pads", [0, 0, 0, 0])
-    below, beside = a.get("output_padding", [0, 0])
-    kernel = tf.constant(weights.transpose(2, 3, 1, 0))
-    height, width = (
-        (int(x.shape[1 + i]) - 1) * strides[i] + weights.shape[2 + i] for i in (0, 1)
-    )
-    whole = (1, height, width, weights.shape[1])
-    y = tf.nn.conv2d_transpose(x, kernel, whole, strides, "VALID")
-    if below or beside:
-        y = tf.pad(y, [[0, 0], [0, below], [0, beside], [0, 0]])
-    end = height + below - bottom, width + beside - right
-    if (top, left) != (0, 0) or end != (height + below, width + beside):
-        y = y[:, top : end[0], left : end[1]]
-    if step.has(2):
-        y = tf.nn.bias_add(y, tf.constant(b.constant(step, 2)))
-    return Value(y, "last")
 
 
 def _square(values: Any, flat: bool) -> list[int]:
@@ -105,7 +80,6 @@ def _padded(
     kernel: Any,
     strides: Any,
     dilations: Any,
-    mode: str = "CONSTANT",
 ) -> tuple[Any, str]:
     """Explicit padding as TFLite's SAME where equal, else as a PAD."""
     if not any(max(p) for p in pads):
@@ -116,7 +90,7 @@ def _padded(
         same.append((total // 2, total - total // 2))
     if same == pads:
         return x, "SAME"
-    return b.tf.pad(x, [[0, 0], *map(list, pads), [0, 0]], mode), "VALID"
+    return b.tf.pad(x, [[0, 0], *map(list, pads), [0, 0]]), "VALID"
 
 
 def _pool(b: Builder, step: Step) -> Value:
@@ -134,10 +108,13 @@ def _pool(b: Builder, step: Step) -> Value:
         x, kernel = tf.reshape(x, (1, 1, *x.shape[1:])), [1, *kernel]
     strides = _square(a.get("strides"), flat)
     pads = _pads(step, x.shape[1:3], kernel, strides, [1, 1], flat)
+    told = pads
     if a.get("ceil_mode", 0):
         pads = _ceiled(x.shape[1:3], kernel, strides, pads)
-    made = _max_pool if step.kind == "MaxPool" else _average_pool
-    y = made(b, step, x, kernel, strides, pads)
+    if step.kind == "MaxPool":
+        y = _max_pool(b, step, x, kernel, strides, pads)
+    else:
+        y = _average_pool(b, step, x, kernel, strides, pads, told)
     return Value(tf.reshape(y, (1, *y.shape[2:])) if flat else y, "last")
 
 
@@ -156,27 +133,38 @@ def _ceiled(size: Any, kernel: Any, strides: Any, pads: Any) -> list[tuple[int, 
 def _max_pool(
     b: Builder, step: Step, x: Any, kernel: Any, strides: Any, pads: Any
 ) -> Any:
-    """A maximum pads with nothing: by zeros where none is less, else by a mirror.
+    """A maximum pads with nothing: by zeros where none is less, else by the edge.
 
-    A mirrored border repeats elements that the window holds anyway, as long as the
-    padding is at most half of it.
+    Every window holds an element of the image; one that reaches beyond an edge holds
+    the last element in front of it, which the border repeats.
     """
-    maker = next((s for s in b.graph.steps if step.inputs[0] in s.outputs), None)
-    mode = "CONSTANT"
-    if maker is None or maker.kind not in NOT_NEGATIVE:
-        mode = "SYMMETRIC"
-        if any(2 * max(p) > k for p, k in zip(pads, kernel, strict=True)):
-            raise step.refuse(
-                f"padding {pads} of windows {kernel}", "pad by half a window at most"
-            )
-    x, padding = _padded(b, x, pads, kernel, strides, [1, 1], mode)
-    return b.tf.nn.max_pool2d(x, kernel, strides, padding)
+    tf = b.tf
+    y, padding = _padded(b, x, pads, kernel, strides, [1, 1])
+    if padding == "VALID" and any(map(any, pads)) and not _is_positive(b, step):
+        y = x
+        for axis, (pair, size) in enumerate(zip(pads, x.shape[1:3], strict=True), 1):
+            y = picked(tf, y, axis, np.pad(np.arange(int(size)), pair, mode="edge"))
+    return tf.nn.max_pool2d(y, kernel, strides, padding)
+
+
+def _is_positive(b: Builder, step: Step) -> bool:
+    """Whether what a step reads is never below zero."""
+    maker = b.graph.maker(step.inputs[0])
+    while maker is not None and maker.kind in PASSING:
+        maker = b.graph.maker(maker.inputs[0])
+    if maker is None or maker.kind != "Clip":
+        return maker is not None and maker.kind in NOT_NEGATIVE
+    low = b.optional(maker, 1, "min")
+    return low is not None and float(np.asarray(low).reshape(-1)[0]) >= 0
 
 
 def _average_pool(
-    b: Builder, step: Step, x: Any, kernel: Any, strides: Any, pads: Any
+    b: Builder, step: Step, x: Any, kernel: Any, strides: Any, pads: Any, told: Any
 ) -> Any:
-    """Padding counts, or it does not: then a constant factor makes up for it."""
+    """Padding counts, or it does not: then a constant factor makes up for it.
+
+    What ceil_mode adds to the padding that is told never counts.
+    """
     tf = b.tf
     counted = bool(step.attributes.get("count_include_pad", 0))
     padded, padding = _padded(b, x, pads, kernel, strides, [1, 1])
@@ -185,10 +173,12 @@ def _average_pool(
     if padding == "SAME":
         padded = tf.pad(x, [[0, 0], *map(list, pads), [0, 0]])
     y = tf.nn.avg_pool2d(padded, kernel, strides, "VALID")
-    if counted or not any(max(p) for p in pads):
+    if counted and pads == told or not any(max(p) for p in pads):
         return y
-    height, width = int(x.shape[1]), int(x.shape[2])
-    inside = np.pad(np.ones((height, width)), pads)
+    inside = np.ones((int(x.shape[1]), int(x.shape[2])))
+    inside = np.pad(inside, told, constant_values=1 if counted else 0)
+    more = [(a - c, b - d) for (a, b), (c, d) in zip(pads, told, strict=True)]
+    inside = np.pad(inside, more)
     rows, columns = int(y.shape[1]), int(y.shape[2])
     count = np.array(
         [
@@ -217,7 +207,6 @@ def _global(call: str) -> Mapper:
 
 MAPPERS: dict[str, Mapper] = {
     "Conv": _conv,
-    "ConvTranspose": _conv_transpose,
     "MaxPool": _pool,
     "AveragePool": _pool,
     "GlobalAveragePool": _global("reduce_mean"),

@@ -232,11 +232,6 @@ def refused(match: str, *nodes: onnx.NodeProto, **weights: np.ndarray) -> None:
     assert caught.value.hint and caught.value.code == 2
 
 
-def test_a_max_pool_padded_by_more_than_half_a_window_is_refused() -> None:
-    pool = node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], pads=[2, 2, 2, 2])
-    refused("padding", pool)
-
-
 def test_a_resize_by_curves_is_refused() -> None:
     resize = node("Resize", ["x", "", "s"], ["y"], mode="cubic")
     refused("cubic|shape", resize, s=np.array([1, 1, 2, 2]))

@@ -1,5 +1,6 @@
 """What comes in: files of several kinds, and no end of wrong ones."""
 
+import copy
 import io
 import os
 import struct
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -17,6 +19,7 @@ from core.inputs import read_bytes
 from export.frontend import c_array, calibration, cures, sources
 from export.frontend.onnx import files as onnx_files
 from export.frontend.taken import Wanted
+from export.graph.flatbuffer import packed, unpacked
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 SHAPE = (1, 4, 6, 1)
@@ -46,6 +49,37 @@ def test_a_tflite_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(model())
     taken = sources.load(str(tmp_path / name), sources.Options())
     assert (taken.model, taken.name, taken.notes) == (model(), name, ())
+
+
+def test_a_tflite_of_several_functions_is_refused(tmp_path: Path) -> None:
+    """Each has a signature of its own; the first one is no better than the others."""
+    whole = unpacked(model())
+    whole.subgraphs.append(copy.deepcopy(whole.subgraphs[0]))
+    whole.signatureDefs = []
+    for index, name in enumerate((b"encode", b"decode")):
+        one = schema.SignatureDefT()
+        one.signatureKey, one.subgraphIndex = name, index
+        one.inputs, one.outputs = [], []
+        whole.signatureDefs.append(one)
+    path = tmp_path / "two.tflite"
+    path.write_bytes(packed(whole))
+    with pytest.raises(Esp8kError, match="several functions: encode, decode") as caught:
+        sources.load(str(path), sources.Options())
+    assert "signature_keys=['encode']" in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["INT32", "UINT8"])
+def test_an_input_of_whole_numbers_is_named(tmp_path: Path, kind: str) -> None:
+    """An embedding's index, a CAST behind the input."""
+    whole = unpacked(model())
+    graph = whole.subgraphs[0]
+    for tensor in graph.tensors:
+        tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
+    graph.tensors[graph.inputs[0]].type = getattr(schema.TensorType, kind)
+    path = tmp_path / "whole.tflite"
+    path.write_bytes(packed(whole))
+    with pytest.raises(Esp8kError, match=f"its input .* is {kind.lower()}"):
+        sources.load(str(path), sources.Options(drawn=True))
 
 
 @pytest.mark.parametrize("form", ["0x{:02x}", "{}", "0X{:02X}u"])
