@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from export.emit.golden import joined, random_values
 from export.frontend.support import core_of
 from export.graph.network import Network
 from export.graph.read import read_tflite
@@ -79,3 +80,12 @@ EACH = (
 TOLD = Drawn(10, 20, 8, 32)  # of the size that docs/models.md tells of
 STEEP = Drawn(11, 2, 8, 3, steep=8)  # scales above one: most gates are at an end
 BEYOND = Drawn(11, 2, 8, 3, steep=300)  # out of MULSH's reach
+
+
+def edged(network: Network, count: int, seed: int) -> np.ndarray:
+    """Inputs (N, values), some of them of ends alone."""
+    drawn = joined(random_values(network, count, seed)).reshape(count, -1)
+    rng = np.random.default_rng(seed)
+    drawn[0], drawn[1] = -128, 127
+    drawn[2] = rng.choice([-128, 127], drawn[2].shape)
+    return drawn

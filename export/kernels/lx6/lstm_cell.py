@@ -130,10 +130,10 @@ class Cell:
             b.op("MIN", "z", "z", "w")
         b.op("SLLI", "z", "z", ENTRY.bit_length() - 1)
         b.op("AT_ADD", "z", "t", "z")
-        b.op("L32I", "w", "z", first)
-        b.op("L32I", "z", "z", first + 4)
-        b.op("MULL", "y", "y", "z")
-        b.op("ADD", "y", "y", "w")
+        b.op("L32I", "w", "z", first + 4)
+        b.op("L32I", "z", "z", first)
+        b.op("MULL", "y", "y", "w")
+        b.op("ADD", "y", "y", "z")
 
     def _as_signed(self, b: Block) -> None:
         """y less than zero where x is."""

@@ -10,8 +10,6 @@ from core.pixels import to_bytes
 from export.arithmetic import curves, int8, recurrent
 from export.emit import lower
 from export.emit.generate import flags, generate
-from export.emit.golden import joined, random_values
-from export.graph.network import Network
 from export.kernels import registry
 from export.kernels.lx6 import exact
 from export.kernels.lx6.assembly import Block
@@ -21,7 +19,7 @@ from export.kernels.lx6.lstm_cell import FREE, Cell
 from export.kernels.lx6.text import instructions
 from export.reference import int8 as reference
 from tests.support.components import IDENTITY
-from tests.support.lstm import BEYOND, EACH, STEEP, TOLD, Drawn
+from tests.support.lstm import BEYOND, EACH, STEEP, TOLD, Drawn, edged
 from tests.support.native import TRAP, Native, kernels
 from tools.bench import build, count, models
 
@@ -101,15 +99,6 @@ def test_a_cell_is_tflites_at_every_gate(drawn: Drawn, tmp_path: Path) -> None:
     now, y = cells(k, gates, before)
     assert np.array_equal(held, now)
     assert np.array_equal(hidden.astype(np.int16) - 128, y)
-
-
-def edged(network: Network, count: int, seed: int) -> np.ndarray:
-    """Inputs (N, values), some of them of ends alone."""
-    drawn = joined(random_values(network, count, seed)).reshape(count, -1)
-    rng = np.random.default_rng(seed)
-    drawn[0], drawn[1] = -128, 127
-    drawn[2] = rng.choice([-128, 127], drawn[2].shape)
-    return drawn
 
 
 @pytest.mark.parametrize("drawn", (*EACH, STEEP), ids=lambda one: str(one.seed))
