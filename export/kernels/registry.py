@@ -57,6 +57,7 @@ from export.kernels.kernel import Kernel, Options
 from export.kernels.lx6 import kernel as lx6
 from export.kernels.lx6.float16 import Lx6Conv
 from export.kernels.lx6.kernel import Lx6, Lx6Strip
+from export.kernels.lx6.lstm import Lx6Lstm
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ PORTABLE = Core("portable", "!NN_LX6", INT8, "!NN_LX6_FPU", FLOAT16, "xtensa")
 LX6 = Core(
     "lx6",
     "NN_LX6",
-    (Lx6, Lx6Strip, *INT8),
+    (Lx6, Lx6Strip, Lx6Lstm, *INT8),
     "NN_LX6_FPU",
     (Lx6Conv, *FLOAT16),
     "xtensa",

@@ -27,6 +27,7 @@ class _Walk:
             if isinstance(item, Label)
         }
         self.known: dict[str, int] = {}
+        self.stack: dict[str, int] = {}  # what is known of it, by the offset from a1
         self.total = 0
         self._last = ""
         self._go(0, len(self.items))
@@ -67,6 +68,9 @@ class _Walk:
         if not item.operands or not item.operands[0].startswith("a"):
             return
         name, *rest = item.operands
+        if item.mnemonic in ("l32i", "s32i") and rest[0] == "a1":
+            self._keep(item.mnemonic == "s32i", name, rest[1])
+            return
         if item.mnemonic == "movi":
             self.known[name] = int(rest[0], 0)
         elif item.mnemonic in MOVES and rest[0] in self.known:
@@ -75,6 +79,14 @@ class _Walk:
         else:
             self.known.pop(name, None)
         self._last = name  # what `beqz` before a long way back looks at
+
+    def _keep(self, stored: bool, name: str, slot: str) -> None:
+        """What is known of a register goes to the stack, or comes from there."""
+        source, at = (self.known, name) if stored else (self.stack, slot)
+        target, to = (self.stack, slot) if stored else (self.known, name)
+        target.pop(to, None)
+        if at in source:
+            target[to] = source[at]
 
     def _value(self, name: str) -> int:
         return max(self.known.get(name, 0), 0)

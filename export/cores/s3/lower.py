@@ -10,7 +10,15 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
-from export.cores.s3 import choose, elementwise, fallback, partition, passes, weighted
+from export.cores.s3 import (
+    choose,
+    elementwise,
+    fallback,
+    lstm,
+    partition,
+    passes,
+    weighted,
+)
 from export.cores.s3.arena import Memory
 from export.cores.s3.borrow import borrowing
 from export.cores.s3.kernel import Call, Kernel, Portable
@@ -147,6 +155,8 @@ def _stage(
     name = f"{name}_{stage.name}"
     if stage.head.kind in MAC_KINDS:
         found = weighted.calls(stage, layouts, name, profile.sums)
+    elif stage.head.kind in lstm.KINDS:
+        found = lstm.calls(stage, layouts, name)
     else:
         found = elementwise.calls(stage, layouts, name)
     if found is None:

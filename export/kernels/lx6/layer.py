@@ -115,12 +115,16 @@ def table(layer: Layer) -> str:
     values = table_of(layer)
     if values is None:
         return ""
+    kind = "int8_t" if layer.last else "uint8_t"
+    return bytes_table(f"{layer.name}_table", values, kind)
+
+
+def bytes_table(name: str, values: np.ndarray, kind: str = "uint8_t") -> str:
+    """A constant array of what becomes of each u."""
     texts = [str(int(value)) for value in values]
     rows = [", ".join(texts[i : i + 12]) + "," for i in range(0, len(texts), 12)]
     body = "\n".join(f"    {row}" for row in rows)
-    kind = "int8_t" if layer.last else "uint8_t"
-    name = f"{layer.name}_table"
-    return f"static const {kind} {name}[256] = {{\n{body}\n}};\n"
+    return f"static const {kind} {name}[{len(values)}] = {{\n{body}\n}};\n"
 
 
 def pair(low: int, high: int) -> int:

@@ -186,6 +186,17 @@ def block_function(
     given = dict(into or {})
     if layer.table is not None:
         given = {"t": f"(uintptr_t)({layer.name}_table + 128)", **given}
+    return instructions(head, inout, out, given, block)
+
+
+def instructions(
+    head: str,
+    inout: dict[str, str],
+    out: tuple[str, ...],
+    given: dict[str, str],
+    block: Block,
+) -> str:
+    """The same of no layer: `given` are all the registers that are only read."""
     lines = [
         *(f"    uintptr_t {name} = {value};" for name, value in inout.items()),
         f"    uintptr_t {', '.join(out)};",
