@@ -131,7 +131,10 @@ def _gather(b: Builder, step: Step) -> Value:
         return Value(b.tf.gather(value.tensor, positions, axis=axis), value.layout)
     axis = step.attributes.get("axis", 0) % rank
     plain = b.plain(value)
-    return Value(b.tf.gather(plain, _positions(indices, plain.shape[axis]), axis=axis))
+    positions = _positions(indices, plain.shape[axis])
+    if indices.ndim == 0:  # a slice, which TFLite Micro knows of int16 as well
+        return Value(plain[(*(slice(None),) * axis, int(positions))])
+    return Value(b.tf.gather(plain, positions, axis=axis))
 
 
 def _scatter(b: Builder, step: Step) -> Value:

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from core.errors import Esp8kError
-from export.frontend import conversion, tflite
+from export.frontend import conversion, float_tflite, tflite
 from export.frontend.onnx import files as onnx_files
 from export.frontend.onnx import static as onnx_static
 from export.frontend.onnx_export import export_onnx
@@ -190,6 +190,22 @@ def test_positions_are_of_the_type_that_tflite_micro_knows() -> None:
     network = read_tflite(model, "net")
     gather = next(op for op in network.operators if op.kind == "GATHER")
     assert network.tensors[gather.inputs[1]].dtype == "int32"
+
+
+def test_one_position_is_a_slice() -> None:
+    """As of a recurrent layer's last row; of int16 TFLite Micro has no GATHER."""
+    at = onnx.helper.make_tensor("", onnx.TensorProto.INT64, [], [-1])
+    proto = graph_of(
+        node("Constant", [], ["at"], value=at),
+        node("Gather", ["x", "at"], ["y"], axis=2),
+    )
+    raw = tflite.convert(proto.SerializeToString())
+    kinds = {op.kind for op in read_tflite(raw, "net").operators}
+    assert "STRIDED_SLICE" in kinds and "GATHER" not in kinds
+    x = np.random.default_rng(0).normal(size=(1, 4, 8, 8)).astype(np.float32)
+    expected = x[:, :, -1]
+    (found,) = float_tflite.run(raw, (np.moveaxis(x, 1, -1),))
+    assert np.allclose(found.reshape(expected.shape), expected)
 
 
 def test_shapes_that_a_graph_computes_of_itself_are_constants() -> None:
