@@ -79,7 +79,7 @@ EACH = (
 )
 TOLD = Drawn(10, 20, 8, 32)  # of the size that docs/models.md tells of
 STEEP = Drawn(11, 2, 8, 3, steep=8)  # scales above one: most gates are at an end
-BEYOND = Drawn(11, 2, 8, 3, steep=300)  # out of MULSH's reach
+BEYOND = Drawn(11, 2, 8, 3, steep=3_000)  # out of MULSH's reach
 
 
 def edged(network: Network, count: int, seed: int) -> np.ndarray:

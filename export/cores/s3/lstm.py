@@ -9,7 +9,7 @@ through all constants, the weights among them, in the order in which they are re
 counters are on the stack.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Side:
     @classmethod
     def of(cls, side: recurrent.Side) -> "Side | None":
         """None where a scale is out of MULSH's reach."""
-        found = tuple(replace(one, heaviest=0) for one in side_of(side))
+        found = side_of(side)
         narrow = exact.solve(found)
         inside = all(one.inside for one in found)
         return None if narrow is None else cls(side, narrow, inside)

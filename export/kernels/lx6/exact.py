@@ -23,12 +23,11 @@ from export.kernels.lx6.requant import LEAST, MOST_SHIFT, Channel, Narrow
 
 @dataclass(frozen=True)
 class Sum:
-    """One sum: how TFLite scales it, between what it lies, its heaviest weight."""
+    """One sum: how TFLite scales it, between what it lies."""
 
     mantissa: int
     shift: int
     reach: tuple[int, int]
-    heaviest: int
 
     @property
     def inside(self) -> bool:
@@ -38,10 +37,7 @@ class Sum:
 
 
 def solve(sums: tuple[Sum, ...]) -> Narrow | None:
-    """Constants of each sum, the shift the same for all; None where there are none.
-
-    The sums' weights come times each channel's scale, and have to fit int16 then.
-    """
+    """Constants of each sum, the shift the same for all; None where there are none."""
     right = [-one.shift for one in sums]
     shift = 1 + max(0, *right)
     found = []
@@ -49,9 +45,7 @@ def solve(sums: tuple[Sum, ...]) -> Narrow | None:
         j = shift - 1 - r
         scale = LEAST << j
         reach = max(map(abs, one.reach)) * scale
-        if one.mantissa <= 0 or max(reach, scale * 128) > INT32_MAX:
-            return None
-        if scale * one.heaviest > INT16_MAX:
+        if one.mantissa <= 0 or max(reach, scale) > INT32_MAX:
             return None
         half, sign = 1 << (shift - 1), 1 << j if r > 0 else 0
         found.append(Channel(scale, 0, one.mantissa, half + sign, half - sign))

@@ -8,6 +8,7 @@ through the units (`lstm_cell`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -54,10 +55,9 @@ class Lx6Lstm(Lx6):
 
 def side_of(side: recurrent.Side) -> tuple[exact.Sum, ...]:
     """Its four sums, as their scaling sees them."""
-    heaviest = np.abs(side.weights).max((0, 1))
     return tuple(
-        exact.Sum(*scale, reach, int(most))
-        for scale, reach, most in zip(side.scales, side.reaches, heaviest, strict=True)
+        exact.Sum(*scale, reach)
+        for scale, reach in zip(side.scales, side.reaches, strict=True)
     )
 
 
@@ -74,6 +74,8 @@ def emit(stage: Stage) -> Made | None:
         for name, side, narrow in zip(("own", "again"), sides, scaled, strict=True)
         if narrow is not None
     )
+    if any(part.scales is None for part in parts):
+        return None
     return _Maker(stage, cell, parts).kernel()
 
 
@@ -96,15 +98,31 @@ class _Sums:
         """Of these values as pairs."""
         return (self.depth + 1) // 2
 
+    @cached_property
+    def left(self) -> int:
+        """Bits that sums are shifted by, where the weights would not fit int16 else."""
+        heaviest = np.abs(self.side.weights).max((0, 1))
+        found = zip(heaviest, self.narrow.channels, strict=True)
+        most = max(int(one) * channel.scale for one, channel in found)
+        return (most >> 15).bit_length()
+
+    @cached_property
+    def scales(self) -> list[int] | None:
+        """Of each gate's weights; None where one would be less than 1."""
+        found = [channel.scale >> self.left for channel in self.narrow.channels]
+        return found if min(found) else None
+
     def constants(self) -> tuple[list[int], list[int]]:
         """(weights, of each gate M and both C and then a bias a unit), by words."""
         stream: list[int] = []
         found: list[int] = []
+        assert self.scales is not None
         for gate, channel in enumerate(self.narrow.channels):
-            weights = self.side.weights[..., gate] * channel.scale  # (S, K)
+            scale = self.scales[gate]
+            weights = self.side.weights[..., gate] * scale  # (S, K)
             stream += paired(np.pad(weights, ((0, 0), (0, self.depth % 2))))
             found += [channel.multiplier, channel.positive, channel.negative]
-            found += map(int, self.side.starts[:, gate] * channel.scale)
+            found += map(int, self.side.starts[:, gate] * scale)
         return [*stream, *[0] * READ_AHEAD], found
 
     def block(self) -> Block:
@@ -129,6 +147,8 @@ class _Sums:
         body.op("RSR_ACCLO", "y")
         body.move("v", -4 * self.words)
         body.op("ADD", "y", "y", "x")
+        if self.left:
+            body.op("SLLI", "y", "y", self.left)
         scale_sum(body, self.narrow, self.side)
         if self.added:
             body.op("L32I", "x", "o", 0)

@@ -47,7 +47,7 @@ def test_a_layer_gives_the_references_bits(drawn: Drawn, tmp_path: Path) -> None
 
 
 def test_a_scale_out_of_reach_is_left_to_portable_c() -> None:
-    network = replace(BEYOND, steep=3_000).network()
+    network = BEYOND.network()
     assert not own(lower(network, "net", "balanced"), network)
 
 
