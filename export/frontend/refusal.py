@@ -1,6 +1,9 @@
 """How an operator is refused: which one, its tensor, what is wrong, what would help."""
 
+import re
+
 from core.errors import Esp8kError
+from core.text import one_line
 from export.graph.network import Network, Operator
 
 QUANTIZE_HINT = (
@@ -16,3 +19,9 @@ def refuse(
     """The error that names the operator by its number and its first output."""
     name = network.tensors[op.outputs[0]].name if op.outputs else "none"
     return Esp8kError(f"operator {op.index} {op.kind} (tensor {name}): {what}", hint)
+
+
+def reason(error: BaseException) -> str:
+    """What another's error says first, without the colours of a terminal."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    return one_line((plain.splitlines() or [type(error).__name__])[0])[:200]
