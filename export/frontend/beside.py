@@ -5,17 +5,19 @@ agree("PyTorch", expected, found)   # the same of what is there already
 notes = told(proto, model, wanted, graph)   # ONNX of its own scales: near, and how
 """
 
+import re
 from typing import Any
 
 import numpy as np
 
-from core.errors import CheckFailed
+from core.errors import CheckFailed, Esp8kError
 from export.frontend import float_tflite, tflite
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import separate
 from export.frontend.costs import as_real, as_taken, require_proportion
 from export.frontend.onnx import files as onnx_files
 from export.frontend.onnx.builder import Graph
+from export.frontend.refusal import reason
 from export.frontend.taken import Wanted, alone
 from export.graph.read import read_tflite
 
@@ -23,6 +25,10 @@ CHECKED = 8  # inputs
 TOLERANCE = 2e-3  # of the largest output, of a float conversion
 FAR = 1 / 8  # of the outputs' span, on average: no rounding of integers
 REPORT = "a bug of the converter: report it with this model"
+FIRST = (
+    "data_format='channels_first' runs on GPUs alone: build the model with "
+    "'channels_last', the weights are the same"
+)
 Arrays = tuple[np.ndarray, ...]  # one (N, ...) for each end of a model
 
 
@@ -45,7 +51,14 @@ def by_keras(model: Any, given: Arrays) -> list[np.ndarray]:
     rows = []
     for several in zip(*given, strict=True):
         one = [values[None].astype(np.float32) for values in several]
-        found = model(one if len(one) > 1 else one[0], training=False)
+        try:
+            found = model(one if len(one) > 1 else one[0], training=False)
+        except Exception as error:  # Keras raises whatever it meets
+            told = re.sub(r"{{.*?}}", "", str(error))
+            lines = [x for x in told.splitlines() if "Exception enc" not in x]
+            why = reason(RuntimeError("\n".join(lines)))
+            hint = FIRST if "NCHW" in told else "make model(inputs) work first"
+            raise Esp8kError(f"Keras cannot run the model: {why}", hint) from error
         rows.append([alone(np.asarray(end)) for end in _listed(found)])
     return [np.stack(parts) for parts in zip(*rows, strict=True)]
 

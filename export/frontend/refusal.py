@@ -1,6 +1,9 @@
 """How an operator is refused: which one, its tensor, what is wrong, what would help."""
 
+import re
+
 from core.errors import Esp8kError
+from core.text import one_line
 from export.graph.network import Network, Operator
 
 QUANTIZE_HINT = (
@@ -24,3 +27,9 @@ def quantized_already(shown: str) -> Esp8kError:
         f"{shown} is quantized already: its values stay as they are",
         "leave --int16 out, or give the float model that it was made of",
     )
+
+
+def reason(error: BaseException) -> str:
+    """What another's error says first, without the colours of a terminal."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    return one_line((plain.splitlines() or [type(error).__name__])[0])[:200]

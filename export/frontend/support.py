@@ -122,7 +122,15 @@ def _check_kind(network: Network, op: Operator) -> None:
     if floats:
         hint = QUANTIZE_HINT
         if op.kind in QUANTIZE_KINDS:
-            hint = f"a part of the model stayed float: {QUANTIZE_HINT}"
+            near = {*op.inputs, *op.outputs}
+            whose = [
+                x.kind
+                for x in network.operators
+                if near.intersection((*x.inputs, *x.outputs))
+                and x.kind not in (*known, *QUANTIZE_KINDS)
+            ]
+            part = f"{whose[0]}, a part of the model," if whose else "a part of it"
+            hint = f"{part} stayed float: replace it, or {QUANTIZE_HINT}"
         what = f"{floats[0].name} is {floats[0].dtype}, not {network.engine}"
         raise refuse(network, op, what, hint)
     of = op.attributes.of or op.kind

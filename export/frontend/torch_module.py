@@ -9,7 +9,6 @@ that answers otherwise the second time is no function of its input.
 
 import importlib.util
 import inspect
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from core.errors import Esp8kError
-from core.text import one_line
 from export.frontend import beside
 from export.frontend.onnx import files as onnx_files
+from export.frontend.refusal import reason
 from export.frontend.taken import alone
 
 DRAWN = 4  # inputs that the module and its ONNX model are called with
@@ -94,7 +93,7 @@ def _answers(module: Any, source: str, inputs: np.ndarray) -> list[np.ndarray]:
             shape = f"(1, {', '.join(map(str, one.shape))})"
             raise Esp8kError(
                 f"{source} raises {type(error).__name__} for an input of the shape "
-                f"{shape}, float32: {_reason(error)}",
+                f"{shape}, float32: {reason(error)}",
                 f"run it yourself: function()(torch.zeros{shape})",
             ) from error
         ends = [end for end in tree.tree_leaves(found) if torch.is_tensor(end)]
@@ -125,15 +124,9 @@ def _onnx(module: Any, source: str, shape: tuple[int, ...]) -> bytes:
             return export_scripted(module, shape, SCRIPTED)
         return export_onnx(module, shape)
     except Exception as error:  # torch.onnx raises whatever it meets
-        reason = _reason(error.__cause__ or error)
-        hint = next((h for key, h in HINTS.items() if key in reason), WORKING)
-        raise Esp8kError(f"PyTorch cannot export {source}: {reason}", hint) from error
-
-
-def _reason(error: BaseException) -> str:
-    """Its first line, without the colours of a terminal."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-    return one_line((plain.splitlines() or [type(error).__name__])[0])[:200]
+        why = reason(error.__cause__ or error)
+        hint = next((h for key, h in HINTS.items() if key in why), WORKING)
+        raise Esp8kError(f"PyTorch cannot export {source}: {why}", hint) from error
 
 
 def _called(name: str, function: str) -> Any:
