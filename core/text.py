@@ -94,3 +94,8 @@ def _escape(char: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """A share of 0 to 1 as people read it: `0.12 %`."""
+    return f"{100 * share:.{digits}f} %"

@@ -119,7 +119,7 @@ class Analysis:
         size = next(s for s in self.sizes if s.profile == "balanced")
         found.append(f"balanced: RAM peak at {size.peak}; costliest layers, of Xtensa:")
         for layer, kinds, share in size.costliest:
-            found.append(f"  {share:6.1%} {layer} ({kinds})")
+            found.append(f"  {100 * share:6.1f} % {layer} ({kinds})")
         found += [f"{chip:9} {told}" for chip, told in self.chips.items()]
         found.append(TRUST[self.engine])
         found.append(

@@ -8,6 +8,7 @@ What the generator writes as assembly it counts; C is estimated by `export.plan.
 
 from dataclasses import dataclass
 
+from core.text import percent
 from export.assembly import source
 from export.cores.s3.component import assembly
 from export.cores.s3.count import instructions as on_s3
@@ -44,7 +45,7 @@ class CoreCost:
         """In a word or two."""
         if self.counted in (0.0, 1.0):
             return COUNTED if self.counted else ESTIMATED
-        return f"{self.counted:.0%} {COUNTED}"
+        return f"{percent(self.counted, 0)} {COUNTED}"
 
 
 class Engines:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import CheckFailed, Esp8kError
+from core.text import percent
 from export.frontend import float_tflite, tflite
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import separate
@@ -97,11 +98,12 @@ def told(
         span = max(float(np.ptp(theirs)), end.scale)
         share = float(off.mean()) / span
         if not share <= FAR:
-            what = f"the converted model is {share:.0%} of its span off the ONNX one"
+            far = percent(share, 0)
+            what = f"the converted model is {far} of its span off the ONNX one"
             raise CheckFailed(f"{what} in onnxruntime", REPORT)
         notes.append(
-            f"beside onnxruntime on {CHECKED} drawn inputs: {share:.2%} of its span "
-            f"off on average, {float(off.max()) / span:.2%} at most"
+            f"beside onnxruntime on {CHECKED} drawn inputs: {percent(share)} of its "
+            f"span off on average, {percent(float(off.max()) / span)} at most"
         )
     return tuple(notes)
 

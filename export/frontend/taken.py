@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from core.text import percent
+
 
 @dataclass(frozen=True)
 class Options:
@@ -39,10 +41,12 @@ class Cost:
 
     def line(self) -> str:
         """For people."""
-        share = "" if self.span == 0 else f" ({self.mean / self.span:.2%} of its span)"
+        share = ""
+        if self.span:
+            share = f" ({percent(self.mean / self.span)} of its span)"
         alike = ""
         if self.agreement is not None:
-            alike = f"; the same class in {self.agreement:.2%}"
+            alike = f"; the same class in {percent(self.agreement)}"
         number = f" of output {self.output}" if self.output else ""
         return (
             f"quantization on {self.count:,} {self.inputs} inputs{number}: error "
