@@ -38,13 +38,18 @@ def hold(kind: str, expected: list[np.ndarray], floats: bytes, given: Arrays) ->
     agree(kind, expected, float_tflite.run(floats, given))
 
 
-def agree(kind: str, expected: list[np.ndarray], found: list[np.ndarray]) -> None:
+def agree(
+    kind: str,
+    expected: list[np.ndarray],
+    found: list[np.ndarray],
+    hint: str = REPORT,
+) -> None:
     """What a conversion gives must be what its model of that kind gave."""
     for ours, theirs in zip(found, expected, strict=True):
         off = float(_off(ours, theirs).max(initial=0.0))
         if not off <= TOLERANCE * max(float(np.abs(theirs).max(initial=0.0)), 1e-6):
             what = f"the converted model is {off:.3g} off the {kind} one"
-            raise CheckFailed(what, REPORT)
+            raise CheckFailed(what, hint)
 
 
 def by_keras(model: Any, given: Arrays) -> list[np.ndarray]:

@@ -35,6 +35,10 @@ SEVERAL = (
     "export it: torch.onnx.export(module, (x, y), 'model.onnx', dynamo=True, "
     "external_data=False); of that file --calibration takes an .npz of all inputs"
 )
+DROPPED = (
+    "its exporter leaves something out, as the divisor_override of avg_pool2d: write "
+    "that in other operators"
+)
 CHANGING = (
     "return its state and take it as an input, as an .onnx of several inputs; "
     "functional dropout is F.dropout(x, p, self.training)"
@@ -63,8 +67,8 @@ def exported(source: str, shape: tuple[int, ...]) -> bytes:
     if len(found) != len(expected):
         what = f"{source}: PyTorch exports {len(found)} of its {len(expected)} outputs"
         raise Esp8kError(what, "return tensors that depend on the input")
-    numbers = (list(map(np.nan_to_num, ends)) for ends in (expected, found))
-    beside.agree("PyTorch", *numbers)
+    first, other = (list(map(np.nan_to_num, ends)) for ends in (expected, found))
+    beside.agree("PyTorch", first, other, DROPPED)
     return raw
 
 

@@ -43,6 +43,11 @@ class Deciding(nn.Module):
         return x if x.sum() > 0 else -x
 
 
+class Divided(nn.Module):
+    def forward(self, x):
+        return F.avg_pool2d(x[:, None, None], (1, 2), divisor_override=3)
+
+
 class Listed(nn.Module):
     def __init__(self):
         super().__init__()
@@ -67,6 +72,7 @@ def dropout(): return Changing("dropout")
 def several(): return Several()
 def deciding(): return Deciding()
 def listed(): return Listed()
+def divided(): return Divided()
 def mixed(): return Mixed()
 def normed(): return nn.Sequential(weight_norm(nn.Linear(6, 3)), nn.Tanh())
 def lazy(): return nn.Sequential(nn.LazyLinear(3), nn.Tanh())
@@ -111,6 +117,7 @@ def test_what_changes_from_call_to_call_is_no_function(
         ("several", "takes several inputs: x, state", r"\.npz of all inputs"),
         ("deciding", "data-dependent", r"torch\.where"),
         ("listed", "mutated in the forward", "ModuleList"),
+        ("divided", "off the PyTorch one", "divisor_override"),
         ("mixed", r"raises RuntimeError for an input.*dtype", "run it yourself"),
         ("absent", "there is no absent in .*own.py", "normed, lazy, traced"),
     ],
