@@ -130,8 +130,9 @@ def _taken(made: Made, shown: str, notes: Sequence[str], options: Options) -> Ta
 
 def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     network = read_tflite(raw, shown)
-    if open_shapes.is_open(network):
-        raw = open_shapes.settled(raw)
+    shapes = open_shapes.told(network, shown, options.input_shape)
+    if open_shapes.is_open(network) or shapes != _shapes(network):
+        raw = open_shapes.settled(raw, shapes)
     notes: tuple[str, ...] = ()
     how = dequantized.otherwise(network, options.calibration is not None)
     if how is not None:
@@ -140,13 +141,17 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         raw = dequantized.floats(raw)
         notes = (f"the file is quantized {how}: made real, and quantized anew",)
     raw = folded.by_shapes(raw)
-    ends = [network.tensors[i] for i in network.inputs]
-    wanted = tuple(Wanted(end.name, (1, *end.shape[1:])) for end in ends)
+    names = [network.tensors[i].name for i in network.inputs]
+    wanted = tuple(map(Wanted, names, shapes))
     inputs = _required(shown, wanted, options)
     model = float_tflite.quantize(raw, inputs, options.int16)
     floats = float_tflite.with_float_constants(raw)
     made = Made(floats, model, costs.sets(inputs, wanted, options))
     return _taken(made, shown, (*notes, _told(inputs, options)), options)
+
+
+def _shapes(network: Network) -> tuple[tuple[int, ...], ...]:
+    return tuple(network.tensors[i].shape for i in network.inputs)
 
 
 def _other_integers(shown: str, how: str, network: Network) -> Esp8kError:
@@ -166,7 +171,7 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
 
     model = unloaded.attempt(partial(_quietly_loaded, keras, raw), shown)
     wanted = tuple(
-        Wanted(one.name, _fixed(tuple(one.shape), shown, options))
+        Wanted(one.name, open_shapes.fixed(one.shape, shown, options.input_shape))
         for one in model.inputs
     )
     inputs = _required(shown, wanted, options)
@@ -204,25 +209,6 @@ def loaded(keras: Any, raw: bytes) -> Any:
         path.write_bytes(old_keras.renewed(raw))
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     return old_keras.as_computed(keras, model, raw)
-
-
-def _fixed(
-    shape: tuple[int | None, ...], shown: str, options: Options
-) -> tuple[int, ...]:
-    """The shape with a batch of 1; what else is open, --input-shape says."""
-    given = options.input_shape
-    if given is not None:
-        if len(given) != len(shape) or given[0] != 1:
-            raise Esp8kError(
-                f"--input-shape {given} is none of {shape}", "begin it with 1"
-            )
-        return given
-    if any(size is None for size in shape[1:]):
-        raise Esp8kError(
-            f"{shown} leaves its input's shape open: {shape}",
-            f"say it: --input-shape 1 {' '.join(str(n or 'N') for n in shape[1:])}",
-        )
-    return (1, *(int(size) for size in shape[1:] if size is not None))
 
 
 def _torch(source: str, raw: bytes, shown: str, options: Options) -> Taken:

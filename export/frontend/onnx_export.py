@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from core.files import scratch
+from core.inputs import MODEL_BYTES, read_bytes
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -64,7 +65,7 @@ def export_scripted(module: nn.Module, shape: tuple[int, ...], opset: int) -> by
             opset_version=opset,
             input_names=["image"],
         )
-        return (folder / "scripted.onnx").read_bytes()
+        return read_bytes(folder / "scripted.onnx", MODEL_BYTES, "a model")
 
 
 def _strip(proto: "ModelProto") -> None:

@@ -21,6 +21,7 @@ from export.graph.network import Network, Operator
 from export.graph.read import read_tflite
 
 BATCH_HINT = "convert it with a batch of 1: keras.Input(shape, batch_size=1)"
+Shape = tuple[int, ...]
 MIXED = ("SPACE_TO_BATCH_ND",)  # what makes one of the batch and what lies in it
 
 
@@ -41,9 +42,46 @@ def _is_mixing(network: Network, op: Operator) -> bool:
     return math.prod(start.shape) != math.prod(end.shape)
 
 
-def settled(raw: bytes) -> bytes:
-    """The model with the shapes that its values have, all inputs with a batch of 1."""
-    shapes = _run(raw)
+def told(network: Network, shown: str, given: Shape | None) -> tuple[Shape, ...]:
+    """The shape of each input: a batch of 1, and as given what the file leaves open."""
+    found = []
+    for end in (network.tensors[i] for i in network.inputs):
+        if len(end.shape) < 2:
+            what = f"{shown} takes {end.shape}, which has no batch in front"
+            raise Esp8kError(what, f"convert it with {(1, *end.shape)}")
+        sizes = [None if size < 0 else size for size in end.signature or end.shape]
+        found.append(fixed((None, *sizes[1:]), shown, given))
+    return tuple(found)
+
+
+def fixed(
+    shape: tuple[int | None, ...], shown: str, given: Shape | None
+) -> tuple[int, ...]:
+    """A shape with a batch of 1; what else is open, --input-shape says (`given`)."""
+    if given is not None:
+        fits = len(given) == len(shape) and all(
+            size in (None, asked)
+            for size, asked in zip(shape[1:], given[1:], strict=True)
+        )
+        if not fits or given[0] != 1:
+            known = str(shape).replace("None", "any")
+            what = f"--input-shape {given} is none of {known}"
+            raise Esp8kError(what, "begin it with 1, and name what is open")
+        return given
+    if None in shape[1:]:
+        raise Esp8kError(
+            f"{shown} leaves its input's shape open: {shape}",
+            f"say it: --input-shape 1 {' '.join(str(n or 'N') for n in shape[1:])}",
+        )
+    return (1, *(int(size) for size in shape[1:] if size is not None))
+
+
+def settled(raw: bytes, inputs: tuple[Shape, ...] = ()) -> bytes:
+    """The model with the shapes that its values have for inputs of these shapes.
+
+    Without them all are as the file has them, with a batch of 1 where it is open.
+    """
+    shapes = _run(raw, inputs)
     model = unpacked(raw)
     graph = model.subgraphs[0]
     computed = {int(i) for op in graph.operators for i in op.outputs}
@@ -54,7 +92,7 @@ def settled(raw: bytes) -> bytes:
     return packed(model)
 
 
-def _run(raw: bytes) -> dict[int, np.ndarray]:
+def _run(raw: bytes, inputs: tuple[Shape, ...]) -> dict[int, np.ndarray]:
     """Shapes of all values, by tensor, when the model has run once."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -68,6 +106,9 @@ def _run(raw: bytes) -> dict[int, np.ndarray]:
                 # A delegate keeps the shapes of what it computes to itself.
                 experimental_op_resolver_type=resolver,
             )
+            ends = interpreter.get_input_details() if inputs else ()
+            for end, shape in zip(ends, inputs, strict=True):
+                interpreter.resize_tensor_input(end["index"], shape)
             interpreter.allocate_tensors()
             for end in interpreter.get_input_details():
                 zeros = np.zeros(end["shape"], end["dtype"])

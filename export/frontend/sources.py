@@ -94,8 +94,8 @@ def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
     _require_one_function(raw, shown)
     notes: tuple[str, ...] = ()
     if loops.is_looped(network):
-        arguments = (raw, not options.int16)
-        raw = isolated(loops.unrolled, arguments, "TensorFlow Lite", fresh=True)
+        how = (raw, not options.int16)
+        raw = isolated(loops.unrolled, how, "TensorFlow Lite", fresh=True)
         whole = lstm_layer.count(raw) if begins_anew(raw) else 0
         notes = lstm_layer.notes(whole)
         if sum(op.kind == "WHILE" for op in network.operators) > whole:
@@ -112,7 +112,9 @@ def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
     if anew:
         notes += ("the model is quantized already: --calibration was not read",)
     if open_shapes.is_open(network):
-        raw = isolated(open_shapes.settled, (raw,), "TensorFlow Lite", fresh=True)
+        shapes = open_shapes.told(network, shown, options.input_shape)
+        arguments = (raw, shapes)
+        raw = isolated(open_shapes.settled, arguments, "TensorFlow Lite", fresh=True)
         notes += ("its batch is free: shapes are those of a batch of 1",)
     if dequantized.held(network) == "int16":
         notes += (INT16_NOTE,)
