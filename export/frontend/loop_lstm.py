@@ -35,8 +35,7 @@ def taken_together(raw: bytes, starts: int) -> bytes | None:
     for cell in zeros:
         for hidden in zeros:
             turns = list(_turns(steps, cell, hidden))
-            rows = [network.tensors[row] for row, _ in turns]
-            if turns and all(len(row.shape) == 2 for row in rows):
+            if turns and _fits(network, turns, (cell, hidden)):
                 layers.append(_layer(network, turns, hidden))
     return in_place(raw, layers, starts)
 
@@ -91,6 +90,16 @@ def _turns(
         layer, hidden, cell = told, step.new_hidden, step.new_cell
 
 
+def _fits(
+    network: Network, turns: Sequence[tuple[int, Step]], states: tuple[int, int]
+) -> bool:
+    """Whether its rows are (1, I) each, and its states of one shape, (1, H)."""
+    rows = [network.tensors[row].shape for row, _ in turns]
+    made = [i for _, step in turns for i in (step.new_cell, step.new_hidden)]
+    shapes = {network.tensors[i].shape for i in (*states, *made)}
+    return len(shapes) == 1 and all(len(row) == 2 for row in rows)
+
+
 def _layer(network: Network, turns: Sequence[tuple[int, Step]], hidden: int) -> Layer:
     row, first = turns[0]
     units = network.tensors[hidden].size
@@ -109,15 +118,20 @@ def _layer(network: Network, turns: Sequence[tuple[int, Step]], hidden: int) -> 
 
 
 def _sum(network: Network, gate: Terms, source: int, units: int) -> Array:
-    """Float32: (H, I) of a row, (H, H) of the hidden state, (H,) of neither."""
+    """Float32: (H, I) of a row, (H, H) of the hidden state, (H,) of neither.
+
+    What has one unit is added to all.
+    """
     found = np.zeros(units if source == ALONE else (), np.float32)
     for term in gate:
         if term.source == source:
             data = network.tensors[term.constant].data
             assert data is not None
             if source == ALONE:
-                data = np.broadcast_to(data, (1, units * term.parts)).reshape(-1)
-            found = found + np.split(data, term.parts)[term.part]
+                data = data.reshape(-1)
+            if len(data) > 1:
+                data = np.split(data, term.parts)[term.part]
+            found = found + np.broadcast_to(data, (units, *data.shape[1:]))
     return found
 
 

@@ -109,14 +109,14 @@ def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
         return dataclasses.replace(found, notes=(*notes, *found.notes))
     if options.int16 and dequantized.held(network) != "int16":
         raise quantized_already(shown)
-    if anew:
+    if options.calibration is not None:
         notes += ("the model is quantized already: --calibration was not read",)
     if open_shapes.is_open(network):
         shapes = open_shapes.told(network, shown, options.input_shape)
         arguments = (raw, shapes)
         raw = isolated(open_shapes.settled, arguments, "TensorFlow Lite", fresh=True)
         notes += ("its batch is free: shapes are those of a batch of 1",)
-    if dequantized.held(network) == "int16":
+    if dequantized.held(network) == "int16" and not options.int16:
         notes += (INT16_NOTE,)
     return Taken(raw, shown, notes)
 

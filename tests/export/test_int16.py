@@ -168,6 +168,17 @@ def test_what_int16_lacks_is_refused_with_its_cure(tmp_path: Path) -> None:
     assert "from -32.77 to 32.77" in (told.value.hint or "")
 
 
+def test_inputs_that_nobody_reads_are_told_of(tmp_path: Path) -> None:
+    """--int16 leaves an int16 file as it is, and asks for no --calibration."""
+    model = classifier()
+    (tmp_path / "net.tflite").write_bytes(model)
+    options = sources.Options(tmp_path / "drawn.npy", int16=True)
+    taken = sources.load(str(tmp_path / "net.tflite"), options)
+    assert taken.model == model
+    told = "the model is quantized already: --calibration was not read"
+    assert taken.notes == (told,)
+
+
 def weighted(bias: np.ndarray, dtype: str, out: float, kind: str) -> bytes:
     """A weighted sum of 4 values."""
     b = TfliteBuilder()
