@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from core.errors import Esp8kError
 from export.frontend import sources, tflite
-from export.frontend.open_shapes import fixed, is_open
+from export.frontend.open_shapes import fixed, is_open, told
 from export.frontend.taken import Options
 from export.frontend.tflite import tensorflow
 from export.graph.read import read_tflite
@@ -85,3 +86,16 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(Esp8kError, match=why):
         fixed(shape, "m", given)
+
+
+def test_an_input_without_a_batch_in_front_is_refused() -> None:
+    tf = tensorflow()
+
+    @tf.function(input_signature=[tf.TensorSpec((6,), tf.float32)])  # type: ignore[untyped-decorator]
+    def called(x: Any) -> Any:
+        return tf.tanh(x) * 2.0
+
+    raw = tflite.from_concrete(tf, called.get_concrete_function(), None)
+    with pytest.raises(Esp8kError, match="no batch in front") as caught:
+        told(read_tflite(raw, "m"), "m", None)
+    assert caught.value.hint == "convert it with (1, 6)"
