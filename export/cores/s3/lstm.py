@@ -25,8 +25,8 @@ from export.cores.s3.ways import Aligned
 from export.cores.s3.window import BEYOND, arranged
 from export.graph.stage import Stage
 from export.kernels.lx6 import exact
-from export.kernels.lx6.lstm import side_of
 from export.kernels.lx6.lstm_cell import Cell
+from export.kernels.lx6.lstm_sums import side_of
 from export.kernels.lx6.requant import Narrow
 from export.plan.units import round_up
 

@@ -75,15 +75,36 @@ def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:
         )
     inputs = [i.name for i in graph.input if i.name not in constants]
     for name in inputs:
-        shape = shapes[name]
-        if not shape or 0 in shape or shape[0] != 1:
-            raise Esp8kError(
-                f"the ONNX input {one_line(name)} has the shape {shape}",
-                "export with a static batch of 1",
-            )
+        _check_input(name, shapes[name])
     outputs = [o.name for o in graph.output]
-    read = Graph({name: shapes[name] for name in inputs}, outputs, constants, shapes)
-    read.opset = next((o.version for o in proto.opset_import if not o.domain), 13)
+    found = Graph({name: shapes[name] for name in inputs}, outputs, constants, shapes)
+    found.opset = next((o.version for o in proto.opset_import if not o.domain), 13)
+    found.steps = fused(_steps(graph, constants), constants, outputs)
+    for step in found.steps:
+        if step.kind not in known:
+            name = one_line(step.output) if step.outputs else "none"
+            raise Esp8kError(
+                f"ONNX operator {one_line(step.kind)} (tensor {name}) "
+                "has no TFLite form here",
+                hint,
+            )
+    for name in inputs:
+        if not found.is_read(name):
+            what = f"nothing reads the ONNX input {one_line(name)}"
+            raise Esp8kError(what, "export the model without it")
+    return found
+
+
+def _check_input(name: str, shape: tuple[int, ...]) -> None:
+    if not shape or 0 in shape or shape[0] != 1:
+        raise Esp8kError(
+            f"the ONNX input {one_line(name)} has the shape {shape}",
+            "export with a static batch of 1",
+        )
+
+
+def _steps(graph: onnx.GraphProto, constants: dict[str, np.ndarray]) -> list[Step]:
+    """The graph's nodes; what a Constant holds is added to `constants`."""
     steps = []
     for node in graph.node:
         a = {x.name: onnx.helper.get_attribute_value(x) for x in node.attribute}
@@ -93,20 +114,7 @@ def read(proto: onnx.ModelProto, known: frozenset[str], hint: str) -> Graph:
         steps.append(
             Step(node.op_type, node.name, list(node.input), list(node.output), a)
         )
-    read.steps = fused(steps, constants, outputs)
-    for step in read.steps:
-        if step.kind not in known:
-            name = one_line(step.output) if step.outputs else "none"
-            raise Esp8kError(
-                f"ONNX operator {one_line(step.kind)} (tensor {name}) "
-                "has no TFLite form here",
-                hint,
-            )
-    for name in inputs:
-        if not read.is_read(name):
-            what = f"nothing reads the ONNX input {one_line(name)}"
-            raise Esp8kError(what, "export the model without it")
-    return read
+    return steps
 
 
 def _constant(attributes: dict[str, Any]) -> np.ndarray:
