@@ -1,6 +1,6 @@
 """A torch module that a user's own function gives, as ONNX.
 
-proto = torch_module.exported("net.py:build", (1, 1, 28, 28))
+    proto = torch_module.exported("net.py:build", (1, 1, 28, 28))
 
 The module is called before: what its first call makes is there then (lazy layers, the
 weights of weight_norm and of pruning), and what the ONNX model gives is held to it. One
