@@ -83,6 +83,8 @@ def _written(raw: bytes, open_states: bool = False) -> tuple[bytes, int]:
     """
     model = unpacked(raw)
     main = model.subgraphs[0]
+    for graph in model.subgraphs:  # as seeds of dropout, which count calls
+        drop_unread(graph)
     for index in main.inputs:
         signature = lengths(main.tensors[index].shapeSignature)
         if -1 in signature[1:]:
@@ -139,6 +141,9 @@ class _Walk:
 
     def _step(self, graph: Any, op: Any, inputs: Inputs) -> Sequence[Value]:
         kind = self.into.kind(op)
+        if kind == "READ_VARIABLE":
+            what = "the model has a variable that it keeps from call to call"
+            raise Esp8kError(what, "make its state a second input and output")
         if kind == "WHILE":
             return self._loop(op, [value for value in inputs if value is not None])
         targets = [graph.tensors[i] for i in op.outputs]

@@ -21,8 +21,9 @@ def binary(r: Rewriter, op: Operator) -> None:
     if max(map(len, shapes)) > rank:
         return r.keep(op)
     full = [(1,) * (rank - len(s)) + s for s in shapes]
-    if shapes[0] == shapes[1] and rank <= 4:
-        return r.keep(op)
+    led = rank < 4 and all(r.tensor(op, i).data is None for i in (0, 1))
+    if shapes[0] == shapes[1] and rank <= 4 and (led or shapes[0][:1] == (1,)):
+        return r.keep(op)  # values without a 1 in front get one, constants do not
     if any(a != b and 1 not in (a, b) for a, b in zip(*full, strict=True)):
         return r.keep(op)
     merged = _merged(full)

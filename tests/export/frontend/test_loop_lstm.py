@@ -53,6 +53,11 @@ def another_activation(layers: Any, x: Any) -> Any:
     return layers.LSTM(UNITS, activation="relu")(x)
 
 
+def dropped(layers: Any, x: Any) -> Any:
+    """Its seeds are variables that each call counts up, and nothing reads."""
+    return layers.LSTM(UNITS, dropout=0.5, recurrent_dropout=0.5)(x)
+
+
 def masked(layers: Any, x: Any) -> Any:
     """A row of zeros changes no state."""
     return layers.LSTM(UNITS)(layers.Masking()(x))
@@ -100,6 +105,7 @@ def held(model: Any, raw: bytes, tolerance: float = 1e-5) -> None:
         (both_ways, 2),
         (no_bias, 1),
         (gates_apart, 1),
+        (dropped, 1),
         (a_gru, 0),
         (a_cell, 0),
         (another_activation, 0),
