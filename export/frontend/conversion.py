@@ -42,7 +42,7 @@ from export.graph.read import read_tflite
 
 DRAWN = 4  # inputs where there are none
 FAR = 0.01  # of an output's span: a mean error that is worth a word
-NEARER = "--int16 would come nearer: values of 16 bits, twice the memory, slower"
+NEARER = "--int16 may come nearer: values of 16 bits, twice the memory, slower"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import Esp8kError
 from export.compile import compile_model
-from export.frontend import sources
+from export.frontend import conversion, sources
 from export.frontend.sources import Options
 from export.frontend.tflite import from_keras, tensorflow
 from export.graph.read import read_tflite
@@ -93,3 +93,19 @@ def test_a_model_of_8_bits_stays_one(tmp_path: Path, calibration: Path) -> None:
     (tmp_path / "int8.tflite").write_bytes(made.model)
     with pytest.raises(Esp8kError, match="quantized already"):
         sources.load(str(tmp_path / "int8.tflite"), Options(int16=True))
+
+
+@pytest.mark.slow
+def test_where_much_is_lost_it_is_named(
+    tmp_path: Path, calibration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = Path(stored(sums, tmp_path, ".tflite")).read_bytes()
+
+    def notes(**options: Any) -> tuple[str, ...]:
+        asked = Options(calibration, **options)
+        return conversion.convert("tflite", "", raw, "m", asked).notes
+
+    assert conversion.NEARER not in notes()
+    monkeypatch.setattr(conversion, "FAR", 0.0)
+    assert conversion.NEARER in notes()
+    assert conversion.NEARER not in notes(int16=True)
