@@ -99,10 +99,8 @@ def ending(main: Callable[[], int | None]) -> int:
         return report(text, "see where it is sent to: > FILE, | PROGRAM", EXIT_USAGE)
     except Esp8kError as error:
         return report(error.message, error.hint, error.code)
-    except Terminated as stop:
-        return report(ENDINGS[stop.number], _go_on(stop), 128 + stop.number)
     except KeyboardInterrupt as stop:
-        return report("interrupted", _go_on(stop), EXIT_INTERRUPTED)
+        return _stopped(stop)
     except SystemExit as leave:
         return leave.code if leave.code in (EXIT_OK, EXIT_USAGE) else _file(leave)
     except OSError as error:
@@ -125,7 +123,17 @@ def ending(main: Callable[[], int | None]) -> int:
     except MemoryError:
         return report("not enough memory", "close other programs", EXIT_USAGE)
     except BaseException as error:
+        # Python's own locks trip over a signal that comes while they wait.
+        before = error.__context__ if isinstance(error, RuntimeError) else None
+        if isinstance(before, KeyboardInterrupt):
+            return _stopped(before)
         return _file(error)
+
+
+def _stopped(stop: KeyboardInterrupt) -> int:
+    if isinstance(stop, Terminated):
+        return report(ENDINGS[stop.number], _go_on(stop), 128 + stop.number)
+    return report("interrupted", _go_on(stop), EXIT_INTERRUPTED)
 
 
 def _go_on(stop: KeyboardInterrupt) -> str:

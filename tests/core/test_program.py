@@ -6,6 +6,7 @@ import pkgutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -279,3 +280,16 @@ def test_what_runs_onnx_tells_nobody(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=ROOT, env=unsaid | places, check=True
     )
     assert not list(tmp_path.rglob("*"))
+
+
+def test_a_lock_that_trips_over_ctrl_c_is_ctrl_c(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def main() -> int:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            threading.Lock().release()  # as a condition's, whose wait is broken off
+
+    assert ending(main) == EXIT_INTERRUPTED
+    assert capsys.readouterr().err.startswith("error: interrupted")

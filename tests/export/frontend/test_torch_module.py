@@ -1,5 +1,6 @@
 """A torch module becomes the ONNX model of its function, or is refused in its words."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,13 @@ import pytest
 from core.errors import Esp8kError
 from export.frontend import torch_module
 from export.frontend.onnx import files as onnx_files
+
+
+@pytest.fixture(autouse=True)
+def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of a user's file is left at the head of the path."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
 
 OWN = """
 import torch
