@@ -20,7 +20,7 @@ from pathlib import Path
 from core.cli import parse
 from core.errors import CheckFailed, Esp8kError
 from core.program import run
-from core.text import for_json, for_terminal
+from core.text import for_json, for_terminal, percent
 from core.words import DEFAULT_PROFILE, PROFILES
 from export.core_costs import CoreCost, Engines, by_layer
 from export.emit import held
@@ -119,7 +119,7 @@ class Analysis:
         size = next(s for s in self.sizes if s.profile == "balanced")
         found.append(f"balanced: RAM peak at {size.peak}; costliest layers, of Xtensa:")
         for layer, kinds, share in size.costliest:
-            found.append(f"  {100 * share:6.1f} % {layer} ({kinds})")
+            found.append(f"  {percent(share, 1):>8} {layer} ({kinds})")
         found += [f"{chip:9} {told}" for chip, told in self.chips.items()]
         found.append(TRUST[self.engine])
         found.append(

@@ -51,10 +51,12 @@ def quantize(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool = False) ->
 
 
 def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes:
+    ranged = None
     try:
-        return _calibrated(raw, inputs, int16)
+        ranged = _ranged(raw, inputs)
+        return _integers(ranged, int16)
     except (RuntimeError, ValueError) as error:
-        mixed = None if int16 else _with_tables(raw, inputs)
+        mixed = None if int16 or ranged is None else _with_tables(ranged)
         if mixed is not None:
             return mixed
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
@@ -65,12 +67,15 @@ def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes
         ) from error
 
 
-def _calibrated(
-    raw: bytes,
-    inputs: tuple[np.ndarray, ...],
-    int16: bool = False,
-    some_float: bool = False,
-) -> bytes:
+def _ranged(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
+    """The model in float32, with the range of each of its values."""
+    tensorflow()
+    with silent():
+        own = _with_own_biases(with_float_constants(raw))
+        return ranges.calibrated(own, one_by_one(inputs))
+
+
+def _integers(ranged: bytes, int16: bool = False, some_float: bool = False) -> bytes:
     tf = tensorflow()
     from tensorflow.lite.python.optimize import calibrator
 
@@ -80,18 +85,16 @@ def _calibrated(
 
     values, sums = (tf.int16, tf.int64) if int16 else (tf.int8, tf.int32)
     with silent():
-        own = _with_own_biases(with_float_constants(raw))
-        known = Known(ranges.calibrated(own, one_by_one(inputs)))
-        made = known.calibrate_and_quantize(
+        made = Known(ranged).calibrate_and_quantize(
             None, values, values, some_float, activations_type=values, bias_type=sums
         )
         return bytes(made)
 
 
-def _with_tables(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes | None:
+def _with_tables(ranged: bytes) -> bytes | None:
     """The model with some operators in float, if all of them become tables."""
     try:
-        mixed = _calibrated(raw, inputs, some_float=True)
+        mixed = _integers(ranged, some_float=True)
         require_supported(integer_core(read_tflite(mixed, "mixed")))
     except (RuntimeError, ValueError, Esp8kError):
         return None

@@ -1,41 +1,17 @@
 """Forms in which exporters write an operator: all of them reach one that is taken."""
 
-from typing import Any
-
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import CheckFailed
 from export.frontend import conversion
 from export.frontend.onnx import files as onnx_files
-from export.frontend.support import core_of, require_supported
 from export.frontend.taken import Options
-from export.graph.network import Network
-from export.graph.read import read_tflite
+from tests.support.onnx_nets import network
 
 node = helper.make_node
 pytestmark = pytest.mark.slow
-
-
-def network(shape: tuple[int, ...], *nodes: onnx.NodeProto, **stored: Any) -> Network:
-    """What "x" to "y" becomes; the conversion is held to onnxruntime on the way."""
-    value = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        list(nodes),
-        "g",
-        [value("x", TensorProto.FLOAT, shape)],
-        [value("y", TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(np.asarray(data), n) for n, data in stored.items()],
-    )
-    opset = [helper.make_opsetid("", 17)]
-    proto = helper.make_model(graph, opset_imports=opset, ir_version=8)
-    raw = proto.SerializeToString()
-    taken = conversion.convert("onnx", "", raw, "m.onnx", Options(drawn=True))
-    core, _ = core_of(read_tflite(taken.model, "m"))
-    require_supported(core)
-    return core
 
 
 def weights(*shape: int) -> np.ndarray:

@@ -5,13 +5,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from core.errors import Esp8kError
-from export.frontend import conversion
-from export.frontend.support import core_of, require_supported
-from export.frontend.taken import Options
-from export.graph.read import read_tflite
+from tests.support.onnx_nets import network
 
 node = helper.make_node
 pytestmark = pytest.mark.slow
@@ -22,20 +19,8 @@ GRIDS = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
 def convert(
     *nodes: onnx.NodeProto, opset: int, shape: Any = IMAGE, **stored: Any
 ) -> None:
-    """What "x" to "y" becomes; the conversion is held to onnxruntime on the way."""
-    value = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        list(nodes),
-        "g",
-        [value("x", TensorProto.FLOAT, shape)],
-        [value("y", TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(np.asarray(data), n) for n, data in stored.items()],
-    )
-    versions = [helper.make_opsetid("", opset)]
-    proto = helper.make_model(graph, opset_imports=versions, ir_version=8)
-    raw = proto.SerializeToString()
-    taken = conversion.convert("onnx", "", raw, "m.onnx", Options(drawn=True))
-    require_supported(core_of(read_tflite(taken.model, "m"))[0])
+    """It becomes what the generator takes, the same function."""
+    network(shape, *nodes, opset=opset, **stored)
 
 
 @pytest.mark.parametrize("mode", ["edge", "reflect", "wrap", "constant"])
