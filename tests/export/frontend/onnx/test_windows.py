@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.export.frontend.test_padded_scaled import convert, node
+from tests.export.frontend.onnx.test_padded_scaled import convert, node
 
 pytestmark = pytest.mark.slow
 LOW, HIGH = np.float32(-1), np.float32(-0.25)

@@ -7,9 +7,10 @@ import h5py
 import pytest
 
 from core.errors import Esp8kError
-from export.frontend import conversion, unloaded
+from export.frontend import conversion
+from export.frontend.keras import unloaded
 from export.frontend.taken import Options
-from export.frontend.tflite import tensorflow
+from export.frontend.tensorflow import tensorflow
 
 LAYERS = {
     "QuantizeLayer": "tfmot.quantize_scope",

@@ -9,9 +9,10 @@ from core.errors import Esp8kError
 from export.compile import compile_model
 from export.emit.generate import generate
 from export.emit.s3_host import S3
-from export.frontend import dequantized, sources
+from export.frontend import sources
 from export.frontend.canonical.unsigned import TAKEN
 from export.frontend.support import integer_core, require_supported
+from export.frontend.tflite import dequantized
 from export.graph.network import Network
 from export.graph.read import read_tflite
 from export.reference import int8, lite

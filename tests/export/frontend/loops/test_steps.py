@@ -5,7 +5,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from export.frontend import lstm_layer
-from export.frontend.loop_lstm import taken_together
+from export.frontend.loops.lstm import taken_together
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 STEPS, INPUTS, UNITS = 3, 2, 4

@@ -1,15 +1,14 @@
-"""ONNX to .tflite: the one module that loads TensorFlow.
+"""ONNX or Keras to .tflite, by TensorFlow's converter.
 
-`convert(onnx_bytes)` gives float16 weights; with `calibration` images (N, ...) in
+`from_onnx(model)` gives float16 weights; with `calibration` images (N, ...) in
 the ONNX layout it gives full int8: int8 in, int8 out, per-channel weights. Elsewhere
 calibration is a tuple: one array for each input of the model.
 """
 
 import io
-import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,8 @@ from core.errors import Esp8kError
 from core.text import one_line
 from export.frontend.onnx.builder import Builder, Graph, is_last, read
 from export.frontend.onnx.operators import HINT, KNOWN, MAPPERS
-from export.frontend.ranges import Samples, calibrated
+from export.frontend.tensorflow import silent, tensorflow
+from export.frontend.tflite.ranges import Samples, calibrated
 from export.graph.flatbuffer import packed, unpacked
 
 KERAS_HINT = (
@@ -28,37 +28,9 @@ KERAS_HINT = (
     "has to convert it with TFLITE_BUILTINS_INT8"
 )
 NUMBERED = re.compile(r"(input|output)_\d+")  # what ends without a name are called
-_ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",  # its results depend on the CPU
-    "CUDA_VISIBLE_DEVICES": "-1",
-    "OMP_NUM_THREADS": "1",
-}
 
 
-def tensorflow() -> Any:
-    """Import TensorFlow without its chatter, one thread, no GPU."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    with silent():
-        import tensorflow as tf
-    return tf
-
-
-@contextmanager
-def silent() -> Iterator[None]:
-    """Hold back what C++ code writes to stderr."""
-    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
-
-
-def convert(model: bytes, calibration: np.ndarray | None = None) -> bytes:
+def from_onnx(model: bytes, calibration: np.ndarray | None = None) -> bytes:
     """A .tflite of an ONNX model: int8 with calibration inputs, else float16."""
     tf = tensorflow()
     graph = read(onnx.load_from_string(model), KNOWN, HINT)

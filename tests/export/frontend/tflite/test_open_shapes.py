@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from core.errors import Esp8kError
-from export.frontend import sources, tflite
-from export.frontend.open_shapes import fixed, is_open, told
+from export.frontend import sources
 from export.frontend.taken import Options
-from export.frontend.tflite import tensorflow
+from export.frontend.tensorflow import tensorflow
+from export.frontend.tflite.convert import from_concrete, from_keras
+from export.frontend.tflite.open_shapes import fixed, is_open, told
 from export.graph.read import read_tflite
 
 
@@ -20,7 +21,7 @@ def test_steps_that_are_put_into_a_free_batch_leave_its_shapes_open() -> None:
     """As TimeDistributed does: the file calls (8, 64, 64, 1) of it (1, 64, 64, 1)."""
     keras = tensorflow().keras
     layers = [keras.Input((4,)), keras.layers.Reshape((2, 2))]
-    raw = tflite.from_keras(tensorflow(), keras.Sequential(layers))
+    raw = from_keras(tensorflow(), keras.Sequential(layers))
     network = read_tflite(raw, "steps")
     shaped = next(op for op in network.operators if op.kind == "RESHAPE")
     alone, tensors = replace(network, operators=[shaped]), list(network.tensors)
@@ -38,7 +39,7 @@ def series(length: int | None, batch: int = 1) -> bytes:
     start = keras.Input((length, 2), batch_size=batch)
     rows = keras.layers.Conv1D(3, 3, padding="same")(start)
     model = keras.Model(start, keras.layers.GlobalAveragePooling1D()(rows))
-    return tflite.from_keras(tensorflow(), model)
+    return from_keras(tensorflow(), model)
 
 
 @pytest.mark.slow
@@ -61,7 +62,7 @@ def test_a_float_model_of_a_batch_is_taken_for_one(tmp_path: Path) -> None:
     keras, path, drawn = tensorflow().keras, tmp_path / "4.tflite", tmp_path / "i.npy"
     start = keras.Input((8,), batch_size=4)
     model = keras.Model(start, keras.layers.Dense(3)(start))
-    path.write_bytes(tflite.from_keras(tensorflow(), model))
+    path.write_bytes(from_keras(tensorflow(), model))
     np.save(drawn, np.random.default_rng(0).normal(size=(9, 8)).astype("f4"))
     found = sources.load(str(path), Options(drawn))
     network = read_tflite(found.model, "four")
@@ -95,7 +96,7 @@ def test_an_input_without_a_batch_in_front_is_refused() -> None:
     def called(x: Any) -> Any:
         return tf.tanh(x) * 2.0
 
-    raw = tflite.from_concrete(tf, called.get_concrete_function(), None)
+    raw = from_concrete(tf, called.get_concrete_function(), None)
     with pytest.raises(Esp8kError, match="no batch in front") as caught:
         told(read_tflite(raw, "m"), "m", None)
     assert caught.value.hint == "convert it with (1, 6)"

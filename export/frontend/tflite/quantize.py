@@ -10,14 +10,15 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
-from export.frontend import cures, ranges
+from export.frontend import cures
 from export.frontend.lstm_layer import KIND as LSTM
 from export.frontend.support import integer_core, require_supported
-from export.frontend.taken import alone
-from export.frontend.tflite import one_by_one, silent, tensorflow
+from export.frontend.tensorflow import silent, tensorflow
+from export.frontend.tflite import ranges
+from export.frontend.tflite.convert import one_by_one
+from export.frontend.tflite.real import with_float_constants
 from export.graph.anew import begins_anew, marked
 from export.graph.flatbuffer import packed, stored, unpacked
 from export.graph.options import kind_of
@@ -27,12 +28,6 @@ UNQUANTIZED_HINT = (
     "convert it from its training framework with a representative_dataset, or replace "
     "that operator"
 )
-HALF, SINGLE, BYTE = (
-    schema.TensorType.FLOAT16,
-    schema.TensorType.FLOAT32,
-    schema.TensorType.INT8,
-)
-
 BIASES = {  # where operators have them among their inputs
     **dict.fromkeys(("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"), (2,)),
     "TRANSPOSE_CONV": (3,),
@@ -101,49 +96,6 @@ def _with_tables(ranged: bytes) -> bytes | None:
     return mixed
 
 
-def run(raw: bytes, inputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
-    """A .tflite's outputs by LiteRT, one (N, ...) each; `inputs` in its types."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    with silent():
-        interpreter = Interpreter(model_content=raw, num_threads=1)
-        interpreter.allocate_tensors()
-    sources = [d["index"] for d in interpreter.get_input_details()]
-    targets = [d["index"] for d in interpreter.get_output_details()]
-    found: list[list[np.ndarray]] = [[] for _ in targets]
-    anew = begins_anew(raw)
-    for several in zip(*inputs, strict=True):
-        if anew:
-            interpreter.reset_all_variables()
-        for source, one in zip(sources, several, strict=True):
-            interpreter.set_tensor(source, one[None])
-        interpreter.invoke()
-        for values, target in zip(found, targets, strict=True):
-            values.append(alone(interpreter.get_tensor(target)).copy())
-    return [np.stack(values) for values in found]
-
-
-def with_float_constants(raw: bytes) -> bytes:
-    """The same model with every stored weight as float32."""
-    model = unpacked(raw)
-    for graph in model.subgraphs:
-        kept = []
-        for op in graph.operators:
-            kind = kind_of(model.operatorCodes[op.opcodeIndex])
-            if kind == "DEQUANTIZE" and _widen(
-                model, graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
-            ):
-                continue
-            if any(graph.tensors[i].type == SINGLE for i in op.outputs):
-                for index in op.inputs:
-                    if index >= 0:
-                        _widen(model, graph.tensors[index], graph.tensors[index])
-            kept.append(op)
-        graph.operators = kept
-    drop_unused_codes(model)
-    return packed(model)
-
-
 def _with_own_biases(raw: bytes) -> bytes:
     """The same model with a bias for every operator.
 
@@ -174,51 +126,3 @@ def _twin(model: Any, graph: Any, index: int) -> int:
     twin.buffer = stored(model, np.array(data, np.uint8))
     graph.tensors.append(twin)
     return len(graph.tensors) - 1
-
-
-def drop_unused_codes(model: Any) -> None:
-    """An interpreter looks for the kernel of every code, used or not."""
-    operators = [op for graph in model.subgraphs for op in graph.operators]
-    used = sorted({op.opcodeIndex for op in operators})
-    model.operatorCodes = [model.operatorCodes[i] for i in used]
-    for op in operators:
-        op.opcodeIndex = used.index(op.opcodeIndex)
-
-
-def _widen(model: Any, source: Any, target: Any) -> bool:
-    """Give `target` the float32 values of a constant `source`; false if it is none."""
-    data = model.buffers[source.buffer].data
-    if data is None or len(data) == 0 or source.type not in (HALF, BYTE):
-        return False
-    if source.type == HALF:
-        values = np.frombuffer(bytes(data), np.float16).astype(np.float32)
-    else:
-        if scale_of(source) is None:
-            return False
-        values = real(np.frombuffer(bytes(data), np.int8), source)
-    target.buffer = stored(model, values)
-    target.type, target.quantization = SINGLE, None
-    return True
-
-
-def scale_of(tensor: Any) -> np.ndarray | None:
-    """A tensor's scale, or those of its channels; None where it is not quantized."""
-    q = tensor.quantization
-    if q is None or q.scale is None or len(q.scale) == 0:
-        return None
-    return np.asarray(q.scale, np.float32)
-
-
-def real(flat: np.ndarray, tensor: Any) -> np.ndarray:
-    """The real numbers that the values of a quantized tensor stand for, float32."""
-    scale, q = scale_of(tensor), tensor.quantization
-    assert scale is not None
-    values = flat.reshape(tensor.shape).astype(np.float64)
-    zero = np.zeros(len(scale), np.float64)
-    if q.zeroPoint is not None and len(q.zeroPoint):
-        zero[:] = q.zeroPoint
-    shape = [1] * values.ndim
-    if len(scale) > 1:
-        shape[q.quantizedDimension if values.ndim > 1 else 0] = len(scale)
-    found = (values - zero.reshape(shape)) * scale.reshape(shape)
-    return np.asarray(found, np.float32)

@@ -1,7 +1,7 @@
 """Recurrent layers of a Keras model, made ready for the converter.
 
     for layer in model._flatten_layers():
-        recurrent = keras_layers.prepare(tf, layer)
+        recurrent = prepare(tf, layer)
 
 An LSTM becomes one operator where it can; every other loop is written out, as a
 converter makes none of 8 bits.

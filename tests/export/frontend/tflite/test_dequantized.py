@@ -8,7 +8,9 @@ import pytest
 from core.errors import Esp8kError
 from export.analyze import analyze
 from export.compile import compile_model
-from export.frontend import conversion, dequantized, float_tflite, sources
+from export.frontend import conversion, sources
+from export.frontend.tflite import dequantized
+from export.frontend.tflite.run import run
 from export.graph.read import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
@@ -47,7 +49,7 @@ def test_every_value_becomes_the_real_one(dtype: str, told: bool) -> None:
     model = dequantized.floats(old(dtype, told))
     kinds = [op.kind for op in read_tflite(model, "x").operators]
     assert kinds == ["FULLY_CONNECTED", "HARD_SWISH"]
-    found = float_tflite.run(model, (values,))[0]
+    found = run(model, (values,))[0]
     assert np.allclose(found, expected(values), atol=1e-5)
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from core.errors import Esp8kError
-from export.frontend import conversion, old_keras
+from export.frontend import conversion
+from export.frontend.keras import old as old_keras
 from export.frontend.taken import Options
-from export.frontend.tflite import tensorflow
+from export.frontend.tensorflow import tensorflow
 
 pytestmark = pytest.mark.slow
 SHAPE = (None, 6, 6, 2)

@@ -15,9 +15,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
-from export.frontend.float_tflite import drop_unused_codes, real, scale_of
 from export.frontend.support import integer_core, require_supported
-from export.graph.flatbuffer import packed, stored, unpacked
+from export.frontend.tflite.real import real, scale_of
+from export.graph.flatbuffer import drop_unused_codes, packed, stored, unpacked
 from export.graph.kinds import QUANTIZE_KINDS
 from export.graph.network import Network
 from export.graph.options import kind_of

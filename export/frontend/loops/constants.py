@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from export.frontend.loop_rows import Inputs, Known
-from export.frontend.tflite import silent
+from export.frontend.loops.rows import Inputs, Known
+from export.frontend.tensorflow import silent
 from export.graph.flatbuffer import packed, stored
 from export.graph.options import kind_of
 from export.graph.read import DTYPES

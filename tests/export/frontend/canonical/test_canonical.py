@@ -10,12 +10,12 @@ import pytest
 from core.errors import Esp8kError
 from export.compile import compile_model
 from export.emit import host_build
-from export.frontend import open_shapes
 from export.frontend.canonical.ends import End, quantized, real, separate
 from export.frontend.canonical.moving import nearest
 from export.frontend.canonical.order import hastened
 from export.frontend.sources import is_float
 from export.frontend.support import core_of, require_supported
+from export.frontend.tflite import open_shapes
 from export.graph.moves import factor
 from export.graph.read import read_tflite
 from export.reference import int8, tflm

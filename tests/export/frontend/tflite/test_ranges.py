@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.frontend import float_tflite, tflite
+from export.frontend.tensorflow import tensorflow
+from export.frontend.tflite.convert import from_keras
+from export.frontend.tflite.quantize import quantize
 from export.graph.read import read_tflite
 
 UNITS = 8
@@ -15,7 +17,7 @@ GROWTH = 20.0
 
 def model() -> Any:
     """A small value, a large one, and their sum; (sum, small, large) before a layer."""
-    tf = tflite.tensorflow()
+    tf = tensorflow()
     tf.keras.utils.set_random_seed(0)
     layers = tf.keras.layers
     start = tf.keras.Input((UNITS,), batch_size=1)
@@ -28,12 +30,12 @@ def model() -> Any:
 
 
 def by_the_converter(keras_model: Any, x: np.ndarray) -> bytes:
-    return tflite.from_keras(tflite.tensorflow(), keras_model, (x,))
+    return from_keras(tensorflow(), keras_model, (x,))
 
 
 def of_a_float_file(keras_model: Any, x: np.ndarray) -> bytes:
-    floats = tflite.from_keras(tflite.tensorflow(), keras_model)
-    return float_tflite.quantize(floats, (x,))
+    floats = from_keras(tensorflow(), keras_model)
+    return quantize(floats, (x,))
 
 
 @pytest.mark.parametrize("quantized", [by_the_converter, of_a_float_file])

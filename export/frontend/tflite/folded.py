@@ -7,8 +7,7 @@ does not know all of them, whatever they compute.
 """
 
 from export.frontend.canonical import static
-from export.frontend.float_tflite import drop_unused_codes
-from export.graph.flatbuffer import packed, stored, unpacked
+from export.graph.flatbuffer import drop_unused_codes, packed, stored, unpacked
 from export.graph.read import read_tflite
 
 WHOLE = ("int32", "int64")

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.frontend import cures
-from export.frontend.tflite import silent
+from export.frontend.tensorflow import silent
 from export.graph.flatbuffer import packed, unpacked
 from export.graph.network import Network, Operator
 from export.graph.read import read_tflite

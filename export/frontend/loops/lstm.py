@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from export.frontend.float_tflite import with_float_constants
-from export.frontend.loop_layer import Layer, in_place
+from export.frontend.loops.layer import Layer, in_place
+from export.frontend.tflite.real import with_float_constants
 from export.graph.network import Network, Operator
 from export.graph.read import read_tflite
 

@@ -8,9 +8,12 @@ import pytest
 
 from core.errors import Esp8kError
 from export.compile import compile_model
-from export.frontend import costs, float_tflite
+from export.frontend import costs
 from export.frontend.support import integer_core
-from export.frontend.tflite import from_concrete, from_keras, tensorflow
+from export.frontend.tensorflow import tensorflow
+from export.frontend.tflite.convert import from_concrete, from_keras
+from export.frontend.tflite.quantize import quantize
+from export.frontend.tflite.run import run
 from export.graph.read import read_tflite
 
 
@@ -32,7 +35,7 @@ def drawn() -> np.ndarray:
 
 def test_what_becomes_a_table_may_stay_float(tmp_path: Path) -> None:
     raw = floats(lambda tf, x: tf.nn.relu6(tf.nn.elu(x) + 1.0))
-    model = float_tflite.quantize(raw, (drawn(),))
+    model = quantize(raw, (drawn(),))
     core = integer_core(read_tflite(model, "elu"))
     assert "TABLE" in {op.kind for op in core.operators}
     made = compile_model(model, "net", "net", tmp_path / "c", "size")
@@ -42,7 +45,7 @@ def test_what_becomes_a_table_may_stay_float(tmp_path: Path) -> None:
 def test_what_becomes_none_is_named() -> None:
     raw = floats(lambda tf, x: tf.cumsum(x, axis=1))
     with pytest.raises(Esp8kError, match="op: 'CUMSUM'"):
-        float_tflite.quantize(raw, (drawn(),))
+        quantize(raw, (drawn(),))
 
 
 @pytest.mark.parametrize("name", ["dense", "conv", "depthwise", "transposed"])
@@ -63,6 +66,6 @@ def test_a_layer_that_is_used_twice_has_a_bias_of_either_scale(name: str) -> Non
     model = tf.keras.Model(start, both)
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
     raw = from_keras(tf, model)
-    (found,) = float_tflite.run(raw, (x,))
-    (cost,) = costs.measured(raw, float_tflite.quantize(raw, (x,)), {"drawn": (x,)})
+    (found,) = run(raw, (x,))
+    (cost,) = costs.measured(raw, quantize(raw, (x,)), {"drawn": (x,)})
     assert cost.mean < 0.005 * np.ptp(found)

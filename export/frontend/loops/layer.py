@@ -12,8 +12,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export.frontend import lstm_layer
-from export.frontend.float_tflite import drop_unused_codes
-from export.frontend.loop_graph import (
+from export.frontend.loops.graph import (
     drop_unread,
     lengths,
     operator,
@@ -21,7 +20,7 @@ from export.frontend.loop_graph import (
     reshaped,
     unpack_options,
 )
-from export.graph.flatbuffer import packed, stored, unpacked
+from export.graph.flatbuffer import drop_unused_codes, packed, stored, unpacked
 from export.graph.options import kind_of
 
 Array = np.ndarray

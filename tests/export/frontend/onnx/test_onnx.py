@@ -10,12 +10,14 @@ from onnx import numpy_helper
 from torch import nn
 
 from core.errors import Esp8kError
-from export.frontend import conversion, float_tflite, tflite
+from export.frontend import conversion
 from export.frontend.onnx import files as onnx_files
 from export.frontend.onnx import static as onnx_static
 from export.frontend.onnx_export import export_onnx
 from export.frontend.support import require_supported
 from export.frontend.taken import Options
+from export.frontend.tflite.convert import convert_quantized, from_onnx
+from export.frontend.tflite.run import run
 from export.graph.read import read_tflite
 from export.pipeline import Artefacts
 from export.reference import int8, tflm
@@ -76,10 +78,10 @@ def test_a_network_survives_the_conversion(kind: Callable[[], nn.Module]) -> Non
     floats = pixels[:, None] / np.float32(255)
     with torch.inference_mode():
         expected = model(torch.from_numpy(floats)).numpy()
-    half = tflite_logits(tflite.convert(exported), pixels)
+    half = tflite_logits(from_onnx(exported), pixels)
     np.testing.assert_allclose(half, expected, atol=5e-3, rtol=5e-3)
 
-    model8 = tflite.convert(exported, floats)
+    model8 = from_onnx(exported, floats)
     network = read_tflite(model8, kind.__name__)
     require_supported(network)
     assert "TRANSPOSE" not in {op.kind for op in network.operators}
@@ -94,7 +96,7 @@ def test_a_quantized_onnx_keeps_its_scales(
     model = artefacts.files["model_int8.onnx"]
     opened = onnx_files.read(model, None, "model.onnx", None)
     assert opened.quantized
-    network = read_tflite(tflite.convert_quantized(opened.proto)[0], "qdq")
+    network = read_tflite(convert_quantized(opened.proto)[0], "qdq")
     require_supported(network)
     images = calibration[:20]
     expected = onnx_files.run(opened.proto, (images,))[0]
@@ -153,14 +155,14 @@ def test_what_a_quantized_onnx_does_to_integers_is_not_passed_over(
     """Each was taken for the same real numbers: another function, without a word."""
     last = node("Relu", [inner[-1].output[0]], ["a"])
     with pytest.raises(Esp8kError, match=why):
-        tflite.convert_quantized(scaled(*inner, last).SerializeToString())
+        convert_quantized(scaled(*inner, last).SerializeToString())
 
 
 def test_a_zero_point_that_is_not_told_is_a_uint8() -> None:
     """It was taken for 0 of int8: half of the numbers were cut off."""
     inner = node("DequantizeLinear", ["q", "s"], ["d"]), node("Relu", ["d"], ["a"])
     raw = scaled(*inner, zero=()).SerializeToString()
-    network = read_tflite(tflite.convert_quantized(raw)[0], "net")
+    network = read_tflite(convert_quantized(raw)[0], "net")
     assert network.tensors[network.inputs[0]].zero_point == -128
 
 
@@ -186,7 +188,7 @@ def test_positions_are_of_the_type_that_tflite_micro_knows() -> None:
     at = onnx.helper.make_tensor("", onnx.TensorProto.INT64, [2], [3, -1])
     nodes = node("Constant", [], ["at"], value=at), node("Gather", ["x", "at"], ["y"])
     nodes[1].attribute.append(onnx.helper.make_attribute("axis", 3))
-    model = tflite.convert(graph_of(*nodes).SerializeToString())
+    model = from_onnx(graph_of(*nodes).SerializeToString())
     network = read_tflite(model, "net")
     gather = next(op for op in network.operators if op.kind == "GATHER")
     assert network.tensors[gather.inputs[1]].dtype == "int32"
@@ -199,12 +201,12 @@ def test_one_position_is_a_slice() -> None:
         node("Constant", [], ["at"], value=at),
         node("Gather", ["x", "at"], ["y"], axis=2),
     )
-    raw = tflite.convert(proto.SerializeToString())
+    raw = from_onnx(proto.SerializeToString())
     kinds = {op.kind for op in read_tflite(raw, "net").operators}
     assert "STRIDED_SLICE" in kinds and "GATHER" not in kinds
     x = np.random.default_rng(0).normal(size=(1, 4, 8, 8)).astype(np.float32)
     expected = x[:, :, -1]
-    (found,) = float_tflite.run(raw, (np.moveaxis(x, 1, -1),))
+    (found,) = run(raw, (np.moveaxis(x, 1, -1),))
     assert np.allclose(found.reshape(expected.shape), expected)
 
 
@@ -244,7 +246,7 @@ def graph_of(*nodes: onnx.NodeProto, **weights: np.ndarray) -> onnx.ModelProto:
 def refused(match: str, *nodes: onnx.NodeProto, **weights: np.ndarray) -> None:
     """The mapper names what it does not take, and what would help."""
     with pytest.raises(Esp8kError, match=match) as caught:
-        tflite.convert(graph_of(*nodes, **weights).SerializeToString())
+        from_onnx(graph_of(*nodes, **weights).SerializeToString())
     assert caught.value.hint and caught.value.code == 2
 
 

@@ -4,7 +4,7 @@
     made = graph.put(op, inputs, targets)   # a copy of `op`, which reads `inputs`
     index = graph.placed(made[0])           # the tensor that an operator would read
 
-Values are those of `export.frontend.loop_rows`.
+Values are those of `export.frontend.loops.rows`.
 """
 
 import copy
@@ -16,8 +16,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from export.frontend import cures
-from export.frontend.loop_constants import constant
-from export.frontend.loop_rows import Inputs, Known, Made, Rows, Value
+from export.frontend.loops.constants import constant
+from export.frontend.loops.rows import Inputs, Known, Made, Rows, Value
 from export.graph.flatbuffer import operator_code
 from export.graph.kinds import QUANTIZE_KINDS
 from export.graph.options import kind_of

@@ -16,10 +16,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
 from core.text import one_line
-from export.frontend import cures, loop_lstm, lstm_layer, open_shapes
-from export.frontend.float_tflite import drop_unused_codes
-from export.frontend.loop_constants import computed
-from export.frontend.loop_graph import (
+from export.frontend import cures, lstm_layer
+from export.frontend.loops.constants import computed
+from export.frontend.loops.graph import (
     EACH,
     Unrolled,
     drop_unread,
@@ -27,9 +26,11 @@ from export.frontend.loop_graph import (
     lengths,
     zeros_like,
 )
-from export.frontend.loop_rows import LIST, Inputs, Known, Made, Rows, Value, moved
+from export.frontend.loops.lstm import taken_together
+from export.frontend.loops.rows import LIST, Inputs, Known, Made, Rows, Value, moved
 from export.frontend.onnx.recurrent import STEPS
-from export.graph.flatbuffer import packed, unpacked
+from export.frontend.tflite import open_shapes
+from export.graph.flatbuffer import drop_unused_codes, packed, unpacked
 from export.graph.network import Network
 from export.graph.read import DTYPES
 
@@ -73,7 +74,7 @@ def _with_lstms(raw: bytes) -> bytes | None:
         written, starts = _written(raw, open_states=True)
     except Esp8kError:  # which is told of what is written out
         return None
-    return loop_lstm.taken_together(written, starts) if starts else None
+    return taken_together(written, starts) if starts else None
 
 
 def _written(raw: bytes, open_states: bool = False) -> tuple[bytes, int]:

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.frontend import float_tflite, loops, lstm_layer, sources, tflite
+from export.frontend import lstm_layer, sources
+from export.frontend.loops.unroll import unrolled
 from export.frontend.taken import Options
+from export.frontend.tensorflow import silent, tensorflow
+from export.frontend.tflite.run import run
 from export.graph.anew import begins_anew
 from export.graph.read import read_tflite
 
@@ -64,7 +67,7 @@ def masked(layers: Any, x: Any) -> Any:
 
 
 def model_of(build: Build) -> Any:
-    tf = tflite.tensorflow()
+    tf = tensorflow()
     tf.keras.utils.set_random_seed(3)
     start = tf.keras.Input((STEPS, INPUTS))
     model = tf.keras.Model(start, build(tf.keras.layers, start))
@@ -75,7 +78,7 @@ def model_of(build: Build) -> Any:
 
 def looped(model: Any, lists: bool = True, half: bool = False) -> bytes:
     """Its .tflite with loops, of a free batch."""
-    tf = tflite.tensorflow()
+    tf = tensorflow()
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter._experimental_lower_tensor_list_ops = not lists
     converter.target_spec.supported_ops = [
@@ -85,7 +88,7 @@ def looped(model: Any, lists: bool = True, half: bool = False) -> bytes:
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    with tflite.silent():
+    with silent():
         return bytes(converter.convert())
 
 
@@ -93,7 +96,7 @@ def held(model: Any, raw: bytes, tolerance: float = 1e-5) -> None:
     """It is the function that Keras computes, in each call anew."""
     x = np.random.default_rng(0).normal(size=(4, STEPS, INPUTS)).astype(np.float32)
     x[1, 2] = 0
-    (found,) = float_tflite.run(raw, (x,))
+    (found,) = run(raw, (x,))
     expected = np.asarray(model(x))
     assert np.allclose(found.reshape(expected.shape), expected, atol=tolerance)
 
@@ -116,7 +119,7 @@ def held(model: Any, raw: bytes, tolerance: float = 1e-5) -> None:
 @pytest.mark.slow
 def test_it_is_the_same_function(build: Build, whole: int) -> None:
     model = model_of(build)
-    raw = loops.unrolled(looped(model))
+    raw = unrolled(looped(model))
     assert lstm_layer.count(raw) == whole
     assert begins_anew(raw) == (whole > 0)
     held(model, raw)
@@ -127,7 +130,7 @@ def test_it_is_the_same_function(build: Build, whole: int) -> None:
 def test_other_forms_of_file(lists: bool, half: bool) -> None:
     """Rows in a tensor in place of a list; weights of 16 bits."""
     model = model_of(two)
-    raw = loops.unrolled(looped(model, lists, half))
+    raw = unrolled(looped(model, lists, half))
     assert lstm_layer.count(raw) == 2
     kinds = {op.kind for op in read_tflite(raw, "whole").operators}
     assert "FULLY_CONNECTED" not in kinds, "a step was left over"
