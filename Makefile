@@ -129,8 +129,9 @@ endif
 TRAINER   := $(addprefix training/,models.py layers.py data.py augment.py fit.py schedule.py soap.py \
                recipes.py teacher.py checkpoint.py pretrained/teacher.pt) \
              $(wildcard training/fused/*) $(wildcard core/*.py)
-EXPORTER  := $(wildcard core/*.py export/*.py export/*/*.py export/*/*.jinja \
-               export/*/*/*.jinja firmware/components/nn/* LICENSE .clang-format)
+EXPORTER  := $(wildcard core/*.py export/*.py export/*/*.py export/*/*/*.py \
+               export/*/*.jinja export/*/*/*.jinja firmware/components/nn/* \
+               LICENSE .clang-format)
 
 # ==== From a data set to a board ==============================================
 

@@ -36,8 +36,8 @@ from export.emit.component import publish
 from export.emit.contents import USUAL, Contents
 from export.emit.generate import identifier
 from export.emit.golden import as_taken, joined, random_values
+from export.emit.identity import identify
 from export.frontend.canonical.ends import Ends, from_core, to_outer
-from export.frontend.identity import identify
 from export.frontend.sources import Options, Source, load
 from export.frontend.support import core_of, require_supported
 from export.graph.network import Network

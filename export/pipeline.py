@@ -17,11 +17,11 @@ from torch import nn
 
 from core.saying import Say
 from export.emit.contents import USUAL, Contents
-from export.frontend import tflite
+from export.emit.identity import Identity, identify
 from export.frontend.fold import fold
-from export.frontend.identity import Identity, identify
 from export.frontend.onnx_export import export_onnx
 from export.frontend.quantize import quantize_onnx
+from export.frontend.tflite.convert import from_onnx
 from export.graph.network import Network
 from export.graph.read import read_tflite
 from training.checkpoint import Checkpoint
@@ -60,7 +60,7 @@ def calibration(data: Data) -> np.ndarray:
 def int8_tflite(module: nn.Module, images: np.ndarray) -> tuple[bytes, bytes]:
     """(float32 ONNX, int8 .tflite) of a trained module."""
     onnx = export_onnx(fold(module, MEAN, STD), SHAPE)
-    return onnx, tflite.convert(onnx, images)
+    return onnx, from_onnx(onnx, images)
 
 
 def convert(checkpoint: Checkpoint, images: np.ndarray, say: Say) -> Artefacts:
@@ -74,8 +74,8 @@ def convert(checkpoint: Checkpoint, images: np.ndarray, say: Say) -> Artefacts:
     }
     say("quantize and convert to TFLite")
     files["model_int8.onnx"] = quantize_onnx(onnx, images)
-    files["model_fp16.tflite"] = tflite.convert(onnx)
-    files["model_int8.tflite"] = tflite.convert(onnx, images)
+    files["model_fp16.tflite"] = from_onnx(onnx)
+    files["model_int8.tflite"] = from_onnx(onnx, images)
     int8 = read_tflite(files["model_int8.tflite"], checkpoint.model)
     half = read_tflite(files["model_fp16.tflite"], checkpoint.model)
     name, weights = checkpoint.model, checkpoint.weights_hash

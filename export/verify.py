@@ -82,7 +82,7 @@ def tflite_logits(model: bytes, images: np.ndarray) -> np.ndarray:
     """A float .tflite in LiteRT, one image at a time."""
     from ai_edge_litert.interpreter import Interpreter
 
-    from export.frontend.tflite import silent
+    from export.frontend.tensorflow import silent
 
     with silent():
         interpreter = Interpreter(model_content=model, num_threads=1)

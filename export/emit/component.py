@@ -18,9 +18,9 @@ from core.views import OFFSETS
 from export.emit import c_source, decide, golden, held, prepared, viewed
 from export.emit.contents import USUAL, Contents
 from export.emit.generate import Plan, flags, generate
+from export.emit.identity import Identity
 from export.emit.layout import lay_out
 from export.emit.subject import C_TYPES, End
-from export.frontend.identity import Identity
 from export.graph.network import Network
 
 PACKAGE = Path(__file__).parent / "package"

@@ -21,8 +21,8 @@ from export.cores.s3 import lower as cores_s3
 from export.emit import c_source, lower
 from export.emit.engine import Engine
 from export.emit.held import ALIGNMENT
+from export.emit.identity import Identity
 from export.emit.subject import KERNELS, Subject
-from export.frontend.identity import Identity
 from export.graph.network import Network
 from export.kernels import registry
 from export.plan.record import Plan, StagePlan, load_plan

@@ -16,7 +16,7 @@ from core.paths import ROOT
 from core.pixels import to_bytes
 from core.version import VERSION
 from export.emit import held
-from export.frontend.identity import Identity
+from export.emit.identity import Identity
 from export.graph.network import Network, Variable
 
 KERNELS = ROOT / "firmware" / "components" / "nn"

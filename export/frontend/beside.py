@@ -12,7 +12,6 @@ import numpy as np
 
 from core.errors import CheckFailed, Esp8kError
 from core.text import percent
-from export.frontend import float_tflite, tflite
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import separate
 from export.frontend.costs import as_real, as_taken, require_proportion
@@ -20,6 +19,8 @@ from export.frontend.onnx import files as onnx_files
 from export.frontend.onnx.builder import Graph
 from export.frontend.refusal import reason
 from export.frontend.taken import Wanted, alone
+from export.frontend.tflite.convert import as_built
+from export.frontend.tflite.run import run
 from export.graph.read import read_tflite
 
 CHECKED = 8  # inputs
@@ -35,7 +36,7 @@ Arrays = tuple[np.ndarray, ...]  # one (N, ...) for each end of a model
 
 def hold(kind: str, expected: list[np.ndarray], floats: bytes, given: Arrays) -> None:
     """The float .tflite must give, of `given`, what its model gave: (N, ...) each."""
-    agree(kind, expected, float_tflite.run(floats, given))
+    agree(kind, expected, run(floats, given))
 
 
 def agree(
@@ -94,9 +95,9 @@ def told(
         steps = rng.integers(-128, 128, (CHECKED, *one.shape[1:]))
         drawn.append(((steps - end.zero_point) * end.scale).astype(np.float32))
     expected = onnx_files.run(proto, tuple(drawn))
-    built = tflite.as_built(graph, tuple(drawn))
+    built = as_built(graph, tuple(drawn))
     given = (as_taken(e, x) for e, x in zip(ends.inputs, built, strict=True))
-    found = float_tflite.run(model, tuple(given))
+    found = run(model, tuple(given))
     notes = []
     for end, values, theirs in zip(ends.outputs, found, expected, strict=True):
         off = _off(as_real(end, values).reshape(values.shape), theirs)

@@ -17,26 +17,23 @@ import numpy as np
 
 from core.errors import Esp8kError
 from core.files import scratch
-from export.frontend import (
-    beside,
-    calibration,
-    costs,
-    cures,
-    dequantized,
-    float_tflite,
-    folded,
-    keras_layers,
-    lstm_layer,
-    old_keras,
-    open_shapes,
-    ranges,
-    tflite,
-    torch_module,
-    unloaded,
-)
+from export.frontend import beside, calibration, costs, cures, lstm_layer, torch_module
+from export.frontend.keras import layers as keras_layers
+from export.frontend.keras import old as old_keras
+from export.frontend.keras import unloaded
 from export.frontend.onnx import files as onnx_files
 from export.frontend.refusal import quantized_already
 from export.frontend.taken import Options, Taken, Wanted
+from export.frontend.tensorflow import silent, tensorflow
+from export.frontend.tflite import dequantized, folded, open_shapes, ranges
+from export.frontend.tflite.convert import (
+    as_built,
+    convert_opened,
+    convert_quantized,
+    from_keras,
+)
+from export.frontend.tflite.quantize import quantize
+from export.frontend.tflite.real import with_float_constants
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
@@ -101,7 +98,7 @@ def _quantized(
     layer ranges of its own. Nor does one make int16.
     """
     if options.int16 or ranges.are_ours(floats):
-        return float_tflite.quantize(floats, inputs, options.int16)
+        return quantize(floats, inputs, options.int16)
     return otherwise()
 
 
@@ -145,8 +142,8 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     names = [network.tensors[i].name for i in network.inputs]
     wanted = tuple(map(Wanted, names, shapes))
     inputs = _required(shown, wanted, options)
-    model = float_tflite.quantize(raw, inputs, options.int16)
-    floats = float_tflite.with_float_constants(raw)
+    model = quantize(raw, inputs, options.int16)
+    floats = with_float_constants(raw)
     made = Made(floats, model, costs.sets(inputs, wanted, options))
     return _taken(made, shown, (*notes, _told(inputs, options)), options)
 
@@ -167,7 +164,7 @@ def _other_integers(shown: str, how: str, network: Network) -> Esp8kError:
 
 
 def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
-    tf = tflite.tensorflow()
+    tf = tensorflow()
     import keras
 
     model = unloaded.attempt(partial(_quietly_loaded, keras, raw), shown)
@@ -184,9 +181,9 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     starts = [keras.Input(batch_shape=one.shape) for one in wanted]
     start = starts if len(starts) > 1 else starts[0]
     fixed = keras.Model(start, model(start, training=False))
-    floats = lstm_layer.anew(tflite.from_keras(tf, fixed))
+    floats = lstm_layer.anew(from_keras(tf, fixed))
     beside.hold("Keras", expected, floats, some)
-    otherwise = partial(tflite.from_keras, tf, fixed, inputs)
+    otherwise = partial(from_keras, tf, fixed, inputs)
     quantized = _quantized(floats, otherwise, inputs, options)
     whole = lstm_layer.count(floats)
     written_out = recurrent - whole
@@ -200,7 +197,7 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
 
 
 def _quietly_loaded(keras: Any, raw: bytes) -> Any:
-    with tflite.silent(), redirect_stdout(io.StringIO()):
+    with silent(), redirect_stdout(io.StringIO()):
         return loaded(keras, raw)
 
 
@@ -230,15 +227,13 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     if opened.quantized:
         if options.int16:
             raise quantized_already(shown)
-        model, graph = tflite.convert_quantized(opened.proto)
+        model, graph = convert_quantized(opened.proto)
         notes = (*opened.notes, "the ONNX model is quantized: its scales are taken")
         notes += beside.told(opened.proto, model, opened.inputs, graph)
         return Taken(model, shown, notes)
     inputs = _required(shown, opened.inputs, options)
-    floats, otherwise, graph = tflite.convert_opened(
-        opened.proto, inputs, options.int16
-    )
-    floats, ours = lstm_layer.anew(floats), partial(tflite.as_built, graph)
+    floats, otherwise, graph = convert_opened(opened.proto, inputs, options.int16)
+    floats, ours = lstm_layer.anew(floats), partial(as_built, graph)
     some = tuple(values[: beside.CHECKED] for values in inputs)
     beside.hold("ONNX", onnx_files.run(opened.proto, some), floats, ours(some))
     model = _quantized(floats, otherwise, ours(inputs), options)

@@ -10,10 +10,11 @@ from collections.abc import Callable
 import numpy as np
 
 from core.errors import Esp8kError
-from export.frontend import calibration, float_tflite, scales
+from export.frontend import calibration, scales
 from export.frontend.canonical.ends import End, quantized, real
 from export.frontend.support import SUPPORTED, core_of, require_supported
 from export.frontend.taken import Cost, Options, Wanted
+from export.frontend.tflite.run import run
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
@@ -45,9 +46,9 @@ def measured(floats: bytes, model: bytes, given: dict[str, Inputs]) -> tuple[Cos
     require_proportion(network)
     found = []
     for name, data in given.items():
-        expected = float_tflite.run(floats, data)
+        expected = run(floats, data)
         taken = (as_taken(e, x) for e, x in zip(ends.inputs, data, strict=True))
-        values = float_tflite.run(model, tuple(taken))
+        values = run(model, tuple(taken))
         for number, end in enumerate(ends.outputs):
             ours = as_real(end, values[number]).reshape(len(data[0]), -1)
             theirs = expected[number].reshape(len(data[0]), -1)

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from core.files import scratch
-from export.frontend.tflite import silent
+from export.frontend.tensorflow import silent
 
 
 def quantize_onnx(model: bytes, calibration: np.ndarray) -> bytes:

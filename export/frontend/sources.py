@@ -18,16 +18,11 @@ from core.errors import Esp8kError
 from core.inputs import MODEL_BYTES, read_bytes
 from core.isolate import isolated
 from core.text import one_line
-from export.frontend import (
-    c_array,
-    conversion,
-    dequantized,
-    loops,
-    lstm_layer,
-    open_shapes,
-)
+from export.frontend import c_array, conversion, lstm_layer
+from export.frontend.loops.unroll import is_looped, unrolled
 from export.frontend.refusal import quantized_already
 from export.frontend.taken import Options, Taken
+from export.frontend.tflite import dequantized, open_shapes
 from export.graph.anew import begins_anew
 from export.graph.flatbuffer import is_tflite, unpacked
 from export.graph.kinds import QUANTIZE_KINDS
@@ -93,9 +88,9 @@ def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
     network = read_tflite(raw, shown)
     _require_one_function(raw, shown)
     notes: tuple[str, ...] = ()
-    if loops.is_looped(network):
+    if is_looped(network):
         how = (raw, not options.int16)
-        raw = isolated(loops.unrolled, how, "TensorFlow Lite", fresh=True)
+        raw = isolated(unrolled, how, "TensorFlow Lite", fresh=True)
         whole = lstm_layer.count(raw) if begins_anew(raw) else 0
         notes = lstm_layer.notes(whole)
         if sum(op.kind == "WHILE" for op in network.operators) > whole:

@@ -49,3 +49,12 @@ def operator_code(kind: str) -> Any:
     code.deprecatedBuiltinCode = min(code.builtinCode, OLDEST_MOST)
     code.version = 1
     return code
+
+
+def drop_unused_codes(model: Any) -> None:
+    """An interpreter looks for the kernel of every code, used or not."""
+    operators = [op for graph in model.subgraphs for op in graph.operators]
+    used = sorted({op.opcodeIndex for op in operators})
+    model.operatorCodes = [model.operatorCodes[i] for i in used]
+    for op in operators:
+        op.opcodeIndex = used.index(op.opcodeIndex)

@@ -8,7 +8,7 @@ import pytest
 
 from core.paths import ROOT
 from export import pipeline
-from export.frontend.identity import identify
+from export.emit.identity import identify
 from export.graph.read import read_tflite
 from training import checkpoint as checkpoints
 from training.data import Data, load

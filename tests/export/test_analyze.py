@@ -12,7 +12,7 @@ from core.paths import ROOT
 from export import analyze
 from export.core_costs import Engines
 from export.emit.component import publish
-from export.frontend.identity import identify
+from export.emit.identity import identify
 from export.frontend.support import core_of
 from export.graph.read import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from export.emit.generate import generate, identifier
-from export.frontend.identity import Identity
+from export.emit.identity import Identity
 from export.graph.network import Network
 from export.graph.read import read_tflite
 from tests.support.native import Native

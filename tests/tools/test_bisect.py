@@ -10,7 +10,7 @@ import pytest
 
 from core.words import PROFILES
 from export.emit import generate
-from export.frontend.identity import Identity
+from export.emit.identity import Identity
 from export.graph.network import Network
 from export.graph.read import read_tflite
 from export.reference.stages import stage_outputs

@@ -23,7 +23,7 @@ from core.cli import parse
 from core.program import run
 from core.text import for_json
 from export.emit import generate, lower
-from export.frontend.identity import Identity
+from export.emit.identity import Identity
 from export.graph.network import Network
 from export.graph.read import read_tflite
 from export.kernels.int8.conv import Conv

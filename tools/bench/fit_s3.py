@@ -14,7 +14,7 @@ import numpy as np
 
 from export.cores.s3.lower import Engine, lower
 from export.emit import generate
-from export.frontend.identity import Identity
+from export.emit.identity import Identity
 from export.graph.network import Network
 from tools.bench import build, count, models
 from tools.bench.drawn.typical import FITTED, typical_network

@@ -21,7 +21,7 @@ import numpy as np
 from core.saying import Say
 from core.words import HOST
 from export.emit.host_build import Library
-from export.frontend.tflite import silent
+from export.frontend.tensorflow import silent
 from export.reference import tflm
 from tools.bench import ours as bench_ours
 from tools.bench import tflm as bench_tflm

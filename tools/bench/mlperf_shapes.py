@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from export.frontend.tflite import silent, tensorflow
+from export.frontend.tensorflow import silent, tensorflow
 
 CALIBRATION = 10  # random inputs
 SHAPES = ("resnet8", "ds_cnn", "mobilenet", "autoencoder")

@@ -26,7 +26,7 @@ from export.emit import generate as codegen
 from export.emit import host_build
 from export.emit.generate import Plan
 from export.emit.golden import random_inputs
-from export.frontend.identity import identify
+from export.emit.identity import identify
 from export.frontend.support import integer_core
 from export.graph.network import Network
 from export.graph.read import read_tflite

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from export.frontend.tflite import silent, tensorflow
+from export.frontend.tensorflow import silent, tensorflow
 from tools.bench.drawn import unsigned
 from tools.bench.drawn.recurrent import Recurrent
 from tools.bench.stranger_operators import Function, Shape, operators, weights

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from export.frontend.tflite import tensorflow
+from export.frontend.tensorflow import tensorflow
 
 Shape = tuple[int, ...]
 Function = Callable[..., Any]

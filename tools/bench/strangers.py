@@ -18,7 +18,7 @@ from core.files import write_text
 from core.paths import ROOT
 from core.program import run
 from export.compile import compile_model
-from export.frontend import open_shapes
+from export.frontend.tflite import open_shapes
 from export.graph.read import read_tflite
 from export.reference import lite, tflm
 from tools.bench.stranger_models import everything

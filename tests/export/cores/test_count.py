@@ -10,7 +10,7 @@ from export.cores.s3.count import instructions
 from export.cores.s3.lower import lower
 from export.emit import generate, s3_host
 from export.emit.golden import joined, random_values
-from export.frontend.identity import identify
+from export.emit.identity import identify
 from export.frontend.support import core_of
 from export.graph.read import read_tflite
 from tools.bench.drawn.networks import random_network

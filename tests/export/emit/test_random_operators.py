@@ -17,7 +17,7 @@ from core.errors import Esp8kError
 from core.pixels import to_bytes
 from export.emit import generate, host_build
 from export.emit.golden import joined, random_values
-from export.frontend.identity import identify
+from export.emit.identity import identify
 from export.frontend.support import core_of, require_supported
 from export.graph.anew import marked
 from export.graph.read import read_tflite

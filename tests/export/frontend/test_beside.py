@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import Esp8kError
 from export.frontend import beside
-from export.frontend.tflite import tensorflow
+from export.frontend.tensorflow import tensorflow
 
 
 @pytest.mark.slow

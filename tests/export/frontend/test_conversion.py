@@ -9,18 +9,14 @@ import pytest
 
 from core.errors import CheckFailed, Esp8kError
 from export.compile import compile_model
-from export.frontend import (
-    conversion,
-    costs,
-    float_tflite,
-    folded,
-    loops,
-    lstm_layer,
-    tflite,
-)
+from export.frontend import conversion, costs, lstm_layer
+from export.frontend.loops.unroll import is_looped, unrolled
 from export.frontend.sources import Options, load
 from export.frontend.taken import Taken
-from export.frontend.tflite import tensorflow
+from export.frontend.tensorflow import silent, tensorflow
+from export.frontend.tflite import folded
+from export.frontend.tflite.convert import from_keras, from_onnx
+from export.frontend.tflite.run import run
 from export.graph.read import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
@@ -140,7 +136,7 @@ def test_twelve_outputs_of_a_keras_model_keep_their_order() -> None:
     x = tf.keras.Input(batch_shape=(1, 4))
     units = (2, 3, *range(4, 14))
     made = [tf.keras.layers.Dense(n, name=f"z{20 - n}")(x) for n in units]
-    raw = tflite.from_keras(tf, tf.keras.Model(x, made))
+    raw = from_keras(tf, tf.keras.Model(x, made))
     network = read_tflite(raw, "net")
     assert [network.tensors[i].shape for i in network.outputs] == [
         (1, n) for n in units
@@ -187,8 +183,8 @@ def test_a_keras_model_is_held_to_what_it_computes(
     path = tmp_path / "net.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save(path)
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
-    wrong = tflite.from_keras(tensorflow(), other)
-    monkeypatch.setattr(tflite, "from_keras", lambda *_: wrong)
+    wrong = from_keras(tensorflow(), other)
+    monkeypatch.setattr(conversion, "from_keras", lambda *_: wrong)
     with pytest.raises(CheckFailed, match="off the Keras one"):
         raw = path.read_bytes()
         conversion.convert("keras", "", raw, "a", Options(drawn=True))
@@ -225,7 +221,7 @@ def test_what_is_split_off_and_not_read_leaves_nothing_float() -> None:
     opsets = [onnx.helper.make_opsetid("", 18)]
     model = onnx.helper.make_model(graph, ir_version=8, opset_imports=opsets)
     given = np.random.default_rng(0).normal(size=(16, 12)).astype(np.float32)
-    quantized = tflite.convert(model.SerializeToString(), given)
+    quantized = from_onnx(model.SerializeToString(), given)
     kinds = [op.kind for op in read_tflite(quantized, "parts").operators]
     assert not {"SPLIT", "DEQUANTIZE"} & set(kinds), kinds
 
@@ -270,15 +266,15 @@ def test_a_loop_is_written_out_and_stays_the_same_function(lists: bool) -> None:
         tf.lite.OpsSet.TFLITE_BUILTINS,
         tf.lite.OpsSet.SELECT_TF_OPS,
     ]
-    with tflite.silent():
+    with silent():
         raw = converter.convert()
     network = read_tflite(raw, "looped")
-    assert loops.is_looped(network)
+    assert is_looped(network)
     assert any(op.kind.startswith("CUSTOM Flex") for op in network.operators) == lists
-    written = loops.unrolled(raw)
-    assert not loops.is_looped(read_tflite(written, "written out"))
+    written = unrolled(raw)
+    assert not is_looped(read_tflite(written, "written out"))
     x = np.random.default_rng(0).normal(size=(3, 4, 3)).astype(np.float32)
-    (found,) = float_tflite.run(written, (x,))
+    (found,) = run(written, (x,))
     for one, expected in zip(x, found, strict=True):
         assert np.allclose(looped(one[None])[0], expected, atol=1e-6)
 
@@ -295,10 +291,10 @@ def test_a_loop_that_depends_on_its_input_says_so() -> None:
 
     concrete = halved.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-    with tflite.silent():
+    with silent():
         raw = converter.convert()
     with pytest.raises(Esp8kError, match="depends on its input"):
-        loops.unrolled(raw)
+        unrolled(raw)
 
 
 def test_a_value_that_was_always_zero_is_named_before_tensorflow_ends() -> None:
@@ -325,5 +321,5 @@ def test_what_shapes_alone_lead_to_is_constant_before_it_is_quantized() -> None:
     assert [op.kind for op in network.operators] == ["RESHAPE"]
     assert network.tensors[whole].data.tolist() == [1, 2, 3]
     values = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
-    assert np.array_equal(float_tflite.run(model, (values,))[0], values)
+    assert np.array_equal(run(model, (values,))[0], values)
     assert folded.by_shapes(model) == model

@@ -11,7 +11,8 @@ from core.errors import Esp8kError
 from export.compile import compile_model
 from export.frontend import conversion, sources
 from export.frontend.sources import Options
-from export.frontend.tflite import from_keras, tensorflow
+from export.frontend.tensorflow import tensorflow
+from export.frontend.tflite.convert import from_keras
 from export.graph.read import read_tflite
 
 SHAPE = (6, 6, 3)

@@ -11,11 +11,14 @@ from onnx import helper, numpy_helper
 
 from export.compile import compile_model
 from export.emit import host_build
-from export.frontend import conversion, float_tflite, keras_layers, lstm_layer
+from export.frontend import conversion, lstm_layer
 from export.frontend.canonical.ends import quantized, real
+from export.frontend.keras import layers as keras_layers
 from export.frontend.support import core_of
 from export.frontend.taken import Options, Taken
-from export.frontend.tflite import tensorflow
+from export.frontend.tensorflow import tensorflow
+from export.frontend.tflite.quantize import quantize
+from export.frontend.tflite.run import run
 from export.graph.anew import is_marked, marked
 from export.graph.flatbuffer import unpacked
 from export.graph.network import Network
@@ -129,9 +132,9 @@ def test_each_calibration_input_begins_anew() -> None:
     floats = marked(adding(tensorflow()))
     assert lstm_layer.count(floats) == 1
     ones = np.ones((20, STEPS, INPUTS), np.float32)
-    one, many = (float_tflite.quantize(floats, (x,)) for x in (ones[:1], ones))
+    one, many = (quantize(floats, (x,)) for x in (ones[:1], ones))
     assert cell_scale(one) == cell_scale(many)
-    assert np.ptp(float_tflite.run(floats, (ones,))[0], axis=0).max() == 0
+    assert np.ptp(run(floats, (ones,))[0], axis=0).max() == 0
 
 
 @pytest.mark.slow
@@ -140,12 +143,10 @@ def test_a_layer_that_is_used_twice_has_a_bias_of_either_scale() -> None:
     floats = marked(adding(tensorflow(), twice=True))
     assert lstm_layer.count(floats) == 2
     x = np.random.default_rng(0).normal(size=(20, STEPS, INPUTS)).astype("f4")
-    raw = float_tflite.quantize(floats, (x,))
+    raw = quantize(floats, (x,))
     _, ends = core_of(read_tflite(raw, "net"))
-    found = real(
-        ends.outputs[0], float_tflite.run(raw, (quantized(ends.inputs[0], x),))[0]
-    )
-    expected = float_tflite.run(floats, (x,))[0]
+    found = real(ends.outputs[0], run(raw, (quantized(ends.inputs[0], x),))[0])
+    expected = run(floats, (x,))[0]
     assert np.abs(found - expected).max() < 0.02
 
 

@@ -15,7 +15,7 @@ from core.digest import digest
 from core.words import DEFAULT_PROFILE, MODELS, PROFILES
 from export import verify
 from export.emit import generate, host_build
-from export.frontend.identity import Identity
+from export.emit.identity import Identity
 from export.graph.read import read_tflite
 from export.reference import int8, tflm
 from tests.support.products import verified

@@ -10,7 +10,7 @@ from core.errors import CheckFailed
 from core.paths import ROOT
 from export import pipeline
 from export.emit.generate import generate
-from export.frontend.identity import identify
+from export.emit.identity import identify
 from export.graph.read import read_tflite
 from tests.support.echo import need
 from tools.faults.loopback import MemoryBoard, MemoryLine, build_library

@@ -1,0 +1,1 @@
+"""Keras files: those of Keras 2, those that do not load, recurrent layers."""

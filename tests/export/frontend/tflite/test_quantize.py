@@ -1,0 +1,71 @@
+"""Float .tflite files whose operators TensorFlow's quantizer does not know."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.errors import Esp8kError
+from export.compile import compile_model
+from export.frontend import costs
+from export.frontend.support import integer_core
+from export.frontend.tensorflow import tensorflow
+from export.frontend.tflite.convert import from_concrete, from_keras
+from export.frontend.tflite.quantize import quantize
+from export.frontend.tflite.run import run
+from export.graph.read import read_tflite
+
+
+def floats(last: Any) -> bytes:
+    """A product, and what comes behind it."""
+    tf = tensorflow()
+    weights = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 8), tf.float32)])  # type: ignore[untyped-decorator]
+    def called(x: Any) -> Any:
+        return last(tf, tf.matmul(x, weights))
+
+    return from_concrete(tf, called.get_concrete_function(), None)
+
+
+def drawn() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(32, 8)).astype(np.float32)
+
+
+def test_what_becomes_a_table_may_stay_float(tmp_path: Path) -> None:
+    raw = floats(lambda tf, x: tf.nn.relu6(tf.nn.elu(x) + 1.0))
+    model = quantize(raw, (drawn(),))
+    core = integer_core(read_tflite(model, "elu"))
+    assert "TABLE" in {op.kind for op in core.operators}
+    made = compile_model(model, "net", "net", tmp_path / "c", "size")
+    assert made.compared_with == "the integer reference and TFLite Micro"
+
+
+def test_what_becomes_none_is_named() -> None:
+    raw = floats(lambda tf, x: tf.cumsum(x, axis=1))
+    with pytest.raises(Esp8kError, match="op: 'CUMSUM'"):
+        quantize(raw, (drawn(),))
+
+
+@pytest.mark.parametrize("name", ["dense", "conv", "depthwise", "transposed"])
+def test_a_layer_that_is_used_twice_has_a_bias_of_either_scale(name: str) -> None:
+    """As of two inputs that are compared, or heads that share their weights."""
+    tf = tensorflow()
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(32, 6, 6, 4)).astype(np.float32)
+    layers = tf.keras.layers
+    layer = {
+        "dense": layers.Dense(4),
+        "conv": layers.Conv2D(4, 3),
+        "depthwise": layers.DepthwiseConv2D(3),
+        "transposed": layers.Conv2DTranspose(4, 3),
+    }[name]
+    start = tf.keras.Input(x.shape[1:], batch_size=1)
+    both = layers.Concatenate()([layer(start), layer(0.02 * start)])
+    model = tf.keras.Model(start, both)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    raw = from_keras(tf, model)
+    (found,) = run(raw, (x,))
+    (cost,) = costs.measured(raw, quantize(raw, (x,)), {"drawn": (x,)})
+    assert cost.mean < 0.005 * np.ptp(found)
