@@ -16,7 +16,7 @@ from export.frontend import cures
 from export.frontend.lstm_layer import KIND as LSTM
 from export.frontend.support import integer_core, require_supported
 from export.frontend.tensorflow import silent, tensorflow
-from export.frontend.tflite import ranges
+from export.frontend.tflite import pointwise, ranges
 from export.frontend.tflite.convert import one_by_one
 from export.frontend.tflite.real import with_float_constants
 from export.graph.anew import begins_anew, marked
@@ -45,11 +45,24 @@ def quantize(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool = False) ->
     return marked(made) if begins_anew(raw) else made
 
 
+def is_ours(raw: bytes) -> bool:
+    """Whether a converter that quantizes by itself would give less.
+
+    An LSTM that begins anew does so for every input of the calibration, too, where a
+    converter runs all of them as one series; the turns of a written-out layer have
+    ranges in common; what int8 has no operators for becomes a table.
+    """
+    network = read_tflite(raw, "float")
+    return ranges.are_ours(raw) or bool(pointwise.regions(network))
+
+
 def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes:
     ranged = None
     try:
         ranged = _ranged(raw, inputs)
-        return _integers(ranged, int16)
+        found = () if int16 else pointwise.regions(read_tflite(ranged, "float"))
+        tables = _with_tables(ranged, found) if found else None
+        return tables or _integers(ranged, int16)
     except (RuntimeError, ValueError) as error:
         mixed = None if int16 or ranged is None else _with_tables(ranged)
         if mixed is not None:
@@ -86,10 +99,14 @@ def _integers(ranged: bytes, int16: bool = False, some_float: bool = False) -> b
         return bytes(made)
 
 
-def _with_tables(ranged: bytes) -> bytes | None:
+def _with_tables(
+    ranged: bytes, found: tuple[pointwise.Region, ...] = ()
+) -> bytes | None:
     """The model with some operators in float, if all of them become tables."""
     try:
-        mixed = _integers(ranged, some_float=True)
+        folded = pointwise.folded(ranged, found)
+        mixed = _integers(folded, some_float=True)
+        mixed = pointwise.expanded(mixed, found, ranged)
         require_supported(integer_core(read_tflite(mixed, "mixed")))
     except (RuntimeError, ValueError, Esp8kError):
         return None
