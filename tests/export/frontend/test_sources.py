@@ -4,6 +4,7 @@ import copy
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
@@ -11,6 +12,7 @@ from core.errors import Esp8kError
 from core.inputs import read_bytes
 from export.frontend import c_array, sources
 from export.graph.flatbuffer import packed, unpacked
+from export.pipeline import Artefacts
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 
@@ -141,3 +143,34 @@ def test_an_input_shape_that_is_none_is_refused(given: tuple[int, ...]) -> None:
     """The largest one was a traceback."""
     with pytest.raises(Esp8kError, match="that is no shape"):
         sources.load("model.onnx", sources.Options(input_shape=given))
+
+
+def test_a_float_onnx_is_quantized_on_the_way(
+    artefacts: Artefacts, calibration: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "float.onnx"
+    path.write_bytes(artefacts.files["model_fp32.onnx"])
+    np.savez(tmp_path / "inputs.npz", calibration)
+    options = sources.Options(calibration=tmp_path / "inputs.npz")
+    taken = sources.load(str(path), options)
+    assert taken.model == artefacts.files["model_int8.tflite"]
+    (cost,) = taken.costs
+    assert cost.agreement is not None and cost.agreement > 0.98
+
+
+def test_a_float_model_without_inputs_asks_for_them(tmp_path: Path) -> None:
+    builder = TfliteBuilder()
+    start = builder.tensor((1, 8), dtype="float32")
+    end = builder.tensor((1, 8), dtype="float32")
+    builder.operator("RELU", [start], end)
+    path = tmp_path / "float.tflite"
+    path.write_bytes(builder.build([start], [end]))
+    with pytest.raises(Esp8kError, match="float model") as caught:
+        sources.load(str(path), sources.Options())
+    assert "--calibration" in caught.value.hint
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.pdf").write_bytes(b"%PDF-1.7")
+    with pytest.raises(Esp8kError, match="no model that is known"):
+        sources.load(str(tmp_path / "model.pdf"), sources.Options())
