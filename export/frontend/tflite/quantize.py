@@ -13,7 +13,6 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.frontend import cures
-from export.frontend.lstm_layer import KIND as LSTM
 from export.frontend.refusal import reason
 from export.frontend.support import integer_core, require_supported
 from export.frontend.tensorflow import silent, tensorflow
@@ -22,6 +21,7 @@ from export.frontend.tflite.calibrator import fed, nothing, one_by_one
 from export.frontend.tflite.real import with_float_constants
 from export.graph.anew import begins_anew, marked
 from export.graph.flatbuffer import packed, stored, unpacked
+from export.graph.kinds import LSTM
 from export.graph.options import kind_of
 from export.graph.read import read_tflite
 
