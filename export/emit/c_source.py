@@ -1,5 +1,6 @@
 """What stands in an engine's C files: a template each, and what it is filled with."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -73,6 +74,12 @@ def engine_pages(
 ) -> dict[str, Page]:
     """The C files of one engine, by their path; each core has its own."""
     stem = name if core is registry.PORTABLE else f"{name}_{core.name}"
+    codes = {
+        stage.name: engine.shared.code(kernel.code(templates, engine.shares(stage)))
+        for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
+    }
+    names = sharing.functions(codes)
+    uses = Counter(names.get(stage.name, stage.name) for stage in engine.stages)
     variables = {
         **vars(subject),
         "engine": name,
@@ -81,14 +88,13 @@ def engine_pages(
         "guarded": subject.lx6 if name == "int8" else subject.lx6_f16,
         "functions": [
             {
-                "comment": describe(stage, kernel),
-                "code": engine.shared.code(
-                    kernel.code(templates, engine.shares(stage))
-                ),
+                "comment": describe(stage, kernel, uses[stage.name]),
+                "code": codes[stage.name],
             }
             for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
+            if stage.name not in names
         ],
-        "calls": engine.calls,
+        "calls": [sharing.renamed(line, names) for line in engine.calls],
         "arrays": engine.arrays,
         "arena": engine.arena,
         "uses_arena": engine.arena > 0,
@@ -148,8 +154,8 @@ def s3_pages(
     }
 
 
-def describe(stage: Stage, kernel: Kernel) -> str:
-    """The comment above a layer's function."""
+def describe(stage: Stage, kernel: Kernel, uses: int) -> str:
+    """The comment above a layer's function; `uses`: how many layers it computes."""
     lines = [f"==== {stage.name}: {', '.join(op.shown for op in stage.operators)} ===="]
     tensors = stage.network.tensors
     source, out = tensors[stage.inputs[0]], tensors[stage.output]
@@ -180,6 +186,8 @@ def describe(stage: Stage, kernel: Kernel) -> str:
                 f"{kernel.cost(core):,} on {name}" for core, name in CORES.items()
             )
             lines.append(f"estimated instructions: {', '.join(counts)}")
+    if uses > 1:
+        lines.append(f"called for {uses} layers, of which this is the first")
     body = "\n".join(f" * {line}" for line in lines)
     return "/*" + body[2:] + "\n */"
 

@@ -25,7 +25,7 @@ from export.frontend.onnx import files as onnx_files
 from export.frontend.refusal import quantized_already
 from export.frontend.taken import Options, Taken, Wanted
 from export.frontend.tensorflow import silent, tensorflow
-from export.frontend.tflite import dequantized, folded, open_shapes
+from export.frontend.tflite import dequantized, folded, open_shapes, ranges
 from export.frontend.tflite.convert import (
     as_built,
     convert_opened,
@@ -34,7 +34,6 @@ from export.frontend.tflite.convert import (
 )
 from export.frontend.tflite.quantize import quantize
 from export.frontend.tflite.real import with_float_constants
-from export.graph.anew import begins_anew
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
@@ -95,9 +94,10 @@ def _quantized(
     """The int8 .tflite of a float one, or the int16 one.
 
     An LSTM that begins anew does so for every input of the calibration, too; a
-    converter would run all of them as one series. Nor does one make int16.
+    converter would run all of them as one series, and give each turn of a written-out
+    layer ranges of its own. Nor does one make int16.
     """
-    if options.int16 or begins_anew(floats):
+    if options.int16 or ranges.are_ours(floats):
         return quantize(floats, inputs, options.int16)
     return otherwise()
 
@@ -189,7 +189,9 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     written_out = recurrent - operators
     notes = [_told(inputs, options), *lstm_layer.notes(operators)]
     if written_out > 0:
-        notes.append(f"{written_out} recurrent layers are written out, step by step")
+        several = f"{written_out} recurrent layers are"
+        several = "1 recurrent layer is" if written_out == 1 else several
+        notes.append(f"{several} written out, step by step, by the same scales")
     made = Made(floats, quantized, costs.sets(inputs, wanted, options))
     return _taken(made, shown, notes, options)
 

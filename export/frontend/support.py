@@ -14,7 +14,7 @@ from export.arithmetic import elementwise, int8, rows
 from export.frontend import cures, scales, weights
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import Ends, separate
-from export.frontend.canonical.order import hastened
+from export.frontend.canonical.order import ordered
 from export.frontend.canonical.settle import settle
 from export.frontend.refusal import DAMAGED_HINT, QUANTIZE_HINT, refuse
 from export.graph.attributes import Along, Padding, Reduction, Window
@@ -54,7 +54,7 @@ def integer_core(network: Network) -> Network:
 def core_of(network: Network) -> tuple[Network, Ends]:
     """The int8 core, and what the file has around it."""
     core, ends = separate(canonical(network))
-    return settle(hastened(core)), ends
+    return settle(ordered(core)), ends
 
 
 def require_supported(network: Network) -> None:

@@ -1,14 +1,15 @@
-"""Constants that stand once, however many kernels have them.
+"""Constants and functions that stand once, however many kernels have them.
 
     shared = of(kernels)
     text = shared.code(text)       # of one kernel, naming what is written
+    names = functions(texts)       # of kernels whose functions are an earlier one's
 
 A recurrent layer that is written out has its weights in every step. The first array of
 a type and a content is written; where code names another like it, it names the first.
 """
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,20 @@ def same(arrays: Iterable[Array]) -> dict[str, str]:
         if len(several) > 1:
             found |= repeats((a.name, content(a.values())) for a in several)
     return found
+
+
+def functions(texts: Mapping[str, str]) -> dict[str, str]:
+    """Of C by its function's name: the names of those that say what an earlier does.
+
+    What serves one function alone, helpers and macros, has its name and a word behind
+    it. Lines are broken by the length of names, so all white space is alike.
+    """
+
+    def nameless(name: str, text: str) -> str:
+        own = re.compile(rf"\b{name}(?=\b|_)", re.IGNORECASE)
+        return " ".join(own.sub("", text).split())
+
+    return repeats((name, nameless(name, text)) for name, text in texts.items())
 
 
 def content(values: np.ndarray) -> Hashable:

@@ -88,7 +88,7 @@ def test_a_keras_file_is_quantized(tmp_path: Path, suffix: str) -> None:
     taken = conversion.convert(
         "keras", str(path), path.read_bytes(), "net", inputs(tmp_path, 6, 4)
     )
-    assert any("1 recurrent layers are written out" in note for note in taken.notes)
+    assert any("1 recurrent layer is written out" in note for note in taken.notes)
     assert lstm_layer.count(taken.model) == 1
     assert taken.costs[0].agreement is not None and taken.costs[0].agreement > 0.7
     if suffix == "keras":  # of the other one are the same operators

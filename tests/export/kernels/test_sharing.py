@@ -42,3 +42,22 @@ def test_an_array_without_a_like_is_not_asked_for_its_values():
 
     several = [weight_array("a", "", never, 3, "int8_t"), weights("b", np.zeros(4))]
     assert sharing.same(several) == {}
+
+
+STEP = """#define ADD1_STEP(a) \\
+    x(a)
+int add1_byte(int a) { return ADD1_STEP(a); }
+void add1(int b, int c) { add1_byte(b); }"""
+
+
+def test_a_function_that_says_what_an_earlier_one_does_is_not_written():
+    def called(name: str) -> str:
+        return STEP.replace("add1", name).replace("ADD1", name.upper())
+
+    texts = {
+        "add1": STEP,
+        "add2": called("add2").replace("x(a)", "y(a)"),
+        "add10": called("add10").replace("int b, int c", "int b,\n           int c"),
+        "mul1": called("mul1"),
+    }
+    assert sharing.functions(texts) == {"add10": "add1", "mul1": "add1"}

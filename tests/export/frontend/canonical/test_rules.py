@@ -1,11 +1,9 @@
-"""What follows from shapes, one constant, an order: each said in one way."""
+"""What follows from shapes, one constant, neighbours: each said in one way."""
 
 import numpy as np
 import pytest
 
 from export.frontend.canonical.moving import nearest
-from export.frontend.canonical.order import hastened
-from export.graph.read import read_tflite
 from tests.support.canonical import B, held, whole
 
 PAIRS = [  # an operator, whether its constant comes first
@@ -39,20 +37,6 @@ def test_one_constant_number_makes_a_table(kind: str, first: bool) -> None:
     pair = [number, start] if first else [start, number]
     b.operator(kind, pair, end)
     assert held(b.build([start], [end])) == ["TABLE"]
-
-
-def test_a_shortcut_runs_before_the_layers_that_it_passes_by() -> None:
-    b = B()
-    values = [b.tensor((1, 4), 0.02) for _ in range(6)]
-    start, near, far, farther, short, end = values
-    b.operator("RELU", [start], near)
-    b.operator("ABS", [near], far)
-    b.operator("TANH", [far], farther)
-    b.operator("LOGISTIC", [near], short)
-    b.operator("ADD", [farther, short], end)
-    network = read_tflite(b.build([start], [end]), "net")
-    kinds = [op.kind for op in hastened(network).operators]
-    assert kinds == ["RELU", "ABS", "LOGISTIC", "TANH", "ADD"]
 
 
 def test_nearest_neighbours_stay_inside() -> None:
