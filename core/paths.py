@@ -11,6 +11,7 @@ from core.errors import Esp8kError
 from core.words import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
+PRETRAINED = ROOT / "training" / "pretrained"  # weights that are shipped
 
 
 def build_root() -> Path:
@@ -29,7 +30,7 @@ def model_dir(model: str) -> Path:
 def checkpoint(model: str) -> Path:
     """The trained checkpoint if there is one, else the one that we ship."""
     trained = model_dir(model) / "model.pt"
-    shipped = ROOT / "training" / "pretrained" / f"{model}.pt"
+    shipped = PRETRAINED / f"{model}.pt"
     if trained.exists():
         return trained
     if shipped.exists():

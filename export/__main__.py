@@ -43,7 +43,7 @@ from export.reference import tflm
 from export.verify import Row, check, verify
 from training import checkpoint as checkpoints
 from training.data import Data, of_model
-from training.doubt import doubt_of
+from training.doubt.decision import doubt_of
 
 FORMAT = 1
 TABLE_WIDTH = 80  # columns where stdout is no terminal

@@ -40,6 +40,7 @@ from export.emit.identity import identify
 from export.frontend.canonical.ends import Ends, from_core, to_outer
 from export.frontend.sources import Options, Source, load
 from export.frontend.support import core_of, require_supported
+from export.graph.kinds import LSTM
 from export.graph.network import Network
 from export.graph.read import read_tflite
 from export.reference import int8, lite, tflm
@@ -225,9 +226,7 @@ def compared_inputs(network: Network) -> int:
     if not network.variables:
         return CHECKED
     longest = max(
-        max(network.tensors[op.inputs[0]].shape[:2])
-        if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM"
-        else 1
+        max(network.tensors[op.inputs[0]].shape[:2]) if op.kind == LSTM else 1
         for op in network.operators
     )
     return min(CALLS, max(CHECKED, STEPS // longest))

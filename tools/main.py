@@ -82,7 +82,9 @@ STUDIES = {
     "evaluate": Verb("training.evaluate", "a checkpoint's test accuracy"),
     "confidence": Verb("training.confidence", "what a probability is worth", "minutes"),
     "doubt": Verb(
-        "training.doubt", "sure, unsure, no digit: fit it, its figures", "minutes"
+        "training.doubt.decision",
+        "sure, unsure, no digit: fit it, its figures",
+        "minutes",
     ),
     "models": Verb("training.models", "parameters and MACs of each network"),
     "data": Verb("training.data", "sizes and hash of a data set"),

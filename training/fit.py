@@ -92,7 +92,7 @@ def distillation(output: Tensor, hints: Tensor, soften: float) -> Tensor:
 
 
 class Trainer:
-    """One run: `for epoch in trainer: ...`, then `trainer.weights()`."""
+    """One run: `run_epoch()` for each pass, then `weights()`."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ from core.cli import SEEDS, Positional, arg, parse, require_range
 from core.errors import Esp8kError
 from core.files import check_writable
 from core.lock import lock
-from core.paths import ROOT, model_dir
+from core.paths import PRETRAINED, model_dir
 from core.program import run
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
@@ -154,8 +154,7 @@ def start(model: str, dataset: str) -> checkpoint.Checkpoint:
     Never those of further training: its own pictures would count twice.
     """
     if dataset == "mnist":
-        shipped = ROOT / "training" / "pretrained" / f"{model}.pt"
-        return checkpoint.load(shipped, model)
+        return checkpoint.load(PRETRAINED / f"{model}.pt", model)
     for name in ("model.pt", BEFORE):
         path = model_dir(model) / name
         if path.exists():

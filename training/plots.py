@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from training.checkpoint import PICTURES
-from training.drawing import BLUE, FAINT, GREY, INK, PALE, RED, figure, store
 from training.evaluate import Evaluation
+from training.figure import BLUE, FAINT, GREY, INK, PALE, RED, figure, store
 from training.fit import Epoch
 from training.schedule import Recipe, schedule
 

@@ -29,7 +29,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from core.cli import parse
 from core.errors import Esp8kError
 from core.files import require_absent
-from core.paths import ROOT, build_root
+from core.paths import PRETRAINED, build_root
 from core.program import run
 from training import checkpoint, data
 from training.evaluate import evaluate
@@ -44,7 +44,7 @@ from training.schedule import Recipe
 SPEC = "c24 c24p4 c32 c48p4 c64 fc"
 SEED = 0
 RECIPE = TEACHER
-SHIPPED = ROOT / "training" / "pretrained" / "teacher.pt"
+SHIPPED = PRETRAINED / "teacher.pt"
 
 
 class Teacher:

@@ -16,14 +16,7 @@ import numpy as np
 
 from export.arithmetic import requant_checked
 from export.arithmetic.fixedpoint import INT32_MAX
-from export.arithmetic.requant import (
-    SIGNED,
-    Channel,
-    Requant,
-    Steps,
-    fits,
-    parts,
-)
+from export.arithmetic.requant import SIGNED, Channel, Requant, Steps, fits, parts
 
 Range = tuple[np.ndarray, np.ndarray]  # (N,) least, (N,) greatest
 Pairs = tuple[np.ndarray, np.ndarray]  # (K,) sums, (K,) goals
@@ -115,6 +108,10 @@ class Trial:
         """As of Requant."""
         return self.form in SIGNED
 
+    def below(self, low_bits: int) -> int:
+        """Bits that are gone before the shift: of each product with a low part."""
+        return low_bits * (2 if self.form == "triple" else 1)
+
     def view(self, one: Steps, acc: np.ndarray | int) -> np.ndarray:
         """What is multiplied, for a true accumulator (bias included)."""
         total = np.asarray(acc, np.int64) * self.scale
@@ -133,7 +130,7 @@ def _solve(
     single = trial.form == "single"
     room = (INT32_MAX - (1 << 26)) // max(spread, 1)
     low_bits = 0 if single else max(room.bit_length(), 1)
-    below = low_bits * (2 if trial.form == "triple" else 1)
+    below = trial.below(low_bits)
     order = list(range(len(steps)))
     for shift in range(SHIFTS[trial.form], below + 4, -1):
         found: dict[int, Channel] = {}
@@ -170,16 +167,13 @@ def _channel(
     """M and C for one channel at one shift, or None."""
     triple = trial.form == "triple"
     unit = 1 << low_bits if triple else 1  # of C
-    under = low_bits * (2 if triple else 1)
-    k = (2 * trial.zero + 1) << (shift - under - 1) if trial.signed else 0
+    below = trial.below(low_bits)
+    k = (2 * trial.zero + 1) << (shift - below - 1) if trial.signed else 0
     if k > INT32_MAX:
         return None
     tried = _tried(trial, one, shift)
-    if not len(tried):
+    if not len(tried) or not _multiplies(trial, bound, int(tried.min()), low_bits):
         return None
-    high = parts(int(tried.min()), low_bits, triple)[0]
-    if _reach(trial, bound) * high > INT32_MAX:
-        return None  # the sums are too large for the least of them
     m, ranges = _candidates(trial, one, bound, goals, shift, unit, tried)
     if not len(m):
         return None
@@ -202,11 +196,15 @@ def _channel(
     return Channel(bias, int(m[i]), int(offset[i]), int(negative[i]), 0)
 
 
-def _reach(trial: Trial, bound: tuple[int, int]) -> int:
-    """How far from zero a sum can be when it is multiplied."""
+def _multiplies(
+    trial: Trial, bound: tuple[int, int], multiplier: int, low_bits: int
+) -> bool:
+    """Whether sums that far from zero, times the high part, are of 32 bits."""
+    reach = max(-bound[0], bound[1])
     if trial.form == "split":  # what joins the bias moves both ends
-        return (bound[1] - bound[0]) // 2
-    return max(-bound[0], bound[1])
+        reach = (bound[1] - bound[0]) // 2
+    high = parts(multiplier, low_bits, trial.form == "triple")[0]
+    return reach * high <= INT32_MAX
 
 
 def _tried(trial: Trial, one: Steps, shift: int) -> np.ndarray:

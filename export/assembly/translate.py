@@ -79,29 +79,26 @@ def _function(function: Function, core: Core, arguments: int) -> list[str]:
         operation, operands = checked(core, item)
         loop = _instruction(body, item, operation, operands, loop)
     body.close()
-    unused = [a for a in ADDRESSES if not _mentions(body.lines, a)]
-    declared = [
-        f"    int64_t {a} = {_argument(a, arguments)};"
-        for a in ADDRESSES
-        if a not in unused
-    ]
-    ignored = [f"    (void)p{i};" for i in range(arguments)]
-    state = [f"    {core.state}", "    int64_t lcount = 0;"]
-    used = ["    (void)lcount;", "    (void)sar;"]
-    frame = ["    uint32_t frame[16] = {0};", "    int64_t a1 = (intptr_t)frame;"]
-    frame.append("    (void)a1;")
+    registers = _registers(body.lines, core, arguments)
+    return [f"{head};", head, "{", *registers, *body.lines, "}", ""]
+
+
+def _registers(lines: list[str], core: Core, arguments: int) -> list[str]:
+    """What the lines of a body read and write, and what C else calls unused."""
     return [
-        f"{head};",
-        head,
-        "{",
-        *declared,
-        *frame,
-        *state,
-        *ignored,
-        *used,
-        *body.lines,
-        "}",
-        "",
+        *(
+            f"    int64_t {address} = {_argument(address, arguments)};"
+            for address in ADDRESSES
+            if _mentions(lines, address)
+        ),
+        "    uint32_t frame[16] = {0};",
+        "    int64_t a1 = (intptr_t)frame;",
+        "    (void)a1;",
+        f"    {core.state}",
+        "    int64_t lcount = 0;",
+        *(f"    (void)p{i};" for i in range(arguments)),
+        "    (void)lcount;",
+        "    (void)sar;",
     ]
 
 

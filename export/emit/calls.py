@@ -8,7 +8,7 @@ from export.graph.stage import Operand, Stage
 from export.kernels.c_text import indented, total, wrapped
 from export.plan import row_buffers
 from export.plan.arena import Memory
-from export.plan.row_buffers import Link, Stream
+from export.plan.row_buffers import Link, RowBuffers
 
 BYTES = {"int8": 1, "int16": 2, "f16": 4}  # of an element
 PLACES = {"int16": "nn_at16", "f16": "nn_at"}  # functions that give an address
@@ -54,7 +54,7 @@ class Calls:
         ]
         return [f"{second.name}({', '.join(arguments)}, hook, context);"]
 
-    def rows(self, stream: Stream) -> list[str]:
+    def rows(self, buffers: RowBuffers) -> list[str]:
         """The chain at the start of the network, a few rows at a time.
 
         Each stage writes its rows behind those that its reader's window has; the
@@ -63,9 +63,9 @@ class Calls:
         with padding is never full: its last call comes in the last turn, or, where
         that has one already, in a turn of its own.
         """
-        chain = self.stages[: len(stream)]
+        chain = self.stages[: len(buffers)]
         lines, fills = [], []
-        for stage, link in zip(chain, stream.links, strict=False):
+        for stage, link in zip(chain, buffers.links, strict=False):
             at = self.place(self.memory.offsets[stage.output])
             if link.ring:
                 lines += self._ring(stage, link)
@@ -75,15 +75,15 @@ class Calls:
             if link.above:
                 fills.append(f"nn_fill(rows_{stage.name}, {link.above * link.width});")
         lines.append(f"nn_real_t *out = {self.target(chain[-1])};")
-        turns = chain[0].region[0] // stream.rows[0]
-        body = self._row(stream, 0, [self._image(chain[0], stream.rows[0])])
-        for number, link in enumerate(stream.links, 1):
-            body += self._filled(stream, number, turns)
+        turns = chain[0].region[0] // buffers.rows[0]
+        body = self._row(buffers, 0, [self._image(chain[0], buffers.rows[0])])
+        for number, link in enumerate(buffers.links, 1):
+            body += self._filled(buffers, number, turns)
             if link.late:
                 body = [f"if (y < {turns}) {{", *indented(body), "}"]
                 turns += 1
-            body += self._reader(stream, number)
-        body.append(f"out += {stream.rows[-1] * chain[-1].width};")
+            body += self._reader(buffers, number)
+        body.append(f"out += {buffers.rows[-1] * chain[-1].width};")
         head = f"for (int32_t y = 0; y < {turns}; ++y) {{"
         return wrapped([*lines, "", *fills, head, *indented(body), "}"])
 
@@ -102,21 +102,21 @@ class Calls:
         move = row_buffers.window(stage, rows).step
         return total("input", ("y", move * stage.sources[0].pitch))
 
-    def _filled(self, stream: Stream, number: int, turns: int) -> list[str]:
+    def _filled(self, buffers: RowBuffers, number: int, turns: int) -> list[str]:
         """Rows have come: the turn ends here unless the window of a stage is full."""
-        link, added = stream.links[number - 1], stream.rows[number - 1]
+        link, added = buffers.links[number - 1], buffers.rows[number - 1]
         count = f"count_{self.stages[number - 1].name}"
         more = f"++{count}" if added == 1 else f"({count} += {added})"
         end = f" && y < {turns - 1}" if link.short and not link.late else ""
         return [f"if ({more} < {link.need}{end}) {{", "    continue;", "}"]
 
-    def _reader(self, stream: Stream, number: int) -> list[str]:
+    def _reader(self, buffers: RowBuffers, number: int) -> list[str]:
         """A stage reads its window, whose oldest rows go then."""
-        link, before = stream.links[number - 1], self.stages[number - 1].name
+        link, before = buffers.links[number - 1], self.stages[number - 1].name
         count, window = f"count_{before}", f"rows_{before}"
         rows = f"(const nn_real_t *const *){window}" if link.ring else window
         source = [rows, count] if link.short else [rows]
-        lines = self._row(stream, number, source)
+        lines = self._row(buffers, number, source)
         if link.ring:
             turn = [f"nn_turn({window}, {link.room});"] * link.step
             return [*lines, *turn, f"{count} = {link.keep};"]
@@ -124,17 +124,17 @@ class Calls:
         lines += [f"nn_slide({window}, {drop});"] if link.keep else []
         return [*lines, f"{count} = {link.keep};"]
 
-    def _row(self, stream: Stream, number: int, source: list[str]) -> list[str]:
+    def _row(self, buffers: RowBuffers, number: int, source: list[str]) -> list[str]:
         """Call of a stage that writes its rows where its reader wants them."""
         stage, target = self.stages[number], "out"
-        if number + 1 < len(stream):
+        if number + 1 < len(buffers):
             target = f"rows_{stage.name} + count_{stage.name} * {stage.width}"
-            if stream.links[number].ring:
+            if buffers.links[number].ring:
                 target = f"rows_{stage.name}[count_{stage.name}]"
         call = [*source[:1], target, *source[1:]]
         if self.scratch[stage.number]:
             call.append(self._row_scratch(stage))
-        hook = self.hook(stage, target, stream.rows[number] * stage.width)
+        hook = self.hook(stage, target, buffers.rows[number] * stage.width)
         return [f"{stage.name}({', '.join(call)});", *hook]
 
     def _row_scratch(self, stage: Stage) -> str:

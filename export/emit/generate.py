@@ -53,15 +53,7 @@ def generate(
     compiler's target is that chip it is compiled instead; `lx6`: that of the classic
     ESP32 likewise.
     """
-    if profile not in PROFILES:
-        raise Esp8kError(
-            f"there is no profile {profile!r}", f"PROFILE is one of: {PROFILES}"
-        )
-    if prefix in RESERVED:
-        raise Esp8kError(
-            f"{prefix!r} cannot be the name of a network: others use it",
-            "give it another name",
-        )
+    _require_known(profile, prefix)
     engines = _engines(network, network_f16, profile, prefix, price, s3, lx6)
     plan = engines.plan(identity, profile, prefix)
     subject = Subject.of(
@@ -75,6 +67,19 @@ def generate(
     )
     _write(out_dir, _rendered(engines, subject, plan))
     return plan
+
+
+def _require_known(profile: str, prefix: str) -> None:
+    """A profile that there is, a prefix that is nobody else's."""
+    if profile not in PROFILES:
+        raise Esp8kError(
+            f"there is no profile {profile!r}", f"PROFILE is one of: {PROFILES}"
+        )
+    if prefix in RESERVED:
+        raise Esp8kError(
+            f"{prefix!r} cannot be the name of a network: others use it",
+            "give it another name",
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -172,7 +172,7 @@ def f16(
 def _row_by_row(
     stages: tuple[Stage, ...],
     options: Options,
-    stream: row_buffers.Stream,
+    buffers: row_buffers.RowBuffers,
     core: Core,
 ) -> Engine:
     rounding, scaled = arithmetic.roundings(stages), scales.plan(stages)
@@ -181,10 +181,10 @@ def _row_by_row(
             stage,
             options,
             Job(
-                rows=stream.rows[stage.number] if stage.number < len(stream) else 0,
+                rows=buffers.rows[stage.number] if stage.number < len(buffers) else 0,
                 rounding=rounding[stage.number],
                 scales=scaled,
-                ring=stream.is_ring(stage.number),
+                ring=buffers.is_ring(stage.number),
             ),
             core,
         )
@@ -192,45 +192,45 @@ def _row_by_row(
     )
     kept = {
         stage.output: FLOAT_BYTES * link.room * link.width
-        for stage, link in zip(stages, stream.links, strict=False)
+        for stage, link in zip(stages, buffers.links, strict=False)
     }
-    return _engine(stages, kernels, len(stream), kept, stream)
+    return _engine(stages, kernels, len(buffers), kept, buffers)
 
 
 def _engine(
     stages: tuple[Stage, ...],
     kernels: tuple[Kernel, ...],
-    streamed: int = 0,
+    chained: int = 0,
     kept: dict[int, int] | None = None,
-    stream: row_buffers.Stream = row_buffers.NONE,
+    buffers: row_buffers.RowBuffers = row_buffers.NONE,
     core: Core = registry.PORTABLE,
     found: RowEngine | None = None,
     shown: dict[int, int] | None = None,
 ) -> Engine:
-    """Memory, calls and plans; `kept`: bytes of what the streamed stages give."""
+    """Memory, calls and plans; `kept`: bytes of what the chained stages give."""
     engine = kernels[0].engine if kernels else "int8"
     scratch = {s.number: k.scratch for s, k in zip(stages, kernels, strict=True)}
-    homes = row_buffers.homes(stream, stages, scratch)
-    lent = row_buffers.lent(stream, stages, scratch)
+    homes = row_buffers.homes(buffers, stages, scratch)
+    lent = row_buffers.lent(buffers, stages, scratch)
     rest = {n: s for n, s in scratch.items() if n not in homes and n not in lent}
-    sizes, wanted = _wanted(stages, kernels, rest, streamed, kept or {}, found)
-    lags = _lags(stages[streamed:], kernels[streamed:])
+    sizes, wanted = _wanted(stages, kernels, rest, chained, kept or {}, found)
+    lags = _lags(stages[chained:], kernels[chained:])
     lags |= {} if found is None else found.lags
-    memory = allocate(stages, sizes, wanted, streamed, lags, core.alignment)
+    memory = allocate(stages, sizes, wanted, chained, lags, core.alignment)
     places = {
         number: memory.offsets[tensor] + at for number, (tensor, at) in homes.items()
     }
     if found is not None and found.shared is not None:
-        at = memory.offsets[stages[streamed - 1].output] + found.shared
-        places = dict.fromkeys(range(streamed), at)
+        at = memory.offsets[stages[chained - 1].output] + found.shared
+        places = dict.fromkeys(range(chained), at)
     memory = replace(memory, scratch=memory.scratch | places)
     calls = Calls(stages, memory, scratch, engine, lent, shown)
     lines = []
     if found is not None:
         lines = RowCalls(calls, found.chain, found.kernels).lines()
-    elif streamed:
-        lines = calls.rows(stream) if stream else calls.pair(*stages[:2])
-    for stage in stages[streamed:]:
+    elif chained:
+        lines = calls.rows(buffers) if buffers else calls.pair(*stages[:2])
+    for stage in stages[chained:]:
         lines += calls.whole(stage)
     shared = sharing.of(kernels)
     plans = tuple(
@@ -243,7 +243,7 @@ def _wanted(
     stages: tuple[Stage, ...],
     kernels: tuple[Kernel, ...],
     scratch: dict[int, int],
-    streamed: int,
+    chained: int,
     kept: dict[int, int],
     found: RowEngine | None,
 ) -> tuple[dict[int, int], dict[int, int]]:
@@ -251,7 +251,7 @@ def _wanted(
     sizes = {s.output: k.out_bytes for s, k in zip(stages, kernels, strict=True)}
     if found is not None:
         room = 0 if found.shared is not None else found.scratch
-        scratch = scratch | dict.fromkeys(range(streamed), room)
+        scratch = scratch | dict.fromkeys(range(chained), room)
     return sizes | kept, scratch
 
 

@@ -171,8 +171,8 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     some = tuple(values[: beside.CHECKED].astype(np.float32) for values in inputs)
     layers = model._flatten_layers()
     expected = beside.by_keras(model, some)
-    single = not options.int16  # the operator is of 8 bits
-    recurrent = sum(keras_layers.prepare(tf, layer, single) for layer in layers)
+    whole = options.whole_lstm
+    recurrent = sum(keras_layers.prepare(tf, layer, whole) for layer in layers)
     starts = [keras.Input(batch_shape=one.shape) for one in wanted]
     start = starts if len(starts) > 1 else starts[0]
     fixed = keras.Model(start, model(start, training=False))
@@ -180,9 +180,9 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     beside.hold("Keras", expected, floats, some)
     otherwise = partial(from_keras, tf, fixed, inputs)
     quantized = _quantized(floats, otherwise, inputs, options)
-    whole = lstm_layer.count(floats)
-    written_out = recurrent - whole
-    notes = [_told(inputs, options), *lstm_layer.notes(whole)]
+    operators = lstm_layer.count(floats)
+    written_out = recurrent - operators
+    notes = [_told(inputs, options), *lstm_layer.notes(operators)]
     if written_out > 0:
         several = f"{written_out} recurrent layers are"
         several = "1 recurrent layer is" if written_out == 1 else several
@@ -227,7 +227,7 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         notes += beside.told(opened.proto, model, opened.inputs, graph)
         return Taken(model, shown, notes)
     inputs = _required(shown, opened.inputs, options)
-    floats, otherwise, graph = convert_opened(opened.proto, inputs, options.int16)
+    floats, otherwise, graph = convert_opened(opened.proto, inputs, options.whole_lstm)
     floats, ours = lstm_layer.anew(floats), partial(as_built, graph)
     some = tuple(values[: beside.CHECKED] for values in inputs)
     beside.hold("ONNX", onnx_files.run(opened.proto, some), floats, ours(some))

@@ -10,9 +10,9 @@ the steps that the function writes out are what is left.
 from typing import Any
 
 from export.graph.anew import marked
+from export.graph.kinds import LSTM
 from export.graph.read import read_tflite
 
-KIND = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 STEPS = 1024  # all are written out first, if only to be taken together
 ATTRIBUTES = {
     "api_implements": "lstm_esp8k",  # what begins with lstm_ is looked at
@@ -51,7 +51,7 @@ def rows(tf: Any, x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
 
 def count(raw: bytes) -> int:
     """How many of a .tflite's operators are such layers."""
-    return sum(op.kind == KIND for op in read_tflite(raw, "converted").operators)
+    return sum(op.kind == LSTM for op in read_tflite(raw, "converted").operators)
 
 
 def anew(raw: bytes) -> bytes:

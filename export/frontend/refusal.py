@@ -3,13 +3,14 @@
 import re
 
 from core.errors import Esp8kError
-from core.text import one_line
+from core.text import one_line, visible
 from export.graph.network import Network, Operator
 
 QUANTIZE_HINT = (
     "convert with full integer quantization: representative_dataset, "
     "TFLITE_BUILTINS_INT8, inference_input_type and inference_output_type int8"
 )
+REASON = 200  # characters of another's error: some hold the whole model
 DAMAGED_HINT = "the file is damaged: convert the model again"
 
 
@@ -29,7 +30,13 @@ def quantized_already(shown: str) -> Esp8kError:
     )
 
 
-def reason(error: BaseException) -> str:
-    """What another's error says first, without the colours of a terminal."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-    return one_line((plain.splitlines() or [type(error).__name__])[0])[:200]
+def said(error: BaseException) -> list[str]:
+    """The lines of another's error without the colours of a terminal; one at least."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [visible(line.strip()) for line in plain.splitlines() if line.strip()]
+    return lines or [type(error).__name__]
+
+
+def reason(error: BaseException, last: bool = False) -> str:
+    """What another's error says first, or last, which may be what led to the rest."""
+    return one_line(said(error)[-1 if last else 0], REASON)

@@ -11,7 +11,7 @@ import numpy as np
 from export.arithmetic import elementwise, int8, matrix, recurrent, unary
 from export.frontend import scales_int16
 from export.graph.attributes import Attributes, Leaky, Lstm, Softmax
-from export.graph.kinds import MAC_KINDS, UNARY_KINDS
+from export.graph.kinds import LSTM, MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
 
 HINT = "its scales are out of proportion: check the calibration data"
@@ -74,7 +74,7 @@ def _special(network: Network, op: Operator) -> str | None:
     if op.kind in ("SOFTMAX", "LOG_SOFTMAX"):
         if slope * float(source.scale) * 2.0**26 <= 1:
             return "its input scale is too small"
-    if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+    if op.kind == LSTM:
         power = recurrent.cell_power(network.tensors[op.inputs[2]])
         if not -30 <= power <= CELL_POWER:
             return f"its cell's scale is 2^{power}"
@@ -104,7 +104,7 @@ def _shifts(network: Network, op: Operator) -> list[int]:
         return [shift for _, shift in elementwise.prelu_constants(network, op)]
     if op.kind == "BATCH_MATMUL":
         return [matrix.matmul_constant(network, op)[1]]
-    if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+    if op.kind == LSTM:
         k = recurrent.lstm(network, op)
         scales = [g.input_scale for g in k.gates] + [g.recurrent_scale for g in k.gates]
         return [shift for _, shift in (*scales, k.forget, k.input, k.output)]

@@ -89,7 +89,7 @@ def _tflite(raw: bytes, shown: str, options: Options) -> Taken:
     _require_one_function(raw, shown)
     notes: tuple[str, ...] = ()
     if is_looped(network):
-        how = (raw, not options.int16)
+        how = (raw, options.whole_lstm)
         raw = isolated(unrolled, how, "TensorFlow Lite", fresh=True)
         whole = lstm_layer.count(raw) if begins_anew(raw) else 0
         notes = lstm_layer.notes(whole)

@@ -18,6 +18,11 @@ class Options:
     drawn: bool = False  # whether drawn inputs stand in for missing ones: for sizes
     int16: bool = False  # activations of 16 bits, of a float model
 
+    @property
+    def whole_lstm(self) -> bool:
+        """Whether an LSTM may become one operator, which TFLite Micro has of 8 bits."""
+        return not self.int16
+
 
 @dataclass(frozen=True)
 class Wanted:

@@ -10,11 +10,9 @@ import math
 import numpy as np
 
 from export.frontend.refusal import QUANTIZE_HINT, refuse
-from export.graph.kinds import MAC_KINDS
+from export.graph.kinds import LSTM, MAC_KINDS
 from export.graph.network import Network, Operator, Quant, Tensor
 from export.graph.shapes import RANK
-
-LSTM, SVDF = "UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF"
 
 
 def require(network: Network, op: Operator) -> None:
@@ -23,7 +21,7 @@ def require(network: Network, op: Operator) -> None:
         _require_sum(network, op)
     elif op.kind == "TRANSPOSE_CONV":
         _require_transposed(network, op)
-    elif op.kind in (LSTM, SVDF):
+    elif op.kind in (LSTM, "SVDF"):
         _require_recurrent(network, op)
 
 

@@ -1,5 +1,6 @@
 """Operators by what they are: the one place that lists them."""
 
+LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"  # a whole layer as one operator
 CONV_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 MAC_KINDS = (*CONV_KINDS, "FULLY_CONNECTED")
 QUANTIZE_KINDS = ("QUANTIZE", "DEQUANTIZE")
@@ -28,7 +29,7 @@ WHOLE_KINDS = (
     "REDUCE_MAX",
     "REDUCE_MIN",
     "BATCH_MATMUL",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    LSTM,
     "SVDF",
 )
 BINARY_KINDS = (

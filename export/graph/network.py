@@ -17,7 +17,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.graph.attributes import Attributes, Padding, Reduction
-from export.graph.kinds import CHANNEL_TABLE, MAC_KINDS
+from export.graph.kinds import CHANNEL_TABLE, LSTM, MAC_KINDS
 
 Family = TypeVar("Family", bound=Attributes)
 ELEMENTS = 1 << 28  # of one tensor: more is no microcontroller's
@@ -180,7 +180,7 @@ def numbered(operators: Iterable[Operator]) -> tuple[Operator, ...]:
 def operator_macs(network: Network, op: Operator) -> int:
     """Multiply-accumulates of one operator, padding included."""
     out = network.output(op)
-    if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":  # (1, T, I), then (1, S)
+    if op.kind == LSTM:  # (1, T, I), then (1, S)
         units = network.tensors[op.inputs[1]].size
         return 4 * out.size * (network.tensors[op.inputs[0]].shape[-1] + units)
     if op.kind == "SVDF":  # feature weights (F, I), time weights (F, M)

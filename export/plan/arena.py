@@ -60,22 +60,22 @@ def allocate(
     stages: tuple[Stage, ...],
     sizes: dict[int, int],
     scratch: dict[int, int] | None = None,
-    streamed: int = 0,
+    chained: int = 0,
     lags: Lags | None = None,
     alignment: int = 4,
 ) -> Memory:
     """Place values by their lifetimes, in the best of a few orders.
 
     In bytes: `sizes` of what is kept of each value, `scratch` of the working memory of
-    each stage. The first `streamed` stages run row by row, all at the same time. The
+    each stage. The first `chained` stages run row by row, all at the same time. The
     network's input and output are the caller's.
     """
-    blocks = _blocks(stages, sizes, scratch or {}, streamed, alignment)
+    blocks = _blocks(stages, sizes, scratch or {}, chained, alignment)
     allowed = _allowed(blocks, lags or {}, alignment)
     offsets = arrange(blocks, allowed)
     places = {-1 - key: at for key, at in offsets.items() if key < 0}
-    for number in range(streamed):
-        places[number] = places.get(streamed - 1, 0)
+    for number in range(chained):
+        places[number] = places.get(chained - 1, 0)
     return Memory(
         {key: at for key, at in offsets.items() if key >= 0},
         places,
@@ -89,13 +89,13 @@ def least_size(
     stages: tuple[Stage, ...],
     sizes: dict[int, int],
     scratch: dict[int, int],
-    streamed: int,
+    chained: int,
     lags: Lags,
     alignment: int,
     below: float,
 ) -> float:
     """The size of what `allocate` gives, where that is `below`; else infinite."""
-    blocks = _blocks(stages, sizes, scratch, streamed, alignment)
+    blocks = _blocks(stages, sizes, scratch, chained, alignment)
     found = _best(blocks, _allowed(blocks, lags, alignment), below)
     return math.inf if found is None else span(found, blocks)
 
@@ -160,7 +160,7 @@ def _blocks(
     stages: tuple[Stage, ...],
     sizes: dict[int, int],
     scratch: dict[int, int],
-    streamed: int,
+    chained: int,
     alignment: int,
 ) -> dict[int, Block]:
     """All that needs memory, rounded up."""
@@ -168,13 +168,13 @@ def _blocks(
     read = {tensor: stage.number for stage in stages for tensor in stage.inputs}
     for stage in stages:
         if not (stage.is_output or stage.is_state):
-            born = max(stage.number, streamed - 1)
+            born = max(stage.number, chained - 1)
             dies = max(read.get(stage.output, 0), born)
             found.append(Block(stage.output, born, dies, sizes[stage.output]))
     wanted = dict(scratch)
-    if streamed:  # row functions take turns: one piece of memory for all
-        shared = max(wanted.pop(number, 0) for number in range(streamed))
-        wanted[streamed - 1] = shared
+    if chained:  # row functions take turns: one piece of memory for all
+        shared = max(wanted.pop(number, 0) for number in range(chained))
+        wanted[chained - 1] = shared
     found += [Block(-1 - n, n, n, size) for n, size in wanted.items() if size]
     return {b.key: replace(b, size=round_up(b.size, alignment)) for b in found}
 

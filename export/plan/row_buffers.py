@@ -36,7 +36,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Stream:
+class RowBuffers:
     """A chain of stages: rows that each computes a call, and what is in between."""
 
     rows: tuple[int, ...]
@@ -57,10 +57,10 @@ class Stream:
         )
 
 
-NONE = Stream((), ())
+NONE = RowBuffers((), ())
 
 
-def plan(stages: tuple[Stage, ...], wide: bool) -> Stream:
+def plan(stages: tuple[Stage, ...], wide: bool) -> RowBuffers:
     """The chain at the start of the network; `wide`: with two rows a call."""
     count = 0
     while count < len(stages) and _joins(stages, count):
@@ -82,7 +82,7 @@ def plan(stages: tuple[Stage, ...], wide: bool) -> Stream:
 
 
 def homes(
-    stream: Stream, stages: tuple[Stage, ...], scratch: dict[int, int]
+    buffers: RowBuffers, stages: tuple[Stage, ...], scratch: dict[int, int]
 ) -> dict[int, tuple[int, int]]:
     """Where a stage's working memory costs nothing: (tensor, bytes into it).
 
@@ -90,15 +90,15 @@ def homes(
     window's reader has run, so are the rows that it has dropped.
     """
     found: dict[int, tuple[int, int]] = {}
-    for number in range(len(stream)):
+    for number in range(len(buffers)):
         free = []
-        if number + 1 < len(stream) < len(stages):
-            last = stages[len(stream) - 1]
-            rest = last.region[0] - stream.rows[-1]
+        if number + 1 < len(buffers) < len(stages):
+            last = stages[len(buffers) - 1]
+            rest = last.region[0] - buffers.rows[-1]
             width = last.width
-            free.append((last, rest, stream.rows[-1], width))
+            free.append((last, rest, buffers.rows[-1], width))
         for stage, link in zip(
-            stages, stream.links[: max(number - 1, 0)], strict=False
+            stages, buffers.links[: max(number - 1, 0)], strict=False
         ):
             if not link.ring:
                 free.append((stage, link.keep, link.room - link.keep, link.width))
@@ -110,19 +110,21 @@ def homes(
 
 
 def lent(
-    stream: Stream, stages: tuple[Stage, ...], scratch: dict[int, int]
+    buffers: RowBuffers, stages: tuple[Stage, ...], scratch: dict[int, int]
 ) -> dict[int, tuple[Stage, int]]:
     """Where a dropped row of a ring is a stage's working memory: (writer, its row)."""
     return {
         number: (stage, link.keep)
-        for number in range(len(stream))
-        for stage, link in zip(stages, stream.links[: max(number - 1, 0)], strict=False)
+        for number in range(len(buffers))
+        for stage, link in zip(
+            stages, buffers.links[: max(number - 1, 0)], strict=False
+        )
         if link.ring and link.keep < link.room
         if 0 < scratch[number] <= 4 * link.width
     }
 
 
-def chained(chain: tuple[Stage, ...], rows: tuple[int, ...]) -> Stream | None:
+def chained(chain: tuple[Stage, ...], rows: tuple[int, ...]) -> RowBuffers | None:
     """The chain with so many rows a call; None where it does not work out."""
     links = []
     for number, stage in enumerate(chain):
@@ -141,7 +143,7 @@ def chained(chain: tuple[Stage, ...], rows: tuple[int, ...]) -> Stream | None:
             whole = all(n % rows[number - 1] == 0 for n in (found.step, found.keep))
             ring = found.keep > 0 and whole and turns(stage, rows[number])
             links.append(replace(found, ring=ring))
-    return Stream(rows, tuple(links))
+    return RowBuffers(rows, tuple(links))
 
 
 def turns(stage: Stage, rows: int) -> bool:

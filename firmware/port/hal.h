@@ -3,9 +3,10 @@
  * The whole port surface: what the application may ask of a board.
  *
  * One folder below port/ implements it: posix (the twin), esp32_direct (no
- * operating system: QEMU's de233_fpu and real ESP32 from one image), qemu_riscv
- * and esp_idf. Nothing in src/ or components/ includes any other header of a
- * vendor. A port's entry point calls hal_init() and then esp8k_app().
+ * operating system: QEMU's de233_fpu and real ESP32 from one image), qemu_riscv,
+ * esp_idf, and memory (a board that tests and fuzzers call). Nothing in src/ or
+ * components/ includes a header of a vendor. A port's entry point calls
+ * hal_init() and then esp8k_app(); memory's callers turn the app by themselves.
  */
 #ifndef ESP8K_HAL_H
 #define ESP8K_HAL_H

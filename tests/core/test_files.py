@@ -89,6 +89,17 @@ def test_a_failing_stage_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     assert [item.name for item in tmp_path.iterdir()] == ["kept"]
 
 
+def test_success_replaces_what_was_written_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("kept", "replaced"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("old")
+    with files.staged(tmp_path) as stage:
+        (stage / "replaced").mkdir()
+        (stage / "replaced" / "other").write_text("new")
+    assert (tmp_path / "kept" / "file").exists()
+    assert [p.name for p in (tmp_path / "replaced").iterdir()] == ["other"]
+
+
 def test_only_what_nobody_holds_is_swept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

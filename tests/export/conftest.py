@@ -1,6 +1,7 @@
 """What several export tests share: the shipped v2, converted once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,13 @@ from training.data import Data, load
 def data() -> Data:
     """MNIST, from the embedded files."""
     return load("mnist")
+
+
+@pytest.fixture(scope="session")
+def few(data: Data) -> Data:
+    """The same with 300 of its 10,000 test images."""
+    images, labels = data.test_images[:300], data.test_labels[:300]
+    return replace(data, test_images=images, test_labels=labels)
 
 
 @pytest.fixture(scope="session")

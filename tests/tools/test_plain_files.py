@@ -21,7 +21,8 @@ from tools.boards import flash, footprint, merge
 from tools.boards.virtual_board import VirtualBoard
 from tools.classify import check_pictures
 from tools.report.recorded import read_json
-from training import checkpoint, data, doubt, folder
+from training import checkpoint, data, folder
+from training.doubt import decision
 
 WAIT_S = 5
 # What reads files without core.inputs, and whose files these are.
@@ -167,7 +168,7 @@ def test_what_may_be_missing_may_be_a_pipe(
     assert published._listed(pipe("out/.esp8k-files.json").parent) == {}
     assert data._unpacked(pipe("raw/train-images-idx3-ubyte").parent) == []
     shipped = checkpoint.load(ROOT / "training/pretrained/v3.pt", "v3")
-    assert pipe("v3/doubt.json") and doubt.stored(shipped) is not None
+    assert pipe("v3/doubt.json") and decision.stored(shipped) is not None
 
 
 @pytest.mark.parametrize("goal", ["export", "train"])

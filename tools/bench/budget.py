@@ -162,7 +162,7 @@ def exported(model: str) -> Path:
     """The shipped checkpoint's export, made where the tests make theirs."""
     root = paths.ROOT / "build" / "test"
     manifest = root / model / "model.json"
-    shipped = paths.ROOT / "training" / "pretrained" / f"{model}.pt"
+    shipped = paths.PRETRAINED / f"{model}.pt"
     if manifest.exists() and manifest.stat().st_mtime > shipped.stat().st_mtime:
         return manifest.parent
     bench_models.export(model, ESP8K_BUILD=str(root))

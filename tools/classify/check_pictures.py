@@ -34,7 +34,7 @@ from tools.classify import scenes
 from tools.classify.looks import KINDS
 from training import checkpoint
 from training.data import load
-from training.doubt import doubt_of, model_logits
+from training.doubt.decision import doubt_of, model_logits
 
 Array = np.ndarray
 BICUBIC = Image.Resampling.BICUBIC

@@ -21,7 +21,7 @@ from core.errors import Esp8kError
 from core.files import check_writable, unwritable, write_text
 from core.program import run
 from tools.classify.looks import KINDS, Look
-from training.strokes import draw, trimmed
+from training.doubt.strokes import draw, trimmed
 
 Array = np.ndarray
 

@@ -16,7 +16,7 @@ from core.cli import parse
 from core.errors import Esp8kError
 from core.paths import build_root
 from core.program import run
-from training.drawing import BLUE, GREY, INK, PALE, figure, store
+from training.figure import BLUE, GREY, INK, PALE, figure, store
 from training.studies.seeds import RESULTS, filed
 
 

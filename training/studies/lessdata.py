@@ -31,8 +31,8 @@ from core.saying import say
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from training import data, models
-from training.drawing import BLUE, GREY, PALE, RED, figure, store
 from training.environment import environment
+from training.figure import BLUE, GREY, PALE, RED, figure, store
 from training.layers import CLASSES
 from training.schedule import Recipe
 from training.studies import seeds

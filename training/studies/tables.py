@@ -16,7 +16,7 @@ from typing import Any
 
 from core.cli import parse
 from core.files import write_text
-from core.paths import ROOT
+from core.paths import PRETRAINED, ROOT
 from core.program import run
 from core.words import MODELS
 from training import checkpoint, data
@@ -26,7 +26,6 @@ from training.studies import lessdata
 from training.studies.seeds import RESULTS, filed
 
 README = ROOT / "training" / "README.md"
-PRETRAINED = ROOT / "training" / "pretrained"
 
 
 def results() -> str:

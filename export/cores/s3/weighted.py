@@ -45,9 +45,7 @@ def calls(stage: Stage, layouts: Layouts, name: str, sums: int) -> list[Call] | 
         name,
         source,
         layouts[stage.output],
-        Shape(1, 1, (1, 1), source.channels)
-        if connected
-        else choose.window(stage, source.channels),
+        _shape(stage, source),
         (own.stride_h, own.stride_w),
         0 if connected else choose.start(stage, source),
         *stage.region[:2],
@@ -62,6 +60,13 @@ def calls(stage: Stage, layouts: Layouts, name: str, sums: int) -> list[Call] | 
     if connected and rest is None:
         made = replace(made, borrow=partial(_borrowing, job))
     return [made, *rested(rest, stage, layouts, name)]
+
+
+def _shape(stage: Stage, source: Layout) -> Shape:
+    """The window of a sum; of all values the one position that they are."""
+    if stage.head.kind == "FULLY_CONNECTED":
+        return Shape(1, 1, (1, 1), source.channels)
+    return choose.window(stage, source.channels)
 
 
 def _borrowing(job: Job, raw: bool, straight: bool) -> Kernel | None:

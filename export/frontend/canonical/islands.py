@@ -177,11 +177,16 @@ def _known(network: Network, known: dict[int, Known], op: Operator) -> Known | N
 
 
 def _number(tensor: Tensor) -> Values | None:
-    """A constant of one number."""
+    """A constant of one number, once or for each element."""
     data = tensor.data
-    if data is None or data.size != 1 or data.dtype != np.float32:
+    if data is None or data.dtype != np.float32 or not is_one(data):
         return None
     return np.asarray(data.reshape(-1)[0])
+
+
+def is_one(data: np.ndarray) -> bool:
+    """Whether a constant is one number, once or repeated."""
+    return data.size > 0 and bool((data == data.reshape(-1)[0]).all())
 
 
 def _applied(op: Operator, inputs: list[Values | None]) -> Values | None:

@@ -16,17 +16,17 @@ from export.frontend import lstm_layer
 Looped = tuple[Any, Any, list[Any]]  # as a layer's loop gives: last row, rows, states
 
 
-def prepare(tf: Any, layer: Any, whole: bool = True) -> bool:
+def prepare(tf: Any, layer: Any, whole_lstm: bool = True) -> bool:
     """Whether it is a recurrent layer; then it has no loop from now on.
 
-    `whole`: whether an LSTM may become one operator.
+    `whole_lstm`: whether an LSTM may become one operator.
     """
     if not hasattr(layer, "unroll"):
         return False
     if hasattr(layer, "forward_layer"):  # its two are layers of the model, too
         layer.unroll = True
         return False
-    if whole and type(layer) is tf.keras.layers.LSTM and not layer.unroll:
+    if whole_lstm and type(layer) is tf.keras.layers.LSTM and not layer.unroll:
         layer.inner_loop = partial(_loop, tf, layer)
     layer.unroll = True
     # A cell with dropout draws it for every step, in training or not.

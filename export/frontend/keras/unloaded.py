@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from core.errors import Esp8kError
+from core.text import one_line
+from export.frontend.refusal import REASON, said
 
 CAUSE = "Exception encountered: "  # with which Keras ends what it tells
 HINT = (
@@ -52,11 +54,11 @@ def attempt(load: Callable[[], Any], shown: str) -> Any:
     except Esp8kError as error:
         raise Esp8kError(f"{shown}: {error.message}", error.hint) from error
     except Exception as error:  # Keras raises whatever it meets
-        lines = str(error).strip().splitlines() or [type(error).__name__]
+        lines = said(error)
         inner = [x for x in lines if x.startswith(CAUSE)]  # of the innermost layer
         told = (inner or lines[:1])[-1].removeprefix(CAUSE)
         known = next((key for key in HINTS if re.search(key, told)), "")
-        reason = REASONS.get(known, told[:200])
+        reason = REASONS.get(known, one_line(told, REASON))
         what = f"Keras cannot load {shown}: {reason}"
         raise Esp8kError(what, HINTS.get(known, HINT)) from error
     for layer in model._flatten_layers():

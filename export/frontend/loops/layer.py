@@ -15,12 +15,18 @@ from export.frontend import lstm_layer
 from export.frontend.loops.graph import (
     drop_unread,
     lengths,
-    operator,
     pack_options,
     reshaped,
     unpack_options,
 )
-from export.graph.flatbuffer import drop_unused_codes, packed, stored, unpacked
+from export.graph.flatbuffer import (
+    drop_unused_codes,
+    operator,
+    packed,
+    stored,
+    unpacked,
+)
+from export.graph.kinds import LSTM
 from export.graph.options import kind_of
 
 Array = np.ndarray
@@ -76,7 +82,7 @@ def _put(model: Any, layer: Layer) -> None:
     given, found = all_of(row), all_of(state)
     together = operator(model, "PACK", pack_options(count), layer.rows)
     together.outputs = np.array([given], np.int32)
-    whole = operator(model, lstm_layer.KIND, _options(), _inputs(model, layer, given))
+    whole = operator(model, LSTM, _options(), _inputs(model, layer, given))
     whole.outputs = np.array([found], np.int32)
     apart = operator(model, "UNPACK", unpack_options(count), [found])
     apart.outputs = np.array(layer.hidden, np.int32)

@@ -15,7 +15,6 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import Esp8kError
-from core.text import one_line
 from export.frontend import cures, lstm_layer
 from export.frontend.loops.constants import computed
 from export.frontend.loops.graph import (
@@ -29,6 +28,7 @@ from export.frontend.loops.graph import (
 from export.frontend.loops.lstm import taken_together
 from export.frontend.loops.rows import LIST, Inputs, Known, Made, Rows, Value, moved
 from export.frontend.onnx.recurrent import STEPS
+from export.frontend.refusal import reason
 from export.frontend.tflite import open_shapes
 from export.graph.flatbuffer import drop_unused_codes, packed, unpacked
 from export.graph.network import Network
@@ -48,19 +48,19 @@ def is_looped(network: Network) -> bool:
     )
 
 
-def unrolled(raw: bytes, whole: bool = True) -> bytes:
+def unrolled(raw: bytes, whole_lstm: bool = True) -> bytes:
     """The same model in one graph, with a batch of 1.
 
-    `whole`: whether the loop of an LSTM may become one operator.
+    `whole_lstm`: whether the loop of an LSTM may become one operator.
     """
     try:
-        found = _with_lstms(raw) if whole else None
+        found = _with_lstms(raw) if whole_lstm else None
         return open_shapes.settled(found or _written(raw)[0])
     except Esp8kError:
         raise
     except Exception as error:  # whatever a damaged body leads to
-        what = f"the model's loop cannot be written out: {error}"
-        raise Esp8kError(one_line(what)[:200], cures.LOOP) from error
+        what = f"the model's loop cannot be written out: {reason(error)}"
+        raise Esp8kError(what, cures.LOOP) from error
 
 
 def _with_lstms(raw: bytes) -> bytes | None:

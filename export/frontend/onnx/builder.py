@@ -32,8 +32,8 @@ class Graph:
     constants: dict[str, np.ndarray]
     shapes: dict[str, tuple[int, ...]]
     steps: list[Step] = field(default_factory=list)
-    whole_lstm: bool = False  # whether one was built as one operator
-    written_out: bool = False  # whether none may be
+    whole_lstm: bool = True  # whether an LSTM may become one operator
+    has_whole_lstm: bool = False  # whether one did
     opset: int = 13  # before it, Softmax is of all axes from one on
 
     def users(self, name: str) -> list[Step]:

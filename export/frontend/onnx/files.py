@@ -20,6 +20,7 @@ from core.files import scratch
 from core.inputs import MODEL_BYTES, read_bytes
 from core.text import one_line
 from export.frontend.onnx import dynamic, static, unbatched
+from export.frontend.refusal import reason
 from export.frontend.taken import Wanted, alone
 from export.graph.network import ELEMENTS
 
@@ -258,10 +259,8 @@ def _inferred(proto: onnx.ModelProto, shown: str) -> onnx.ModelProto:
             proto, strict_mode=True, data_prop=True
         )
     except Exception as error:  # the checker's own kinds
-        reason = (str(error).strip().splitlines() or [""])[0][:200]
-        raise Esp8kError(
-            f"{shown}: its shapes contradict each other: {reason}", DAMAGED
-        ) from error
+        what = f"{shown}: its shapes contradict each other: {reason(error)}"
+        raise Esp8kError(what, DAMAGED) from error
 
 
 def _session(proto: bytes, target: Path | None = None) -> Any:
@@ -294,5 +293,4 @@ def _simplified(proto: onnx.ModelProto, shown: str) -> onnx.ModelProto:
 
 
 def _cannot(shown: str, error: Exception) -> str:
-    reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:240]
-    return f"onnxruntime cannot run {shown}: {reason}"
+    return f"onnxruntime cannot run {shown}: {reason(error, last=True)}"

@@ -15,7 +15,7 @@ STATES, CELL = (5, 6), 2  # inputs that a state begins with; the output of the l
 def is_whole(b: Builder, step: Step, steps: int) -> bool:
     """Whether it begins with zeros, has more than a step, and its cell is nobody's."""
     read = len(step.outputs) > CELL and b.graph.is_read(step.outputs[CELL])
-    if read or b.graph.written_out:
+    if read or not b.graph.whole_lstm:
         return False
     first = [step.inputs[i] for i in STATES if step.has(i)]
     constants = b.graph.constants
@@ -28,7 +28,7 @@ def built(b: Builder, step: Step, x: Any, turned: list[bool]) -> list[Value]:
 
     `turned`: of each direction, whether it goes from the last row to the first.
     """
-    b.graph.whole_lstm = True
+    b.graph.has_whole_lstm = True
     tf, steps = b.tf, int(x.shape[0])
     given = tf.reshape(x, (1, steps, -1))
     ways, ends = [], []

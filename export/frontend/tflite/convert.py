@@ -7,7 +7,7 @@ calibration is a tuple: one array for each input of the model.
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
 from typing import Any
@@ -19,8 +19,10 @@ from core.errors import Esp8kError
 from core.text import one_line
 from export.frontend.onnx.builder import Builder, Graph, is_last, read
 from export.frontend.onnx.operators import HINT, KNOWN, MAPPERS
+from export.frontend.refusal import REASON, reason, said
 from export.frontend.tensorflow import silent, tensorflow
-from export.frontend.tflite.ranges import Samples, calibrated
+from export.frontend.tflite.calibrator import Samples, one_by_one
+from export.frontend.tflite.ranges import calibrated
 from export.graph.flatbuffer import packed, unpacked
 
 KERAS_HINT = (
@@ -41,15 +43,15 @@ def from_onnx(model: bytes, calibration: np.ndarray | None = None) -> bytes:
 
 
 def convert_opened(
-    model: bytes, calibration: tuple[np.ndarray, ...], written_out: bool = False
+    model: bytes, calibration: tuple[np.ndarray, ...], whole_lstm: bool = True
 ) -> tuple[bytes, Callable[[], bytes], Graph]:
     """(float32 .tflite, what makes the int8 one, how they were built) of ONNX.
 
-    `written_out`: whether no LSTM may become one operator.
+    `whole_lstm`: whether an LSTM may become one operator.
     """
     tf = tensorflow()
     graph = read(onnx.load_from_string(model), KNOWN, HINT)
-    graph.written_out = written_out
+    graph.whole_lstm = whole_lstm
     concrete, module = _function(tf, graph)
     inputs = as_built(graph, calibration)
     quantized = partial(from_concrete, tf, concrete, module, inputs)
@@ -101,13 +103,12 @@ def _function(tf: Any, graph: Graph) -> tuple[Any, Any]:
             # By way of its module the ends of several would change their order; without
             # it an LSTM is inlined before it can become one operator.
             single = len(graph.inputs) == len(graph.outputs) == 1
-            return concrete, module if single or graph.whole_lstm else None
+            return concrete, module if single or graph.has_whole_lstm else None
         except (Esp8kError, MemoryError):
             raise
         except Exception as error:  # TensorFlow has many kinds
-            reason = (str(error).strip().splitlines() or [""])[0][:200]
             raise Esp8kError(
-                f"TensorFlow cannot build the model: {reason}",
+                f"TensorFlow cannot build the model: {reason(error)}",
                 "export it again with fixed shapes and constant weights",
             ) from error
 
@@ -191,22 +192,10 @@ def _converted(converter: Any, hint: str = HINT) -> bytes:
     except Esp8kError:
         raise
     except Exception as error:  # the converter raises RuntimeError and others
-        given = [x for x in str(error).strip().splitlines() if x.strip()]
-        lines = given or ["no reason given"]
+        lines = said(error)
         told = next((x for x in lines if "error:" in x), lines[0])
-        raise Esp8kError(
-            f"TensorFlow cannot convert the model: {one_line(told)[:160]}", hint
-        ) from error
-
-
-def one_by_one(inputs: tuple[np.ndarray, ...]) -> Samples:
-    """Several inputs (N, ...) each, as TensorFlow's calibration asks for them."""
-
-    def dataset() -> Iterator[list[np.ndarray]]:
-        for several in zip(*inputs, strict=True):
-            yield [one[None].astype(np.float32) for one in several]
-
-    return dataset
+        what = f"TensorFlow cannot convert the model: {one_line(told, REASON)}"
+        raise Esp8kError(what, hint) from error
 
 
 def _calibrate(tf: Any, converter: Any, inputs: tuple[np.ndarray, ...]) -> None:

@@ -18,7 +18,7 @@ from core.errors import Esp8kError
 from export.frontend.support import integer_core, require_supported
 from export.frontend.tflite.real import real, scale_of
 from export.graph.flatbuffer import drop_unused_codes, packed, stored, unpacked
-from export.graph.kinds import QUANTIZE_KINDS
+from export.graph.kinds import LSTM, QUANTIZE_KINDS
 from export.graph.network import Network
 from export.graph.options import kind_of
 
@@ -29,7 +29,7 @@ TYPES: dict[int, Any] = {
     schema.TensorType.INT32: np.dtype(np.int32),
     schema.TensorType.INT64: np.dtype(np.int64),
 }
-STATEFUL = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF")  # they hold int16 in any case
+STATEFUL = (LSTM, "SVDF")  # they hold int16 in any case
 TOLD = {"uint8": "to uint8, as TensorFlow 1 did", "int16": "to int16 activations"}
 
 

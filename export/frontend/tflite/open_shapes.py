@@ -15,6 +15,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.frontend import cures
+from export.frontend.refusal import reason
 from export.frontend.tensorflow import silent
 from export.graph.flatbuffer import packed, unpacked
 from export.graph.network import Network, Operator
@@ -115,9 +116,9 @@ def _run(raw: bytes, inputs: tuple[Shape, ...]) -> dict[int, np.ndarray]:
                 interpreter.set_tensor(end["index"], zeros)
             interpreter.invoke()
     except (RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
+        why = reason(error, last=True)
         raise Esp8kError(
-            f"TensorFlow Lite cannot run the model to find its shapes: {reason}",
+            f"TensorFlow Lite cannot run the model to find its shapes: {why}",
             cures.of_any(read_tflite(raw, "open"), BATCH_HINT),
         ) from error
     details = interpreter.get_tensor_details()

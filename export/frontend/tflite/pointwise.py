@@ -17,8 +17,16 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from export.frontend.canonical.islands import POINTWISE
-from export.graph.flatbuffer import drop_unused_codes, operator_code, packed, unpacked
+from export.frontend.canonical.islands import POINTWISE, is_one
+from export.graph.flatbuffer import (
+    code_number,
+    drop_unused_codes,
+    operator,
+    operator_code,
+    packed,
+    stored,
+    unpacked,
+)
 from export.graph.network import Network, Operator
 from export.graph.options import kind_of
 
@@ -78,7 +86,7 @@ def _common(
     for tensor in (network.tensors[i] for i in op.inputs):
         if tensor.data is None and tensor.shape == shape:
             reads.append(found.get(tensor.index, frozenset()))
-        elif tensor.data is None or tensor.size != 1:
+        elif tensor.data is None or not is_one(tensor.data):
             return frozenset()
     return frozenset.intersection(*reads) if reads else frozenset()
 
@@ -131,15 +139,42 @@ def folded(raw: bytes, found: tuple[Region, ...]) -> bytes:
     graph = model.subgraphs[0]
     for region in found:
         last = graph.operators[max(region.operators)]
-        made = schema.OperatorT()
-        made.opcodeIndex = _code(model, operator_code(STANDS_FOR))
-        made.inputs = np.array([region.start], np.int32)
+        made = operator(model, STANDS_FOR, None, [region.start])
         made.outputs = last.outputs
         graph.operators[max(region.operators)] = made
     gone = {n for region in found for n in region.operators - {max(region.operators)}}
     graph.operators = [op for n, op in enumerate(graph.operators) if n not in gone]
+    _end_otherwise(model)
     drop_unused_codes(model)
     return packed(model)
+
+
+def _end_otherwise(model: Any) -> None:
+    """A RESHAPE to its own shape behind each output that would stay float.
+
+    The quantizer refuses such an output.
+    """
+    graph = model.subgraphs[0]
+    graph.outputs = np.array(graph.outputs, np.int32)
+    for op in list(graph.operators):
+        places = np.flatnonzero(graph.outputs == op.outputs[0])
+        if kind_of(model.operatorCodes[op.opcodeIndex]) == STANDS_FOR and len(places):
+            graph.outputs[places] = _reshaped(model, int(op.outputs[0]))
+
+
+def _reshaped(model: Any, index: int) -> int:
+    """The same value behind a RESHAPE, with its name."""
+    graph = model.subgraphs[0]
+    end, shape = copy.copy(graph.tensors[index]), schema.TensorT()
+    graph.tensors[index].name += b";float"
+    lengths = np.array(end.shape, np.int32)
+    shape.name, shape.buffer = b"shape", stored(model, lengths)
+    shape.type, shape.shape = schema.TensorType.INT32, np.array([len(lengths)])
+    made = operator(model, "RESHAPE", None, [index, len(graph.tensors)])
+    made.outputs = np.array([len(graph.tensors) + 1], np.int32)
+    graph.tensors += [shape, end]
+    graph.operators.append(made)
+    return len(graph.tensors) - 1
 
 
 def expanded(raw: bytes, found: tuple[Region, ...], source: bytes) -> bytes:
@@ -179,7 +214,7 @@ def _copied(model: Any, old: Any, region: Region, op: Any) -> Iterator[Any]:
             code = operator_code("SELECT_V2")
             one.builtinOptionsType = schema.BuiltinOptions.SelectV2Options
             one.builtinOptions = schema.SelectV2OptionsT()
-        one.opcodeIndex = _code(model, code)
+        one.opcodeIndex = code_number(model, code)
         for index in map(int, (*one.inputs, *one.outputs)):
             if index not in places:
                 places[index] = len(graph.tensors)
@@ -196,12 +231,3 @@ def _tensor(model: Any, old: Any, index: int) -> Any:
     model.buffers.append(copy.copy(old.buffers[tensor.buffer]))
     tensor.buffer = len(model.buffers) - 1
     return tensor
-
-
-def _code(model: Any, code: Any) -> int:
-    """The number of an operator's code, which the model gains where it has none."""
-    kinds = [kind_of(one) for one in model.operatorCodes]
-    if kind_of(code) not in kinds:
-        model.operatorCodes.append(code)
-        return len(kinds)
-    return kinds.index(kind_of(code))

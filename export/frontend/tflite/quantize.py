@@ -13,14 +13,15 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.frontend import cures
-from export.frontend.lstm_layer import KIND as LSTM
+from export.frontend.refusal import reason
 from export.frontend.support import integer_core, require_supported
 from export.frontend.tensorflow import silent, tensorflow
 from export.frontend.tflite import pointwise, ranges
-from export.frontend.tflite.convert import one_by_one
+from export.frontend.tflite.calibrator import fed, nothing, one_by_one
 from export.frontend.tflite.real import with_float_constants
 from export.graph.anew import begins_anew, marked
 from export.graph.flatbuffer import packed, stored, unpacked
+from export.graph.kinds import LSTM
 from export.graph.options import kind_of
 from export.graph.read import read_tflite
 
@@ -67,10 +68,9 @@ def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes
         mixed = None if int16 or ranged is None else _with_tables(ranged)
         if mixed is not None:
             return mixed
-        reason = (str(error).strip().splitlines() or ["no reason given"])[-1][:200]
         otherwise = cures.INT16 if int16 else UNQUANTIZED_HINT
         raise Esp8kError(
-            f"TensorFlow cannot quantize the model: {reason}",
+            f"TensorFlow cannot quantize the model: {reason(error, last=True)}",
             cures.of_any(read_tflite(raw, "float"), otherwise),
         ) from error
 
@@ -85,15 +85,9 @@ def _ranged(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
 
 def _integers(ranged: bytes, int16: bool = False, some_float: bool = False) -> bytes:
     tf = tensorflow()
-    from tensorflow.lite.python.optimize import calibrator
-
-    class Known(calibrator.Calibrator):  # type: ignore[misc]
-        def _feed_tensors(self, *_: Any) -> None:
-            """Nothing: the ranges lie in the model."""
-
     values, sums = (tf.int16, tf.int64) if int16 else (tf.int8, tf.int32)
     with silent():
-        made = Known(ranged).calibrate_and_quantize(
+        made = fed(ranged, nothing).calibrate_and_quantize(
             None, values, values, some_float, activations_type=values, bias_type=sums
         )
         return bytes(made)

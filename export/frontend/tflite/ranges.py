@@ -10,11 +10,13 @@ Outputs of a model are never written over, so all that is at risk is one meanwhi
 What is one value in the turns of a written-out loop has one range (`graph.turns`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from export.frontend.tflite.calibrator import Samples, anew, fed
 from export.graph import turns
 from export.graph.anew import begins_anew
 from export.graph.flatbuffer import packed, unpacked
@@ -22,8 +24,6 @@ from export.graph.options import kind_of
 from export.graph.read import read_tflite
 
 IN_PLACE = ("ADD", "SUB", "MUL", "DIV", "SOFTMAX")
-
-Samples = Callable[[], Iterator[list[np.ndarray]]]
 
 
 def are_ours(raw: bytes) -> bool:
@@ -43,20 +43,14 @@ def _calibrated(raw: bytes, samples: Samples) -> bytes:
     """The same, of each tensor for itself."""
     from tensorflow.lite.python.optimize import calibrator
 
-    class Anew(calibrator.Calibrator):  # type: ignore[misc]
-        def _feed_tensors(self, dataset_gen: Samples, **_: bool) -> None:
-            for sample in dataset_gen():
-                self._calibrator.Prepare([list(one.shape) for one in sample])
-                self._calibrator.FeedTensor(sample)
-
-    kind = Anew if begins_anew(raw) else calibrator.Calibrator
+    made = partial(fed, feed=anew) if begins_anew(raw) else calibrator.Calibrator
     whole = bytes(calibrator.add_intermediate_tensors(raw))  # of LSTMs
     risky = _at_risk(whole)
     if not risky:
-        return bytes(kind(whole).calibrate(samples))
+        return bytes(made(whole).calibrate(samples))
     outputs = tuple(map(int, unpacked(whole).subgraphs[0].outputs))
     opened = _with_outputs(whole, (*outputs, *risky))
-    return _with_outputs(bytes(kind(opened).calibrate(samples)), outputs)
+    return _with_outputs(bytes(made(opened).calibrate(samples)), outputs)
 
 
 def _joined(raw: bytes, groups: Iterable[Sequence[int]]) -> bytes:

@@ -58,7 +58,10 @@ class Conv(FloatKernel):
                 "use the int8 engine",
             )
         if stage.sources[0].is_input and not job.rows:
-            raise Esp8kError("the first float16 layer must be streamed")
+            raise Esp8kError(
+                f"{stage.name} cannot run row by row, as a first float16 layer does",
+                "use the int8 engine",
+            )
         biases = half(stage.network, stage.head.inputs[2])
         tile = tile_of(stage, job.rows or stage.region[0])
         yield cls(stage, options, job, tile, halves, biases)

@@ -186,36 +186,16 @@ class Conv(Direct):
     def _block(self, loop: Loop) -> Work:
         """One loop over all rows."""
         rows, _, channels = self.stage.region
-        turn, row, p, q = self.turn, self.walk.row, loop.unroll, self.block_q
+        p, q = loop.unroll, self.block_q
         visits = rows * loop.turns * (channels // q)
-        taps = self.walk.kernel_h * self.walk.kernel_w * self.stage.depth
+        places = visits * q // channels
         pooled = self.stage.pool is not None
         outputs, larger = (1, p - 1) if pooled else (p, 0)
         if self.maxima:
             outputs, larger = p // 2, 5 * p // 4
-        # What neighbours have in common is loaded once a turn.
-        values = Counter(tap + at for tap in turn.taps for at in loop.offsets)
-        twice = sum(uses > 1 for uses in values.values())
-        turned = taps // len(turn.taps) * len(values)
-        places = visits * q // channels
-        crowded = visits * taps * p * q if p * q > 6 and not turn.flat else 0
-        # A loop of one turn is none, and what is left without any is cheaper.
-        looped = row > len(turn.taps)
-        kernel_rows = turn.rows if turn.rows > 1 else 0
         return {
-            "product": visits * taps * p * q,
-            "load": visits * (taps * q + turned),
-            "crowded": crowded if p < 4 else 0,
-            "held": crowded if p >= 4 else 0,
-            "flat": visits * taps * max(p * q - 4, 0) if turn.flat else 0,
-            "shared": visits * taps // len(turn.taps) * twice if p * q >= 6 else 0,
-            "widened": 0 if self.options.wide_weights else visits * taps * q,
-            "turn": visits * (taps // len(turn.taps) if looped else 0),
-            "row": visits * kernel_rows if looped else 0,
-            "short row": 0 if looped else visits * kernel_rows,
-            "visit": visits if looped or kernel_rows else 0,
-            "short visit": 0 if looped or kernel_rows or turn.flat else visits,
-            "flat visit": visits if turn.flat else 0,
+            **self._products(loop, visits),
+            **self._turns(visits),
             "line": rows,
             "kept": self._kept(visits * q),
             "place": places if loop.turns > 1 else 0,
@@ -224,6 +204,46 @@ class Conv(Direct):
             # Of one block of channels they stay where they are.
             "constants": visits * q if q < channels else 0,
             "larger": visits * q * larger,
+        }
+
+    @property
+    def _taps(self) -> int:
+        """Values that one sum reads."""
+        return self.walk.kernel_h * self.walk.kernel_w * self.stage.depth
+
+    def _products(self, loop: Loop, visits: int) -> Work:
+        """What so many blocks load and multiply."""
+        turn, taps, p, q = self.turn, self._taps, loop.unroll, self.block_q
+        # What neighbours have in common is loaded once a turn.
+        values = Counter(tap + at for tap in turn.taps for at in loop.offsets)
+        twice = sum(uses > 1 for uses in values.values())
+        turned = taps // len(turn.taps) * len(values)
+        crowded = visits * taps * p * q if p * q > 6 and not turn.flat else 0
+        return {
+            "product": visits * taps * p * q,
+            "load": visits * (taps * q + turned),
+            "crowded": crowded if p < 4 else 0,
+            "held": crowded if p >= 4 else 0,
+            "flat": visits * taps * max(p * q - 4, 0) if turn.flat else 0,
+            "shared": visits * taps // len(turn.taps) * twice if p * q >= 6 else 0,
+            "widened": 0 if self.options.wide_weights else visits * taps * q,
+        }
+
+    def _turns(self, visits: int) -> Work:
+        """The loops within so many blocks.
+
+        A loop of one turn is none, and what is left without any is cheaper.
+        """
+        turn, flat = self.turn, self.turn.flat
+        looped = self.walk.row > len(turn.taps)
+        kernel_rows = turn.rows if turn.rows > 1 else 0
+        return {
+            "turn": visits * (self._taps // len(turn.taps) if looped else 0),
+            "row": visits * kernel_rows if looped else 0,
+            "short row": 0 if looped else visits * kernel_rows,
+            "visit": visits if looped or kernel_rows else 0,
+            "short visit": 0 if looped or kernel_rows or flat else visits,
+            "flat visit": visits if flat else 0,
         }
 
     def _kept(self, visits: int) -> int:

@@ -1,8 +1,11 @@
 """From a stage to the layer that the LX6 kernels see."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from export.arithmetic import requant_stage
+from export.arithmetic.requant import Steps
 from export.graph.geometry import Geometry
 from export.graph.kinds import MAC_KINDS
 from export.graph.stage import Stage
@@ -20,18 +23,12 @@ def layer_of(
 
     `function` and `out_pitch` are its own, unless a pool wants its rows elsewhere.
     """
-    pool = stage.pool
-    if stage.head.kind not in MAC_KINDS or (pool and not _side_by_side(pool)):
+    finish, pool = _finish(stage), stage.pool
+    if finish is None:
         return None
-    values = _table(stage)
-    goals = requant_stage.goals_of(*FULL, values)
-    steps, rises = requant_stage.steps_of(stage, goals, *FULL)
-    if not rises:
-        return None
-    weights = stage.weights.astype(np.int64)
     source, own = stage.sources[0], stage.geometry
     dense = stage.head.kind == "FULLY_CONNECTED"
-    in_h, in_w, in_c = (1, 1, weights.shape[3]) if dense else source.region
+    in_h, in_w, in_c = (1, 1, stage.depth) if dense else source.region
     return Layer(
         name=function or stage.name,
         in_h=in_h,
@@ -50,14 +47,34 @@ def layer_of(
         out_c=stage.head_region[2],
         pool=(pool.kernel_h, pool.kernel_w) if pool else None,
         out_pitch=stage.width if out_pitch is None else out_pitch,
-        weights=weights,
+        weights=stage.weights.astype(np.int64),
         depthwise=stage.head.kind == "DEPTHWISE_CONV_2D",
-        steps=tuple(steps),
-        goals=goals,
-        table=values,
+        steps=finish.steps,
+        goals=finish.goals,
+        table=finish.table,
         last=stage.is_output,
         room=ROOM if options.winograd else LITTLE,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Finish:
+    """From a sum to a byte: where each channel reaches the goals, and the table."""
+
+    steps: tuple[Steps, ...]
+    goals: np.ndarray
+    table: np.ndarray | None
+
+
+def _finish(stage: Stage) -> _Finish | None:
+    """What follows a stage's sums; None where it is none of ours, or does not rise."""
+    pool = stage.pool
+    if stage.head.kind not in MAC_KINDS or (pool and not _side_by_side(pool)):
+        return None
+    values = _table(stage)
+    goals = requant_stage.goals_of(*FULL, values)
+    steps, rises = requant_stage.steps_of(stage, goals, *FULL)
+    return _Finish(tuple(steps), goals, values) if rises else None
 
 
 def _side_by_side(pool: Geometry) -> bool:

@@ -116,21 +116,24 @@ def text(bodies: list[list[str]], windowed: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
+def calling(count: int) -> str:
+    """C that calls so many functions, t0 and on."""
+    names = [f"t{k}" for k in range(count)]
+    return DRIVER.format(
+        declared="\n".join(f"function_t {name};" for name in names),
+        names=", ".join(names),
+        count=count,
+        rounds=ROUNDS,
+    )
+
+
 @pytest.mark.emulator
 def test_every_instruction_does_the_same_on_an_emulated_core(tmp_path: Path) -> None:
     chosen = [name for name in xtensa.BASE if name not in ELSEWHERE]
     bodies = [body for name in chosen for body in variants(name)]
     total = len(bodies)
     driver = tmp_path / "driver.c"
-    names = [f"t{k}" for k in range(total)]
-    driver.write_text(
-        DRIVER.format(
-            declared="\n".join(f"function_t {name};" for name in names),
-            names=", ".join(names),
-            count=total,
-            rounds=ROUNDS,
-        )
-    )
+    driver.write_text(calling(total))
     kernels = tmp_path / "kernels.c"
     kernels.write_text(
         translate.translate(text(bodies, True), xtensa.XTENSA)

@@ -80,15 +80,15 @@ def features(network: Network, source: str, profile: str) -> set[str]:
     """Which of the ways of pooling a network has."""
     stages = plan_stages(network)
     rounding = roundings(stages)
-    stream = row_buffers.plan(stages, profile != "size")
-    found = {f"{rows} rows a call" for rows in stream.rows}
-    found |= {"a last window in a turn of its own" for x in stream.links if x.late}
+    buffers = row_buffers.plan(stages, profile != "size")
+    found = {f"{rows} rows a call" for rows in buffers.rows}
+    found |= {"a last window in a turn of its own" for x in buffers.links if x.late}
     for before, stage in zip(stages, stages[1:], strict=False):
         if stage.head.kind != "MAX_POOL_2D":
             continue
-        whole = stage.number >= len(stream)
+        whole = stage.number >= len(buffers)
         found.add("a pool as a whole" if whole else "a pool row by row")
-        if stage.number < len(stream) and row_buffers.merges(stage):
+        if stage.number < len(buffers) and row_buffers.merges(stage):
             found.add("a pool that keeps the largest of two rows")
         if before.unary:
             found.add("an activation before a pool")

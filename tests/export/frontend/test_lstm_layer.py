@@ -21,6 +21,7 @@ from export.frontend.tflite.quantize import quantize
 from export.frontend.tflite.run import run
 from export.graph.anew import is_marked, marked
 from export.graph.flatbuffer import unpacked
+from export.graph.kinds import LSTM
 from export.graph.network import Network
 from export.graph.read import read_tflite
 
@@ -153,7 +154,7 @@ def test_a_layer_that_is_used_twice_has_a_bias_of_either_scale() -> None:
 def cell_scale(raw: bytes) -> float:
     """Of the only LSTM's cell."""
     network: Network = read_tflite(raw, "net")
-    (op,) = (one for one in network.operators if one.kind == lstm_layer.KIND)
+    (op,) = (one for one in network.operators if one.kind == LSTM)
     return float(network.tensors[op.inputs[19]].scale)
 
 

@@ -61,6 +61,15 @@ def test_it_is_exact_with_tflite_micro(tmp_path: Path) -> None:
     assert compiled.compared_with == "the integer reference and TFLite Micro"
 
 
+@pytest.mark.parametrize("name", ["softplus", "elu"])
+def test_it_may_be_the_last_thing(name: str) -> None:
+    tf = tensorflow()
+    start = tf.keras.Input((4,), batch_size=1)
+    end = tf.keras.layers.Dense(UNITS, activation=name)(start)
+    found = kinds(quantized(from_keras(tf, tf.keras.Model(start, end))))
+    assert found == ["FULLY_CONNECTED", "TABLE", "RESHAPE"]
+
+
 def test_elus_beside_it_keep_their_place() -> None:
     """The quantizer is shown an ELU for each; the file's own is between them."""
     found = quantized(floats("softplus", lambda x: -x, "elu", "mish"))

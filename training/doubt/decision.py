@@ -34,9 +34,10 @@ from core.program import run
 from core.saying import Say
 from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
-from training import checkpoint, data, drawings, nondigits
+from training import checkpoint, data
+from training.doubt import drawings, nondigits
+from training.doubt.material import Material
 from training.evaluate import evaluate
-from training.material import Material
 
 Array = np.ndarray
 
@@ -164,7 +165,7 @@ def bits(weights: Array) -> int:
 
 def places(model: str) -> tuple[Path, Path]:
     """Where it lies: beside the trained checkpoint, beside the shipped one."""
-    shipped = paths.ROOT / "training" / "pretrained" / f"{model}.doubt.json"
+    shipped = paths.PRETRAINED / f"{model}.doubt.json"
     return paths.model_dir(model) / "doubt.json", shipped
 
 

@@ -10,7 +10,8 @@ from torch import nn
 from core.doubt import SURE, shape
 from core.errors import Esp8kError
 from core.paths import ROOT
-from training import checkpoint, data, doubt, drawings, material, models, nondigits
+from training import checkpoint, data, models
+from training.doubt import decision, drawings, material, nondigits
 from training.hand import written
 
 EULER = 14  # where the number of pieces less that of holes is among the shape's
@@ -22,9 +23,9 @@ def point(model: str) -> checkpoint.Checkpoint:
 
 def not_sure(model: str, images: np.ndarray) -> float:
     """Share of the images."""
-    found = doubt.stored(point(model))
+    found = decision.stored(point(model))
     assert found is not None
-    logits = doubt.model_logits(point(model).module(), images)
+    logits = decision.model_logits(point(model).module(), images)
     return float((found.decide(images, logits) != SURE).mean())
 
 
@@ -88,7 +89,7 @@ def test_what_is_folded_gives_the_same_score() -> None:
     middle, spread = np.float32([5, -3, 100]), np.float32([2, 40, 300])
     raw = torch.randn(10, 3) * 100
     wanted = network((raw - torch.tensor(middle)) / torch.tensor(spread))
-    found = doubt.folded(network, middle, spread)(raw)
+    found = decision.folded(network, middle, spread)(raw)
     torch.testing.assert_close(found, wanted)
 
 
@@ -108,13 +109,13 @@ def few(mnist: data.Data) -> material.Material:
 def test_a_fit_tells_digits_from_the_rest(
     few: material.Material, mnist: data.Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doubt, "EPOCHS", 20)
-    monkeypatch.setattr(doubt, "CHUNK", 700)  # the last are drawings
-    found = doubt.fit(point("v3"), few)
+    monkeypatch.setattr(decision, "EPOCHS", 20)
+    monkeypatch.setattr(decision, "CHUNK", 700)  # the last are drawings
+    found = decision.fit(point("v3"), few)
     module = point("v3").module()
 
     def doubted(images: np.ndarray) -> float:
-        logits = doubt.model_logits(module, images)
+        logits = decision.model_logits(module, images)
         return float((found.decide(images, logits) != SURE).mean())
 
     assert doubted(mnist.test_images[:1_000]) < 0.03
@@ -122,19 +123,19 @@ def test_a_fit_tells_digits_from_the_rest(
     assert doubted(nondigits.scrawls(200, rng)) > 0.7
     assert doubted(drawings.drawings(200, rng)) > 0.7
     assert found.margin_from > 0 and found.digit_from <= found.sure_from
-    assert found == doubt.fit(point("v3"), few)
+    assert found == decision.fit(point("v3"), few)
 
 
 def test_a_model_of_other_things_has_no_decision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
-    monkeypatch.setattr(doubt, "fit", lambda *_: pytest.fail("not its pictures"))
+    monkeypatch.setattr(decision, "fit", lambda *_: pytest.fail("not its pictures"))
     place = tmp_path / "v1" / "model.pt"
     weights = models.build("v1", 10).state_dict()
     checkpoint.save(place, "v1", weights, {"dataset": "fashion"})
     with pytest.raises(Esp8kError, match="was trained on fashion"):
-        doubt.main(["--model", "v1"])
+        decision.main(["--model", "v1"])
 
 
 def test_where_nothing_can_be_written_is_told_before_the_fit(
@@ -142,6 +143,6 @@ def test_where_nothing_can_be_written_is_told_before_the_fit(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("ESP8K_BUILD", str(tmp_path / "file"))
-    monkeypatch.setattr(doubt, "fit", lambda *_: pytest.fail("two minutes for nothing"))
+    monkeypatch.setattr(decision, "fit", lambda *_: pytest.fail("for nothing"))
     with pytest.raises(Esp8kError, match="cannot write to"):
-        doubt.main(["--model", "v1"])
+        decision.main(["--model", "v1"])

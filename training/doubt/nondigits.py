@@ -1,6 +1,6 @@
 """Pictures that hold no digit, as MNIST would hold them: letters, scrawls, noise.
 
-They teach a model's doubt (`training.doubt`) what it has not seen. Letters come from
+They teach a model's doubt (`decision`) what it has not seen. Letters come from
 the fonts that matplotlib brings; those that look like a digit (o, l, S, ...) are left
 out. Every picture follows from the generator that is given.
 """

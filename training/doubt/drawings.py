@@ -2,7 +2,7 @@
 
     uint8 (N, 28, 28) = drawings(100, np.random.default_rng(0))
 
-`LEARNT` teaches a model's doubt (`training.doubt`), `UNKNOWN` is kept from it and says
+`LEARNT` teaches a model's doubt (`decision`), `UNKNOWN` is kept from it and says
 what it does with drawings of other kinds. `patches` are filled surfaces of uneven grey,
 as things look that somebody photographed. A pen is pixels wide, a sheet (140, 140).
 """
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from core.placing import bounds, place
-from training.nondigits import placed
+from training.doubt.nondigits import placed
 
 Array = np.ndarray
 Random = np.random.Generator

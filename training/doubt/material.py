@@ -1,4 +1,4 @@
-"""What a decision sure, unsure, no digit is fitted on (`training.doubt`).
+"""What a decision sure, unsure, no digit is fitted on (`training.doubt.decision`).
 
     material = Material.draw(data.load())    # 165,000 pictures: most of a minute
 
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.placing import bounds, place, widen
-from training import data, drawings, nondigits, strokes
+from training import data
+from training.doubt import drawings, nondigits, strokes
 
 Array = np.ndarray
 
