@@ -71,7 +71,7 @@ def _ranged(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
     """The model in float32, with the range of each of its values."""
     tensorflow()
     with silent():
-        own = _with_own_biases(with_float_constants(raw))
+        own = _with_own_constants(with_float_constants(raw))
         return ranges.calibrated(own, one_by_one(inputs))
 
 
@@ -144,14 +144,22 @@ def with_float_constants(raw: bytes) -> bytes:
     return packed(model)
 
 
-def _with_own_biases(raw: bytes) -> bytes:
-    """The same model with a bias for every operator.
+def _with_own_constants(raw: bytes) -> bytes:
+    """The same model with a bias for every operator, and bytes for every constant.
 
-    Its scale is that of the input times that of the weights; a layer that is used
-    twice, for inputs of two scales, would have the first one's for both.
+    A bias's scale is that of the input times that of the weights; a layer that is used
+    twice, for inputs of two scales, would have the first one's for both. And where two
+    constants share their bytes, as converters write equal ones, TensorFlow would read
+    what it has made of the first as the second's real numbers.
     """
     model = unpacked(raw)
+    held: set[int] = set()
     for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            data = model.buffers[tensor.buffer].data
+            if tensor.buffer in held and data is not None:
+                tensor.buffer = stored(model, np.array(data, np.uint8))
+            held.add(tensor.buffer)
         seen: set[int] = set()
         for op in graph.operators:
             kind = kind_of(model.operatorCodes[op.opcodeIndex])

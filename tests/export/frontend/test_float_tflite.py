@@ -12,6 +12,7 @@ from export.frontend import costs, float_tflite
 from export.frontend.support import integer_core
 from export.frontend.tflite import from_concrete, from_keras, tensorflow
 from export.graph.read import read_tflite
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 
 def floats(last: Any) -> bytes:
@@ -66,3 +67,26 @@ def test_a_layer_that_is_used_twice_has_a_bias_of_either_scale(name: str) -> Non
     (found,) = float_tflite.run(raw, (x,))
     (cost,) = costs.measured(raw, float_tflite.quantize(raw, (x,)), {"drawn": (x,)})
     assert cost.mean < 0.005 * np.ptp(found)
+
+
+@pytest.mark.parametrize("int16", [False, True])
+def test_constants_that_share_their_bytes_are_quantized_each(int16: bool) -> None:
+    """As a converter writes a bias that is added elsewhere, too: an RNN's first step."""
+    b, rng = TfliteBuilder(), np.random.default_rng(0)
+
+    def constant(*shape: int) -> int:
+        data = rng.normal(size=shape)
+        return b.tensor(shape, data=data, dtype="float32")
+
+    x, y, z, end = (b.tensor((1, 8), dtype="float32") for _ in range(4))
+    added, bias, factor = constant(1, 8), constant(8), constant(8)
+    for other in (bias, factor):
+        b.graph.tensors[other].buffer = b.graph.tensors[added].buffer
+    b.operator("ADD", [x, added], y)
+    b.operator("FULLY_CONNECTED", [y, constant(8, 8), bias], z)
+    b.operator("MUL", [z, factor], end)
+    raw, inputs = b.build([x], [end]), (drawn(),)
+    (found,) = float_tflite.run(raw, inputs)
+    model = float_tflite.quantize(raw, inputs, int16)
+    (cost,) = costs.measured(raw, model, {"drawn": inputs})
+    assert cost.mean < (0.001 if int16 else 0.01) * np.ptp(found)
