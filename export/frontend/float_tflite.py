@@ -88,7 +88,25 @@ def _integers(ranged: bytes, int16: bool = False, some_float: bool = False) -> b
         made = Known(ranged).calibrate_and_quantize(
             None, values, values, some_float, activations_type=values, bias_type=sums
         )
-        return bytes(made)
+    return _with_scaled_zeros(bytes(made)) if int16 else bytes(made)
+
+
+def _with_scaled_zeros(raw: bytes) -> bytes:
+    """Of 16 bits TensorFlow gives a constant of zeros the scale 0, which nobody takes.
+
+    Any will do; that of what it is added to leaves that its bits.
+    """
+    model = unpacked(raw)
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            ends = [graph.tensors[i] for i in op.outputs]
+            for tensor in (graph.tensors[i] for i in op.inputs if i >= 0):
+                data, scale = model.buffers[tensor.buffer].data, scale_of(tensor)
+                if data is None or scale is None or scale.any() or np.any(data):
+                    continue
+                for end in ends:
+                    tensor.quantization.scale = scale_of(end)
+    return packed(model)
 
 
 def _with_tables(ranged: bytes) -> bytes | None:

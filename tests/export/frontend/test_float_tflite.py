@@ -71,7 +71,7 @@ def test_a_layer_that_is_used_twice_has_a_bias_of_either_scale(name: str) -> Non
 
 @pytest.mark.parametrize("int16", [False, True])
 def test_constants_that_share_their_bytes_are_quantized_each(int16: bool) -> None:
-    """As a converter writes a bias that is added elsewhere, too: an RNN's first step."""
+    """As converters write a bias that is added elsewhere too: an RNN's first step."""
     b, rng = TfliteBuilder(), np.random.default_rng(0)
 
     def constant(*shape: int) -> int:
@@ -90,3 +90,19 @@ def test_constants_that_share_their_bytes_are_quantized_each(int16: bool) -> Non
     model = float_tflite.quantize(raw, inputs, int16)
     (cost,) = costs.measured(raw, model, {"drawn": inputs})
     assert cost.mean < (0.001 if int16 else 0.01) * np.ptp(found)
+
+
+@pytest.mark.parametrize("kind", ["ADD", "SUB"])
+def test_what_is_added_of_zeros_alone_has_a_scale_of_16_bits(kind: str) -> None:
+    """As the state that a GRU of ONNX begins with."""
+    b, rng = TfliteBuilder(), np.random.default_rng(0)
+    x, y, end = (b.tensor((1, 8), dtype="float32") for _ in range(3))
+    zeros = b.tensor((1, 8), data=np.zeros((1, 8)), dtype="float32")
+    weights = b.tensor((8, 8), data=rng.normal(size=(8, 8)), dtype="float32")
+    b.operator(kind, [zeros, x], y)
+    b.operator("FULLY_CONNECTED", [y, weights, -1], end)
+    raw, inputs = b.build([x], [end]), (drawn(),)
+    (found,) = float_tflite.run(raw, inputs)
+    model = float_tflite.quantize(raw, inputs, int16=True)
+    (cost,) = costs.measured(raw, model, {"drawn": inputs})
+    assert cost.mean < 0.001 * np.ptp(found)
