@@ -48,6 +48,7 @@ UNARY: dict[str, Callable[[Values], Values]] = {
     "COS": _wide(np.cos),
     "FLOOR": np.floor,
     "CEIL": np.ceil,
+    "ROUND": np.rint,
     "RELU": lambda x: np.maximum(x, np.float32(0)),
     "RELU6": lambda x: np.clip(x, np.float32(0), np.float32(6)),
     "TANH": _wide(np.tanh),

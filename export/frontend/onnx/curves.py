@@ -4,6 +4,7 @@ Each is written so that it becomes a table, or operators that TensorFlow's quant
 knows; what chooses by comparing becomes a table, too (`tflite.pointwise`).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -111,6 +112,45 @@ def _reciprocal(b: Builder, step: Step) -> Value:
     return Value(y, by.layout, by.image)
 
 
+def _pow(b: Builder, step: Step) -> Value:
+    """Of a value by a constant, or of a constant by a value."""
+    tf = b.tf
+    if step.inputs[0] not in b.values:
+        base, value = _one(b, step, 0), b.value(step, 1)
+        if base <= 0:
+            raise step.refuse("of a base that is not above 0", "use Exp")
+        return replace(value, tensor=tf.exp(value.tensor * math.log(base)))
+    exponent = _one(b, step, 1)
+    if exponent == 0.5:
+        return root(b, step)
+    value = b.value(step)
+    known = POWERS.get(exponent)
+    if known is None and float(exponent).is_integer():
+        raise step.refuse("by that exponent", f"use one of {sorted(POWERS)}")
+    x = value.tensor
+    y = tf.exp(tf.math.log(x) * exponent) if known is None else known(tf, x)
+    return Value(y, value.layout, value.image)
+
+
+POWERS: dict[float, Callable[[Any, Any], Any]] = {
+    -2.0: lambda tf, x: 1.0 / (x * x),
+    -1.0: lambda tf, x: 1.0 / x,
+    -0.5: lambda tf, x: tf.math.rsqrt(x),
+    1.0: lambda tf, x: x,
+    2.0: lambda tf, x: x * x,
+    3.0: lambda tf, x: x * x * x,
+    4.0: lambda tf, x: (x * x) * (x * x),
+}
+
+
+def _one(b: Builder, step: Step, position: int) -> float:
+    """A constant of one number."""
+    data = b.constant(step, position)
+    if data.size != 1:
+        raise step.refuse("by several numbers", "use one for all elements")
+    return float(data.reshape(-1)[0])
+
+
 def _mean(b: Builder, step: Step) -> Value:
     tensors, layout, image = b.operands(step)
     return Value(sum(tensors[1:], tensors[0]) * (1 / len(tensors)), layout, image)
@@ -121,6 +161,7 @@ MAPPERS: dict[str, Mapper] = {
     "Cast": _cast,
     "Ceil": _curve(lambda tf, x, a: tf.math.ceil(x)),
     "Celu": _curve(_celu),
+    "Cosh": _curve(lambda tf, x, a: (tf.exp(x) + tf.exp(-x)) * 0.5),
     "Div": _divided,
     "Elu": _curve(_elu),
     "Equal": _several(lambda tf, x, y: tf.equal(x, y)),
@@ -132,12 +173,16 @@ MAPPERS: dict[str, Mapper] = {
     "Mish": _curve(lambda tf, x, a: x * tf.tanh(tf.math.softplus(x))),
     "Not": _curve(lambda tf, x, a: tf.logical_not(x)),
     "Or": _several(lambda tf, x, y: tf.logical_or(x, y)),
+    "Pow": _pow,
     "Reciprocal": _reciprocal,
+    "Round": _curve(lambda tf, x, a: tf.round(x)),
     "Selu": _curve(_selu),
     "Shrink": _curve(_shrink),
     "Sign": _curve(_sign),
     "Sqrt": root,
+    "Sinh": _curve(lambda tf, x, a: (tf.exp(x) - tf.exp(-x)) * 0.5),
     "Softsign": _curve(lambda tf, x, a: x / (tf.abs(x) + 1.0)),
+    "Tan": _curve(lambda tf, x, a: tf.sin(x) / tf.cos(x)),
     "ThresholdedRelu": _curve(_thresholded),
     "Where": _several(lambda tf, chosen, x, y: tf.where(chosen, x, y)),
 }

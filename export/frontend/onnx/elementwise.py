@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
-from export.frontend.onnx import curves
 from export.frontend.onnx.builder import Builder, Mapper, Value
 from export.frontend.onnx.fuse import Step
 
@@ -140,23 +139,6 @@ def _instance_norm(b: Builder, step: Step) -> Value:
     return Value(y, "last")
 
 
-def _pow(b: Builder, step: Step) -> Value:
-    """By a constant: 2, 3, 1/2 and 1."""
-    exponent = b.constant(step, 1)
-    if exponent.size == 1 and float(exponent.reshape(-1)[0]) == 0.5:
-        return curves.root(b, step)
-    powers: dict[float, Callable[[Any], Any]] = {
-        1.0: lambda x: x,
-        2.0: lambda x: x * x,
-        3.0: lambda x: x * x * x,
-    }
-    if exponent.size != 1 or float(exponent.reshape(-1)[0]) not in powers:
-        raise step.refuse("by that exponent", "use 0.5, 1, 2 or 3")
-    value = b.value(step)
-    call = powers[float(exponent.reshape(-1)[0])]
-    return Value(call(value.tensor), value.layout, value.image)
-
-
 def _gelu(tf: Any, x: Any, step: Step) -> Any:
     rough = step.attributes.get("approximate", b"none") == b"tanh"
     return tf.nn.gelu(x, approximate=rough)
@@ -263,7 +245,6 @@ MAPPERS: dict[str, Mapper] = {
     "Gelu": _unary(_gelu),
     "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,
-    "Pow": _pow,
     "Softplus": _math("softplus"),
     "Abs": _math("abs"),
     "Exp": _math("exp"),

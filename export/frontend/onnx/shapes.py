@@ -219,6 +219,12 @@ def _reduced(tf: Any, call: str, x: Any, axes: Any, keep: bool) -> Any:
         return tf.reduce_sum(tf.abs(x), axes, keepdims=keep)
     if call == "squares":
         return tf.reduce_sum(x * x, axes, keepdims=keep)
+    if call == "logarithm":
+        return tf.math.log(tf.reduce_sum(x, axes, keepdims=keep))
+    if call == "logsumexp":  # of at most 1 each, or the smaller would be lost in 8 bits
+        most = tf.reduce_max(x, axes, keepdims=True)
+        found = tf.math.log(tf.reduce_sum(tf.exp(x - most), axes, keepdims=keep))
+        return found + tf.reshape(most, found.shape)
     return getattr(tf, call)(x, axes, keepdims=keep)
 
 
@@ -236,6 +242,8 @@ MAPPERS: dict[str, Mapper] = {
     "ReduceSum": _reduce("reduce_sum"),
     "ReduceL1": _reduce("sizes"),
     "ReduceL2": _reduce("length"),
+    "ReduceLogSum": _reduce("logarithm"),
+    "ReduceLogSumExp": _reduce("logsumexp"),
     "ReduceSumSquare": _reduce("squares"),
     "Flatten": _reshape,
     "Reshape": _reshape,

@@ -31,9 +31,10 @@ from export.graph.network import Network, Operator
 from export.graph.options import kind_of
 
 STANDS_FOR = "ELU"
+LEAST = 1e-30  # of what a logarithm is taken
 # What has no int8 kernel in TensorFlow Lite Micro, or none in TensorFlow's quantizer.
 FLOAT_ONLY = frozenset(
-    ("LOG", "SQRT", "SIN", "COS", "FLOOR", "CEIL", "SQUARE", "NEG")
+    ("LOG", "SQRT", "SIN", "COS", "FLOOR", "CEIL", "ROUND", "SQUARE", "NEG")
     + ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "EQUAL", "NOT_EQUAL")
     + ("LOGICAL_AND", "LOGICAL_OR", "LOGICAL_NOT", "SELECT", "SELECT_V2")
 )
@@ -221,7 +222,22 @@ def _copied(model: Any, old: Any, region: Region, op: Any) -> Iterator[Any]:
                 graph.tensors.append(_tensor(model, old, index))
         one.inputs = np.array([places[int(i)] for i in one.inputs], np.int32)
         one.outputs = np.array([places[int(i)] for i in one.outputs], np.int32)
+        if kind_of(code) == "LOG":
+            yield _above_zero(model, one)
         yield one
+
+
+def _above_zero(model: Any, logarithm: Any) -> Any:
+    """A MAXIMUM before it: of 0, which 8 bits round to, it is the least there is."""
+    graph, least = model.subgraphs[0], schema.TensorT()
+    least.name, least.type, least.shape = b"least", schema.TensorType.FLOAT32, []
+    least.buffer = stored(model, np.array(LEAST, np.float32))
+    value = copy.copy(graph.tensors[logarithm.inputs[0]])
+    made = operator(model, "MAXIMUM", None, [logarithm.inputs[0], len(graph.tensors)])
+    value.quantization, value.buffer = None, 0
+    graph.tensors += [least, value]
+    made.outputs = logarithm.inputs = np.array([len(graph.tensors) - 1], np.int32)
+    return made
 
 
 def _tensor(model: Any, old: Any, index: int) -> Any:

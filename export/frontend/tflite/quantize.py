@@ -6,6 +6,7 @@ float16 and dynamic-range weights become float32 first; TensorFlow's own calibra
 does the rest. It runs in this process: `core.isolate` keeps its crashes away.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -54,7 +55,8 @@ def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes
     try:
         ranged = _ranged(raw, inputs)
         found = () if int16 else pointwise.regions(read_tflite(ranged, "float"))
-        tables = _with_tables(ranged, found) if found else None
+        apart = not int16 and (found or _sums(ranged))
+        tables = _with_tables(ranged, found) if apart else None
         return tables or _by_the_older(ranged, int16)
     except (RuntimeError, ValueError) as error:
         mixed = None if int16 or ranged is None else _with_tables(ranged)
@@ -73,6 +75,11 @@ def _ranged(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
     with silent():
         own = with_own_constants(with_float_constants(raw))
         return ranges.calibrated(own, one_by_one(inputs))
+
+
+def _sums(raw: bytes) -> bool:
+    """Whether it has a SUM: the older quantizer gives it the scale of what it adds."""
+    return any(op.kind == "SUM" for op in read_tflite(raw, "float").operators)
 
 
 def _by_the_older(
@@ -102,7 +109,9 @@ def _with_tables(
 ) -> bytes | None:
     """The model with some operators in float, if all of them become tables."""
     folded = pointwise.folded(ranged, found)
-    for quantizer in (partial(_by_the_older, some_float=True), _by_the_newer):
+    quantizers: list[Callable[[bytes], bytes]]
+    quantizers = [partial(_by_the_older, some_float=True), _by_the_newer]
+    for quantizer in reversed(quantizers) if _sums(ranged) else quantizers:
         try:
             mixed = pointwise.expanded(quantizer(folded), found, ranged)
             require_supported(integer_core(read_tflite(mixed, "mixed")))

@@ -9,7 +9,12 @@ from tests.support.onnx_nets import network
 
 node = helper.make_node
 WEIGHTS = np.random.default_rng(0).normal(size=(6, 6)).astype(np.float32)
-CONSTANTS = {"w": WEIGHTS, "least": np.float32(0.1), "half": np.float32(0.5)}
+CONSTANTS = {
+    "w": WEIGHTS,
+    "least": np.float32(0.1),
+    "half": np.float32(0.5),
+    "power": np.float32(1.5),
+}
 CHOSEN = {
     "Where": [
         node("Greater", ["a", "least"], ["g"]),
@@ -35,6 +40,10 @@ CHOSEN = {
     "ThresholdedRelu": [node("ThresholdedRelu", ["a"], ["b"], alpha=0.3)],
     "Mish": [node("Mish", ["a"], ["b"])],
     "Softplus": [node("Softplus", ["a"], ["b"])],
+    "Log of 0": [node("Abs", ["a"], ["s"]), node("Log", ["s"], ["b"])],
+    "Round": [node("Round", ["a"], ["b"])],
+    "Tan": [node("Tanh", ["a"], ["s"]), node("Tan", ["s"], ["b"])],
+    "Pow": [node("Abs", ["a"], ["s"]), node("Pow", ["s", "power"], ["b"])],
     "Sqrt": [node("Abs", ["a"], ["s"]), node("Sqrt", ["s"], ["b"])],
 }
 

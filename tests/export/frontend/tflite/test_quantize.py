@@ -109,3 +109,19 @@ def test_what_is_added_of_zeros_alone_has_a_scale_of_16_bits(kind: str) -> None:
     model = quantize(raw, inputs, int16=True)
     (cost,) = costs.measured(raw, model, {"drawn": inputs})
     assert cost.mean < 0.001 * np.ptp(found)
+
+
+def test_a_sum_has_a_scale_of_its_own() -> None:
+    """Not that of what it adds, and beside what becomes a table, too."""
+    raw = floats(lambda tf, x: tf.math.log(tf.reduce_sum(tf.exp(x), 1, True)) + x)
+    inputs = (drawn(),)
+    (found,) = run(raw, inputs)
+    (cost,) = costs.measured(raw, quantize(raw, inputs), {"drawn": inputs})
+    assert cost.mean < 0.01 * np.ptp(found)
+
+
+def test_a_quotient_is_quantized() -> None:
+    raw = floats(lambda tf, x: tf.nn.relu(x) / (1.0 + tf.reduce_max(x * x, 1, True)))
+    inputs = (drawn(),)
+    (cost,) = costs.measured(raw, quantize(raw, inputs), {"drawn": inputs})
+    assert cost.mean < 0.01 * cost.span
