@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import Esp8kError
 from export.arithmetic import float16 as arithmetic
-from export.arithmetic import scales
+from export.arithmetic import float16_scales
 from export.graph.fusion import plan_stages
 from export.graph.network import Network
 from tests.support.components import Networks
@@ -41,11 +41,11 @@ def test_inputs_are_as_much_too_large_as_weights_are_too_small(
 ) -> None:
     network = networks("v2")[1]
     stages = plan_stages(network)
-    found = scales.plan(stages)
+    found = float16_scales.plan(stages)
     assert found.weights.keys() == {1, 2, 3, 4}
     for stage in stages[1:]:
         power = found.weights[stage.number]
-        assert power + found.outputs[stage.number - 1] == scales.MISSING
+        assert power + found.outputs[stage.number - 1] == float16_scales.MISSING
         stored = np.ldexp(arithmetic.constant(network, stage.head.inputs[1]), power)
         assert 2.0**15 <= np.abs(stored).max() < 2.0**16
         assert np.abs(stored[stored != 0]).min() >= 2.0**-14
@@ -57,7 +57,7 @@ def test_inputs_that_might_be_too_large_then_stay_as_they_are(
     network = scaled(networks("v2")[1], 2.0**8)
     stages = plan_stages(network)
     assert arithmetic.largest(stages)[3] > 2.0**40
-    assert scales.plan(stages).weights.keys() == {1}
+    assert float16_scales.plan(stages).weights.keys() == {1}
 
 
 @pytest.mark.parametrize(
