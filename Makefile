@@ -102,6 +102,12 @@ SETUP  := $(BUILD)/.python-ready $(if $(filter twin,$(BOARD)),,$(BUILD)/.debian-
 ALONE  := $(if $(filter no,$(TEACHER)),--no-teacher)
 GOALS  := $(or $(MAKECMDGOALS),help)
 
+# The programs of .venv name their Python by its path.
+PYTHON := $(shell head -n 2 .venv/bin/esp8k 2>/dev/null | grep -ao '/[^"]*/python[0-9.]*')
+GONE   := $(if $(PYTHON),$(shell test -e $(call quoted,$(PYTHON)) || echo yes))
+$(if $(GONE),$(if $(filter-out help clean distclean,$(GOALS)),$(error \
+  .venv wants $(PYTHON), which is gone (was this folder moved?): rm -r .venv, then the same again)))
+
 # A trained checkpoint is used by every later verb; only `train` trains. Without one
 # the shipped checkpoint is exported.
 ifneq ($(filter train,$(GOALS))$(wildcard $(OUT)/model.pt),)
@@ -251,7 +257,7 @@ help: ## this list
 
 # ==== Files ===================================================================
 
-$(BUILD)/.python-ready: pyproject.toml tools/setup.sh
+$(BUILD)/.python-ready: pyproject.toml tools/setup.sh $(if $(wildcard .venv/bin/esp8k),,FORCE)
 	@mkdir -p $(BUILD) && bash tools/setup.sh python && touch $@
 
 $(BUILD)/.debian-ready: tools/setup.sh

@@ -14,6 +14,22 @@ INDEX_TIMEOUT_S=2
 say() { echo "setup: $*" >&2; }
 die() { echo "error: $1" >&2; echo "hint:  $2" >&2; exit 2; }
 
+# What is silent for minutes has a clock beside it, on a terminal.
+with_clock() {
+  [ -t 2 ] || { "$@"; return; }
+  local clock begun=$SECONDS status=0
+  while sleep 1 && kill -0 $$ 2>/dev/null; do
+    printf '\rsetup: %d:%02d ' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))
+  done >&2 9>&- &
+  clock=$!
+  trap 'kill $clock 2>/dev/null' EXIT
+  "$@" || status=$?
+  kill $clock
+  wait $clock 2>/dev/null || trap - EXIT
+  printf '\r\033[K' >&2
+  return $status
+}
+
 # Two makes at once would write to one .venv and one apt: the second waits.
 one_at_a_time() {
   command -v flock >/dev/null || return 0
@@ -47,7 +63,7 @@ setup_debian() {
     as_root="sudo"
   fi
   say "installing $missing"
-  $as_root env DEBIAN_FRONTEND=noninteractive sh -c \
+  with_clock $as_root env DEBIAN_FRONTEND=noninteractive sh -c \
     "apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing" \
     >/dev/null || die "apt-get could not install: $missing" "see apt-get's lines above"
 }
@@ -122,10 +138,10 @@ sys.exit(torch.__version__.split('+')[0] != '$(pinned torch)')" 2>/dev/null; the
     read -ra torch <<<"$(torch_requirement "$(pinned torch)" "$(pinned torchvision)")"
     refuse_cuda "${torch[@]}"
     say "installing PyTorch (CPU build)"
-    .venv/bin/pip install -qq "${torch[@]}" || pip_failed
+    with_clock .venv/bin/pip install -qq "${torch[@]}" || pip_failed
   fi
-  say "installing the pinned packages (minutes, without a word)"
-  .venv/bin/pip install -qq --require-hashes --no-deps -r requirements.lock ||
+  say "installing the pinned packages (minutes)"
+  with_clock .venv/bin/pip install -qq --require-hashes --no-deps -r requirements.lock ||
     pip_failed
   # The entry point .venv/bin/esp8k, which runs this checkout.
   .venv/bin/pip install -qq --no-deps --no-build-isolation -e . || pip_failed

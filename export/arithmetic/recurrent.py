@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.arithmetic.curves import clamp16, sigmoid16, tanh16
+from export.arithmetic.fixedpoint import INT32_MAX
 from export.arithmetic.int8 import INT16_MAX, clamp, multiplier, requantize
 from export.arithmetic.int8 import wrap as wrapped
 from export.graph import attributes
@@ -175,6 +176,15 @@ def sides(k: Lstm) -> tuple[Side, Side]:
             tuple(g.recurrent_scale for g in k.gates),
         ),
     )
+
+
+def is_defined(k: Lstm) -> bool:
+    """Whether no sum of a gate leaves int32 where it is shifted to the left."""
+    for side in sides(k):
+        for (_, shift), reach in zip(side.scales, side.reaches, strict=True):
+            if shift > 0 and max(map(abs, reach)) << shift > INT32_MAX:
+                return False
+    return True
 
 
 # ==== SVDF ====

@@ -55,38 +55,75 @@ def weighted(stage: Stage, follows: np.ndarray | None, scale: int = 1) -> Requan
     `follows` is the table behind it: steps that it ignores are not asked for.
     Sums come times `scale`; ValueError where no narrow form takes them.
     """
-    seen = None if follows is None else follows.tobytes()
-    found = _solved(Question(stage.network, stage.head, seen, scale, stage, follows))
+    sums, seen = _sums_of(stage), None if follows is None else follows.tobytes()
+    bounds, often = u_range(stage.head, stage.head_output), _is_often(stage)
+    found = _solved(Question(sums, bounds, seen, scale, often, follows))
     if found is None:
         raise ValueError("no exact narrow form for scaled sums")
     return found
 
 
+def _is_often(stage: Stage) -> bool:
+    return stage.head_output.size >= OFTEN
+
+
 @dataclass(frozen=True)
-class Question:
-    """What a requantisation depends on: not on the rows that a stage computes."""
+class Sums:
+    """What a layer's sums of products are and become: each step of a loop the same."""
+
+    channels: tuple[tuple[int, ...], ...]  # mantissa, shift, bias, least, greatest
+    zero: int  # of the output, as u
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Not the rows that a stage computes of it."""
 
     network: Network
     head: Operator
+    stage: Stage = field(compare=False, repr=False)
+
+
+def _sums_of(stage: Stage) -> Sums:
+    return _summed(Layer(stage.network, stage.head, stage))
+
+
+@lru_cache(maxsize=KNOWN)
+def _summed(layer: Layer) -> Sums:
+    stage = layer.stage
+    weights, bias = stage.flat_weights(), folded_bias(stage)
+    least = bias + 255 * np.minimum(weights, 0).sum(axis=1)
+    greatest = bias + 255 * np.maximum(weights, 0).sum(axis=1)
+    columns = (*int8.channel_multipliers(layer.network, layer.head), bias)
+    found = zip(*columns, least, greatest, strict=False)
+    channels = tuple(tuple(map(int, channel)) for channel in found)
+    return Sums(channels, stage.head_output.zero_point + 128)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a requantisation depends on."""
+
+    sums: Sums
+    bounds: tuple[int, int]
     follows: bytes | None
     scale: int
-    stage: Stage = field(compare=False, repr=False)
+    often: bool
     table: np.ndarray | None = field(compare=False, repr=False)
 
 
 @lru_cache(maxsize=KNOWN)
 def _solved(asked: Question) -> Requant | None:
     """The answer; a network's planner asks the same again and again."""
-    stage = asked.stage
-    low, high = u_range(stage.head, stage.head_output)
-    zero = stage.head_output.zero_point + 128
+    (low, high), zero = asked.bounds, asked.sums.zero
     goals = goals_of(low, high, asked.table)
-    steps, plain = steps_of(stage, goals, low, high)
+    steps, plain = _of_sums(asked.sums, goals, low, high)
     if not plain:
         return requant_proof.wide(steps, low, high, zero)
     try:
-        often = stage.head_output.size >= OFTEN
-        return requant_proof.solve(steps, goals, low, high, zero, asked.scale, often)
+        return requant_proof.solve(
+            steps, goals, low, high, zero, asked.scale, asked.often
+        )
     except ValueError:
         return None
 
@@ -95,8 +132,13 @@ def steps_of(
     stage: Stage, goals: np.ndarray, low: int, high: int
 ) -> tuple[list[Steps], bool]:
     """Where each channel of a weighted sum reaches the goals; whether all rise."""
-    asked = Asked(stage.network, stage.head, goals.tobytes(), low, high, stage, goals)
-    steps, plain = _stepped(asked)
+    return _of_sums(_sums_of(stage), goals, low, high)
+
+
+def _of_sums(
+    sums: Sums, goals: np.ndarray, low: int, high: int
+) -> tuple[list[Steps], bool]:
+    steps, plain = _stepped(Asked(sums, goals.tobytes(), low, high, goals))
     return list(steps), plain
 
 
@@ -104,36 +146,26 @@ def steps_of(
 class Asked:
     """What the steps depend on: the kernels of all cores ask for the same."""
 
-    network: Network
-    head: Operator
+    sums: Sums
     reached: bytes
     low: int
     high: int
-    stage: Stage = field(compare=False, repr=False)
     goals: np.ndarray = field(compare=False, repr=False)
 
 
 @lru_cache(maxsize=KNOWN)
 def _stepped(asked: Asked) -> tuple[tuple[Steps, ...], bool]:
-    stage, goals, low, high = asked.stage, asked.goals, asked.low, asked.high
-    zero = stage.head_output.zero_point + 128
-    mantissas, shifts = int8.channel_multipliers(stage.network, stage.head)
-    weights, bias = stage.flat_weights(), folded_bias(stage)
-    least = bias + 255 * np.minimum(weights, 0).sum(axis=1)
-    greatest = bias + 255 * np.maximum(weights, 0).sum(axis=1)
-    numbers = [
-        tuple(map(int, channel))
-        for channel in zip(mantissas, shifts, bias, least, greatest, strict=False)
-    ]
+    goals, low, high = asked.goals, asked.low, asked.high
+    numbers, zero = asked.sums.channels, asked.sums.zero
     plain = all(_is_plain(m, s, (lo, hi)) for m, s, _, lo, hi in numbers)
-    at = np.broadcast_to(goals, (len(weights), len(goals)))
+    at = np.broadcast_to(goals, (len(numbers), len(goals)))
     if plain:
-        columns = (mantissas[: len(weights), None], shifts[: len(weights), None])
-        function = _function(*columns, zero, low, high)
-        near = _near(goals, zero, *columns)
-        at = requant_proof.thresholds(
-            function, goals, least[:, None], greatest[:, None], near
+        mantissas, shifts, _, least, greatest = np.array(numbers)[..., None].swapaxes(
+            0, 1
         )
+        function = _function(mantissas, shifts, zero, low, high)
+        near = _near(goals, zero, mantissas, shifts)
+        at = requant_proof.thresholds(function, goals, least, greatest, near)
     steps = tuple(
         Steps(b, m, s, lo, hi, row)
         for (m, s, b, lo, hi), row in zip(numbers, at, strict=True)

@@ -25,14 +25,14 @@ from export.frontend.onnx import files as onnx_files
 from export.frontend.refusal import quantized_already
 from export.frontend.taken import Options, Taken, Wanted
 from export.frontend.tensorflow import silent, tensorflow
-from export.frontend.tflite import dequantized, folded, open_shapes, ranges
+from export.frontend.tflite import dequantized, folded, open_shapes
 from export.frontend.tflite.convert import (
     as_built,
     convert_opened,
     convert_quantized,
     from_keras,
 )
-from export.frontend.tflite.quantize import quantize
+from export.frontend.tflite.quantize import is_ours, quantize
 from export.frontend.tflite.real import with_float_constants
 from export.graph.network import Network
 from export.graph.read import read_tflite
@@ -91,13 +91,8 @@ def _quantized(
     inputs: tuple[np.ndarray, ...],
     options: Options,
 ) -> bytes:
-    """The int8 .tflite of a float one, or the int16 one.
-
-    An LSTM that begins anew does so for every input of the calibration, too; a
-    converter would run all of them as one series, and give each turn of a written-out
-    layer ranges of its own. Nor does one make int16.
-    """
-    if options.int16 or ranges.are_ours(floats):
+    """The int8 .tflite of a float one, or the int16 one, which no converter makes."""
+    if options.int16 or is_ours(floats):
         return quantize(floats, inputs, options.int16)
     return otherwise()
 

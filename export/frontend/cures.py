@@ -15,7 +15,16 @@ RECURRENT = (
 DILATED = (
     "convert with keras.Input(shape, batch_size=1): a dilated convolution then is one"
 )
+POINTWISE = (
+    "give the float model with --calibration: a function of one value, element by "
+    "element, becomes a table there; of two values tf.maximum and tf.minimum are taken"
+)
+CURVES = (
+    *("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "EQUAL", "NOT_EQUAL"),
+    *("SELECT", "SELECT_V2", "LOG", "SQRT", "SIN", "COS", "FLOOR", "CEIL"),
+)
 CURES = {
+    **dict.fromkeys(CURVES, POINTWISE),
     "SPACE_TO_BATCH_ND": DILATED,
     "BATCH_TO_SPACE_ND": DILATED,
     "IF": CONTROL,
@@ -25,8 +34,6 @@ CURES = {
     "UNIDIRECTIONAL_SEQUENCE_RNN": RECURRENT,
     "RNN": RECURRENT,
     "LSTM": RECURRENT,
-    "LOG": "leave it out: compare the numbers before it",
-    "SQRT": "square what it is compared with instead",
     "CAST": "convert to float before the model, not in it",
     "ARG_MAX": "end the model before it; the generated header has _argmax",
     "ARG_MIN": "end the model before it",

@@ -13,11 +13,15 @@ from export.frontend import scales_int16
 from export.graph.attributes import Attributes, Leaky, Lstm, Softmax
 from export.graph.kinds import LSTM, MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
+from export.graph.shapes import fitting
 
 HINT = "its scales are out of proportion: check the calibration data"
 LARGEST_SHIFT = 30  # to the left, of an int32
 CURVE_SCALE = 2.0**-27  # LOGISTIC, TANH: below it TFLite Micro shifts by less than none
 CURVE_MOST = 2.0**35  # and from here on by more bits than 64
+LARGE_SUMS = (
+    "its gates' sums leave 32 bits: divide the model's inputs, so that they are near 1"
+)
 CELL_POWER = 2  # an LSTM's cell: above it TFLite Micro leaves int32
 BOUNDS = {"RELU6": 6, "RELU_N1_TO_1": 1}
 
@@ -80,6 +84,9 @@ def _special(network: Network, op: Operator) -> str | None:
             return f"its cell's scale is 2^{power}"
         if not math.isfinite(op.told(Lstm).cell_clip):
             return "its cell's clip is not finite"
+        fits = fitting(network, op)
+        if fits and not recurrent.is_defined(recurrent.lstm(network, op)):
+            return LARGE_SUMS
     if op.kind in ("LOGISTIC", "TANH") and float(source.scale) < CURVE_SCALE:
         return "its input scale is too small"
     if op.kind in ("LOGISTIC", "TANH") and float(source.scale) >= CURVE_MOST:

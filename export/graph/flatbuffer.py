@@ -6,11 +6,14 @@
 `export.graph.read` makes typed values of a file; who writes one needs all of it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from export.graph.options import kind_of
 
 IDENTIFIER = b"TFL3"
 FIRST_BYTES = 4096  # the builder doubles its memory when it is full
@@ -49,6 +52,25 @@ def operator_code(kind: str) -> Any:
     code.deprecatedBuiltinCode = min(code.builtinCode, OLDEST_MOST)
     code.version = 1
     return code
+
+
+def code_number(model: Any, code: Any) -> int:
+    """Of an OperatorCodeT, which the model gains where it has none of its kind."""
+    kinds = [kind_of(one) for one in model.operatorCodes]
+    if kind_of(code) in kinds:
+        return kinds.index(kind_of(code))
+    model.operatorCodes.append(code)
+    return len(kinds)
+
+
+def operator(model: Any, kind: str, a: Any, inputs: Sequence[int]) -> Any:
+    """A builtin OperatorT with its options, or None, and no outputs yet."""
+    op = schema.OperatorT()
+    op.opcodeIndex = code_number(model, operator_code(kind))
+    op.inputs, op.builtinOptions = np.array(inputs, np.int32), a
+    if a is not None:
+        op.builtinOptionsType = getattr(schema.BuiltinOptions, type(a).__name__[:-1])
+    return op
 
 
 def drop_unused_codes(model: Any) -> None:

@@ -33,14 +33,14 @@ def alike(network: Network) -> list[tuple[int, ...]]:
 def _returning(network: Network, laid: "_Laid") -> Iterator[Pair]:
     """An operator with weights, and the first that reads its result by the same."""
     writers = {i: op.index for op in network.operators for i in op.outputs}
-    behind: list[int] = []  # what each depends on, one bit an operator
+    behind: dict[int, int] = {}  # what each depends on, one bit an operator
     waiting: dict[Hashable, list[Operator]] = {}
     for op in network.operators:
         before = [writers[i] for i in op.inputs if i in writers]
         bits = 0
         for index in before:
-            bits |= behind[index] | 1 << index
-        behind.append(bits)
+            bits |= behind.get(index, 0) | 1 << index
+        behind[op.index] = bits
         if not laid.has_weights(op):
             continue
         same = waiting.setdefault(laid.form(op), [])

@@ -303,3 +303,26 @@ def test_distclean_asks_first(checkout, answer, gone):
     assert "remove build, .venv" in done.stdout
     assert (checkout.folder / ".venv").exists() is not gone
     assert done.returncode == (0 if gone else 2)
+
+
+def test_a_venv_that_was_removed_is_made_anew(checkout):
+    """Its stamp stood in build/, and the next verb ended with: not found."""
+    checkout.program.unlink()
+    done = checkout.make("-n", "train")
+    assert "bash tools/setup.sh python" in done.stdout
+
+
+@pytest.mark.parametrize("line", ["#!{}", "#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n"])
+def test_a_checkout_that_was_moved_is_said_with_its_cure(checkout, line):
+    """The programs of a .venv name the folder that it was made in."""
+    gone = checkout.folder / "it was" / "here" / ".venv" / "bin" / "python3.11"
+    checkout.program.write_text(line.format(gone) + "\nimport re\n")
+    done = checkout.make("train")
+    assert done.returncode == 2 and "rm -r .venv" in done.stderr
+    assert "folder moved?" in done.stderr and "not found" not in done.stderr
+    assert checkout.make("distclean", answer="y\n").returncode == 0
+    checkout.program.parent.mkdir(parents=True)
+    checkout.program.write_text(line.format(gone) + "\nimport re\n")
+    gone.parent.mkdir(parents=True)
+    gone.symlink_to("/bin/true")
+    assert "moved" not in checkout.make("-n", "train").stderr

@@ -116,3 +116,25 @@ def test_a_venv_of_another_python_is_seen(checkout, version, told):
     assert done.returncode == 2
     assert f".venv is of Python {told}" in done.stderr
     assert "rm -r .venv" in done.stderr and not (checkout / "calls").exists()
+
+
+def test_silent_minutes_have_a_clock_on_a_terminal(checkout):
+    """Five minutes without a word look like a program that hangs."""
+    for name in ("sleep", "env"):
+        (checkout / "bin" / name).symlink_to(shutil.which(name) or name)
+    program(checkout / ".venv" / "bin" / "python", "3.11")
+    pip = checkout / ".venv" / "bin" / "pip"
+    pip.write_text("#!/bin/sh\ncase $* in *--require-hashes*) sleep 1.5 ;; esac\n")
+    pip.chmod(0o755)
+    person, terminal = os.openpty()
+    with open(person, "rb", 0) as shown:
+        done = subprocess.run(
+            [checkout / "bin" / "bash", "tools/setup.sh", "python"],
+            cwd=checkout,
+            env={**os.environ, "PATH": str(checkout / "bin")},
+            stderr=terminal,
+        )
+        os.close(terminal)
+        told = shown.read(4096).decode()
+    assert done.returncode == 0
+    assert "\rsetup: 0:01 " in told and told.endswith("\x1b[K")

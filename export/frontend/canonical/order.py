@@ -18,10 +18,24 @@ LEAST_SAVED = 0.1  # of the memory, for which everything is put into another ord
 def ordered(network: Network) -> Network:
     """The same operators in an order that takes less room, where one is known."""
     network = hastened(network)
+    if not _is_sound(network):
+        return network  # which is refused
     other = delayed(network)
     if peak(other) > peak(network) * (1 - LEAST_SAVED):
         return network
     return other
+
+
+def _is_sound(network: Network) -> bool:
+    """Whether each value is written once, and before it is read."""
+    written: set[int] = set()
+    waited: set[int] = set()  # for what is written later
+    for op in network.operators:
+        waited.update(i for i in op.inputs if i not in written)
+        if waited.union(written).intersection(op.outputs):
+            return False
+        written.update(op.outputs)
+    return True
 
 
 def hastened(network: Network) -> Network:

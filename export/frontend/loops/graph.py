@@ -18,7 +18,7 @@ from core.errors import Esp8kError
 from export.frontend import cures
 from export.frontend.loops.constants import constant
 from export.frontend.loops.rows import Inputs, Known, Made, Rows, Value
-from export.graph.flatbuffer import operator_code
+from export.graph.flatbuffer import operator
 from export.graph.kinds import QUANTIZE_KINDS
 from export.graph.options import kind_of
 from export.graph.read import DTYPES
@@ -143,19 +143,6 @@ class Unrolled:
 
 
 # ==== Parts of a graph ====
-
-
-def operator(model: Any, kind: str, a: Any, inputs: Sequence[int]) -> Any:
-    """A builtin one that the model gains a code for, where it has none."""
-    kinds = [kind_of(code) for code in model.operatorCodes]
-    if kind not in kinds:
-        model.operatorCodes.append(operator_code(kind))
-        kinds.append(kind)
-    op = schema.OperatorT()
-    op.opcodeIndex, op.inputs = kinds.index(kind), np.array(inputs, np.int32)
-    op.builtinOptionsType = getattr(schema.BuiltinOptions, type(a).__name__[:-1])
-    op.builtinOptions = a
-    return op
 
 
 def pack_options(count: int) -> Any:

@@ -15,12 +15,17 @@ from export.frontend import lstm_layer
 from export.frontend.loops.graph import (
     drop_unread,
     lengths,
-    operator,
     pack_options,
     reshaped,
     unpack_options,
 )
-from export.graph.flatbuffer import drop_unused_codes, packed, stored, unpacked
+from export.graph.flatbuffer import (
+    drop_unused_codes,
+    operator,
+    packed,
+    stored,
+    unpacked,
+)
 from export.graph.kinds import LSTM
 from export.graph.options import kind_of
 

@@ -11,12 +11,6 @@ from export.frontend.onnx import curves
 from export.frontend.onnx.builder import Builder, Mapper, Value
 from export.frontend.onnx.fuse import Step
 
-REAL = (
-    TensorProto.FLOAT,
-    TensorProto.FLOAT16,
-    TensorProto.DOUBLE,
-    TensorProto.BFLOAT16,
-)
 QDQ = "quantize the float model by quantize_static(..., quant_format=QuantFormat.QDQ)"
 # Operators whose output has the scale of their input, integers or not.
 MOVING = (
@@ -193,14 +187,6 @@ def _same(b: Builder, step: Step) -> Value:
     return b.value(step)
 
 
-def _cast(b: Builder, step: Step) -> Value:
-    """Between kinds of real numbers, or of what is whole already."""
-    value = b.value(step)
-    if step.attributes.get("to") not in REAL and value.tensor.dtype.is_floating:
-        raise step.refuse("real numbers to others", "leave it out, or use Floor")
-    return value
-
-
 # ==== Quantized graphs ====
 
 
@@ -295,5 +281,4 @@ MAPPERS: dict[str, Mapper] = {
     "DequantizeLinear": _dequantize,
     "Identity": _same,
     "Dropout": _same,
-    "Cast": _cast,
 }

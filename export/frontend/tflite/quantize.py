@@ -6,9 +6,6 @@ float16 and dynamic-range weights become float32 first; TensorFlow's own calibra
 does the rest. It runs in this process: `core.isolate` keeps its crashes away.
 """
 
-from copy import copy
-from typing import Any
-
 import numpy as np
 
 from core.errors import Esp8kError
@@ -16,24 +13,17 @@ from export.frontend import cures
 from export.frontend.refusal import reason
 from export.frontend.support import integer_core, require_supported
 from export.frontend.tensorflow import silent, tensorflow
-from export.frontend.tflite import ranges
+from export.frontend.tflite import pointwise, ranges
 from export.frontend.tflite.calibrator import fed, nothing, one_by_one
+from export.frontend.tflite.constants import with_own_constants, with_scaled_zeros
 from export.frontend.tflite.real import with_float_constants
 from export.graph.anew import begins_anew, marked
-from export.graph.flatbuffer import packed, stored, unpacked
-from export.graph.kinds import LSTM
-from export.graph.options import kind_of
 from export.graph.read import read_tflite
 
 UNQUANTIZED_HINT = (
     "convert it from its training framework with a representative_dataset, or replace "
     "that operator"
 )
-BIASES = {  # where operators have them among their inputs
-    **dict.fromkeys(("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"), (2,)),
-    "TRANSPOSE_CONV": (3,),
-    LSTM: range(12, 16),
-}
 
 
 def quantize(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool = False) -> bytes:
@@ -46,11 +36,24 @@ def quantize(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool = False) ->
     return marked(made) if begins_anew(raw) else made
 
 
+def is_ours(raw: bytes) -> bool:
+    """Whether a converter that quantizes by itself would give less.
+
+    An LSTM that begins anew does so for every input of the calibration, too, where a
+    converter runs all of them as one series; the turns of a written-out layer have
+    ranges in common; what int8 has no operators for becomes a table.
+    """
+    network = read_tflite(raw, "float")
+    return ranges.are_ours(raw) or bool(pointwise.regions(network))
+
+
 def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes:
     ranged = None
     try:
         ranged = _ranged(raw, inputs)
-        return _integers(ranged, int16)
+        found = () if int16 else pointwise.regions(read_tflite(ranged, "float"))
+        tables = _with_tables(ranged, found) if found else None
+        return tables or _integers(ranged, int16)
     except (RuntimeError, ValueError) as error:
         mixed = None if int16 or ranged is None else _with_tables(ranged)
         if mixed is not None:
@@ -66,7 +69,7 @@ def _ranged(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
     """The model in float32, with the range of each of its values."""
     tensorflow()
     with silent():
-        own = _with_own_biases(with_float_constants(raw))
+        own = with_own_constants(with_float_constants(raw))
         return ranges.calibrated(own, one_by_one(inputs))
 
 
@@ -77,46 +80,18 @@ def _integers(ranged: bytes, int16: bool = False, some_float: bool = False) -> b
         made = fed(ranged, nothing).calibrate_and_quantize(
             None, values, values, some_float, activations_type=values, bias_type=sums
         )
-        return bytes(made)
+    return with_scaled_zeros(bytes(made)) if int16 else bytes(made)
 
 
-def _with_tables(ranged: bytes) -> bytes | None:
+def _with_tables(
+    ranged: bytes, found: tuple[pointwise.Region, ...] = ()
+) -> bytes | None:
     """The model with some operators in float, if all of them become tables."""
     try:
-        mixed = _integers(ranged, some_float=True)
+        folded = pointwise.folded(ranged, found)
+        mixed = _integers(folded, some_float=True)
+        mixed = pointwise.expanded(mixed, found, ranged)
         require_supported(integer_core(read_tflite(mixed, "mixed")))
     except (RuntimeError, ValueError, Esp8kError):
         return None
     return mixed
-
-
-def _with_own_biases(raw: bytes) -> bytes:
-    """The same model with a bias for every operator.
-
-    Its scale is that of the input times that of the weights; a layer that is used
-    twice, for inputs of two scales, would have the first one's for both.
-    """
-    model = unpacked(raw)
-    for graph in model.subgraphs:
-        seen: set[int] = set()
-        for op in graph.operators:
-            kind = kind_of(model.operatorCodes[op.opcodeIndex])
-            op.inputs = np.array(op.inputs, np.int32)
-            for place in BIASES.get(kind, ()):
-                if place < len(op.inputs) and op.inputs[place] in seen:
-                    op.inputs[place] = _twin(model, graph, op.inputs[place])
-                seen.update(map(int, op.inputs[place : place + 1]))
-    return packed(model)
-
-
-def _twin(model: Any, graph: Any, index: int) -> int:
-    """Another tensor of a constant's values; what is no constant has none."""
-    if index < 0:
-        return index
-    data = model.buffers[graph.tensors[index].buffer].data
-    if data is None or len(data) == 0:
-        return index
-    twin = copy(graph.tensors[index])
-    twin.buffer = stored(model, np.array(data, np.uint8))
-    graph.tensors.append(twin)
-    return len(graph.tensors) - 1

@@ -14,7 +14,7 @@ from export.reference import int8
 from tools.bench.drawn.recurrent import Recurrent
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
-HIDDEN, CELL, PEEPHOLE = 18, 19, 9
+WEIGHT, HIDDEN, CELL, PEEPHOLE = 1, 18, 19, 9
 
 
 def lstm(seed: int = 0, steps: int = 6) -> TfliteBuilder:
@@ -84,3 +84,17 @@ def test_what_a_plain_lstm_has_not_is_named(place: int, value: int, what: str) -
     with pytest.raises(Esp8kError, match=what) as caught:
         require_supported(core_of(read_tflite(built(builder), "net"))[0])
     assert caught.value.hint
+
+
+def test_sums_that_leave_32_bits_are_refused_as_inputs_that_are_too_large() -> None:
+    """As of 24-bit sensors: beyond it TFLite Micro's own C is undefined."""
+    builder = lstm()
+    weights = builder.graph.tensors[builder.graph.operators[-1].inputs[WEIGHT]]
+    for power, taken in ((-6, True), (8, False)):
+        weights.quantization.scale = np.array([2.0**power], np.float32)
+        network, _ = core_of(read_tflite(built(builder), "net"))
+        if taken:
+            require_supported(network)
+            continue
+        with pytest.raises(Esp8kError, match="leave 32 bits: divide the model's"):
+            require_supported(network)

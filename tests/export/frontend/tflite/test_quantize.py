@@ -15,6 +15,7 @@ from export.frontend.tflite.convert import from_concrete, from_keras
 from export.frontend.tflite.quantize import quantize
 from export.frontend.tflite.run import run
 from export.graph.read import read_tflite
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 
 def floats(last: Any) -> bytes:
@@ -69,3 +70,42 @@ def test_a_layer_that_is_used_twice_has_a_bias_of_either_scale(name: str) -> Non
     (found,) = run(raw, (x,))
     (cost,) = costs.measured(raw, quantize(raw, (x,)), {"drawn": (x,)})
     assert cost.mean < 0.005 * np.ptp(found)
+
+
+@pytest.mark.parametrize("int16", [False, True])
+def test_constants_that_share_their_bytes_are_quantized_each(int16: bool) -> None:
+    """As converters write a bias that is added elsewhere too: an RNN's first step."""
+    b, rng = TfliteBuilder(), np.random.default_rng(0)
+
+    def constant(*shape: int) -> int:
+        data = rng.normal(size=shape)
+        return b.tensor(shape, data=data, dtype="float32")
+
+    x, y, z, end = (b.tensor((1, 8), dtype="float32") for _ in range(4))
+    added, bias, factor = constant(1, 8), constant(8), constant(8)
+    for other in (bias, factor):
+        b.graph.tensors[other].buffer = b.graph.tensors[added].buffer
+    b.operator("ADD", [x, added], y)
+    b.operator("FULLY_CONNECTED", [y, constant(8, 8), bias], z)
+    b.operator("MUL", [z, factor], end)
+    raw, inputs = b.build([x], [end]), (drawn(),)
+    (found,) = run(raw, inputs)
+    model = quantize(raw, inputs, int16)
+    (cost,) = costs.measured(raw, model, {"drawn": inputs})
+    assert cost.mean < (0.001 if int16 else 0.01) * np.ptp(found)
+
+
+@pytest.mark.parametrize("kind", ["ADD", "SUB"])
+def test_what_is_added_of_zeros_alone_has_a_scale_of_16_bits(kind: str) -> None:
+    """As the state that a GRU of ONNX begins with."""
+    b, rng = TfliteBuilder(), np.random.default_rng(0)
+    x, y, end = (b.tensor((1, 8), dtype="float32") for _ in range(3))
+    zeros = b.tensor((1, 8), data=np.zeros((1, 8)), dtype="float32")
+    weights = b.tensor((8, 8), data=rng.normal(size=(8, 8)), dtype="float32")
+    b.operator(kind, [zeros, x], y)
+    b.operator("FULLY_CONNECTED", [y, weights, -1], end)
+    raw, inputs = b.build([x], [end]), (drawn(),)
+    (found,) = run(raw, inputs)
+    model = quantize(raw, inputs, int16=True)
+    (cost,) = costs.measured(raw, model, {"drawn": inputs})
+    assert cost.mean < 0.001 * np.ptp(found)
