@@ -6,6 +6,8 @@ float16 and dynamic-range weights become float32 first; TensorFlow's own calibra
 does the rest. It runs in this process: `core.isolate` keeps its crashes away.
 """
 
+from functools import partial
+
 import numpy as np
 
 from core.errors import Esp8kError
@@ -53,7 +55,7 @@ def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes
         ranged = _ranged(raw, inputs)
         found = () if int16 else pointwise.regions(read_tflite(ranged, "float"))
         tables = _with_tables(ranged, found) if found else None
-        return tables or _integers(ranged, int16)
+        return tables or _by_the_older(ranged, int16)
     except (RuntimeError, ValueError) as error:
         mixed = None if int16 or ranged is None else _with_tables(ranged)
         if mixed is not None:
@@ -73,7 +75,10 @@ def _ranged(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
         return ranges.calibrated(own, one_by_one(inputs))
 
 
-def _integers(ranged: bytes, int16: bool = False, some_float: bool = False) -> bytes:
+def _by_the_older(
+    ranged: bytes, int16: bool = False, some_float: bool = False
+) -> bytes:
+    """By TensorFlow's first quantizer, the one that makes 16 bits and has an LSTM."""
     tf = tensorflow()
     values, sums = (tf.int16, tf.int64) if int16 else (tf.int8, tf.int32)
     with silent():
@@ -83,15 +88,25 @@ def _integers(ranged: bytes, int16: bool = False, some_float: bool = False) -> b
     return with_scaled_zeros(bytes(made)) if int16 else bytes(made)
 
 
+def _by_the_newer(ranged: bytes) -> bytes:
+    """By the one that knows DIV and others; what it does not know stays float."""
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    int8 = tensorflow().int8
+    with silent():
+        return bytes(mlir_quantize(ranged, input_data_type=int8, output_data_type=int8))
+
+
 def _with_tables(
     ranged: bytes, found: tuple[pointwise.Region, ...] = ()
 ) -> bytes | None:
     """The model with some operators in float, if all of them become tables."""
-    try:
-        folded = pointwise.folded(ranged, found)
-        mixed = _integers(folded, some_float=True)
-        mixed = pointwise.expanded(mixed, found, ranged)
-        require_supported(integer_core(read_tflite(mixed, "mixed")))
-    except (RuntimeError, ValueError, Esp8kError):
-        return None
-    return mixed
+    folded = pointwise.folded(ranged, found)
+    for quantizer in (partial(_by_the_older, some_float=True), _by_the_newer):
+        try:
+            mixed = pointwise.expanded(quantizer(folded), found, ranged)
+            require_supported(integer_core(read_tflite(mixed, "mixed")))
+            return mixed
+        except (RuntimeError, ValueError, Esp8kError):
+            continue
+    return None
