@@ -74,26 +74,14 @@ def engine_pages(
 ) -> dict[str, Page]:
     """The C files of one engine, by their path; each core has its own."""
     stem = name if core is registry.PORTABLE else f"{name}_{core.name}"
-    codes = {
-        stage.name: engine.shared.code(kernel.code(templates, engine.shares(stage)))
-        for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
-    }
-    names = sharing.functions(codes)
-    uses = Counter(names.get(stage.name, stage.name) for stage in engine.stages)
+    functions, names = _functions(templates, engine)
     variables = {
         **vars(subject),
         "engine": name,
         "stem": stem,
         "condition": core.condition if name == "int8" else core.fpu,
         "guarded": subject.lx6 if name == "int8" else subject.lx6_f16,
-        "functions": [
-            {
-                "comment": describe(stage, kernel, uses[stage.name]),
-                "code": codes[stage.name],
-            }
-            for stage, kernel in zip(engine.stages, engine.kernels, strict=True)
-            if stage.name not in names
-        ],
+        "functions": functions,
         "calls": [sharing.renamed(line, names) for line in engine.calls],
         "arrays": engine.arrays,
         "arena": engine.arena,
@@ -110,6 +98,33 @@ def engine_pages(
         f"{start}_weights.h": "weights.h.jinja",
     }
     return {path: Page(template, variables) for path, template in made.items()}
+
+
+@dataclass(frozen=True)
+class Function:
+    """A layer's C function, and the comment above it."""
+
+    comment: str
+    code: str
+
+
+def _functions(
+    templates: jinja2.Environment, engine: Engine
+) -> tuple[list[Function], dict[str, str]]:
+    """Those that are written; the others' names, each with the one that is called."""
+    layers = list(zip(engine.stages, engine.kernels, strict=True))
+    codes = {
+        stage.name: engine.shared.code(kernel.code(templates, engine.shares(stage)))
+        for stage, kernel in layers
+    }
+    names = sharing.functions(codes)
+    uses = Counter(names.get(stage.name, stage.name) for stage in engine.stages)
+    written = [
+        Function(describe(stage, kernel, uses[stage.name]), codes[stage.name])
+        for stage, kernel in layers
+        if stage.name not in names
+    ]
+    return written, names
 
 
 def pair(prefix: str, name: str, context: dict[str, object]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from export.arithmetic import float16 as arithmetic
-from export.arithmetic import scales
+from export.arithmetic import float16_scales
 from export.arithmetic.channelwise import with_tables
 from export.emit import row_engine
 from export.emit.calls import Calls
@@ -175,7 +175,7 @@ def _row_by_row(
     buffers: row_buffers.RowBuffers,
     core: Core,
 ) -> Engine:
-    rounding, scaled = arithmetic.roundings(stages), scales.plan(stages)
+    rounding, scaled = arithmetic.roundings(stages), float16_scales.plan(stages)
     kernels = tuple(
         registry.float16(
             stage,

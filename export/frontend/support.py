@@ -10,7 +10,7 @@ with it, and what would help.
 import math
 
 from core.errors import Esp8kError
-from export.arithmetic import elementwise, int8, rows
+from export.arithmetic import elementwise, int8, normal
 from export.frontend import cures, scales, weights
 from export.frontend.canonical import canonical
 from export.frontend.canonical.ends import Ends, separate
@@ -39,8 +39,8 @@ FIXED_INT16 = dict.fromkeys(("SOFTMAX", "LOGISTIC", "TANH"), (1 / 32768, 0))
 LONGEST_INT16 = {"SOFTMAX": (1 << 16) - 1}
 LONGEST = {  # rows that TFLite Micro sums up without leaving its formats
     "SOFTMAX": 511,  # it aborts where the sum of exps reaches 512
-    "LOG_SOFTMAX": rows.LOG_SOFTMAX_CLASSES,
-    "L2_NORMALIZATION": rows.L2_DEPTH,
+    "LOG_SOFTMAX": normal.LOG_SOFTMAX_CLASSES,
+    "L2_NORMALIZATION": normal.L2_DEPTH,
 }
 MAX_RANK = 4
 ANY_RANK = ("MOVE", "RESHAPE")  # they take bytes as they lie

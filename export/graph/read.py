@@ -1,4 +1,4 @@
-"""A .tflite as a `Network`: the one place that knows the flatbuffer.
+"""A .tflite as a `Network`: typed values in place of the schema's objects.
 
     from export.graph.read import read_tflite
     network = read_tflite("build/v2/model_int8.tflite", "v2")

@@ -17,7 +17,7 @@ from export.arithmetic import elementwise, int8, unary
 from export.arithmetic.int8 import clamp, requantize, wrap
 from export.graph.kinds import MAC_KINDS, UNARY_KINDS
 from export.graph.network import Network, Operator
-from export.reference import int16, moving, recurrent, rows, windows
+from export.reference import int16, moving, normal, recurrent, windows
 
 Values = dict[int, np.ndarray]
 BATCH = 200  # images at a time: the windows of one layer stay in the cache
@@ -145,8 +145,8 @@ KERNELS: dict[str, Callable[[Network, Operator, Values], np.ndarray]] = {
     "RESIZE_BILINEAR": moving.resize_bilinear,
     "BATCH_MATMUL": moving.batch_matmul,
     "TRANSPOSE_CONV": moving.transpose_conv,
-    "LOG_SOFTMAX": rows.log_softmax,
-    "L2_NORMALIZATION": rows.l2_normalization,
+    "LOG_SOFTMAX": normal.log_softmax,
+    "L2_NORMALIZATION": normal.l2_normalization,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent.lstm,
     "SVDF": recurrent.svdf,
 }

@@ -7,7 +7,6 @@ Frames are drawn from the images, the same ones whenever those and the count are
 
 import zlib
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from tools.link.camera import infer_frame
 from tools.link.client import Device
 from tools.link.framing import Error
 from tools.link.session import Refused
+from tools.report.content import FrameRow, Frames
 from tools.report.data import Check, Opener
 
 Array = np.ndarray
@@ -42,9 +42,9 @@ def ask(
     classify: Classify,
     shown: list[tuple[int, Array]],
     labels: Array,
-) -> dict[str, Any]:
+) -> Frames:
     """Every frame on the device, beside the specification and the host's logits."""
-    rows = []
+    rows: list[FrameRow] = []
     for index, frame in shown:
         told = infer_frame(device, ENGINE, frame)
         own: Prepared = prepare(frame)
@@ -78,7 +78,7 @@ def compare(
     images: Array,
     labels: Array,
     count: int,
-) -> dict[str, Any] | None:
+) -> Frames | None:
     """None where none are asked for, or the device's firmware takes no frames."""
     if count == 0:
         return None
@@ -94,7 +94,7 @@ def compare(
             return None
 
 
-def failure(found: dict[str, Any] | None) -> list[str]:
+def failure(found: Frames | None) -> list[str]:
     """What must hold of them and does not."""
     if found is None:
         return []

@@ -7,13 +7,13 @@ through a second device, which must give the same logits.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from core.errors import CheckFailed
 from core.saying import say
 from tools.link.messages import Result
+from tools.report.content import Spread
 from tools.report.data import Check, Collected, Opener, collect, spread
 
 COUNTED = 16  # images that are counted apart
@@ -25,7 +25,7 @@ def counted(
     engines: Sequence[str],
     images: np.ndarray,
     got: Collected,
-) -> dict[str, Any]:
+) -> dict[str, Spread | None]:
     """Spread by engine, None where nothing counts; `opener` has a device that does."""
     counts = {e: spread([r.count for r in got.answers[e]]) for e in engines}
     if opener is None or any(counts.values()):

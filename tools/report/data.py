@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,14 @@ from core.statistics import confusion, mcnemar, wilson_percent
 from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.messages import Result
+from tools.report.content import (
+    Accuracy,
+    Differences,
+    Doubts,
+    EngineReport,
+    Mistake,
+    Spread,
+)
 
 FAILURES_IN_A_ROW = 3  # reopenings without one answer in between, then we give up
 
@@ -161,7 +168,7 @@ def _ask(
 # ==== Statistics ====
 
 
-def accuracy(truth: np.ndarray, said: np.ndarray) -> dict[str, Any]:
+def accuracy(truth: np.ndarray, said: np.ndarray) -> Accuracy:
     """Of labels (N,): right answers, their share in percent, its 95 % interval."""
     right, total = int((truth == said).sum()), len(truth)
     return {
@@ -172,7 +179,7 @@ def accuracy(truth: np.ndarray, said: np.ndarray) -> dict[str, Any]:
     }
 
 
-def differences(host: np.ndarray, device: np.ndarray) -> dict[str, Any]:
+def differences(host: np.ndarray, device: np.ndarray) -> Differences:
     """Real-valued logits (N, 10) of the two: how far apart they are."""
     a, b = host.astype(np.float64), device.astype(np.float64)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
@@ -187,7 +194,7 @@ def differences(host: np.ndarray, device: np.ndarray) -> dict[str, Any]:
     }
 
 
-def spread(values: Sequence[int | None]) -> dict[str, float] | None:
+def spread(values: Sequence[int | None]) -> Spread | None:
     """Minimum, median and maximum; None where nothing was measured."""
     known = [value for value in values if value is not None]
     if not known:
@@ -202,7 +209,7 @@ def spread(values: Sequence[int | None]) -> dict[str, float] | None:
 
 def doubt_statistics(
     decisions: np.ndarray | None, said: np.ndarray, truth: np.ndarray
-) -> dict[str, Any] | None:
+) -> Doubts | None:
     """How many of N answers are sure, and what they are worth; None without a doubt."""
     if decisions is None:
         return None
@@ -225,7 +232,7 @@ def engine_statistics(
     answers: Sequence[Result],
     truth: np.ndarray,
     images: np.ndarray,
-) -> dict[str, Any]:
+) -> EngineReport:
     """All of one engine, timing apart; `own`: the host's raw logits (N, classes)."""
     logits = np.stack([np.asarray(a.logits) for a in answers]).astype(own.dtype)
     device_labels = np.array([a.label for a in answers])
@@ -259,7 +266,7 @@ def engine_statistics(
 
 def misclassified(
     truth: np.ndarray, host: np.ndarray, device: np.ndarray
-) -> list[dict[str, int]]:
+) -> list[Mistake]:
     """The images that one of the two has wrong; all labels are (N,)."""
     return [
         {

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from core.statistics import wilson_percent
+from tools.report.content import EngineReport, Report
 
 NAMES = {"int8": "int8", "f16": "float16"}
 TILES = 160  # misclassified digits that are shown; report.json names all
@@ -21,7 +22,7 @@ TILES = 160  # misclassified digits that are shown; report.json names all
 # ---- accuracy ----
 
 
-def accuracy_plot(report: dict[str, Any]) -> dict[str, Any]:
+def accuracy_plot(report: Report) -> dict[str, Any]:
     """Dots with 95 % whiskers, from PyTorch to the device, in percent of the width."""
     rows = []
     total = report["test_images"]  # the artefacts were measured on these
@@ -83,9 +84,7 @@ def _dot(
 # ---- one engine ----
 
 
-def engine_view(
-    report: dict[str, Any], engine: str, part: dict[str, Any]
-) -> dict[str, Any]:
+def engine_view(report: Report, engine: str, part: EngineReport) -> dict[str, Any]:
     """The comparison of one engine as label and value, and its confusion matrix."""
     equal = part["digest"]["host"] == part["digest"]["device"]
     logits, toss = part["logits"], part["mcnemar"]
@@ -137,9 +136,7 @@ def matrix(counts: list[list[int]]) -> list[list[dict[str, Any]]]:
     ]
 
 
-def mistakes(
-    report: dict[str, Any], images: np.ndarray
-) -> tuple[list[dict[str, Any]], int]:
+def mistakes(report: Report, images: np.ndarray) -> tuple[list[dict[str, Any]], int]:
     """Digits that anyone got wrong, with what each side said; and how many more."""
     found: dict[int, dict[str, Any]] = {}
     for engine, part in report["engines"].items():

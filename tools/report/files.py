@@ -5,7 +5,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from core import files
 from core.saying import say
 from core.text import for_json
 from tools.report import page as report_page
+from tools.report.content import Report
 from tools.report.data import Progress
 
 
@@ -52,7 +52,7 @@ def progress_bar(title: str, total: int) -> Iterator[Progress]:
         yield advance
 
 
-def write(folder: Path, report: dict[str, Any], images: np.ndarray) -> None:
+def write(folder: Path, report: Report, images: np.ndarray) -> None:
     """report.json and report.html; where the first is, both are whole, of one run."""
     page = report_page.render(report, images)
     with files.staged(folder, last="report.json") as stage:
@@ -60,7 +60,7 @@ def write(folder: Path, report: dict[str, Any], images: np.ndarray) -> None:
         (stage / "report.json").write_text(for_json(report, 1) + "\n")
 
 
-def summary(report: dict[str, Any], folder: Path) -> str:
+def summary(report: Report, folder: Path) -> str:
     """A few lines for the terminal."""
     board, evidence = report["board"], report["evidence"]
     lines = [f"{report['model']} on {board} ({evidence}), {report['images']:,} images"]
@@ -81,7 +81,7 @@ def summary(report: dict[str, Any], folder: Path) -> str:
     return "\n".join([*lines, f"  {folder / 'report.html'}"])
 
 
-def _of_engine(report: dict[str, Any], engine: str) -> list[str]:
+def _of_engine(report: Report, engine: str) -> list[str]:
     """How often it is right, how equal to the host, its cost, how often it is sure."""
     part = report["engines"][engine]
     low, high = part["device"]["wilson95_percent"]

@@ -13,6 +13,7 @@ import numpy as np
 from core.text import for_terminal
 from core.words import BUILT, EMULATED, HARDWARE, PROCESS
 from tools.report import shown
+from tools.report.content import Memory, Report, Spread
 from tools.report.figures import NAMES, accuracy_plot, engine_view, mistakes
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -34,7 +35,7 @@ MEMORY_OF_TWIN = (
 )
 
 
-def render(report: dict[str, Any], images: np.ndarray) -> str:
+def render(report: Report, images: np.ndarray) -> str:
     """The whole page."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -54,7 +55,7 @@ def _shown(value: Any) -> Any:
     return for_terminal(value) if plain else value
 
 
-def view(report: dict[str, Any], images: np.ndarray) -> dict[str, Any]:
+def view(report: Report, images: np.ndarray) -> dict[str, Any]:
     """What the template fills in."""
     engines = [engine_view(report, e, p) for e, p in report["engines"].items()]
     wrong, hidden = mistakes(report, images)
@@ -83,7 +84,7 @@ def view(report: dict[str, Any], images: np.ndarray) -> dict[str, Any]:
 # ---- the top of the page ----
 
 
-def verdict(report: dict[str, Any]) -> dict[str, Any]:
+def verdict(report: Report) -> dict[str, Any]:
     """One sentence that says whether device and host are the same."""
     if report["failures"]:
         return {"good": False, "text": "; ".join(report["failures"])}
@@ -97,7 +98,7 @@ def verdict(report: dict[str, Any]) -> dict[str, Any]:
     return {"good": True, "text": f"{text}; {apart:,} of {logits:,} logits differ."}
 
 
-def cards(report: dict[str, Any]) -> list[dict[str, str]]:
+def cards(report: Report) -> list[dict[str, str]]:
     """The few numbers that most readers came for."""
     result = []
     for engine, part in report["engines"].items():
@@ -141,20 +142,19 @@ def kilobytes(count: int) -> str:
 # ---- cost ----
 
 
-def work(report: dict[str, Any]) -> dict[str, Any]:
+def work(report: Report) -> dict[str, Any]:
     """Time on hardware; elsewhere instructions or the host's own time, said so."""
     hardware = report["evidence"] == HARDWARE
     times = report["timing"]["microseconds"]
     rows = []
     for engine in report["engines"]:
-        count = report["instructions"].get(engine)
-        if hardware and times.get(engine):
-            rows.append(_work_row(report, engine, times[engine], "microseconds"))
+        count, time = report["instructions"].get(engine), times.get(engine)
+        if hardware and time:
+            rows.append(_work_row(report, engine, time, "microseconds"))
         if count:
             rows.append(_work_row(report, engine, count, report["counter"]))
-        elif not hardware and times.get(engine):
-            unit = "µs of this computer"
-            rows.append(_work_row(report, engine, times[engine], unit))
+        elif not hardware and time:
+            rows.append(_work_row(report, engine, time, "µs of this computer"))
     caution = {
         HARDWARE: "The board's own clock, around the inference alone.",
         EMULATED: "Instructions of the emulated core, counted exactly. They are not "
@@ -166,9 +166,7 @@ def work(report: dict[str, Any]) -> dict[str, Any]:
     return {"rows": rows, "caution": caution}
 
 
-def _work_row(
-    report: dict[str, Any], engine: str, values: dict[str, Any], unit: str
-) -> dict[str, Any]:
+def _work_row(report: Report, engine: str, values: Spread, unit: str) -> dict[str, Any]:
     median = values["median"]
     if median >= 1_000_000:  # more digits would not fit their card
         short, prefix = f"{median / 1_000_000:,.2f}", "M "
@@ -195,7 +193,7 @@ def _work_row(
     }
 
 
-def memory(stored: dict[str, Any] | None) -> list[dict[str, Any]]:
+def memory(stored: Memory | None) -> list[dict[str, Any]]:
     """Flash and RAM as stacked bars."""
     return [
         {
@@ -215,12 +213,11 @@ def memory(stored: dict[str, Any] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _bars(stored: dict[str, Any]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+def _bars(stored: Memory) -> list[tuple[str, int, list[tuple[str, int]]]]:
     """(name, bytes, its parts) of each memory."""
     arena, stack = stored["arena_bytes"], stored.get("stack_bytes", 0)
-    header = stored["flash_bytes"] - sum(
-        stored[f"{part}_bytes"] for part in ("code", "const", "data")
-    )
+    linked = stored["code_bytes"] + stored["const_bytes"] + stored["data_bytes"]
+    header = stored["flash_bytes"] - linked
     return [
         (
             "Flash",
@@ -247,7 +244,7 @@ def _bars(stored: dict[str, Any]) -> list[tuple[str, int, list[tuple[str, int]]]
 # ---- where it comes from ----
 
 
-def facts(report: dict[str, Any]) -> list[tuple[str, str]]:
+def facts(report: Report) -> list[tuple[str, str]]:
     """Provenance as label and value."""
     config = report["config"]
     trained = ", ".join(
@@ -265,7 +262,7 @@ def facts(report: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def timing_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+def timing_rows(report: Report) -> list[tuple[str, str]]:
     """What differs from run to run."""
     link, timing = report["link"], report["timing"]
     rows = [

@@ -44,6 +44,14 @@ from tools.classify.host import Host
 from tools.link.client import Device
 from tools.link.identity_lock import require_identity
 from tools.report import camera
+from tools.report.content import (
+    EngineReport,
+    Frames,
+    Link,
+    Provenance,
+    Report,
+    Timing,
+)
 from tools.report.counting import counted
 from tools.report.data import (
     Check,
@@ -99,9 +107,7 @@ class Subject:
     data_hash: str
 
 
-def make_report(
-    config: Config, target: Target, host: Host, asked: Subject
-) -> dict[str, Any]:
+def make_report(config: Config, target: Target, host: Host, asked: Subject) -> Report:
     """Ask host and device about every image; the content of report.json."""
     engines = ENGINES if config.engine == "both" else (config.engine,)
     own = host_logits(host, engines, asked.images)
@@ -120,24 +126,26 @@ def make_report(
     counts = counted(target.counting, check, engines, asked.images, got)
     counter = identity[-1].counter  # of the device that counted, if one did
     truth = asked.labels.astype(int)
-    report: dict[str, Any] = {
+    parts: dict[str, EngineReport] = {
+        e: engine_statistics(host, e, own[e], got.answers[e], truth, asked.images)
+        for e in engines
+    }
+    frames = camera_frames(config, target, check, host, asked)
+    failed = failures(len(asked.images), parts, frames)
+    return {
         "format": FORMAT,
         **provenance(config, target, host, asked),
-        "engines": {
-            e: engine_statistics(host, e, own[e], got.answers[e], truth, asked.images)
-            for e in engines
-        },
-        "frames": camera_frames(config, target, check, host, asked),
+        "engines": parts,
+        "frames": frames,
         "instructions": counts,
         "counter": counter,
         "memory": memory(target.folder(host) / "memory.json"),
         "artefacts": artefacts(host),
+        "failures": failed,
+        "passed": not failed,
+        "link": link_statistics(got, workers),
+        "timing": timing(target, got, seconds),
     }
-    report["failures"] = failures(report)
-    report["passed"] = not report["failures"]
-    report["link"] = link_statistics(got, workers)
-    report["timing"] = timing(target, got, seconds)
-    return report
 
 
 def host_logits(
@@ -151,7 +159,7 @@ def host_logits(
     return own
 
 
-def link_statistics(got: Collected, workers: int) -> dict[str, Any]:
+def link_statistics(got: Collected, workers: int) -> Link:
     """What the line did while all images crossed it."""
     return {
         "devices_at_once": workers,
@@ -164,7 +172,7 @@ def link_statistics(got: Collected, workers: int) -> dict[str, Any]:
 
 def provenance(
     config: Config, target: Target, host: Host, asked: Subject
-) -> dict[str, Any]:
+) -> Provenance:
     """What the numbers belong to."""
     program = "esp8k report"
     command = f"{program} --model {config.model} --board {shlex.quote(target.name)}"
@@ -189,7 +197,7 @@ def provenance(
     }
 
 
-def timing(target: Target, got: Collected, seconds: float) -> dict[str, Any]:
+def timing(target: Target, got: Collected, seconds: float) -> Timing:
     """What changes from run to run. Only a board's own clock times a board."""
     return {
         "seconds_for_all": seconds,
@@ -201,24 +209,26 @@ def timing(target: Target, got: Collected, seconds: float) -> dict[str, Any]:
     }
 
 
-def failures(report: dict[str, Any]) -> list[str]:
-    """What must hold and does not."""
+def failures(
+    images: int, engines: dict[str, EngineReport], frames: Frames | None
+) -> list[str]:
+    """What must hold of so many images and does not."""
     found = []
-    for engine, part in report["engines"].items():
-        apart = report["images"] - part["agreement"]
+    for engine, part in engines.items():
+        apart = images - part["agreement"]
         if apart:
-            found.append(f"{engine}: {apart} of {report['images']} classes disagree")
+            found.append(f"{engine}: {apart} of {images} classes disagree")
         if not part["label_is_argmax"]:
             found.append(f"{engine}: a class is not the largest of its logits")
         host, device = part["digest"]["host"], part["digest"]["device"]
         if engine == "int8" and host != device:
             found.append(f"int8: digest {device} on the device, {host} on the host")
-    return found + camera.failure(report["frames"])
+    return found + camera.failure(frames)
 
 
 def camera_frames(
     config: Config, target: Target, check: Check, host: Host, asked: Subject
-) -> dict[str, Any] | None:
+) -> Frames | None:
     """Frames that the device prepares itself; None for another data set's model."""
     count = config.frames if host.doubt is not None else 0
     if count:

@@ -6,12 +6,11 @@ import numpy as np
 
 from export.reference.prepare import prepare
 from tools.report.camera import drawn
+from tools.report.content import Doubts, Report
 from tools.report.figures import NAMES, png
 
-WORDS = (("sure", "sure"), ("unsure", "unsure"), ("no_digit", "not a digit"))
 
-
-def doubts(report: dict[str, Any]) -> list[dict[str, Any]]:
+def doubts(report: Report) -> list[dict[str, Any]]:
     """A bar and three sentences for each engine; none where the model has no doubt."""
     return [
         doubt(engine, part["doubt"], report["images"])
@@ -20,21 +19,26 @@ def doubts(report: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def doubt(engine: str, part: dict[str, Any], total: int) -> dict[str, Any]:
+def doubt(engine: str, part: Doubts, total: int) -> dict[str, Any]:
     """One engine's."""
     sure, wrong = part["accuracy_of_sure"], part["wrong"]
     right = total - wrong
+    counts = {
+        "sure": part["sure"],
+        "unsure": part["unsure"],
+        "not a digit": part["no_digit"],
+    }
     return {
         "engine": engine,
         "name": NAMES[engine],
         "parts": [
             {
                 "name": word,
-                "count": f"{part[key]:,}",
-                "share": f"{100 * part[key] / max(total, 1):.2f}",
+                "count": f"{count:,}",
+                "share": f"{100 * count / max(total, 1):.2f}",
             }
-            for key, word in WORDS
-            if part[key]
+            for word, count in counts.items()
+            if count
         ],
         "rows": [
             ("right among the sure", share(sure["right"], sure["of"])),
@@ -53,7 +57,7 @@ def share(some: int, of: int) -> str:
     return f"{some:,} of {of:,} ({text} %)"
 
 
-def camera(report: dict[str, Any], images: np.ndarray) -> dict[str, Any] | None:
+def camera(report: Report, images: np.ndarray) -> dict[str, Any] | None:
     """The frames with what was made of them; None where none were sent."""
     found = report["frames"]
     if found is None:
@@ -71,11 +75,11 @@ def camera(report: dict[str, Any], images: np.ndarray) -> dict[str, Any] | None:
                 "right": row["true"] == row["device"],
             }
         )
-    equal = min(found["equal_pictures"], found["equal_logits"])
+    count = min(found["equal_pictures"], found["equal_logits"])
     return {
         "tiles": tiles,
-        "equal": equal,
+        "equal": count,
         "of": found["of"],
         "right": found["right"],
-        "good": equal == found["of"],
+        "good": count == found["of"],
     }

@@ -17,6 +17,7 @@ from core.errors import Esp8kError
 from core.paths import build_root
 from core.program import run
 from training.figure import BLUE, GREY, INK, PALE, figure, store
+from training.studies.records import Summary
 from training.studies.seeds import RESULTS, filed
 
 
@@ -54,14 +55,14 @@ COLUMNS = (("right, %", 95), ("parameters", 170), ("MACs", 230), ("epochs", 300)
 UNKNOWN = "–"
 
 
-def epochs(result: dict[str, Any]) -> str:
+def epochs(result: Summary) -> str:
     """Its passes; where it had a teacher, those of the teacher too."""
     teacher = result["teacher"]
     own = str(result["recipe"]["epochs"])
     return f"{own}, teacher {teacher['epochs']}" if teacher else own
 
 
-def rows(results: dict[str, dict[str, Any]]) -> list[Row]:
+def rows(results: dict[str, Summary]) -> list[Row]:
     """Ours and theirs, the best first."""
     ours = [
         Row(
@@ -93,7 +94,7 @@ def span(ends: tuple[float, float], form: str) -> str:
     return f"{ends[0]:{form}} to {ends[1]:{form}}"
 
 
-def draw(results: dict[str, dict[str, Any]]) -> Any:
+def draw(results: dict[str, Summary]) -> Any:
     """A line for each: accuracy as a bar, and in figures what it took."""
     lines = rows(results)
     picture = figure(10.5, 1.7 + 0.36 * len(lines))

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -36,6 +36,7 @@ from training.figure import BLUE, GREY, PALE, RED, figure, store
 from training.layers import CLASSES
 from training.schedule import Recipe
 from training.studies import seeds
+from training.studies.records import LessData, Origin, Point, Reached, Run, Summary
 from training.studies.seeds import MOST_JOBS, MOST_SEEDS, Series
 
 RESULTS = seeds.RESULTS / "less-data"
@@ -72,10 +73,14 @@ class Case:
         name = f"{self.percent}-{self.way}-{self.seed}.json"
         return build_root() / self.model / "less-data" / name
 
-    def origin(self) -> dict[str, Any]:
+    def origin(self) -> Origin:
         """What a stored run must have been made with to count."""
-        share = {"percent": self.percent, "way": self.way}
-        return series(self.model).wanted() | {"recipe": self.recipe.record()} | share
+        return {
+            **series(self.model).wanted(),
+            "recipe": self.recipe.record(),
+            "percent": self.percent,
+            "way": self.way,
+        }
 
     @property
     def recipe(self) -> Recipe:
@@ -112,7 +117,7 @@ def shortened(full: Recipe, percent: int, way: str) -> Recipe:
     return replace(full, ema=round(max(0.0, 1 - reach), 6) if full.ema else 0.0)
 
 
-def train_case(case: Case) -> dict[str, Any]:
+def train_case(case: Case) -> Run:
     """Train one case and file it."""
     labels = data.load().train_labels
     origin = case.origin()
@@ -121,7 +126,7 @@ def train_case(case: Case) -> dict[str, Any]:
     )
 
 
-def train_missing(cases: list[Case], jobs: int) -> Iterator[dict[str, Any]]:
+def train_missing(cases: list[Case], jobs: int) -> Iterator[Run]:
     """Train the cases that are not there yet; yields each record as it is done."""
     todo = [c for c in cases if seeds.stored_at(c.path, c.origin()) is None]
     if not todo:
@@ -131,26 +136,24 @@ def train_missing(cases: list[Case], jobs: int) -> Iterator[dict[str, Any]]:
             yield future.result()
 
 
-def complete(model: str, count: int, jobs: int) -> list[dict[str, Any]]:
+def complete(model: str, count: int, jobs: int) -> Sequence[Reached]:
     """The records with all images: from the file of seeds, else trained here."""
     whole = series(model)
     path = seeds.RESULTS / f"{whole.name}.json"
     if path.exists():
-        filed = json_object(path)
+        filed = cast(Summary, json_object(path))
         same = all(filed.get(k) == v for k, v in whole.wanted().items())
         if same and filed["n"] >= count:
-            records: list[dict[str, Any]] = filed["seeds"]
-            return records[:count]
+            return filed["seeds"][:count]
     for _ in seeds.train_missing(whole, range(count), jobs):
         pass
     found = (whole.stored(seed) for seed in range(count))
     return [record for record in found if record]
 
 
-def point(percent: int, way: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+def point(percent: int, way: str, records: Sequence[Reached]) -> Point:
     """One point of the plot."""
     values = [record["float_accuracy"] for record in records]
-    keys = ("seed", "float_accuracy", "weights")
     return {
         "percent": percent,
         "images": IMAGES * percent // 100,
@@ -158,11 +161,18 @@ def point(percent: int, way: str, records: list[dict[str, Any]]) -> dict[str, An
         "mean": round(statistics.fmean(values), 4),
         "std": round(statistics.stdev(values), 4) if len(values) > 1 else None,
         "n": len(values),
-        "seeds": [{key: record[key] for key in keys} for record in records],
+        "seeds": [
+            {
+                "seed": record["seed"],
+                "float_accuracy": record["float_accuracy"],
+                "weights": record["weights"],
+            }
+            for record in records
+        ],
     }
 
 
-def summary(config: Config) -> dict[str, Any]:
+def summary(config: Config) -> LessData:
     """The content of the results file; every case must have been trained."""
     model = config.model
     whole = complete(model, config.seeds, config.jobs)
@@ -174,7 +184,8 @@ def summary(config: Config) -> dict[str, Any]:
             records = [seeds.stored_at(c.path, c.origin()) for c in cases]
             chosen = cases[0].recipe.record()
             found = point(percent, way, [r for r in records if r])
-            points.append(found | {k: chosen[k] for k in ("epochs", "ema")})
+            found["epochs"], found["ema"] = chosen["epochs"], chosen["ema"]
+            points.append(found)
     command = f"esp8k less-data --model {model} --seeds {config.seeds}"
     return {
         **series(model).wanted(),
@@ -184,12 +195,12 @@ def summary(config: Config) -> dict[str, Any]:
     }
 
 
-def results() -> list[dict[str, Any]]:
+def results() -> list[LessData]:
     """What has been filed so far, one entry a model."""
-    return [json_object(path) for path in sorted(RESULTS.glob("*.json"))]
+    return [cast(LessData, json_object(p)) for p in sorted(RESULTS.glob("*.json"))]
 
 
-def draw(found: list[dict[str, Any]]) -> Any:
+def draw(found: list[LessData]) -> Any:
     """Errors against the number of images, one panel a way of training."""
     picture = figure(9.0, 3.8)
     panels = picture.subplots(1, 2, sharey=True)
@@ -216,7 +227,7 @@ def draw(found: list[dict[str, Any]]) -> Any:
     panels[1].tick_params(axis="y", length=0)  # the scale is that of the left panel
     points = [p for result in found for p in result["points"]]
     least = min(100 - p["mean"] for p in points)
-    greatest = max(100 - p["mean"] + p["std"] for p in points)
+    greatest = max(100 - p["mean"] + (p["std"] or 0) for p in points)
     panels[0].set_ylim(least * 0.8, greatest * 1.25)
     picture.suptitle(
         "Fewer training images, more errors: mean of the seeds on file, bars of one "

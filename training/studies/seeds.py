@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ from training.evaluate import evaluate
 from training.fit import Trainer
 from training.recipes import TEMPERATURES, recipe
 from training.schedule import Recipe
+from training.studies.records import Origin, Run, Summary
 from training.teacher import teacher_for
 
 RESULTS = ROOT / "training" / "results"
@@ -108,7 +109,7 @@ class Series:
         """Where finished seeds lie."""
         return build_root() / self.model / ("seeds-alone" if self.alone else "seeds")
 
-    def wanted(self) -> dict[str, Any]:
+    def wanted(self) -> Origin:
         """What a stored seed must have been trained with to count."""
         module = models.build(self.model)
         return {
@@ -118,24 +119,24 @@ class Series:
             "macs": models.macs(module),
         }
 
-    def stored(self, seed: int) -> dict[str, Any] | None:
+    def stored(self, seed: int) -> Run | None:
         """The record of a finished seed, unless it was made with another recipe."""
         return stored_at(self.folder / f"{seed}.json", self.wanted())
 
 
-def filed() -> dict[str, dict[str, Any]]:
+def filed() -> dict[str, Summary]:
     """The committed results by name: each model, and behind it the same alone."""
-    found = {}
+    found: dict[str, Summary] = {}
     for model in MODELS:
         for series in (Series(model), Series(model, teacher=False)):
             path = RESULTS / f"{series.name}.json"
             if path.exists():
                 title = f"{model}, alone" if series.alone else model
-                found[title] = json_object(path)
+                found[title] = cast(Summary, json_object(path))
     return found
 
 
-def stored_at(path: Path, like: dict[str, Any]) -> dict[str, Any] | None:
+def stored_at(path: Path, like: Origin) -> Run | None:
     """The record of a finished run, if it was made as `like` says."""
     if not path.exists() or not path.with_suffix(".pt").exists():
         return None
@@ -144,10 +145,10 @@ def stored_at(path: Path, like: dict[str, Any]) -> dict[str, Any] | None:
     except ValueError:
         return None  # damaged: it is trained anew
     same = all(record.get(key) == value for key, value in like.items())
-    return record if same else None
+    return cast(Run, record) if same else None
 
 
-def train_missing(series: Series, seeds: range, jobs: int) -> Iterator[dict[str, Any]]:
+def train_missing(series: Series, seeds: range, jobs: int) -> Iterator[Run]:
     """Train the seeds that are not there yet; yields each record as it is done."""
     todo = [seed for seed in seeds if series.stored(seed) is None]
     if todo:  # the teacher first, and once
@@ -159,7 +160,7 @@ def train_missing(series: Series, seeds: range, jobs: int) -> Iterator[dict[str,
             yield future.result()
 
 
-def train_seed(series: Series, seed: int) -> dict[str, Any]:
+def train_seed(series: Series, seed: int) -> Run:
     """One headline run: five passes over all images, one look at the test set."""
     path = series.folder / f"{seed}.json"
     return train_one(path, series.recipe, seed, series.wanted())
@@ -169,9 +170,9 @@ def train_one(
     path: Path,
     chosen: Recipe,
     seed: int,
-    origin: dict[str, Any],
+    origin: Origin,
     part: np.ndarray | None = None,
-) -> dict[str, Any]:
+) -> Run:
     """Train on all images, or on those of indices `part`; file record and weights."""
     torch.set_num_threads(1)
     images = data.load()
@@ -191,7 +192,7 @@ def train_one(
     digest = checkpoint.save(
         weights, model, trainer.weights(), settings, TEMPERATURES.get(model)
     )
-    record = {
+    record: Run = {
         **origin,
         "seed": seed,
         "float_accuracy": round(seen.accuracy, 4),
@@ -233,7 +234,7 @@ def add_int8(series: Series, seeds: range) -> None:
         )
 
 
-def summary(series: Series, count: int) -> dict[str, Any]:
+def summary(series: Series, count: int) -> Summary:
     """The content of the results file; every figure in percent."""
     records = [r for r in (series.stored(seed) for seed in range(count)) if r]
     values = [record["float_accuracy"] for record in records]
@@ -241,7 +242,7 @@ def summary(series: Series, count: int) -> dict[str, Any]:
     mean = statistics.fmean(values)
     low, high = wilson_percent(mean / 100 * TEST_IMAGES, TEST_IMAGES)
     complete = len(integer) == len(values)
-    keys = ("seed", "float_accuracy", "int8_accuracy", "weights")
+    wanted = series.wanted()
     alone = " TEACHER=no" if series.alone else ""
     return {
         "model": series.model,
@@ -252,16 +253,26 @@ def summary(series: Series, count: int) -> dict[str, Any]:
         "n": len(values),
         "wilson95": [round(low, 4), round(high, 4)],
         "int8_mean": round(statistics.fmean(integer), 4) if complete else None,
-        **{k: v for k, v in series.wanted().items() if k != "model"},
+        "recipe": wanted["recipe"],
+        "parameters": wanted["parameters"],
+        "macs": wanted["macs"],
         "teacher": records[0].get("teacher"),
         "command": f"make seeds MODEL={series.model} N={count}{alone}",
         "data_hash": records[0]["data_hash"],
         "environment": records[0]["environment"],
-        "seeds": [{key: record[key] for key in keys} for record in records],
+        "seeds": [
+            {
+                "seed": record["seed"],
+                "float_accuracy": record["float_accuracy"],
+                "int8_accuracy": record["int8_accuracy"],
+                "weights": record["weights"],
+            }
+            for record in records
+        ],
     }
 
 
-def sentence(result: dict[str, Any]) -> str:
+def sentence(result: Summary) -> str:
     """The summary for people."""
     low, high = result["wilson95"]
     spread = "" if result["std"] is None else f" (std {result['std']:.3f})"

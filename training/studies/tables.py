@@ -40,7 +40,7 @@ def results() -> str:
         low, high = r["wilson95"]
         rows.append(
             f"| {name} | {r['parameters']:,} | {r['macs']:,} | {r['n']} "
-            f"| {r['mean']:.3f} ({r['std']:.3f}) | {r['min']:.2f} to {r['max']:.2f} "
+            f"| {_spread(r['mean'], r['std'], 3)} | {r['min']:.2f} to {r['max']:.2f} "
             f"| {integer} | {low:.2f} to {high:.2f} |"
         )
     rows.append("")
@@ -50,6 +50,11 @@ def results() -> str:
         "accuracy on 10,000 images."
     )
     return "\n".join(rows)
+
+
+def _spread(mean: float, std: float | None, places: int) -> str:
+    """A mean and, of several seeds, their standard deviation."""
+    return f"{mean:.{places}f}" + ("" if std is None else f" ({std:.{places}f})")
 
 
 SHOWN = 3  # runs that a row of the search's table has at least
@@ -100,7 +105,7 @@ def less_data() -> str:
         f"|--:|--:|{'--:|' * len(columns)}",
     ]
     cells = {
-        (r["model"], p["way"], p["percent"]): f"{p['mean']:.2f} ({p['std']:.2f})"
+        (r["model"], p["way"], p["percent"]): _spread(p["mean"], p["std"], 2)
         for r in found
         for p in r["points"]
     }

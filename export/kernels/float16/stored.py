@@ -13,7 +13,7 @@ import numpy as np
 
 from core.errors import Esp8kError
 from export.arithmetic.float16 import PIXEL_SCALE, constant
-from export.arithmetic.scales import Scales
+from export.arithmetic.float16_scales import Scales
 from export.graph.attributes import Leaky
 from export.graph.network import Network
 from export.graph.stage import Stage

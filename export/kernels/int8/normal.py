@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 from typing_extensions import override
 
-from export.arithmetic import requant_stage, rows
+from export.arithmetic import normal, requant_stage
 from export.graph.stage import Stage
 from export.kernels.arrays import Array, word_array
 from export.kernels.int8.plain import Plain
@@ -20,12 +20,12 @@ class LogSoftmax(Plain):
     template: ClassVar[str] = "int8/log_softmax.c.jinja"
     kinds: ClassVar[tuple[str, ...]] = ("LOG_SOFTMAX",)
 
-    k: rows.LogSoftmax
+    k: normal.LogSoftmax
 
     @classmethod
     @override
     def ways(cls, stage: Stage, options: Options) -> Iterator[Self]:
-        k = rows.log_softmax_constants(stage.network, stage.head)
+        k = normal.log_softmax_constants(stage.network, stage.head)
         yield cls(stage, options, requant_stage.table(stage), k)
 
     @property

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.arithmetic.scales import MISSING
+from export.arithmetic.float16_scales import MISSING
 from export.kernels.float16.conv import Conv
 from export.kernels.lx6.assembly import BYTES, LOOP_BYTES, Block, Pointer
 from export.kernels.lx6.float16_store import constants_of, larger, store

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from core.errors import Esp8kError
-from export.arithmetic import scales
+from export.arithmetic import float16_scales
 from export.arithmetic.float16 import roundings
 from export.emit import generate
 from export.graph.attributes import Attributes
@@ -100,7 +100,7 @@ def features(network: Network, source: str, profile: str) -> set[str]:
             found.add("nothing rounded before a pool")
         if stage is stages[-1]:
             found.add("a pool at the end")
-    scaled = scales.plan(stages).weights.keys()
+    scaled = float16_scales.plan(stages).weights.keys()
     heads = {s.number for s in stages[1:] if s.head.kind in MAC_KINDS}
     found |= {"inputs that are too large" for _ in heads & scaled}
     found |= {"weights that need an addition" for _ in heads - scaled}

@@ -10,17 +10,16 @@ import pytest
 from core.errors import CheckFailed, Esp8kError
 from export.compile import compile_model
 from export.frontend import conversion, costs, lstm_layer
-from export.frontend.loops.unroll import is_looped, unrolled
 from export.frontend.sources import Options, load
 from export.frontend.taken import Taken
-from export.frontend.tensorflow import silent, tensorflow
-from export.frontend.tflite import folded
+from export.frontend.tensorflow import tensorflow
 from export.frontend.tflite.convert import from_keras, from_onnx
-from export.frontend.tflite.run import run
 from export.graph.read import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 pytestmark = pytest.mark.slow
+
+
 TORCH = """
 import torch
 from torch import nn
@@ -244,59 +243,6 @@ def test_what_a_function_gives_is_named(
         conversion.convert("torch", source, b"", "own", options)
 
 
-@pytest.mark.parametrize("lists", [False, True])
-def test_a_loop_is_written_out_and_stays_the_same_function(lists: bool) -> None:
-    tf = tensorflow()
-    signature = [tf.TensorSpec((1, 4, 3), tf.float32)]
-
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def looped(x: Any) -> Any:
-        """Each step's sum with what the steps before gave, and of all the last two."""
-        steps, total = tf.transpose(x, (1, 0, 2)), tf.zeros((1, 3))
-        found = tf.TensorArray(tf.float32, 4, element_shape=(1, 3))
-        for i in tf.range(4):
-            total = tf.tanh(steps[i] + total * 0.5)
-            found = found.write(i, total)
-        return tf.transpose(found.stack(), (1, 0, 2))[:, 2:]
-
-    concrete = looped.get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-    converter._experimental_lower_tensor_list_ops = not lists
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.TFLITE_BUILTINS,
-        tf.lite.OpsSet.SELECT_TF_OPS,
-    ]
-    with silent():
-        raw = converter.convert()
-    network = read_tflite(raw, "looped")
-    assert is_looped(network)
-    assert any(op.kind.startswith("CUSTOM Flex") for op in network.operators) == lists
-    written = unrolled(raw)
-    assert not is_looped(read_tflite(written, "written out"))
-    x = np.random.default_rng(0).normal(size=(3, 4, 3)).astype(np.float32)
-    (found,) = run(written, (x,))
-    for one, expected in zip(x, found, strict=True):
-        assert np.allclose(looped(one[None])[0], expected, atol=1e-6)
-
-
-def test_a_loop_that_depends_on_its_input_says_so() -> None:
-    tf = tensorflow()
-    signature = [tf.TensorSpec((1, 3), tf.float32)]
-
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def halved(x: Any) -> Any:
-        while tf.reduce_sum(x) > 1.0:
-            x = x * 0.5
-        return x
-
-    concrete = halved.get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-    with silent():
-        raw = converter.convert()
-    with pytest.raises(Esp8kError, match="depends on its input"):
-        unrolled(raw)
-
-
 def test_a_value_that_was_always_zero_is_named_before_tensorflow_ends() -> None:
     b = TfliteBuilder()
     start, end = b.tensor((1, 8), 0.01), b.tensor((1, 8), 4.6e-41, -128)
@@ -305,21 +251,3 @@ def test_a_value_that_was_always_zero_is_named_before_tensorflow_ends() -> None:
     with pytest.raises(Esp8kError, match="ADD .*output scale is too small") as caught:
         costs.measured(model, model, {"calibration": inputs})
     assert "calibration" in caught.value.hint
-
-
-def test_what_shapes_alone_lead_to_is_constant_before_it_is_quantized() -> None:
-    b = TfliteBuilder()
-    start, end = (b.tensor((1, 2, 3), dtype="float32") for _ in range(2))
-    shape, whole = (b.tensor((3,), dtype="int32") for _ in range(2))
-    wide = b.tensor((3,), dtype="int64")
-    b.operator("SHAPE", [start], shape, outType=2)
-    b.operator("CAST", [shape], wide)
-    b.operator("CAST", [wide], whole)
-    b.operator("RESHAPE", [start, whole], end)
-    model = folded.by_shapes(b.build([start], [end]))
-    network = read_tflite(model, "net")
-    assert [op.kind for op in network.operators] == ["RESHAPE"]
-    assert network.tensors[whole].data.tolist() == [1, 2, 3]
-    values = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
-    assert np.array_equal(run(model, (values,))[0], values)
-    assert folded.by_shapes(model) == model

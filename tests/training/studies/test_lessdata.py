@@ -14,7 +14,7 @@ import pytest
 from core.paths import ROOT
 from training import data
 from training.schedule import Recipe
-from training.studies import lessdata, seeds
+from training.studies import lessdata, seeds, tables
 
 FULL = Recipe()
 STEPS = math.ceil(60_000 / FULL.batch) * FULL.epochs
@@ -165,3 +165,19 @@ def test_a_committed_study_agrees_with_its_own_seeds(path: Path) -> None:
         assert point["n"] == len(values) == 5
         assert point["mean"] == pytest.approx(statistics.fmean(values), abs=1e-4)
         assert point["std"] == pytest.approx(statistics.stdev(values), abs=1e-4)
+
+
+def test_one_seed_has_no_spread_and_is_drawn_and_listed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`less-data --seeds 1 --write` ended in a traceback, when all was trained."""
+    one = [{"seed": 0, "float_accuracy": 97.5, "weights": "ab"}]
+    points = [
+        lessdata.point(percent, way, one)
+        for way in lessdata.WAYS
+        for percent in (100, *lessdata.PERCENTS)
+    ]
+    found = [{"model": "v2", "points": points}]
+    assert lessdata.draw(found).axes
+    monkeypatch.setattr(lessdata, "results", lambda: found)
+    assert "| 100 | 60,000 | 97.50 | 97.50 |" in tables.less_data()

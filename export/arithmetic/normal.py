@@ -1,4 +1,4 @@
-"""Operators over whole rows: LOG_SOFTMAX, L2_NORMALIZATION.
+"""LOG_SOFTMAX and L2_NORMALIZATION, which normalise whole rows (..., C).
 
 Formats are those of `export.arithmetic.fixedpoint`; the kernels have the same as C.
 """

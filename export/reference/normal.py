@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from export.arithmetic import rows
+from export.arithmetic import normal
 from export.graph.network import Network, Operator
 
 Values = dict[int, np.ndarray]
@@ -10,11 +10,11 @@ Values = dict[int, np.ndarray]
 
 def log_softmax(network: Network, op: Operator, values: Values) -> np.ndarray:
     """Over the last axis."""
-    k = rows.log_softmax_constants(network, op)
-    return rows.log_softmax(k, values[op.inputs[0]])
+    k = normal.log_softmax_constants(network, op)
+    return normal.log_softmax(k, values[op.inputs[0]])
 
 
 def l2_normalization(network: Network, op: Operator, values: Values) -> np.ndarray:
     """Over the last axis."""
     source = network.tensors[op.inputs[0]]
-    return rows.l2_normalization(values[source.index], source.zero_point)
+    return normal.l2_normalization(values[source.index], source.zero_point)
