@@ -30,11 +30,15 @@ def an_lstm(layers: Any, x: Any) -> Any:
 
 
 def an_elu(layers: Any, x: Any) -> Any:
-    return layers.Dense(3)(layers.Flatten()(layers.ELU()(x)))
+    return layers.Dense(3)(layers.ELU()(layers.Dense(4)(layers.Flatten()(x))))
 
 
 def enlarged(layers: Any, x: Any) -> Any:
     return layers.UpSampling2D(2, interpolation="bilinear")(x)
+
+
+def a_softplus(layers: Any, x: Any) -> Any:
+    return layers.Dense(3, activation="softplus")(layers.Flatten()(x))
 
 
 @pytest.fixture
@@ -85,6 +89,16 @@ def test_what_it_does_not_know_is_left_to_8_bits(
     with pytest.raises(Esp8kError, match="ELU|RESIZE_BILINEAR") as caught:
         sources.load(source, Options(calibration, int16=True))
     assert "leave --int16 out" in caught.value.hint
+
+
+@pytest.mark.slow
+def test_what_8_bits_do_not_know_either_is_not_left_to_them(
+    tmp_path: Path, calibration: Path
+) -> None:
+    source = stored(a_softplus, tmp_path, ".tflite")
+    with pytest.raises(Esp8kError, match="EXP.*not supported in int16") as caught:
+        sources.load(source, Options(calibration, int16=True))
+    assert "--int16" not in caught.value.hint
 
 
 @pytest.mark.slow
