@@ -31,7 +31,7 @@ def an_lstm(layers: Any, x: Any) -> Any:
 
 
 def an_elu(layers: Any, x: Any) -> Any:
-    return layers.Dense(3)(layers.Flatten()(layers.ELU()(x)))
+    return layers.Dense(3)(layers.ELU()(layers.Dense(4)(layers.Flatten()(x))))
 
 
 def enlarged(layers: Any, x: Any) -> Any:

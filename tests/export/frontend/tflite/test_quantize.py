@@ -45,8 +45,17 @@ def test_what_becomes_a_table_may_stay_float(tmp_path: Path) -> None:
 
 def test_what_becomes_none_is_named() -> None:
     raw = floats(lambda tf, x: tf.cumsum(x, axis=1))
-    with pytest.raises(Esp8kError, match="op: 'CUMSUM'"):
-        quantize(raw, (drawn(),))
+    for int16 in (False, True):
+        with pytest.raises(Esp8kError, match="op: 'CUMSUM'") as caught:
+            quantize(raw, (drawn(),), int16)
+        assert "--int16" not in caught.value.hint  # 8 bits are no cure
+
+
+def test_where_8_bits_are_a_cure_that_is_said() -> None:
+    raw = floats(lambda tf, x: tf.nn.elu(x) + 1.0)
+    with pytest.raises(Esp8kError, match="op: 'ELU'") as caught:
+        quantize(raw, (drawn(),), int16=True)
+    assert "leave --int16 out" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["dense", "conv", "depthwise", "transposed"])
