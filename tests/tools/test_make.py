@@ -312,7 +312,7 @@ def test_a_venv_that_was_removed_is_made_anew(checkout):
     assert "bash tools/setup.sh python" in done.stdout
 
 
-@pytest.mark.parametrize("line", ["#!{}", "#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n"])
+@pytest.mark.parametrize("line", ["#!{}", '#!/bin/sh\n\'\'\'exec\' "{}" "$0" "$@"\n'])
 def test_a_checkout_that_was_moved_is_said_with_its_cure(checkout, line):
     """The programs of a .venv name the folder that it was made in."""
     gone = checkout.folder / "it was" / "here" / ".venv" / "bin" / "python3.11"
