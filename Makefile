@@ -62,7 +62,7 @@ $(call one_of,MODEL,$(call literal,ModelName))
 $(call one_of,ENGINE,$(call literal,Engine))
 $(call one_of,PROFILE,$(call literal,Profile))
 $(if $(filter folder:%,$(DATASET)),$(if $(call is_folder,DATASET),,\
-  $(error there is no folder DATASET=$(DATASET))),$(call one_of,DATASET,$(call literal,Dataset)))
+  $(error there is no folder DATASET=$(DATASET))),$(call one_of,DATASET,$(call literal,Dataset) folder:PATH))
 $(if $(OWN),$(if $(call is_folder,OWN),,$(error there is no folder OWN=$(OWN))))
 $(call one_of,TEACHER,yes no)
 $(if $(BOARD),$(call one_of,BOARD,$(boards)))

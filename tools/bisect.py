@@ -7,13 +7,13 @@ with the reference's. At the first stage that differs it fetches the bytes and n
 the first value that is wrong. Exit code 1 if anything differs.
 """
 
-import sys
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
+from rich.console import Console
 from rich.progress import Progress
 
 from core.cli import parse, require_range
@@ -160,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = []
     with boards.open_board(board, config.model) as device:
         require_identity(device, host.folder)
-        with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
+        with Progress(console=Console(stderr=True), transient=True) as bar:
             for engine in engines:
                 task = bar.add_task(engine, total=len(images))
                 found.append(

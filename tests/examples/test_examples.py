@@ -93,6 +93,14 @@ def test_a_path_that_cmake_cannot_take_is_said(
             assert not (there / "CMakeFiles" / "CMakeOutput.log").exists()
 
 
+@pytest.mark.parametrize("name", ["host_c", "two_models"])
+def test_an_example_without_an_export_asks_for_it(name: str, tmp_path: Path) -> None:
+    here = below(tmp_path, "checkout/examples", EXAMPLES / name) / name
+    command = ["cmake", "-S", str(here), "-B", str(tmp_path / "build")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "make export" in done.stderr
+
+
 def test_two_models_answer_in_one_program(
     exported: Exported, images: np.ndarray, tmp_path: Path
 ) -> None:

@@ -14,7 +14,6 @@ answered nor reported in its time; if a crash went unnoticed, or came of itself.
 import contextlib
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 from rich.progress import Progress
 
 from core.cli import SEEDS, parse, require_range
@@ -226,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     require_range(config, crash_every=(0, 10**9), most_failed=(0, 10**9))
     start = time.monotonic()
     images = images_of(IMAGES, config.seed)
-    with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("requests", total=config.requests)
         step = partial(bar.advance, task)
         if config.board or config.port:

@@ -29,11 +29,12 @@ from core.words import DEFAULT_MODEL, ModelName
 CHROMIUM = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync "
-    "--hide-scrollbars --blink-settings=preferredColorScheme=1"
+    "--hide-scrollbars --blink-settings=preferredColorScheme=1 "
+    "--default-background-color=00000000"
 )
 DRAW_TIMEOUT_S = 120
 TERMINAL = """<!doctype html><meta charset="utf-8"><style>
-body {{ margin: 0; padding: 22px; background: #fff; }}
+body {{ margin: 0; padding: 22px; }}
 main {{ background: #16181c; border-radius: 12px; padding: 16px 26px 8px; }}
 pre {{ margin: 0; color: #d9d9d4; font: 15px "DejaVu Sans Mono", monospace;
   line-height: normal; }}
@@ -108,7 +109,7 @@ def screenshot(page: Path, width: int, height: int, out: Path) -> None:
         )
         if not shot.exists():
             raise Esp8kError("chromium drew nothing", f"open {page} in a browser")
-        picture = Image.open(shot).convert("RGB")
+        picture = Image.open(shot).convert("RGBA")  # nothing around it, on any page
     out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(out, optimize=True)
     say(f"{out}: {out.stat().st_size:,} bytes")
@@ -125,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         page = folder / "terminal.html"
         page.write_text(terminal_page(shown), encoding="utf-8")
         lines = shown.count("\n")
-        screenshot(page, 900, 96 + 18 * lines, config.docs / "classify.png")
+        screenshot(page, 900, 114 + 18 * lines, config.docs / "classify.png")
     return 0
 
 

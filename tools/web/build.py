@@ -7,9 +7,11 @@ where they were built, firmware images with a manifest that installers read. Not
 it is fetched from elsewhere, and nothing is sent anywhere.
 """
 
+import gzip
 import json
 import shlex
 import shutil
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from export.emit.generate import flags
 from tools.web import installer
+from training.data import Data, of_exported
 
 HERE = Path(__file__).parent
 PAGE = HERE / "page"
@@ -31,7 +34,8 @@ PREPARE = ROOT / "firmware" / "components" / "prepare"
 CLANG = "clang-19"
 TARGET = ("--target=wasm32", "-ffreestanding", "-nostdlib", "-fno-builtin")
 LINK = ("-fuse-ld=lld", "-fvisibility=hidden", "-Wl,--no-entry", "-Wl,--export-dynamic")
-TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+IMAGES_MAGIC, LABELS_MAGIC = 0x0803, 0x0801  # of IDX: bytes, in 3 and 1 dimensions
+LEVEL = 6  # of gzip: the highest takes thrice as long for a hundredth
 COMPILE_TIMEOUT_S = 120
 
 
@@ -58,11 +62,21 @@ def build(model: str) -> Path:
             shutil.copyfile(file, fresh / file.name)
         compile_wasm(exported / "component", fresh / "model.wasm")
         files.write_json(fresh / "about.json", about.__dict__)
-        raw = ROOT / "training" / "data" / "MNIST" / "raw"
-        shutil.copyfile(raw / TEST_IMAGES, fresh / "test-images.gz")
-        shutil.copyfile(raw / TEST_LABELS, fresh / "test-labels.gz")
+        add_test_images(of_exported(exported), fresh)
         installer.add(exported, fresh)
     return folder
+
+
+def add_test_images(data: Data, folder: Path) -> None:
+    """The test set that the model is judged on, packed IDX files as MNIST's are."""
+    images, labels = data.test_images, data.test_labels
+    headed = {
+        "test-images.gz": struct.pack(">4I", IMAGES_MAGIC, *images.shape)
+        + bytes(images),
+        "test-labels.gz": struct.pack(">2I", LABELS_MAGIC, len(labels)) + bytes(labels),
+    }
+    for name, content in headed.items():
+        (folder / name).write_bytes(gzip.compress(content, LEVEL, mtime=0))
 
 
 def describe(exported: Path) -> Page:
@@ -128,7 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(for_json(told))
         return 0
     print(f"{folder}: {size / 1e6:.1f} MB")
-    print(f"look at it: python3 -m http.server -d {shlex.quote(str(folder))} 8000")
+    server = "python3 -m http.server 8000 -b 127.0.0.1"
+    print(f"look at it: {server} -d {shlex.quote(str(folder))}")
     return 0
 
 

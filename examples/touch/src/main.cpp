@@ -64,7 +64,8 @@ void loop()
         const TS_Point at = touch.getPoint();
 
         if (count < MOST_POINTS) {
-            points[count].x = at.x;
+            /* Each side reads 0 to 4095, and the screen is 4 to 3. */
+            points[count].x = static_cast<int16_t>(at.x * 4 / 3);
             points[count].y = at.y;
             points[count].down = down ? 1 : 0;
             count++;

@@ -4,10 +4,13 @@ import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browser import open_page
+from tools.web.build import add_test_images
+from training.data import Data
 
 
 @pytest.fixture
@@ -52,3 +55,18 @@ def test_test_images_may_be_unpacked_on_the_way(
     open_page(page, site)
     page.click("#sample")
     expect(page.locator("#caption")).to_contain_text("Test image")
+
+
+def test_the_test_images_are_those_of_the_model(tmp_path: Path) -> None:
+    """A net of cats and dogs was compared by MNIST's digits, "labelled undefined"."""
+    images = np.arange(3 * 784, dtype=np.uint32).astype(np.uint8).reshape(3, 28, 28)
+    labels = np.array([0, 1, 1], np.uint8)
+    add_test_images(
+        Data("folder:pets", *[images, labels] * 2, "", ("cat", "dog")), tmp_path
+    )
+    packed = (tmp_path / "test-images.gz").read_bytes()
+    assert gzip.decompress(packed)[16:] == images.tobytes()
+    assert (
+        gzip.decompress((tmp_path / "test-labels.gz").read_bytes())[8:]
+        == labels.tobytes()
+    )

@@ -261,6 +261,7 @@ by("install").onclick = async () => {
 // ==== At first ====
 
 by("model").textContent = about.model;
+by("learn").textContent = `make train OWN=digits MODEL=${about.model}`;
 by("identity").textContent = `${about.model}, model identity ${hex(engine.identity)}, `
   + `weights ${about.weights}. ${about.socket
     ? "Each picture is computed in this page and by the board behind it; it goes nowhere else."

@@ -1,4 +1,4 @@
-// The official test images, unpacked in the page on first use.
+// The model's own test images, unpacked in the page on first use.
 
 import { beside } from "./beside.js";
 
