@@ -11,6 +11,7 @@ from export.cores.s3 import add, choose, depthwise, lines, passes, pool, requant
 from export.cores.s3.finish import Clamp, Finish
 from export.cores.s3.kernel import Call, Kernel
 from export.cores.s3.layout import Layout, lag
+from export.cores.s3.rising import Steps, stepped
 from export.cores.s3.weighted import activation, call, followed, in_place, rested
 from export.graph.attributes import Pool, Reduction
 from export.graph.network import Network, Operator
@@ -103,7 +104,7 @@ def _mean(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
 
 def _mean_steps(
     network: Network, op: Operator, count: int, channels: int
-) -> requant.Steps | None:
+) -> Steps | None:
     """The function of a sum of `count` bytes, the same in all channels."""
     source, out = network.tensors[op.inputs[0]], network.output(op)
     least = np.full(channels, -128 * count, np.int64)
@@ -115,7 +116,7 @@ def _mean_steps(
 
         real = np.full(channels, 1 / count)
         turn = least if op.attributes.unsigned else 0 * least
-        return requant.stepped(average, real, least, greatest, turn)
+        return stepped(average, real, least, greatest, turn)
     mantissa, shift = int8.mean_constant(network, op)
     if (256 * count) << max(shift, 0) > INT32_MAX:
         return None
@@ -126,7 +127,7 @@ def _mean_steps(
         return int8.clamp(scaled).astype(np.int64)
 
     real = np.full(channels, mantissa / 2.0**31 * 2.0**shift)
-    return requant.stepped(mean, real, least, greatest, least * 0 + offset)
+    return stepped(mean, real, least, greatest, least * 0 + offset)
 
 
 def _max_pool(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:

@@ -1,6 +1,6 @@
 """Requantisation in vector code, proved over the whole range of sums.
 
-    constants = solve(steps)        # None where a channel cannot be had exactly
+    constants = solve(steps)        # of `.rising`; None where a channel cannot be had
 
 Eight lanes at once, from the sum t of a channel's products (no bias in it):
 
@@ -20,36 +20,22 @@ rises too, if it steps at the same sums: both sides of each of TFLite's steps ar
 evaluated, and the ends of the range.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
-from export.arithmetic import envelope, int8
+from export.arithmetic import envelope
 from export.arithmetic.fixedpoint import INT32_MAX
 from export.arithmetic.int8 import INT16_MAX, INT16_MIN
-from export.arithmetic.requant_proof import thresholds
-from export.graph.stage import Stage
+from export.cores.s3.rising import GOALS, Steps
 
-GOALS = np.arange(-127, 128, dtype=np.int64)  # outputs that are stepped up to
-LEAST = 1e-9  # outputs a unit of the sum: a channel below it never steps
+KNOWN = 256  # answers that are remembered
 MOST_SHIFT = 24  # of k and s
 LESS = 2  # than the greatest k are tried
 REACH = 400  # multipliers looked at on either side of the real one
 TRIES = 8  # of them that are tried in full
 NODE = 50  # multipliers from one to the next at which all steps are looked at
-
-
-@dataclass(frozen=True, eq=False)
-class Steps:
-    """Functions of the sums of C channels, all rising, by where they step."""
-
-    real: np.ndarray  # (C,) slope, outputs a unit of the sum
-    least: np.ndarray  # (C,) int64, reachable sums
-    greatest: np.ndarray  # (C,)
-    turn: np.ndarray  # (C,) sums below it are rounded as negative
-    at: np.ndarray  # (C, 255) least sum that gives at least each of GOALS
-    ends: np.ndarray  # (C, 2) outputs of the least and the greatest sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,52 +81,23 @@ class Constants:
         return 96 if self.precise else 112
 
 
-def weighted(stage: Stage) -> Steps | None:
-    """The steps of a stage of weighted sums.
+@dataclass(frozen=True)
+class Question:
+    """What constants depend on."""
 
-    None where an int32 could wrap around: no formula that rises is equal then.
-    """
-    network, op = stage.network, stage.head
-    source, out = network.tensors[op.inputs[0]], network.output(op)
-    w = stage.flat_weights()
-    bias = int8.bias(network, op)
-    extra = (0 if bias is None else bias) - source.zero_point * w.sum(1)
-    mantissa, shift = int8.channel_multipliers(network, op)
-    greatest = np.maximum(w * 127, w * -128).sum(1)
-    least = np.minimum(w * 127, w * -128).sum(1)
-    reach = np.maximum(np.abs(least + extra), np.abs(greatest + extra))
-    if np.any(reach << np.clip(shift, 0, 31) > INT32_MAX) or np.any(mantissa < 0):
-        return None
-
-    def function(sums: np.ndarray) -> np.ndarray:
-        scaled = int8.requantize(
-            sums + extra[:, None], mantissa[:, None], shift[:, None]
-        )
-        return int8.clamp(scaled + out.zero_point).astype(np.int64)
-
-    real = mantissa / 2.0**31 * 2.0**shift
-    near = (GOALS - out.zero_point - 0.5) / np.maximum(real, LEAST)[:, None]
-    near = np.rint(near - extra[:, None])
-    return stepped(function, real, least, greatest, -extra, near.astype(np.int64))
-
-
-def stepped(
-    function: Callable[[np.ndarray], np.ndarray],
-    real: np.ndarray,
-    least: np.ndarray,
-    greatest: np.ndarray,
-    turn: np.ndarray,
-    near: np.ndarray | None = None,
-) -> Steps:
-    """Where a function of sums (C, N) steps that rises in each channel."""
-    goals = np.broadcast_to(GOALS, (len(least), len(GOALS)))
-    at = thresholds(function, goals, least[:, None], greatest[:, None], near)
-    ends = function(np.stack([least, greatest], 1))
-    return Steps(real, least, greatest, turn, at, ends)
+    digest: bytes
+    fixed: int | None
+    steps: Steps = field(compare=False, repr=False)
 
 
 def solve(steps: Steps, fixed: int | None = None) -> Constants | None:
     """Exact constants for all channels; `fixed` is k where it is given."""
+    return _answer(Question(steps.digest(), fixed, steps))
+
+
+@lru_cache(maxsize=KNOWN)
+def _answer(asked: Question) -> Constants | None:
+    steps, fixed = asked.steps, asked.fixed
     reach = np.maximum(np.abs(steps.least), np.abs(steps.greatest))
     most = int(min(31 - np.log2(float(reach.max()) + 2), MOST_SHIFT))
     if fixed is not None and fixed > most:

@@ -7,7 +7,16 @@ from functools import partial
 import numpy as np
 
 from export.arithmetic import int8, unary
-from export.cores.s3 import choose, conv, dense, depthwise, lines, passes, requant
+from export.cores.s3 import (
+    choose,
+    conv,
+    dense,
+    depthwise,
+    lines,
+    passes,
+    requant,
+    rising,
+)
 from export.cores.s3.finish import After, Clamp, Finish
 from export.cores.s3.job import Job
 from export.cores.s3.kernel import Call, Kernel, RowMaker
@@ -34,7 +43,7 @@ def calls(stage: Stage, layouts: Layouts, name: str, sums: int) -> list[Call] | 
     connected = stage.head.kind == "FULLY_CONNECTED"
     if not connected and not choose.readable(stage, source):
         return None
-    steps = requant.weighted(stage)
+    steps = rising.weighted(stage)
     constants = requant.solve(steps) if steps is not None else None
     if constants is None:
         return None
@@ -131,7 +140,7 @@ def _depthwise(stage: Stage, layouts: Layouts, name: str) -> list[Call] | None:
         return None
     if not choose.readable(stage, source) or not depthwise.fits(weights):
         return None
-    steps = requant.weighted(stage)
+    steps = rising.weighted(stage)
     constants = requant.solve(steps, depthwise.SHIFT) if steps is not None else None
     if constants is None:
         return None

@@ -7,7 +7,7 @@ import pytest
 
 from core.words import MODELS
 from export.arithmetic import int8 as arithmetic
-from export.cores.s3 import add, lines, requant
+from export.cores.s3 import add, lines, requant, rising
 from export.graph.fusion import plan_stages
 from tests.support.components import Networks
 
@@ -29,7 +29,7 @@ def channel(constants: requant.Constants, c: int) -> requant.Constants:
 @pytest.mark.parametrize("model", EACH)
 def test_requantisation_is_exact_on_every_sum(model: str, networks: Networks) -> None:
     for stage in plan_stages(networks(model)[0]):
-        steps = requant.weighted(stage) if stage.weighs else None
+        steps = rising.weighted(stage) if stage.weighs else None
         if steps is None:
             continue
         constants = requant.solve(steps)
@@ -47,7 +47,7 @@ def test_requantisation_is_exact_on_every_sum(model: str, networks: Networks) ->
 def test_a_channel_that_gives_one_value_has_constants() -> None:
     least = np.array([-500, -500])
     values = np.array([[127], [-128]])
-    steps = requant.stepped(
+    steps = rising.stepped(
         lambda sums: np.broadcast_to(values, sums.shape),
         np.array([1.0, 1.0]),
         least,
