@@ -175,7 +175,7 @@ def check_example(folder: Path, library: Path) -> None:
     if done.returncode:
         raise CheckFailed(
             f"the compiled example fails: {done.stdout.strip()[:200]}",
-            "a bug of the generator: report it with this model",
+            host_build.BUG,
         )
 
 
@@ -238,7 +238,7 @@ def _require_equal(found: np.ndarray, expected: np.ndarray, other: str) -> None:
         raise CheckFailed(
             f"the generated C differs from {other} in {differing} of "
             f"{found.size} outputs",
-            "a bug of the generator: report it with this model",
+            host_build.BUG,
         )
 
 

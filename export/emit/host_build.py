@@ -23,6 +23,7 @@ from core.errors import CheckFailed, Esp8kError
 from export.emit.generate import flags
 from export.plan.record import load_plan
 
+BUG = "a bug of the generator: report it with this model"
 GUARD = 1024  # bytes behind the arena that the code must leave alone
 GUARD_BYTE = 0xA5
 OK = 0  # <PREFIX>_OK
@@ -55,7 +56,7 @@ def defines(header: Path, *options: str) -> dict[str, str]:
     if done.returncode:
         raise CheckFailed(
             f"{header.name} cannot be read: {done.stderr.strip()}",
-            "a bug of export/emit/generate.py: report it with this model",
+            BUG,
         )
     return dict(re.findall(r"^#define (\w+) +(.+?) *$", done.stdout, re.M))
 
@@ -110,7 +111,7 @@ class Library:
         if (arena[size:] != GUARD_BYTE).any():
             raise CheckFailed(
                 f"the generated {engine} code writes behind its arena of {size} bytes",
-                "a bug of export/plan/arena.py: report it with this model",
+                BUG,
             )
         return logits
 
@@ -152,7 +153,7 @@ class Library:
         if status != OK:
             raise CheckFailed(
                 f"the generated code's {function} gives status {status}",
-                "a bug of the generator: report it with this model",
+                BUG,
             )
 
     def _reset(self, engine: str) -> list[np.ndarray]:
@@ -189,7 +190,7 @@ def compile_c(
         first = next((x for x in done.stderr.splitlines() if "error" in x), "")
         raise CheckFailed(
             f"the generated C does not compile: {first.strip()}",
-            "a bug of export/emit/generate.py: report it with this model",
+            BUG,
         )
 
 
