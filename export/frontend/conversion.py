@@ -131,7 +131,7 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     how = dequantized.otherwise(network, options.calibration is not None)
     if how is not None:
         if options.calibration is None and not options.drawn:
-            raise _other_integers(shown, how, network)
+            raise _other_integers(shown, how, network, options)
         raw = dequantized.floats(raw)
         notes = (f"the file is quantized {how}: made real, and quantized anew",)
     raw = folded.by_shapes(raw)
@@ -148,12 +148,15 @@ def _shapes(network: Network) -> tuple[tuple[int, ...], ...]:
     return tuple(network.tensors[i].shape for i in network.inputs)
 
 
-def _other_integers(shown: str, how: str, network: Network) -> Esp8kError:
+def _other_integers(
+    shown: str, how: str, network: Network, options: Options
+) -> Esp8kError:
     """What cures a model that is quantized otherwise than to int8."""
+    first = "leave --int16 out and " if options.int16 else ""
     reach, why = dequantized.reach(network), dequantized.obstacle(network)
     return Esp8kError(
         f"{shown} is quantized {how}: {why}",
-        "give --calibration with some hundred typical inputs, real numbers"
+        f"{first}give --calibration with some hundred typical inputs, real numbers"
         f"{f' {reach}' if reach else ''}: it is quantized anew, and what that "
         "costs is told",
     )

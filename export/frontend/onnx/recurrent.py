@@ -54,8 +54,9 @@ def _recurrent(cell: Cell, gates: int) -> Mapper:
         tf, a = b.tf, step.attributes
         x = b.plain(b.value(step))  # (T, 1, I)
         weights, again = b.constant(step, 1), b.constant(step, 2)  # (D, G * H, ...)
-        whole = gates == 4 and whole_lstm.is_whole(b, step, int(x.shape[0]))
-        _check(step, x, gates, a, lstm_layer.STEPS if whole else STEPS)
+        one = gates == 4 and whole_lstm.can_be(b, step, int(x.shape[0]))
+        whole = one and b.graph.whole_lstm
+        _check(step, x, gates, a, whole, one)
         units = again.shape[2]
         way = a.get("direction", b"forward")
         turned = [d == 1 or way == b"reverse" for d in range(len(weights))]
@@ -85,8 +86,9 @@ def _recurrent(cell: Cell, gates: int) -> Mapper:
 
 
 def _check(
-    step: Step, x: Any, gates: int, attributes: dict[str, Any], most: int
+    step: Step, x: Any, gates: int, attributes: dict[str, Any], whole: bool, one: bool
 ) -> None:
+    """`whole`: it is made one operator; `one`: with 8 bits it would be."""
     if attributes.get("layout", 0) or step.has(4) or step.has(7):
         raise step.refuse("lengths, peepholes or another layout", "a plain layer")
     if attributes.get("activations") or attributes.get("clip"):
@@ -97,9 +99,13 @@ def _check(
             raise step.refuse("other activations, or a clip", "a plain layer")
     if gates == 3 and not attributes.get("linear_before_reset", 0):
         raise step.refuse("the reset before the product", "torch.nn.GRU")
-    if int(x.shape[1]) != 1 or int(x.shape[0]) > most:
-        what = f"{int(x.shape[0])} steps of {int(x.shape[1])} inputs"
-        raise step.refuse(what, f"a batch of 1, at most {most} steps")
+    steps, batch = int(x.shape[0]), int(x.shape[1])
+    most = lstm_layer.STEPS if whole else STEPS
+    if batch != 1 or steps > most:
+        hint = f"a batch of 1, at most {most} steps"
+        if one and batch == 1 and steps <= lstm_layer.STEPS:
+            hint = f"leave --int16 out: with 8 bits {lstm_layer.STEPS} are taken"
+        raise step.refuse(f"{steps} steps of {batch} inputs", hint)
 
 
 def _start(b: Builder, step: Step, d: int, units: int, count: int) -> State:

@@ -12,10 +12,9 @@ KERAS = (0, 2, 3, 1)  # where ONNX has Keras's gates: it has input, output, forg
 STATES, CELL = (5, 6), 2  # inputs that a state begins with; the output of the last cell
 
 
-def is_whole(b: Builder, step: Step, steps: int) -> bool:
+def can_be(b: Builder, step: Step, steps: int) -> bool:
     """Whether it begins with zeros, has more than a step, and its cell is nobody's."""
-    read = len(step.outputs) > CELL and b.graph.is_read(step.outputs[CELL])
-    if read or not b.graph.whole_lstm:
+    if len(step.outputs) > CELL and b.graph.is_read(step.outputs[CELL]):
         return False
     first = [step.inputs[i] for i in STATES if step.has(i)]
     constants = b.graph.constants

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from core.errors import Esp8kError
 from export.compile import compile_model
 from export.emit import host_build
 from export.frontend import conversion, lstm_layer
@@ -17,6 +18,7 @@ from export.frontend.keras import layers as keras_layers
 from export.frontend.support import core_of
 from export.frontend.taken import Options, Taken
 from export.frontend.tensorflow import tensorflow
+from export.frontend.tflite.convert import convert_opened
 from export.frontend.tflite.quantize import quantize
 from export.frontend.tflite.run import run
 from export.graph.anew import is_marked, marked
@@ -99,6 +101,19 @@ def test_a_cell_that_is_read_is_written_out(tmp_path: Path) -> None:
     found = taken(onnx_lstm(["c"], []), tmp_path)
     assert lstm_layer.count(found.model) == 0
     assert max(cost.mean / cost.span for cost in found.costs) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("steps", "end", "cured"), [(200, "y", True), (200, "c", False), (2000, "y", False)]
+)
+def test_more_steps_than_are_written_out_are_left_to_8_bits(
+    steps: int, end: str, cured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "STEPS", steps)
+    inputs = (np.zeros((1, steps, INPUTS), np.float32),)
+    with pytest.raises(Esp8kError, match=f"{steps} steps") as caught:
+        convert_opened(onnx_lstm([end], []), inputs, whole_lstm=False)
+    assert ("leave --int16 out" in caught.value.hint) == cured
 
 
 def adding(tf: Any, twice: bool = False) -> bytes:

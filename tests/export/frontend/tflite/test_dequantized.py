@@ -72,14 +72,16 @@ def test_sizes_need_no_calibration() -> None:
     assert not analyze(taken.model, "net").problems
 
 
+@pytest.mark.parametrize("int16", [False, True])
 @pytest.mark.parametrize(
     ("dtype", "what"), [("uint8", "TensorFlow 1"), ("int16", "int16 activations")]
 )
-def test_without_inputs_the_cure_is_named(dtype: str, what: str) -> None:
-    options = sources.Options()
+def test_without_inputs_the_cure_is_named(dtype: str, what: str, int16: bool) -> None:
+    options = sources.Options(int16=int16)
     with pytest.raises(Esp8kError, match=what) as caught:
         conversion.convert("tflite", "old", old(dtype), "old", options)
-    assert "--calibration" in caught.value.hint
+    hint = caught.value.hint
+    assert "--calibration" in hint and ("leave --int16 out" in hint) == int16
 
 
 def test_int8_and_float_models_are_none_of_these() -> None:
