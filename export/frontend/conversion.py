@@ -17,7 +17,15 @@ import numpy as np
 
 from core.errors import Esp8kError
 from core.files import scratch
-from export.frontend import beside, calibration, costs, cures, lstm_layer, torch_module
+from export.frontend import (
+    beside,
+    calibration,
+    costs,
+    cures,
+    lstm_layer,
+    torch_module,
+    unlike,
+)
 from export.frontend.keras import layers as keras_layers
 from export.frontend.keras import old as old_keras
 from export.frontend.keras import unloaded
@@ -115,8 +123,9 @@ def _taken(made: Made, shown: str, notes: Sequence[str], options: Options) -> Ta
         if options.int16 and is_taken(made.floats, inputs):
             raise Esp8kError(error.message, cures.INT16) from error
         raise
-    far = not options.int16 and any(cost.mean > FAR * cost.span for cost in told)
-    return Taken(made.model, shown, (*notes, *((NEARER,) if far else ())), told)
+    if not options.int16 and any(cost.mean > FAR * cost.span for cost in told):
+        notes = (*notes, *unlike.told(made.sets["calibration"]), NEARER)
+    return Taken(made.model, shown, tuple(notes), told)
 
 
 # ==== Four kinds of model ====
@@ -167,6 +176,11 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     import keras
 
     model = unloaded.attempt(partial(_quietly_loaded, keras, raw), shown)
+    if any(end is start for end in model.outputs for start in model.inputs):
+        raise Esp8kError(
+            f"{shown} gives one of its inputs back",
+            "leave that output out of the model",
+        )
     wanted = tuple(
         Wanted(one.name, open_shapes.fixed(one.shape, shown, options.input_shape))
         for one in model.inputs

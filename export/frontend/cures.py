@@ -40,7 +40,10 @@ CURES = {
     "TOPK_V2": "end the model before it and sort on the chip",
     "NON_MAX_SUPPRESSION_V5": "end the model before it",
     "EMBEDDING_LOOKUP": "look the rows up before the model and feed them in",
-    "GATHER": "gather with constant indices, or before the model",
+    "GATHER": (
+        "gather with constant indices; what an Embedding looks up look up before the "
+        "model, and feed the rows in"
+    ),
     "RANDOM_UNIFORM": "convert with training=False: keras.models.Model(..., training)",
 }
 OURS = {"TABLE", "CHANNEL_TABLE", "MOVE"}  # of no file

@@ -7,6 +7,7 @@ import numpy as np
 from core.errors import Esp8kError
 from export.frontend.canonical import static
 from export.frontend.canonical.rewriter import Rewriter
+from export.frontend.cures import CURES
 from export.frontend.refusal import refuse
 from export.graph.attributes import Along, Blocks, Mirror, Movement, Resize
 from export.graph.moves import factor
@@ -39,7 +40,7 @@ def _constant(r: Rewriter, op: Operator, position: int) -> np.ndarray:
     tensor = r.tensor(op, position)
     if tensor.data is None:
         what = f"{tensor.name} is computed, not constant"
-        raise refuse(r.network, op, what, UNFIXED_HINT)
+        raise refuse(r.network, op, what, CURES.get(op.kind, UNFIXED_HINT))
     return tensor.data
 
 
