@@ -1,4 +1,4 @@
-"""What the studies file, as types: JSON of one run, of many seeds, of less data.
+"""What the studies file, as types: one run, many seeds, less data, a search.
 
 They are plain dictionaries at run time, so the files hold them as they are.
 """
@@ -81,3 +81,24 @@ class LessData(Origin):
     command: str
     environment: dict[str, Any]
     points: list[Point]
+
+
+class Validation(TypedDict):
+    """What one average of the weights reaches on the validation images."""
+
+    accuracy: float  # percent
+    loss: float
+    temperature: float
+
+
+class Attempt(TypedDict):
+    """One line of search.jsonl: a net, a recipe, and what became of them."""
+
+    note: str  # what it tries
+    spec: str  # of its layers, or a model's name
+    seed: int
+    parameters: int
+    macs: int
+    recipe: dict[str, Any]
+    train_accuracy: float
+    validation: dict[str, Validation]  # by the average's decay; raw: of the weights

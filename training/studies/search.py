@@ -12,7 +12,6 @@ is written only as --record.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +31,7 @@ from training.fit import Trainer
 from training.layers import network
 from training.recipes import recipe
 from training.schedule import Recipe
+from training.studies.records import Attempt, Validation
 from training.teacher import teacher_for
 from training.train import MOST_IMAGES, MOST_PEAK
 
@@ -110,7 +110,7 @@ def chosen_recipe(config: Config) -> Recipe:
     return replace(base, affine=replace(base.affine, **affine), **given)
 
 
-def attempt(config: Config) -> dict[str, Any]:
+def attempt(config: Config) -> Attempt:
     """Train once; accuracy, loss and temperature on the validation images."""
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
@@ -128,7 +128,7 @@ def attempt(config: Config) -> dict[str, Any]:
     )
     for _ in range(config.epochs):
         trainer.run_epoch()
-    validation = {}
+    validation: dict[str, Validation] = {}
     for name, state in trainer.states().items():
         model.load_state_dict(state)
         seen = evaluate(model, images.train_images[held], images.train_labels[held])
@@ -165,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(line if config.json else _told(result, record))
 
 
-def _told(result: dict[str, Any], record: Path) -> str:
+def _told(result: Attempt, record: Path) -> str:
     """One line an average of the weights, on the validation images."""
     head = (
         f"{result['spec']}, seed {result['seed']}: {result['parameters']:,} parameters"

@@ -12,7 +12,6 @@ import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.cli import parse
 from core.files import write_text
@@ -23,6 +22,7 @@ from training import checkpoint, data
 from training.confidence import TARGETS, report
 from training.evaluate import evaluate
 from training.studies import lessdata
+from training.studies.records import Attempt
 from training.studies.seeds import RESULTS, filed
 
 README = ROOT / "training" / "README.md"
@@ -62,9 +62,9 @@ SHOWN = 3  # runs that a row of the search's table has at least
 
 def search() -> str:
     """One row a net and recipe, from `results/search.jsonl`, the least loss first."""
-    runs: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    runs: dict[tuple[str, ...], list[Attempt]] = {}
     for line in (RESULTS / "search.jsonl").read_text().splitlines():
-        r = json.loads(line)
+        r: Attempt = json.loads(line)
         runs.setdefault((f"`{r['spec']}`", *_how(r)), []).append(r)
     rows = []
     for key, found in runs.items():
@@ -81,7 +81,7 @@ def search() -> str:
     )
 
 
-def _how(r: dict[str, Any]) -> tuple[str, str, str]:
+def _how(r: Attempt) -> tuple[str, str, str]:
     """Optimizer, views and the rest of a run, as the table says them."""
     c, a = r["recipe"], r["recipe"]["affine"]
     optimizer = f"{c.get('optimizer', 'adamw')} {c['peak']:g}, batch {c['batch']}"
