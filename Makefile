@@ -249,6 +249,7 @@ distclean: ## remove checkpoints and .venv too; asks first
 	@rm -rf $(BUILD) .venv firmware/.pio
 
 help: ## this list
+	@echo "To begin: make train export flash, then make classify INDEX=7"; echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' \
 	  $(firstword $(MAKEFILE_LIST))
 	@echo; echo "Variables, after the verb (make train MODEL=v2 EPOCHS=10):"

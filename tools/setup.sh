@@ -24,8 +24,8 @@ with_clock() {
   clock=$!
   trap 'kill $clock 2>/dev/null' EXIT
   "$@" || status=$?
-  kill $clock
-  wait $clock 2>/dev/null || trap - EXIT
+  kill $clock && wait $clock 2>/dev/null || true
+  trap - EXIT
   printf '\r\033[K' >&2
   return $status
 }

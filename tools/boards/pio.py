@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import cli, family
-from core.errors import DeviceError, Esp8kError
+from core.errors import SPACE, DeviceError, Esp8kError
 from core.manifest import json_object
 from core.paths import build_root, model_dir
 from core.program import run
@@ -49,6 +49,7 @@ OFFLINE = (
 )
 # SCons and the shell that it calls take these for their own, wherever they stand.
 UNBUILDABLE = re.compile(r"""["'`$();%|:\\\n]""")
+FULL = "No space left on device"
 
 SCONS_MAIN = '"""PyPI\'s SCons where PlatformIO looks for its own."""\n' + (
     "import sys\n\nimport SCons.Script\n\nsys.exit(SCons.Script.main())\n"
@@ -165,6 +166,7 @@ def environment(
     env["PLATFORMIO_SETTING_CHECK_PLATFORMIO_INTERVAL"] = "36500"
     env["PLATFORMIO_NO_ANSI"] = "true"
     env["PYTHONDONTWRITEBYTECODE"] = "1"
+    env["LC_ALL"] = "C.UTF-8"  # complaints in the words that are looked for below
     out = model_dir(model).resolve()
     env["PLATFORMIO_WORKSPACE_DIR"] = str(out / "platformio")
     env["PLATFORMIO_BUILD_DIR"] = str(out / "platformio" / "build")
@@ -248,6 +250,8 @@ def require_compiler(board: str) -> None:
 
 def _build_error(board: str, output: str) -> Esp8kError:
     """The compiler's own first complaint, not PlatformIO's last."""
+    if FULL in output:
+        return Esp8kError(f"the build for {board} failed: {FULL}", SPACE)
     lines = output.splitlines()
     pattern = re.compile(r"error:|undefined reference|region .* overflowed|\berror\b")
     first = next((n for n, line in enumerate(lines) if pattern.search(line)), None)

@@ -95,6 +95,22 @@ def test_the_compilers_complaint_is_shown(
     assert "app.c:2" in error.value.hint and "never_used" in error.value.hint
 
 
+def test_a_full_disk_is_said_with_its_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cure was six lines of the assembler."""
+    complaint = "a.c:9:1: fatal error: error writing to a.s: No space left on device\n}"
+    failed = subprocess.CompletedProcess([], 1, complaint)
+    monkeypatch.setattr(pio, "_run", lambda *_: failed)
+    monkeypatch.setenv("ESP8K_BUILD", str(tmp_path))
+    header = tmp_path / "v2" / "component" / "alias" / "esp8k_model.h"
+    header.parent.mkdir(parents=True)
+    header.touch()
+    with pytest.raises(Esp8kError, match="No space left on device") as error:
+        pio.build("v2", "twin")
+    assert "ESP8K_BUILD" in error.value.hint
+
+
 def test_without_its_download_the_way_out_is_named_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
