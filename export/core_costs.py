@@ -122,8 +122,11 @@ def _vector(network: Network, profile: str) -> CoreCost:
     engine = lower_s3(network, "net", profile)
     text = assembly(engine)
     counts = {f.name: on_s3(f) for f in source.parse(text)}
+    written = engine.repeats  # the one function that stands for equal ones
     own = sum(
-        call.steps * counts[call.kernel.name] for call in engine.calls if _own(call)
+        call.steps * counts[written.get(call.kernel.name, call.kernel.name)]
+        for call in engine.calls
+        if _own(call)
     )
     other = engine.overhead + sum(
         max(k.kernel.cost("xtensa"), 0) or PLAIN * k.kernel.stage.size

@@ -58,6 +58,25 @@ def test_one_screen_tells_it(
     assert refused.endswith(" of 10 bytes")
 
 
+def test_equal_layers_are_counted_each_time() -> None:
+    """Of which the ESP32-S3 has one function."""
+
+    def counted(layers: int) -> int:
+        b = TfliteBuilder()
+        data = np.random.default_rng(0).integers(-127, 128, (16, 16)).astype(np.int8)
+        weights = b.tensor(data.shape, 0.01, 0, data)
+        values = [b.tensor((1, 16), 0.1) for _ in range(layers + 1)]
+        for source, target in zip(values, values[1:], strict=False):
+            b.operator("FULLY_CONNECTED", [source, weights, -1], target)
+        raw = b.build(values[:1], values[-1:])
+        found = analyze.analyze(raw, "net")
+        (core,) = (core for core in found.cores if core.core == "s3")
+        return core.instructions
+
+    two, three, four = map(counted, (2, 3, 4))
+    assert three - two == four - three > 0
+
+
 def test_json_tells_the_same(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     analyze.main([str(file), "--json"])
     found = json.loads(capsys.readouterr().out)

@@ -34,7 +34,7 @@ STANDS_FOR = "ELU"
 LEAST = 1e-30  # of what a logarithm is taken
 # What has no int8 kernel in TensorFlow Lite Micro, or none in TensorFlow's quantizer.
 FLOAT_ONLY = frozenset(
-    ("LOG", "SQRT", "SIN", "COS", "FLOOR", "CEIL", "ROUND", "SQUARE", "NEG")
+    ("EXP", "LOG", "SQRT", "SIN", "COS", "FLOOR", "CEIL", "ROUND", "SQUARE", "NEG")
     + ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "EQUAL", "NOT_EQUAL")
     + ("LOGICAL_AND", "LOGICAL_OR", "LOGICAL_NOT", "SELECT", "SELECT_V2")
 )
