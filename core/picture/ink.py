@@ -17,13 +17,15 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from core.picture.boxes import contains, share_of
+from core.picture.boxes import contains, grown, share_of
+from core.picture.darkness import darkness, noise_of
 from core.picture.even import PAPER, Way, by_colour
 from core.picture.grouping import group, paste
 from core.picture.lines import erase_lines
+from core.picture.panel import panel
 from core.picture.pieces import Piece, pieces
 from core.picture.rows import more, neighbours
-from core.picture.surfaces import is_frame, is_sheet, lies_on
+from core.picture.surfaces import is_circle, is_frame, is_sheet, lies_on
 from core.placing import Box, bounds
 
 Array = np.ndarray
@@ -33,8 +35,6 @@ WIDEST = 0.7  # where nothing is found with those: a digit as wide as the pictur
 LEVELS = (0.03, 0.045, 0.07, 0.1, 0.15, 0.22, 0.32, 0.45, 0.6)  # darkness, of 1
 LINE_LEVELS = 4  # levels, from the lowest, at which ruled lines are sought
 NOISE_LEVEL = 2.0  # the lowest level is that many times the noise
-LIFT = 12  # grey levels added to both sides of a ratio: the dark is noisy
-COLOUR = 0.85  # what one colour counts beside grey: it is noisier
 CERTAIN = 0.8  # dark ink that clear leaves no room for chalk
 CLEAR = 0.3  # a digit that clear needs no lines erased
 CHALK = 0.7  # light ink must be that much clearer than dark ink
@@ -47,6 +47,11 @@ FRAMES = 40  # best candidates among which frames are sought
 MARGIN = 8  # such a picture gets 1/MARGIN of its longer side around it
 FILLED = 0.8  # of such a picture's height or width, that its digit takes
 STROKES = 0.6  # a light piece that clear, and no full surface, is no note
+EDGE = 3  # pixels by which a part may reach over the edge of its whole
+ADDED = 1.25  # of the ink of a part, that its whole has at least
+SHOWN = 0.2  # a digit on a panel is that clear at least
+ALL = 0.97  # share of all ink on even paper: nothing else is drawn
+WRITTEN = 0.2  # dark ink on a light note is that clear at least
 MORE = "more of the same ink"  # left out: what was read is not all that is drawn
 
 
@@ -61,6 +66,7 @@ class Found:
     score: float  # how clear it is; to compare with other ways to read the picture
     sheet: bool  # it is a full surface, as a note is
     hollow: bool  # its strokes are about as wide as the window
+    share: float  # of the longer side: the width of the window
     frames: Array | None  # bool (H, W): where frames are; None without one
 
     @property
@@ -87,6 +93,8 @@ def find(rgb: Array) -> Found | None:
     smooth = cv2.GaussianBlur(rgb, (0, 0), 1.0)
     even: Found | None = None
     if (way := by_colour(smooth)) is not None:
+        if (shown := on_panel(rgb, way)) is not None:
+            return shown
         even = evenly(way)
         if way.opposed:
             return even
@@ -94,7 +102,10 @@ def find(rgb: Array) -> Found | None:
     # A light piece may be a note on an even desk: chalk must say the same, below.
     if way is not None and even is not None:
         strokes = not way.light or (even.score > STROKES and not even.sheet)
-        if strokes and (dark is None or even.worth > dark.worth):
+        less = dark is None or even.worth > dark.worth
+        if strokes and (less or is_part(dark, even, way.grey)):
+            return even
+        if is_all(even, way.grey) and not (way.light and on_note(dark, even)):
             return even
     light = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
     most = CHALK * (1 - float(np.median(light)) / 256)  # chalk's score at its best
@@ -118,7 +129,7 @@ def evenly(way: Way) -> Found | None:
     """The digit on even paper; what was cut out tightly gets more of it around."""
     found = clearest_within(way.grey) if way.tight else None
     if found is None and way.whole:
-        return clearest(way.grey, chalk=False)
+        return whole_of(clearest(way.grey, chalk=False), way.grey)
     return found
 
 
@@ -126,8 +137,8 @@ def clearest_within(grey: Array) -> Found | None:
     """The reading with paper put around, where that is one of all of the picture."""
     by = max(grey.shape) // MARGIN
     paper = np.pad(grey, ((by, by), (by, by), (0, 0)), constant_values=PAPER)
-    found = clearest(paper, chalk=False)
-    if found is None or found.score < STROKES:
+    found = whole_of(clearest(paper, chalk=False), paper)
+    if found is None or (found.score < STROKES and not is_all(found, paper)):
         return None
     top, left, bottom, right = box = tuple(v - by for v in found.box)
     height, width = grey.shape[:2]
@@ -147,6 +158,65 @@ def clearest(smooth: Array, chalk: bool) -> Found | None:
         found += readings(smooth, chalk, WIDEST)
         best = max(found, key=lambda f: f.worth, default=None)
     return best
+
+
+def whole_of(part: Found | None, grey: Array) -> Found | None:
+    """The stroke of which a piece of ink on even paper is but a part.
+
+    Through a window no wider than a stroke its middle looks like paper.
+    """
+    if part is None or part.share == WIDEST:
+        return part
+    for found in readings(grey, False, WIDEST):
+        if is_part(part, found, grey):
+            return replace(found, score=max(found.score, part.score))
+    return part
+
+
+def is_part(part: Found | None, whole: Found, grey: Array) -> bool:
+    """Whether even paper has more ink in place of `part`, and no shadow."""
+    if part is None or not contains(grown(whole.box, EDGE), part.box):
+        return False
+    mask = whole.digits[whole.main][1]
+    more_ink = mask.sum() > ADDED * part.digits[part.main][1].sum()
+    return bool(more_ink and np.median(grey[mask]) < PAPER / 2)
+
+
+def is_all(found: Found, grey: Array) -> bool:
+    """Whether no other ink is on even paper, so that there is nothing to choose."""
+    dark = grey[..., 0] < PAPER / 2
+    mask = found.digits[found.main][1].astype(np.uint8)
+    own = cv2.dilate(mask, np.ones((2 * EDGE + 1,) * 2, np.uint8)) > 0
+    return bool((dark & own).sum() > ALL * dark.sum())
+
+
+def on_note(dark: Found | None, note: Found) -> bool:
+    """Whether a light piece has something written on it."""
+    return dark is not None and contains(note.box, dark.box) and dark.score > WRITTEN
+
+
+def on_panel(rgb: Array, way: Way) -> Found | None:
+    """The digit on a dark panel in the picture, where there is one."""
+    if not way.whole or way.light or (inner := panel(way.grey)) is None:
+        return None
+    top, left, bottom, right = inner
+    part = slice(top, bottom), slice(left, right)
+    found = find(np.ascontiguousarray(rgb[part]))
+    if found is None or found.sheet or found.score < SHOWN:
+        return None
+    digits = []
+    for values in found.digits:
+        ink, mask = np.zeros(rgb.shape[:2]), np.zeros(rgb.shape[:2], bool)
+        ink[part], mask[part] = values
+        digits.append((ink, mask))
+    y0, x0, y1, x1 = found.box
+    return replace(
+        found,
+        digits=tuple(digits),
+        left_out=(*found.left_out, "what is around a panel"),
+        box=(y0 + top, x0 + left, y1 + top, x1 + left),
+        frames=None,
+    )
 
 
 def readings(smooth: Array, chalk: bool, share: float) -> list[Found]:
@@ -170,39 +240,6 @@ def readings(smooth: Array, chalk: bool, share: float) -> list[Found]:
     return [f for f in found if f is not None]
 
 
-def darkness(smooth: Array, chalk: bool, share: float) -> Array:
-    """What every pixel lacks of its paper's light (H, W); chalk: what it has more."""
-    side = int(share * max(smooth.shape[:2])) | 1
-    window = np.ones((side, side), np.uint8)
-    planes = [cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY), *cv2.split(smooth)]
-    lack: Array | None = None
-    for plane in planes:
-        if chalk:
-            light = plane
-            less = cv2.morphologyEx(plane, cv2.MORPH_OPEN, window)
-        else:
-            light = cv2.morphologyEx(plane, cv2.MORPH_CLOSE, window)
-            less = plane
-        weight = 1.0 if lack is None else COLOUR
-        own = cv2.divide(
-            cv2.subtract(light, less),
-            cv2.add(light, np.full_like(light, LIFT)),
-            None,
-            weight,
-            cv2.CV_32F,
-        )
-        lack = own if lack is None else cv2.max(lack, own)
-    return np.asarray(lack)
-
-
-def noise_of(dark: Array) -> tuple[float, float]:
-    """Level and spread of the bare paper."""
-    few = dark[::2, ::2]
-    fine = few - cv2.GaussianBlur(dark, (0, 0), 3)[::2, ::2]
-    spread = float(np.median(np.abs(fine - np.median(fine))))
-    return float(np.median(few)), 1.4826 * spread
-
-
 def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
     """The best candidate at any level, with the pieces that belong to it."""
     dark, paper = view.dark, view.paper
@@ -218,7 +255,7 @@ def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
     found = sorted(
         pieces(dark, view.rgb, view.levels, view.noise), key=clear, reverse=True
     )
-    frames = [p for p in found[:FRAMES] if is_frame(p, found)]
+    frames = [p for p in found[:FRAMES] if is_frame(p, found) or is_circle(p, found)]
     on_frames = covered(frames, dark.shape) if frames else None
     # A frame's parts at other levels are no frames, and no digits either.
     rest = [p for p in found if on_frames is None or not lies_on(p, on_frames)]
@@ -237,7 +274,9 @@ def choose(view: View, left_out: tuple[str, ...]) -> Found | None:
     hollow = rest[0].stroke > HOLLOW * view.share * max(dark.shape)
     sheet = is_sheet(rest[0])
     box, score = rest[0].box, clear(rest[0])
-    return Found(digits, main, left_out, box, score, sheet, hollow, on_frames)
+    return Found(
+        digits, main, left_out, box, score, sheet, hollow, view.share, on_frames
+    )
 
 
 def covered(frames: list[Piece], shape: tuple[int, ...]) -> Array:

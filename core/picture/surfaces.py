@@ -1,13 +1,20 @@
-"""Pieces that are no digit but what one stands on: a frame, a note."""
+"""Pieces that are no digit but what one stands on: a frame, a circle, a note."""
 
 import cv2
 import numpy as np
 
 from core.picture.boxes import contains
 from core.picture.pieces import Array, Piece, sides
+from core.placing import Box
 
 FRAME_PX = 16  # shorter side of a frame, at least: there is room in it
 ON_FRAME = 0.8  # share of a piece's pixels on a frame: it is a part of the frame
+RING = 0.5  # share of its box that the hole of a circle around a digit fills
+ROUND = 0.75  # shorter side of such a circle's box, of the longer, at least
+HELD = 0.2  # of a circle's extent: what is written in it, at least
+SAME_INK = 0.7  # of its contrast, at least
+AMID = 0.15  # of its extent, at most: from its middle to that of what it holds
+SLASH = 4.0  # longer side of what is but a slash through a 0, of the shorter
 CELLS = 4  # holes of a table, at least: an 8 has two
 CELL = 0.05  # of a table's extent: side of a cell, at least
 SHEET_CORE = 0.25  # of a note's extent: strokes are narrower
@@ -36,14 +43,43 @@ def is_frame(piece: Piece, others: list[Piece]) -> bool:
     )
 
 
+def is_circle(piece: Piece, others: list[Piece]) -> bool:
+    """A ring around something as dark as itself that is no slash or dot of a 0."""
+    tall, wide = piece.own.shape
+    if min(tall, wide) < max(FRAME_PX, ROUND * max(tall, wide)):
+        return False
+    if max(holes(piece), default=0.0) < RING * tall * wide:
+        return False
+    return any(
+        contains(piece.box, o.box)
+        and o.level == piece.level
+        and o.extent > HELD * piece.extent
+        and o.contrast > SAME_INK * piece.contrast
+        and max(sides(o.own)) < SLASH * min(sides(o.own))
+        and amid(o.box, piece.box)
+        for o in others
+    )
+
+
+def amid(inner: Box, outer: Box) -> bool:
+    """Whether a box lies in the middle of another: a face's mouth does not."""
+    apart = [(inner[i] + inner[i + 2] - outer[i] - outer[i + 2]) / 2 for i in (0, 1)]
+    return max(map(abs, apart)) < AMID * max(outer[2] - outer[0], outer[3] - outer[1])
+
+
 def cells(piece: Piece) -> int:
     """How many holes a piece has that are no speck."""
+    return sum(area > (CELL * piece.extent) ** 2 for area in holes(piece))
+
+
+def holes(piece: Piece) -> list[float]:
+    """The areas of a piece's holes, pixels."""
     around, tree = cv2.findContours(piece.own, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    least = (CELL * piece.extent) ** 2
-    holes = (
-        one for one, (*_, outer) in zip(around, tree[0], strict=True) if outer >= 0
-    )
-    return sum(cv2.contourArea(hole) > least for hole in holes)
+    return [
+        cv2.contourArea(one)
+        for one, (*_, outer) in zip(around, tree[0], strict=True)
+        if outer >= 0
+    ]
 
 
 def is_sheet(piece: Piece) -> bool:
