@@ -35,6 +35,7 @@ from export.frontend import (
 )
 from export.frontend.onnx import files as onnx_files
 from export.frontend.refusal import quantized_already
+from export.frontend.support import integer_core, require_supported
 from export.frontend.taken import Options, Taken, Wanted
 from export.graph.anew import begins_anew
 from export.graph.network import Network
@@ -52,6 +53,7 @@ class Made:
     floats: bytes
     model: bytes
     sets: dict[str, costs.Inputs]
+    otherwise: Callable[[], bytes]  # makes the int8 one
 
 
 def convert(kind: str, source: str, raw: bytes, shown: str, options: Options) -> Taken:
@@ -99,9 +101,22 @@ def _quantized(
     An LSTM that begins anew does so for every input of the calibration, too; a
     converter would run all of them as one series. Nor does one make int16.
     """
-    if options.int16 or begins_anew(floats):
-        return float_tflite.quantize(floats, inputs, options.int16)
-    return otherwise()
+    if not options.int16:
+        anew = begins_anew(floats)
+        return float_tflite.quantize(floats, inputs) if anew else otherwise()
+    try:
+        return float_tflite.quantize(floats, inputs, int16=True)
+    except Esp8kError as error:
+        raise _of_16_bits(error, otherwise) from error
+
+
+def _of_16_bits(error: Esp8kError, otherwise: Callable[[], bytes]) -> Esp8kError:
+    """With the cure that 8 bits are, where they are one: that is tried."""
+    try:
+        require_supported(integer_core(read_tflite(otherwise(), "int8")))
+    except (Esp8kError, RuntimeError, ValueError):
+        return error
+    return Esp8kError(error.message, cures.INT16)
 
 
 def _told(inputs: tuple[np.ndarray, ...], options: Options) -> str:
@@ -118,9 +133,8 @@ def _taken(made: Made, shown: str, notes: Sequence[str], options: Options) -> Ta
     try:
         told = costs.measured(made.floats, made.model, made.sets)
     except Esp8kError as error:
-        inputs = made.sets["calibration"]
-        if options.int16 and float_tflite.is_taken(made.floats, inputs):
-            raise Esp8kError(error.message, cures.INT16) from error
+        if options.int16:
+            raise _of_16_bits(error, made.otherwise) from error
         raise
     far = not options.int16 and any(cost.mean > FAR * cost.span for cost in told)
     return Taken(made.model, shown, (*notes, *((NEARER,) if far else ())), told)
@@ -145,9 +159,10 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     names = [network.tensors[i].name for i in network.inputs]
     wanted = tuple(map(Wanted, names, shapes))
     inputs = _required(shown, wanted, options)
-    model = float_tflite.quantize(raw, inputs, options.int16)
+    otherwise = partial(float_tflite.quantize, raw, inputs)
+    model = _quantized(raw, otherwise, inputs, options)
     floats = float_tflite.with_float_constants(raw)
-    made = Made(floats, model, costs.sets(inputs, wanted, options))
+    made = Made(floats, model, costs.sets(inputs, wanted, options), otherwise)
     return _taken(made, shown, (*notes, _told(inputs, options)), options)
 
 
@@ -196,7 +211,7 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     notes = [_told(inputs, options), *lstm_layer.notes(whole)]
     if written_out > 0:
         notes.append(f"{written_out} recurrent layers are written out, step by step")
-    made = Made(floats, quantized, costs.sets(inputs, wanted, options))
+    made = Made(floats, quantized, costs.sets(inputs, wanted, options), otherwise)
     return _taken(made, shown, notes, options)
 
 
@@ -246,4 +261,4 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     sets = costs.sets(inputs, opened.inputs, options, ours)
     whole = lstm_layer.notes(lstm_layer.count(floats))
     notes = (*opened.notes, _told(inputs, options), *whole)
-    return _taken(Made(floats, model, sets), shown, notes, options)
+    return _taken(Made(floats, model, sets, otherwise), shown, notes, options)

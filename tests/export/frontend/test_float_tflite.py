@@ -1,5 +1,6 @@
 """Float .tflite files whose operators TensorFlow's quantizer does not know."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 
 from core.errors import Esp8kError
 from export.compile import compile_model
-from export.frontend import costs, float_tflite
+from export.frontend import conversion, costs, float_tflite
 from export.frontend.support import integer_core
+from export.frontend.taken import Options
 from export.frontend.tflite import from_concrete, from_keras, tensorflow
 from export.graph.read import read_tflite
 from tools.bench.drawn.tflite_builder import TfliteBuilder
@@ -41,18 +43,28 @@ def test_what_becomes_a_table_may_stay_float(tmp_path: Path) -> None:
 
 
 def test_what_becomes_none_is_named() -> None:
-    raw = floats(lambda tf, x: tf.cumsum(x, axis=1))
-    for int16 in (False, True):
+    raw = floats(cumulative)
+    with pytest.raises(Esp8kError, match="op: 'CUMSUM'"):
+        float_tflite.quantize(raw, (drawn(),))
+
+
+def test_8_bits_are_a_cure_where_the_models_own_way_takes_them() -> None:
+    """A converter knows operators that TensorFlow's quantizer of a file does not."""
+    raw, known = (floats(last) for last in (cumulative, plain))
+    asked, inputs = Options(int16=True), (drawn(),)
+    for whose, cured in ((raw, False), (known, True)):
+        otherwise = partial(float_tflite.quantize, whose, inputs)
         with pytest.raises(Esp8kError, match="op: 'CUMSUM'") as caught:
-            float_tflite.quantize(raw, (drawn(),), int16)
-        assert "--int16" not in caught.value.hint  # 8 bits are no cure
+            conversion._quantized(raw, otherwise, inputs, asked)
+        assert ("leave --int16 out" in caught.value.hint) == cured
 
 
-def test_where_8_bits_are_a_cure_that_is_said() -> None:
-    raw = floats(lambda tf, x: tf.nn.elu(x) + 1.0)
-    with pytest.raises(Esp8kError, match="op: 'ELU'") as caught:
-        float_tflite.quantize(raw, (drawn(),), int16=True)
-    assert "leave --int16 out" in caught.value.hint
+def cumulative(tf: Any, x: Any) -> Any:
+    return tf.cumsum(x, axis=1)
+
+
+def plain(tf: Any, x: Any) -> Any:
+    return tf.nn.relu(x)
 
 
 @pytest.mark.parametrize("name", ["dense", "conv", "depthwise", "transposed"])
