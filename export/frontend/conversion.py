@@ -31,6 +31,7 @@ from export.frontend.keras import old as old_keras
 from export.frontend.keras import unloaded
 from export.frontend.onnx import files as onnx_files
 from export.frontend.refusal import quantized_already
+from export.frontend.support import integer_core, require_supported
 from export.frontend.taken import Options, Taken, Wanted
 from export.frontend.tensorflow import silent, tensorflow
 from export.frontend.tflite import dequantized, folded, open_shapes
@@ -40,7 +41,7 @@ from export.frontend.tflite.convert import (
     convert_quantized,
     from_keras,
 )
-from export.frontend.tflite.quantize import is_ours, is_taken, quantize
+from export.frontend.tflite.quantize import is_ours, quantize
 from export.frontend.tflite.real import with_float_constants
 from export.graph.network import Network
 from export.graph.read import read_tflite
@@ -57,6 +58,7 @@ class Made:
     floats: bytes
     model: bytes
     sets: dict[str, costs.Inputs]
+    narrow: Callable[[], bytes]  # makes the int8 one
 
 
 def convert(kind: str, source: str, raw: bytes, shown: str, options: Options) -> Taken:
@@ -93,16 +95,35 @@ def _drawn(wanted: tuple[Wanted, ...]) -> tuple[np.ndarray, ...]:
     return tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes)
 
 
+def _narrow(
+    floats: bytes, converted: Callable[[], bytes], inputs: tuple[np.ndarray, ...]
+) -> bytes:
+    """The int8 .tflite of a float one: the converter's own, or what is more than it."""
+    return quantize(floats, inputs) if is_ours(floats) else converted()
+
+
 def _quantized(
     floats: bytes,
-    otherwise: Callable[[], bytes],
+    narrow: Callable[[], bytes],
     inputs: tuple[np.ndarray, ...],
     options: Options,
 ) -> bytes:
     """The int8 .tflite of a float one, or the int16 one, which no converter makes."""
-    if options.int16 or is_ours(floats):
-        return quantize(floats, inputs, options.int16)
-    return otherwise()
+    if not options.int16:
+        return narrow()
+    try:
+        return quantize(floats, inputs, int16=True)
+    except Esp8kError as error:
+        raise _of_16_bits(error, narrow) from error
+
+
+def _of_16_bits(error: Esp8kError, narrow: Callable[[], bytes]) -> Esp8kError:
+    """With the cure that 8 bits are, where they are one: that is tried."""
+    try:
+        require_supported(integer_core(read_tflite(narrow(), "int8")))
+    except (Esp8kError, RuntimeError, ValueError):
+        return error
+    return Esp8kError(error.message, cures.INT16)
 
 
 def _told(inputs: tuple[np.ndarray, ...], options: Options) -> str:
@@ -119,9 +140,8 @@ def _taken(made: Made, shown: str, notes: Sequence[str], options: Options) -> Ta
     try:
         told = costs.measured(made.floats, made.model, made.sets)
     except Esp8kError as error:
-        inputs = made.sets["calibration"]
-        if options.int16 and is_taken(made.floats, inputs):
-            raise Esp8kError(error.message, cures.INT16) from error
+        if options.int16:
+            raise _of_16_bits(error, made.narrow) from error
         raise
     if not options.int16 and any(cost.mean > FAR * cost.span for cost in told):
         notes = (*notes, *unlike.told(made.sets["calibration"]), NEARER)
@@ -147,9 +167,10 @@ def _tflite(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     names = [network.tensors[i].name for i in network.inputs]
     wanted = tuple(map(Wanted, names, shapes))
     inputs = _required(shown, wanted, options)
-    model = quantize(raw, inputs, options.int16)
+    narrow = partial(quantize, raw, inputs)
+    model = _quantized(raw, narrow, inputs, options)
     floats = with_float_constants(raw)
-    made = Made(floats, model, costs.sets(inputs, wanted, options))
+    made = Made(floats, model, costs.sets(inputs, wanted, options), narrow)
     return _taken(made, shown, (*notes, _told(inputs, options)), options)
 
 
@@ -196,8 +217,8 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
     fixed = keras.Model(start, model(start, training=False))
     floats = lstm_layer.anew(from_keras(tf, fixed))
     beside.hold("Keras", expected, floats, some)
-    otherwise = partial(from_keras, tf, fixed, inputs)
-    quantized = _quantized(floats, otherwise, inputs, options)
+    narrow = partial(_narrow, floats, partial(from_keras, tf, fixed, inputs), inputs)
+    quantized = _quantized(floats, narrow, inputs, options)
     operators = lstm_layer.count(floats)
     written_out = recurrent - operators
     notes = [_told(inputs, options), *lstm_layer.notes(operators)]
@@ -205,7 +226,7 @@ def _keras(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         several = f"{written_out} recurrent layers are"
         several = "1 recurrent layer is" if written_out == 1 else several
         notes.append(f"{several} written out, step by step, by the same scales")
-    made = Made(floats, quantized, costs.sets(inputs, wanted, options))
+    made = Made(floats, quantized, costs.sets(inputs, wanted, options), narrow)
     return _taken(made, shown, notes, options)
 
 
@@ -245,12 +266,13 @@ def _onnx(source: str, raw: bytes, shown: str, options: Options) -> Taken:
         notes += beside.told(opened.proto, model, opened.inputs, graph)
         return Taken(model, shown, notes)
     inputs = _required(shown, opened.inputs, options)
-    floats, otherwise, graph = convert_opened(opened.proto, inputs, options.whole_lstm)
+    floats, converted, graph = convert_opened(opened.proto, inputs, options.whole_lstm)
     floats, ours = lstm_layer.anew(floats), partial(as_built, graph)
     some = tuple(values[: beside.CHECKED] for values in inputs)
     beside.hold("ONNX", onnx_files.run(opened.proto, some), floats, ours(some))
-    model = _quantized(floats, otherwise, ours(inputs), options)
+    narrow = partial(_narrow, floats, converted, ours(inputs))
+    model = _quantized(floats, narrow, ours(inputs), options)
     sets = costs.sets(inputs, opened.inputs, options, ours)
     whole = lstm_layer.notes(lstm_layer.count(floats))
     notes = (*opened.notes, _told(inputs, options), *whole)
-    return _taken(Made(floats, model, sets), shown, notes, options)
+    return _taken(Made(floats, model, sets, narrow), shown, notes, options)

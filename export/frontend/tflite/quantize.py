@@ -62,22 +62,10 @@ def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes
         mixed = None if int16 or ranged is None else _with_tables(ranged)
         if mixed is not None:
             return mixed
-        narrow = int16 and is_taken(raw, inputs)
-        otherwise = cures.INT16 if narrow else UNQUANTIZED_HINT
         raise Esp8kError(
             f"TensorFlow cannot quantize the model: {reason(error, last=True)}",
-            cures.of_any(read_tflite(raw, "float"), otherwise),
+            cures.of_any(read_tflite(raw, "float"), UNQUANTIZED_HINT),
         ) from error
-
-
-def is_taken(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bool:
-    """Whether 8 bits are a cure for a model that is not taken with 16."""
-    try:
-        made = quantize(raw, inputs)
-        require_supported(integer_core(read_tflite(made, "narrow")))
-    except Esp8kError:
-        return False
-    return True
 
 
 def _ranged(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:

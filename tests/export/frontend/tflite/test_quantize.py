@@ -1,5 +1,6 @@
 """Float .tflite files whose operators TensorFlow's quantizer does not know."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 
 from core.errors import Esp8kError
 from export.compile import compile_model
-from export.frontend import costs
+from export.frontend import conversion, costs
 from export.frontend.support import integer_core
+from export.frontend.taken import Options
 from export.frontend.tensorflow import tensorflow
 from export.frontend.tflite.convert import from_concrete, from_keras
 from export.frontend.tflite.quantize import quantize
@@ -43,19 +45,24 @@ def test_what_becomes_a_table_may_stay_float(tmp_path: Path) -> None:
     assert made.compared_with == "the integer reference and TFLite Micro"
 
 
+def cumulative(tf: Any, x: Any) -> Any:
+    return tf.cumsum(x, axis=1)
+
+
 def test_what_becomes_none_is_named() -> None:
-    raw = floats(lambda tf, x: tf.cumsum(x, axis=1))
-    for int16 in (False, True):
+    with pytest.raises(Esp8kError, match="op: 'CUMSUM'"):
+        quantize(floats(cumulative), (drawn(),))
+
+
+def test_8_bits_are_a_cure_where_the_models_own_way_takes_them() -> None:
+    """A converter may know operators that TensorFlow's quantizer of a file does not."""
+    raw, known = floats(cumulative), floats(lambda tf, x: tf.nn.relu(x))
+    asked, inputs = Options(int16=True), (drawn(),)
+    for whose, cured in ((raw, False), (known, True)):
+        narrow = partial(quantize, whose, inputs)
         with pytest.raises(Esp8kError, match="op: 'CUMSUM'") as caught:
-            quantize(raw, (drawn(),), int16)
-        assert "--int16" not in caught.value.hint  # 8 bits are no cure
-
-
-def test_where_8_bits_are_a_cure_that_is_said() -> None:
-    raw = floats(lambda tf, x: tf.nn.elu(x) + 1.0)
-    with pytest.raises(Esp8kError, match="op: 'ELU'") as caught:
-        quantize(raw, (drawn(),), int16=True)
-    assert "leave --int16 out" in caught.value.hint
+            conversion._quantized(raw, narrow, inputs, asked)
+        assert ("leave --int16 out" in caught.value.hint) == cured
 
 
 @pytest.mark.parametrize("name", ["dense", "conv", "depthwise", "transposed"])
