@@ -10,10 +10,13 @@ import pytest
 from core.errors import Esp8kError
 from core.words import PROFILES
 from export.emit.generate import generate
+from export.frontend.support import integer_core
+from export.graph.read import read_tflite
 from export.reference import float16, int8
 from export.reference.stages import stage_outputs
 from tests.support.components import IDENTITY, Components, Natives, Networks
 from tests.support.native import Native
+from tools.bench.drawn.tflite_builder import TfliteBuilder
 
 MODELS = ("v1", "v2")
 # plus nothing, times one, a name alone in parentheses
@@ -127,3 +130,25 @@ def test_an_unknown_profile_is_refused(networks: Networks, tmp_path: Path) -> No
     with pytest.raises(Esp8kError, match="profile 'fast'"):
         generate(*networks("v2"), tmp_path, "fast", "v2", IDENTITY)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_layers_steps_have_one_function(tmp_path: Path) -> None:
+    """Text grows by a call a step."""
+
+    def functions(steps: int) -> int:
+        b = TfliteBuilder()
+        data = np.random.default_rng(0).integers(-127, 128, (8, 8)).astype(np.int8)
+        weights = b.tensor(data.shape, 0.01, 0, data)
+        start = value = b.tensor((1, 8), 1 / 128)
+        for _ in range(steps):
+            made, rounded = b.tensor((1, 8), 0.05), b.tensor((1, 8), 1 / 128)
+            b.operator("FULLY_CONNECTED", [value, weights, -1], made)
+            b.operator("ADD", [made, start], rounded)
+            value = rounded
+        network = integer_core(read_tflite(b.build([start], [value]), "net"))
+        folder = tmp_path / str(steps)
+        generate(network, None, folder, "size", "net", IDENTITY)
+        text = (folder / "src" / "net_int8_network.c").read_text()
+        return text.count("NN_LAYER")
+
+    assert functions(6) == functions(4)
