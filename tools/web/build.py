@@ -26,7 +26,7 @@ from core.text import for_json
 from core.words import DEFAULT_MODEL, ModelName
 from export.emit.generate import flags
 from tools.web import installer
-from training.data import Data, of_exported
+from training.data import DATASETS, EMBEDDED, Data, of_exported
 
 HERE = Path(__file__).parent
 PAGE = HERE / "page"
@@ -34,6 +34,7 @@ PREPARE = ROOT / "firmware" / "components" / "prepare"
 CLANG = "clang-19"
 TARGET = ("--target=wasm32", "-ffreestanding", "-nostdlib", "-fno-builtin")
 LINK = ("-fuse-ld=lld", "-fvisibility=hidden", "-Wl,--no-entry", "-Wl,--export-dynamic")
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
 IMAGES_MAGIC, LABELS_MAGIC = 0x0803, 0x0801  # of IDX: bytes, in 3 and 1 dimensions
 LEVEL = 6  # of gzip: the highest takes thrice as long for a hundredth
 COMPILE_TIMEOUT_S = 120
@@ -62,9 +63,23 @@ def build(model: str) -> Path:
             shutil.copyfile(file, fresh / file.name)
         compile_wasm(exported / "component", fresh / "model.wasm")
         files.write_json(fresh / "about.json", about.__dict__)
-        add_test_images(of_exported(exported), fresh)
+        bring_test_images(exported, fresh)
         installer.add(exported, fresh)
     return folder
+
+
+def bring_test_images(exported: Path, folder: Path) -> None:
+    """Those of the model's own data; MNIST's are copied as the project has them.
+
+    A server that builds the page need not hold 70,000 images for that.
+    """
+    dataset = str(manifest.read(exported).config.get("dataset", "mnist"))
+    raw = EMBEDDED / DATASETS.get(dataset, dataset) / "raw"
+    if dataset not in DATASETS or not (raw / TEST_IMAGES).exists():
+        add_test_images(of_exported(exported), folder)
+        return
+    shutil.copyfile(raw / TEST_IMAGES, folder / "test-images.gz")
+    shutil.copyfile(raw / TEST_LABELS, folder / "test-labels.gz")
 
 
 def add_test_images(data: Data, folder: Path) -> None:

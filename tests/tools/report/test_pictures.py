@@ -37,4 +37,9 @@ def test_a_page_becomes_a_picture_of_its_size(tmp_path: Path):
     page.write_text("<body style='background:#123456'>")
     screenshot(page, 640, 480, tmp_path / "out.png")
     picture = Image.open(tmp_path / "out.png")
-    assert picture.size == (640, 480) and picture.getpixel((600, 400)) == (18, 52, 86)
+    assert picture.size == (640, 480) and picture.getpixel((600, 400)) == (
+        18,
+        52,
+        86,
+        255,
+    )
