@@ -31,3 +31,14 @@ def clear_of(one: Box, other: Box) -> bool:
     """Whether two boxes have nothing in common."""
     rows = one[2] <= other[0] or other[2] <= one[0]
     return rows or one[3] <= other[1] or other[3] <= one[1]
+
+
+def is_cut_off(box: Box, shape: tuple[int, ...], around: int) -> bool:
+    """Whether it ends at one side of a picture and not at the other, as an arm does.
+
+    `around`: pixels that the picture was given on each side.
+    """
+    (top, left, bottom, right), (height, width) = box, shape[:2]
+    ends = [top <= around + 1, bottom >= height - around - 1]
+    sides = [left <= around + 1, right >= width - around - 1]
+    return ends[0] != ends[1] or sides[0] != sides[1]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from core.picture.boxes import contains, grown, share_of
+from core.picture.boxes import contains, grown, is_cut_off, share_of
 from core.picture.darkness import darkness, noise_of
 from core.picture.even import PAPER, Way, by_colour
 from core.picture.grouping import group, paste
@@ -137,8 +137,8 @@ def clearest_within(grey: Array) -> Found | None:
     """The reading with paper put around, where that is one of all of the picture."""
     by = max(grey.shape) // MARGIN
     paper = np.pad(grey, ((by, by), (by, by), (0, 0)), constant_values=PAPER)
-    found = whole_of(clearest(paper, chalk=False), paper)
-    if found is None or (found.score < STROKES and not is_all(found, paper)):
+    found = whole_of(clearest(paper, chalk=False), paper, by)
+    if found is None or (found.score < STROKES and not is_all(found, paper, by)):
         return None
     top, left, bottom, right = box = tuple(v - by for v in found.box)
     height, width = grey.shape[:2]
@@ -160,7 +160,7 @@ def clearest(smooth: Array, chalk: bool) -> Found | None:
     return best
 
 
-def whole_of(part: Found | None, grey: Array) -> Found | None:
+def whole_of(part: Found | None, grey: Array, around: int = 0) -> Found | None:
     """The stroke of which a piece of ink on even paper is but a part.
 
     Through a window no wider than a stroke its middle looks like paper.
@@ -168,22 +168,26 @@ def whole_of(part: Found | None, grey: Array) -> Found | None:
     if part is None or part.share == WIDEST:
         return part
     for found in readings(grey, False, WIDEST):
-        if is_part(part, found, grey):
+        if is_part(part, found, grey, around):
             return replace(found, score=max(found.score, part.score))
     return part
 
 
-def is_part(part: Found | None, whole: Found, grey: Array) -> bool:
+def is_part(part: Found | None, whole: Found, grey: Array, around: int = 0) -> bool:
     """Whether even paper has more ink in place of `part`, and no shadow."""
     if part is None or not contains(grown(whole.box, EDGE), part.box):
+        return False
+    if is_cut_off(whole.box, grey.shape, around):
         return False
     mask = whole.digits[whole.main][1]
     more_ink = mask.sum() > ADDED * part.digits[part.main][1].sum()
     return bool(more_ink and np.median(grey[mask]) < PAPER / 2)
 
 
-def is_all(found: Found, grey: Array) -> bool:
+def is_all(found: Found, grey: Array, around: int = 0) -> bool:
     """Whether no other ink is on even paper, so that there is nothing to choose."""
+    if is_cut_off(found.box, grey.shape, around):
+        return False
     dark = grey[..., 0] < PAPER / 2
     mask = found.digits[found.main][1].astype(np.uint8)
     own = cv2.dilate(mask, np.ones((2 * EDGE + 1,) * 2, np.uint8)) > 0

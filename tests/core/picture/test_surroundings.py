@@ -69,3 +69,12 @@ def test_a_slash_or_a_mouth_makes_no_circle_of_a_ring():
     cv2.ellipse(face, (250, 290), (70, 45), 0, 10, 170, 0, 12)
     for drawn in (slashed, face):
         assert found(drawn).digits[0].crop[3] > 300
+
+
+def test_an_arm_from_the_rim_is_no_bold_stroke():
+    """Silhouettes of hands were taken whole, and some were sure digits."""
+    page = np.full((310, 310), 255, np.uint8)
+    cv2.ellipse(page, (155, 110), (55, 60), 0, 0, 360, 0, cv2.FILLED)
+    page[120:, 120:190] = 0
+    tall = [digit.crop[3] for digit in found(page).digits]
+    assert max(tall) < 240
