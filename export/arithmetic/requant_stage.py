@@ -56,15 +56,12 @@ def weighted(stage: Stage, follows: np.ndarray | None, scale: int = 1) -> Requan
     Sums come times `scale`; ValueError where no narrow form takes them.
     """
     sums, seen = _sums_of(stage), None if follows is None else follows.tobytes()
-    bounds, often = u_range(stage.head, stage.head_output), _is_often(stage)
+    bounds = u_range(stage.head, stage.head_output)
+    often = stage.head_output.size >= OFTEN
     found = _solved(Question(sums, bounds, seen, scale, often, follows))
     if found is None:
         raise ValueError("no exact narrow form for scaled sums")
     return found
-
-
-def _is_often(stage: Stage) -> bool:
-    return stage.head_output.size >= OFTEN
 
 
 @dataclass(frozen=True)
@@ -160,9 +157,7 @@ def _stepped(asked: Asked) -> tuple[tuple[Steps, ...], bool]:
     plain = all(_is_plain(m, s, (lo, hi)) for m, s, _, lo, hi in numbers)
     at = np.broadcast_to(goals, (len(numbers), len(goals)))
     if plain:
-        mantissas, shifts, _, least, greatest = np.array(numbers)[..., None].swapaxes(
-            0, 1
-        )
+        mantissas, shifts, _, least, greatest = np.array(numbers).T[..., None]
         function = _function(mantissas, shifts, zero, low, high)
         near = _near(goals, zero, mantissas, shifts)
         at = requant_proof.thresholds(function, goals, least, greatest, near)

@@ -167,6 +167,10 @@ class Network:
                 found.setdefault(index, []).append(op)
         return found
 
+    def writers(self) -> dict[int, Operator]:
+        """The operator that computes each value, by tensor index."""
+        return {index: op for op in self.operators for index in op.outputs}
+
     def macs(self) -> int:
         """Multiply-accumulates of one inference, padding included."""
         return sum(operator_macs(self, op) for op in self.operators)

@@ -32,13 +32,12 @@ def alike(network: Network) -> list[tuple[int, ...]]:
 
 def _returning(network: Network, laid: "_Laid") -> Iterator[Pair]:
     """An operator with weights, and the first that reads its result by the same."""
-    writers = {i: op.index for op in network.operators for i in op.outputs}
+    writers = network.writers()
     behind: dict[int, int] = {}  # what each depends on, one bit an operator
     waiting: dict[Hashable, list[Operator]] = {}
     for op in network.operators:
-        before = [writers[i] for i in op.inputs if i in writers]
         bits = 0
-        for index in before:
+        for index in (writers[i].index for i in op.inputs if i in writers):
             bits |= behind.get(index, 0) | 1 << index
         behind[op.index] = bits
         if not laid.has_weights(op):
@@ -62,7 +61,7 @@ class _Laid:
 
     def __post_init__(self) -> None:
         """Who writes and who reads each tensor."""
-        self._writers = {i: op for op in self.network.operators for i in op.outputs}
+        self._writers = self.network.writers()
         self._readers = self.network.readers()
         self._forms: dict[int, Hashable] = {}
 

@@ -15,6 +15,11 @@ HOOK = ctypes.CFUNCTYPE(
 KINDS = {"int8": np.int8, "u8=q+128": np.uint8, "float32": np.float32}
 
 
+def same_bits(found: np.ndarray, wanted: np.ndarray) -> bool:
+    """Whether two arrays of float32 are equal to the last bit, NaN and -0 included."""
+    return bool(np.array_equal(found.view(np.uint32), wanted.view(np.uint32)))
+
+
 def kernels(folder: Path, source: str, *options: str) -> ctypes.CDLL:
     """The C of `source`, which may include any kernel, under the house's warnings."""
     (folder / "test.c").write_text(source)

@@ -70,7 +70,7 @@ def delayed(network: Network) -> Network:
 
     Of what an operator reads that comes first which has the most before it.
     """
-    writers = {i: op for op in network.operators for i in op.outputs}
+    writers = network.writers()
     depths: list[int] = []
     for op in network.operators:
         before = [depths[writers[i].index] for i in op.inputs if i in writers]

@@ -141,7 +141,7 @@ class _Steps:
     def __init__(self, network: Network) -> None:
         """Of one graph."""
         self.network = network
-        self.writers = {i: op for op in network.operators for i in op.outputs}
+        self.writers = network.writers()
 
     def found(self) -> Iterator[Step]:
         """All of them; a cell leads to one only."""

@@ -111,7 +111,7 @@ def _around(
 
 def _between(network: Network, start: int, end: int) -> Region:
     """What computes the end from the start."""
-    writers = {i: op for op in network.operators for i in op.outputs}
+    writers = network.writers()
     waiting, found = [end], set[int]()
     while waiting:
         index = waiting.pop()

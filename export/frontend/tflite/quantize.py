@@ -20,7 +20,9 @@ from export.frontend.tflite import pointwise, ranges
 from export.frontend.tflite.calibrator import fed, nothing, one_by_one
 from export.frontend.tflite.constants import with_own_constants, with_scaled_zeros
 from export.frontend.tflite.real import with_float_constants
+from export.graph import turns
 from export.graph.anew import begins_anew, marked
+from export.graph.network import Network
 from export.graph.read import read_tflite
 
 UNQUANTIZED_HINT = (
@@ -47,17 +49,14 @@ def is_ours(raw: bytes) -> bool:
     ranges in common; what int8 has no operators for becomes a table.
     """
     network = read_tflite(raw, "float")
-    return ranges.are_ours(raw) or bool(pointwise.regions(network))
+    return begins_anew(raw) or bool(turns.alike(network) or pointwise.regions(network))
 
 
 def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes:
     ranged = None
     try:
         ranged = _ranged(raw, inputs)
-        found = () if int16 else pointwise.regions(read_tflite(ranged, "float"))
-        apart = not int16 and (found or _sums(ranged))
-        tables = _with_tables(ranged, found) if apart else None
-        return tables or _by_the_older(ranged, int16)
+        return _otherwise(ranged, int16) or _by_the_older(ranged, int16)
     except (RuntimeError, ValueError) as error:
         mixed = None if int16 or ranged is None else _with_tables(ranged)
         if mixed is not None:
@@ -68,6 +67,15 @@ def _quantized(raw: bytes, inputs: tuple[np.ndarray, ...], int16: bool) -> bytes
         ) from error
 
 
+def _otherwise(ranged: bytes, int16: bool) -> bytes | None:
+    """Where the older quantizer alone would do worse, and 8 bits are wanted."""
+    if int16:
+        return None
+    network = read_tflite(ranged, "float")
+    found = pointwise.regions(network)
+    return _with_tables(ranged, found) if found or _sums(network) else None
+
+
 def _ranged(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
     """The model in float32, with the range of each of its values."""
     tensorflow()
@@ -76,9 +84,9 @@ def _ranged(raw: bytes, inputs: tuple[np.ndarray, ...]) -> bytes:
         return ranges.calibrated(own, one_by_one(inputs))
 
 
-def _sums(raw: bytes) -> bool:
+def _sums(network: Network) -> bool:
     """Whether it has a SUM: the older quantizer gives it the scale of what it adds."""
-    return any(op.kind == "SUM" for op in read_tflite(raw, "float").operators)
+    return any(op.kind == "SUM" for op in network.operators)
 
 
 def _by_the_older(
@@ -110,7 +118,9 @@ def _with_tables(
     folded = pointwise.folded(ranged, found)
     quantizers: list[Callable[[bytes], bytes]]
     quantizers = [partial(_by_the_older, some_float=True), _by_the_newer]
-    for quantizer in reversed(quantizers) if _sums(ranged) else quantizers:
+    for quantizer in (
+        reversed(quantizers) if _sums(read_tflite(ranged, "float")) else quantizers
+    ):
         try:
             mixed = pointwise.expanded(quantizer(folded), found, ranged)
             require_supported(integer_core(read_tflite(mixed, "mixed")))

@@ -26,11 +26,6 @@ from export.graph.read import read_tflite
 IN_PLACE = ("ADD", "SUB", "MUL", "DIV", "SOFTMAX")
 
 
-def are_ours(raw: bytes) -> bool:
-    """Whether a converter that calibrates by itself would find others."""
-    return begins_anew(raw) or bool(turns.alike(read_tflite(raw, "float")))
-
-
 def calibrated(raw: bytes, samples: Samples) -> bytes:
     """A float .tflite with the least and the largest value of each tensor.
 

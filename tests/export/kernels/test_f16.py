@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export.arithmetic import float16 as arithmetic
-from tests.support.native import TRAP, kernels
+from tests.support.native import TRAP, kernels, same_bits
 
 SOURCE = """
 #include "nn_f16.h"
@@ -67,10 +67,6 @@ def hard(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 def at(array: np.ndarray) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
-
-
-def same_bits(found: np.ndarray, wanted: np.ndarray) -> bool:
-    return bool(np.array_equal(found.view(np.uint32), wanted.view(np.uint32)))
 
 
 def floats(

@@ -13,12 +13,8 @@ from export.graph.fusion import plan_stages
 from export.plan import row_buffers
 from export.reference import float16
 from tests.support.components import Components, Networks
-from tests.support.native import Native
+from tests.support.native import Native, same_bits
 from tools.bench import budget
-
-
-def same_bits(found: np.ndarray, wanted: np.ndarray) -> bool:
-    return bool(np.array_equal(found.view(np.uint32), wanted.view(np.uint32)))
 
 
 @pytest.mark.parametrize("model", ["v1", "v2", "v3"])

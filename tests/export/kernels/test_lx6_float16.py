@@ -13,7 +13,7 @@ from export.kernels import registry
 from export.kernels.lx6.float16 import Lx6Conv
 from export.reference import float16
 from tests.support.components import Components, Networks
-from tests.support.native import Native, kernels
+from tests.support.native import Native, kernels, same_bits
 from tools.bench import build, count, models
 
 MOST = 2.2  # instructions an effective MAC
@@ -41,10 +41,6 @@ EACH = [
     model if model in ("v2", "v3") else pytest.param(model, marks=pytest.mark.slow)
     for model in MODELS
 ]
-
-
-def same(found: np.ndarray, wanted: np.ndarray) -> bool:
-    return bool(np.array_equal(found.view(np.uint32), wanted.view(np.uint32)))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +81,7 @@ def test_a_model_gives_the_references_bits(
     native = Native(components(model, "speed"), tmp_path, options=options)
     images = images[[*range(20), *range(-12, 0)]]  # digits, noise and the extremes
     expected = float16.outputs(networks(model)[1], images)
-    assert same(native.run("f16", images), expected)
+    assert same_bits(native.run("f16", images), expected)
     assert native.touched("f16", images[-1]) <= native.plan.f16_arena_bytes
 
 
@@ -105,7 +101,7 @@ def test_the_emulated_core_gives_the_bits_within_the_budget(
     built = build.build(program, "lx6fpu", flags("xtensa"), chosen, tmp_path, True)
     counted = count.count(built, chosen, stages=True)
     expected = float16.outputs(network, chosen).reshape(2, -1)
-    assert same(counted.outputs.reshape(2, -1).view(np.float32), expected)
+    assert same_bits(counted.outputs.reshape(2, -1).view(np.float32), expected)
     macs = sum(stage.effective_macs for stage in plan.engine("f16"))
     assert counted.instructions <= MOST * macs
     for kernel in lower.f16(network, "speed", "esp8k", registry.LX6).kernels:
